@@ -1,0 +1,39 @@
+# make run: serve the demo plant on 127.0.0.1:3000.   make test: the whole suite.   make check: what a commit must pass.
+PYTHON ?= python3
+BIN := .venv/bin
+
+.PHONY: run test check lock format clean
+
+run: .venv/runtime
+	$(BIN)/sync-gateway demo
+	$(BIN)/sync-gateway serve
+
+test: .venv/dev
+	$(BIN)/python -m pytest
+
+check: .venv/dev
+	$(BIN)/ruff format --check . && $(BIN)/ruff check . && $(BIN)/mypy && $(BIN)/lint-imports && $(BIN)/python -m pytest
+
+format: .venv/dev
+	$(BIN)/ruff format . && $(BIN)/ruff check --fix .
+
+# hatchling is in both locks, so that building the package itself fetches nothing that is not locked.
+.venv/runtime: .lock/runtime.txt pyproject.toml
+	$(PYTHON) -c 'import sys; sys.version_info >= (3, 11) or sys.exit("Sync Gateway needs Python 3.11 or newer; name one: make PYTHON=python3.12")'
+	test -x $(BIN)/python || $(PYTHON) -m venv .venv
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r .lock/runtime.txt
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --editable .
+	touch $@
+
+.venv/dev: .venv/runtime .lock/dev.txt
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r .lock/dev.txt
+	touch $@
+
+# Resolve the locks again (needs uv). The files name no package index.
+LOCK = uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header pyproject.toml
+lock:
+	$(LOCK) --group build -o .lock/runtime.txt
+	$(LOCK) --group build --group dev -c .lock/runtime.txt -o .lock/dev.txt
+
+clean:
+	rm -rf .venv
