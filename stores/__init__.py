@@ -1,0 +1,1 @@
+"""Where data lives: contracts, records, errors and the backends behind them."""

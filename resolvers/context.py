@@ -1,0 +1,80 @@
+"""Who asks and what they reach: a tenant's data is had through the viewer, and through nothing else."""
+
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from sync_gateway.loaders import Loaders
+from sync_gateway.stores.documents import DatabaseInfo, Documents, DocumentStore
+from sync_gateway.stores.errors import BadUserInput
+from sync_gateway.stores.organizations import is_name
+
+
+@dataclass(frozen=True, slots=True)
+class Tenant:
+    """One organization's data (or, without an id, what belongs to none), within one request."""
+
+    organization_id: str | None
+    documents: Documents
+    loaders: Loaders
+
+
+class Viewer:
+    """The asking party of one request. In open mode it may do everything."""
+
+    name = "open"
+
+    def __init__(self, store: DocumentStore) -> None:
+        self._store = store
+        self._tenants: dict[str, Tenant] = {}
+        self._databases: dict[str, DatabaseInfo] | None = None
+
+    def organization(self, organization_id: str) -> Tenant:
+        """The data of an organization. Raises `BadUserInput` where the id can name none."""
+        if not is_name(organization_id):
+            raise BadUserInput(
+                "Invalid organization id: 1 to 63 letters, digits, _ or -", fields=["organizationId"]
+            )
+        return self._tenant(organization_id, organization_id)
+
+    def shared(self) -> Tenant:
+        """What belongs to no organization: services and legacy devices."""
+        return self._tenant(self._store.default, None)
+
+    async def databases(self) -> dict[str, DatabaseInfo]:
+        """The databases that the viewer may see, in byte order of their names.
+
+        The default database is among them, though it need not hold an organization.
+        """
+        if self._databases is None:
+            found = await self._store.databases()
+            self._databases = {
+                info.name: info for info in sorted(found, key=lambda info: info.name) if is_name(info.name)
+            }
+        return self._databases
+
+    def is_default(self, organization_id: str) -> bool:
+        """Whether this is the name of the default database, which need not be an organization."""
+        return organization_id == self._store.default
+
+    def forget(self) -> None:
+        """Drop what the request has loaded: the store has changed."""
+        self._databases = None
+        for tenant in self._tenants.values():
+            tenant.loaders.clear()
+
+    def _tenant(self, database: str, organization_id: str | None) -> Tenant:
+        name = f"{database}/{organization_id}"
+        if name not in self._tenants:
+            documents = self._store.database(database)
+            self._tenants[name] = Tenant(organization_id, documents, Loaders(documents))
+        return self._tenants[name]
+
+
+@dataclass(slots=True)
+class Context:
+    """What every resolver is given: the viewer, the folder of the icons, and the request's id."""
+
+    viewer: Viewer
+    icons: Path
+    request_id: str = ""
+    trace: dict[str, object] = field(default_factory=dict)

@@ -1,0 +1,152 @@
+"""Organizations: finding, listing, creating and changing them."""
+
+from asyncio import gather
+from datetime import datetime
+from typing import Any
+
+from bson import ObjectId
+
+from sync_gateway.resolvers.checks import either_form, storable
+from sync_gateway.resolvers.context import Context, Tenant
+from sync_gateway.resolvers.paging import Page, after, cursor, size
+from sync_gateway.stores.changes import lower
+from sync_gateway.stores.collections import CONFIG, USERS, devices
+from sync_gateway.stores.documents import Change, Document, OneOf, Touch, equal
+from sync_gateway.stores.errors import Conflict, NotFound
+from sync_gateway.stores.organizations import APPLICATIONS, ORGANIZATION, Organization
+
+PLACE = ("organizations",)
+
+
+async def get_organization(context: Context, organization_id: str) -> Organization | None:
+    """The organization, or None where there is none or the viewer may not see it."""
+    tenant = context.viewer.organization(organization_id)
+    entries = await config_entries(tenant)
+    if not entries:
+        known = await context.viewer.databases()
+        if organization_id not in known or context.viewer.is_default(organization_id):
+            return None
+    return Organization(organization_id, entries)
+
+
+async def require_organization(context: Context, organization_id: str) -> Organization:
+    found = await get_organization(context, organization_id)
+    if found is None:
+        raise NotFound("Organization not found", fields=["organizationId"])
+    return found
+
+
+async def config_entries(tenant: Tenant) -> list[Document]:
+    """The two entries of `config`, in one call however many fields of a request ask for them."""
+    found = await tenant.loaders.by_field(CONFIG, ("key",)).load_many([ORGANIZATION, APPLICATIONS])
+    return [entry for entries in found for entry in entries[:1]]
+
+
+async def list_organizations(
+    context: Context, first: int | None, cursor_after: str | None, search: str | None
+) -> Page[Organization]:
+    """The organizations that the viewer may see, by id."""
+    limit, seen = size(first), after(PLACE, cursor_after)
+    names = await _names(context, search)
+    rest = [name for name in names if seen is None or name > str(seen[1])]
+    found = await _organizations(context, rest[:limit])
+
+    async def count() -> int:
+        return len(names)
+
+    return Page(
+        nodes=found,
+        cursor=lambda o: cursor(PLACE, (None, o.organization_id)),
+        has_next=len(rest) > limit,
+        has_previous=seen is not None,
+        count=count,
+    )
+
+
+async def _names(context: Context, search: str | None) -> list[str]:
+    """The ids of the organizations; only a search and the default database need to be looked into."""
+    names = list(await context.viewer.databases())
+    looked = names if search else [name for name in names if context.viewer.is_default(name)]
+    found = {o.organization_id: o for o in await _organizations(context, looked)}
+    if not search:
+        return [name for name in names if name in found or name not in looked]
+    wanted = lower(search)
+    return [n for n, o in found.items() if wanted in lower(n) or wanted in lower(o.name)]
+
+
+async def _organizations(context: Context, names: list[str]) -> list[Organization]:
+    found = await gather(*(get_organization(context, name) for name in names))
+    return [organization for organization in found if organization is not None]
+
+
+async def count_devices(context: Context, organization: Organization) -> int:
+    """The devices of the registered applications."""
+    loaders = context.viewer.organization(organization.organization_id).loaders
+    return sum(await loaders.counts().load_many([devices(a) for a in organization.settings]))
+
+
+async def count_users(context: Context, organization: Organization) -> int:
+    loaders = context.viewer.organization(organization.organization_id).loaders
+    return await loaders.counts().load(USERS)
+
+
+async def size_on_disk(context: Context, organization: Organization) -> int | None:
+    info = (await context.viewer.databases()).get(organization.organization_id)
+    return None if info is None else info.size
+
+
+async def create_organization(context: Context, organization_id: str, values: dict[str, Any]) -> Organization:
+    tenant = context.viewer.organization(organization_id)
+    created = await _save(tenant, organization_id, values, only_new=True)
+    if created is None:
+        raise Conflict(f"organization {organization_id} exists already", fields=["organizationId"])
+    return created
+
+
+async def update_organization(
+    context: Context,
+    organization_id: str,
+    values: dict[str, Any],
+    *,
+    if_updated_at: datetime | None,
+    create_if_missing: bool,
+) -> Organization:
+    """Change the fields given. An organization that was never saved but holds data is saved by it."""
+    tenant = context.viewer.organization(organization_id)
+    if not create_if_missing:
+        await require_organization(context, organization_id)
+    saved = await _save(tenant, organization_id, values, if_updated_at=if_updated_at)
+    if saved is None:
+        context.viewer.forget()
+        current = await require_organization(context, organization_id)
+        raise Conflict("the organization has changed since", fields=["ifUpdatedAt"], current=current.document)
+    return saved
+
+
+async def _save(
+    tenant: Tenant,
+    organization_id: str,
+    values: dict[str, Any],
+    *,
+    only_new: bool = False,
+    if_updated_at: datetime | None = None,
+) -> Organization | None:
+    """Upsert the organization's entry; None where a condition keeps it from being written."""
+    change = Change(
+        set={("value", name): storable(value, name) for name, value in values.items()},
+        touch=Touch(("value", "updatedAt"), as_text=True),
+    )
+    where = [equal("key", ORGANIZATION)]
+    fresh = {"_id": ObjectId(), "key": ORGANIZATION, "value": {}}
+    if only_new:
+        entry = await tenant.documents.update(
+            CONFIG, [*where, equal(("_id",), fresh["_id"])], change, insert=fresh
+        )
+    elif if_updated_at is not None:
+        condition = OneOf(("value", "updatedAt"), either_form(if_updated_at))
+        entry = await tenant.documents.update(CONFIG, [*where, condition], change)
+    else:
+        entry = await tenant.documents.update(CONFIG, where, change, insert=fresh)
+        if entry is None:  # another client made it at the same moment
+            entry = await tenant.documents.update(CONFIG, where, change)
+    return None if entry is None else Organization(organization_id, [entry])

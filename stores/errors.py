@@ -1,0 +1,58 @@
+"""Every failure that is expected: its class, its GraphQL code and its REST status, in one table.
+
+GatewayError
+├── BadUserInput      a value that cannot be taken; `fields` names where it stands
+├── Unauthenticated   no credential, or one that is not valid
+├── Forbidden         a credential that does not reach this far
+├── NotFound          what is asked for is not there, or not the caller's to see
+├── Conflict          the store holds something that stands against the change
+├── LimitExceeded     a request beyond a cap of the gateway
+└── Unavailable       a store that is down, slow or half open
+
+A message is safe to show: it holds what the caller sent and nothing of the inside.
+"""
+
+from collections.abc import Sequence
+from typing import Any, ClassVar
+
+
+class GatewayError(Exception):
+    """An expected failure. `extensions` are shown beside the code."""
+
+    code: ClassVar[str]
+    rest_status: ClassVar[int]
+    table: ClassVar[dict[str, type["GatewayError"]]] = {}
+
+    def __init_subclass__(cls, code: str, rest_status: int) -> None:
+        if code in GatewayError.table:
+            raise TypeError(f"two errors share the code {code}")
+        cls.code, cls.rest_status = code, rest_status
+        GatewayError.table[code] = cls
+
+    def __init__(self, message: str, *, fields: Sequence[str] = (), **extensions: Any) -> None:
+        super().__init__(message)
+        self.message = message
+        self.extensions: dict[str, Any] = dict(extensions)
+        if fields:
+            self.extensions["fields"] = list(fields)
+
+
+class BadUserInput(GatewayError, code="BAD_USER_INPUT", rest_status=400): ...
+
+
+class Unauthenticated(GatewayError, code="UNAUTHENTICATED", rest_status=401): ...
+
+
+class Forbidden(GatewayError, code="FORBIDDEN", rest_status=403): ...
+
+
+class NotFound(GatewayError, code="NOT_FOUND", rest_status=404): ...
+
+
+class Conflict(GatewayError, code="CONFLICT", rest_status=409): ...
+
+
+class LimitExceeded(GatewayError, code="LIMIT_EXCEEDED", rest_status=400): ...
+
+
+class Unavailable(GatewayError, code="UNAVAILABLE", rest_status=503): ...

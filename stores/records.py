@@ -1,0 +1,124 @@
+"""Records: typed views of documents. A broken document costs the field that is broken, nothing else."""
+
+from collections.abc import Callable
+from datetime import UTC, datetime
+from typing import Any, ClassVar, Generic, TypeVar, overload
+
+from bson import ObjectId
+
+from sync_gateway.stores.documents import Document, iso
+
+T = TypeVar("T")
+
+
+def text(value: Any) -> str | None:
+    """A text as it is; what has one obvious text as that; anything else as nothing."""
+    match value:
+        case str():
+            return value
+        case bool():
+            return "true" if value else "false"
+        case int() | float() | ObjectId():
+            return str(value)
+        case datetime():
+            return iso(value)
+    return None
+
+
+def truth(value: Any) -> bool | None:
+    return value if isinstance(value, bool) else None
+
+
+def time(value: Any) -> datetime | None:
+    """A time stored as a date or as ISO text, naive and in UTC."""
+    if isinstance(value, str):
+        try:
+            value = datetime.fromisoformat(value)
+        except ValueError:
+            return None
+    if not isinstance(value, datetime):
+        return None
+    try:
+        return value.astimezone(UTC).replace(tzinfo=None) if value.tzinfo else value
+    except OverflowError:
+        return None
+
+
+def texts(value: Any) -> list[str]:
+    """The texts of a list; a text alone is a list of one, as the old clients sent it."""
+    if isinstance(value, str):
+        return [value]
+    found = map(text, value) if isinstance(value, list) else ()
+    return [each for each in found if each is not None]
+
+
+def mapping(value: Any) -> dict[str, Any]:
+    return value if isinstance(value, dict) else {}
+
+
+def mappings(value: Any) -> list[dict[str, Any]]:
+    items = [value] if isinstance(value, dict) else value
+    return [item for item in items if isinstance(item, dict)] if isinstance(items, list) else []
+
+
+class Stored(Generic[T]):
+    """A field kept under the first of `keys` that is there; what cannot be read is `default`."""
+
+    def __init__(self, read: Callable[[Any], T | None], *keys: str, default: T) -> None:
+        self.read, self.keys, self.default = read, keys, default
+
+    @overload
+    def __get__(self, record: None, owner: type) -> "Stored[T]": ...
+    @overload
+    def __get__(self, record: "Record", owner: type) -> T: ...
+    def __get__(self, record: "Record | None", owner: type) -> "T | Stored[T]":
+        if record is None:
+            return self
+        for key in self.keys:
+            value = self.read(record.document.get(key))
+            if value is not None:
+                return value
+        return self.default
+
+
+def optional(read: Callable[[Any], T | None], *keys: str) -> Stored[T | None]:
+    """A field that may be missing."""
+    return Stored[T | None](read, *keys, default=None)
+
+
+def empty_if_missing(read: Callable[[Any], T], key: str) -> Stored[T]:
+    """A list or an object that reads as an empty one where there is none."""
+    return Stored(read, key, default=read(None))
+
+
+class Record:
+    """A document and where it lies: in an application, in an organization, or (None) in neither."""
+
+    __slots__ = ("application_id", "document", "organization_id")
+    stored: ClassVar[dict[str, tuple[str, ...]]] = {}  # attribute -> the document's keys it reads
+
+    def __init__(
+        self,
+        document: Document,
+        organization_id: str | None = None,
+        application_id: str | None = None,
+    ) -> None:
+        self.document = document
+        self.organization_id = organization_id
+        self.application_id = application_id
+
+    def __init_subclass__(cls) -> None:
+        super().__init_subclass__()
+        cls.stored = {
+            name: each.keys
+            for base in cls.__mro__
+            for name, each in vars(base).items()
+            if isinstance(each, Stored)
+        }
+
+    @property
+    def document_id(self) -> str:
+        return str(self.document.get("_id"))
+
+    created_at = optional(time, "createdAt")
+    updated_at = optional(time, "updatedAt")
