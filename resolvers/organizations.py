@@ -97,10 +97,12 @@ async def size_on_disk(context: Context, organization: Organization) -> int | No
 
 async def create_organization(context: Context, organization_id: str, values: dict[str, Any]) -> Organization:
     tenant = context.viewer.organization(organization_id)
-    created = await _save(tenant, organization_id, values, only_new=True)
-    if created is None:
+    fresh = _entry()
+    # No stored entry has the fresh id, so that this either inserts it or finds the key taken.
+    where = [equal("key", ORGANIZATION), equal("_id", fresh["_id"])]
+    if await tenant.documents.update(CONFIG, where, _change(values), insert=fresh) is None:
         raise Conflict(f"organization {organization_id} exists already", fields=["organizationId"])
-    return created
+    return await _changed(context, organization_id)
 
 
 async def update_organization(
@@ -111,42 +113,33 @@ async def update_organization(
     if_updated_at: datetime | None,
     create_if_missing: bool,
 ) -> Organization:
-    """Change the fields given. An organization that was never saved but holds data is saved by it."""
-    tenant = context.viewer.organization(organization_id)
+    """Change the fields given. One that holds data but was never saved is saved by it."""
+    documents = context.viewer.organization(organization_id).documents
     if not create_if_missing:
         await require_organization(context, organization_id)
-    saved = await _save(tenant, organization_id, values, if_updated_at=if_updated_at)
-    if saved is None:
-        context.viewer.forget()
-        current = await require_organization(context, organization_id)
-        raise Conflict("the organization has changed since", fields=["ifUpdatedAt"], current=current.document)
-    return saved
+    where = [equal("key", ORGANIZATION)]
+    if if_updated_at is not None:
+        condition = OneOf(("value", "updatedAt"), either_form(if_updated_at))
+        if await documents.update(CONFIG, [*where, condition], _change(values)) is None:
+            current = (await _changed(context, organization_id)).document
+            raise Conflict("the organization has changed since", fields=["ifUpdatedAt"], current=current)
+    elif await documents.update(CONFIG, where, _change(values), insert=_entry()) is None:
+        # Another client made it between the look and the insert: now there is one to change.
+        await documents.update(CONFIG, where, _change(values))
+    return await _changed(context, organization_id)
 
 
-async def _save(
-    tenant: Tenant,
-    organization_id: str,
-    values: dict[str, Any],
-    *,
-    only_new: bool = False,
-    if_updated_at: datetime | None = None,
-) -> Organization | None:
-    """Upsert the organization's entry; None where a condition keeps it from being written."""
-    change = Change(
+async def _changed(context: Context, organization_id: str) -> Organization:
+    context.viewer.forget()
+    return await require_organization(context, organization_id)
+
+
+def _entry() -> Document:
+    return {"_id": ObjectId(), "key": ORGANIZATION, "value": {}}
+
+
+def _change(values: dict[str, Any]) -> Change:
+    return Change(
         set={("value", name): storable(value, name) for name, value in values.items()},
         touch=Touch(("value", "updatedAt"), as_text=True),
     )
-    where = [equal("key", ORGANIZATION)]
-    fresh = {"_id": ObjectId(), "key": ORGANIZATION, "value": {}}
-    if only_new:
-        entry = await tenant.documents.update(
-            CONFIG, [*where, equal(("_id",), fresh["_id"])], change, insert=fresh
-        )
-    elif if_updated_at is not None:
-        condition = OneOf(("value", "updatedAt"), either_form(if_updated_at))
-        entry = await tenant.documents.update(CONFIG, [*where, condition], change)
-    else:
-        entry = await tenant.documents.update(CONFIG, where, change, insert=fresh)
-        if entry is None:  # another client made it at the same moment
-            entry = await tenant.documents.update(CONFIG, where, change)
-    return None if entry is None else Organization(organization_id, [entry])

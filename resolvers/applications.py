@@ -1,0 +1,137 @@
+"""Applications: entries of one document, so that each change of one is one atomic update of that document."""
+
+from dataclasses import replace
+from datetime import datetime
+from typing import Any
+
+from bson import ObjectId
+
+from sync_gateway.resolvers.checks import application_name, named, storable
+from sync_gateway.resolvers.context import Context
+from sync_gateway.resolvers.organizations import get_organization, require_organization
+from sync_gateway.resolvers.writing import unchanged
+from sync_gateway.stores.applications import Application, settings_path
+from sync_gateway.stores.collections import (
+    CONFIG,
+    EVENT_CLASSES,
+    FUNCTIONS,
+    configuration,
+    connectors,
+    devices,
+)
+from sync_gateway.stores.documents import Change, Condition, Document, Exists, Touch, equal, now
+from sync_gateway.stores.errors import Conflict, NotFound
+from sync_gateway.stores.organizations import APPLICATIONS
+
+AVAILABLE = ("value", "availableApplications")
+DEFAULT = ("value", "defaultApplication")
+ENTRY = equal("key", APPLICATIONS)
+
+
+async def get_application(context: Context, organization_id: str, application_id: str) -> Application | None:
+    organization = await get_organization(context, organization_id)
+    applications = organization.applications if organization else []
+    return next((a for a in applications if a.application_id == application_id), None)
+
+
+async def require_application(context: Context, organization_id: str, application_id: str) -> Application:
+    await require_organization(context, organization_id)
+    found = await get_application(context, organization_id, application_id)
+    if found is None:
+        raise NotFound("Application not found", fields=["applicationId"])
+    return found
+
+
+async def count_devices(context: Context, application: Application) -> int:
+    loaders = context.viewer.organization(application.organization_id).loaders
+    return await loaders.counts().load(devices(application.application_id))
+
+
+async def create_application(
+    context: Context, organization_id: str, application_id: str, values: dict[str, Any]
+) -> Application:
+    """Register an application. The first one of an organization becomes its default."""
+    tenant = context.viewer.organization(organization_id)
+    await require_organization(context, organization_id)
+    name = application_name(application_id, organization_id)
+    settings = {
+        "name": named(values.get("name"), "name"),
+        "description": storable(values.get("description") or "", "description"),
+        "status": storable(values.get("status") or "active", "status"),
+        "collections": ["devices", "config"],
+        "createdAt": now(),
+    }
+    change = Change(set={settings_path(name): settings}, add={AVAILABLE: name})
+    absent = Exists(settings_path(name), present=False)
+    first = replace(change, set={**change.set, DEFAULT: name})
+    where: list[Condition] = [ENTRY, absent]
+    # As the default if there is none; else beside the others; else as the first of a new document.
+    written = await tenant.documents.update(CONFIG, [*where, equal(DEFAULT, None)], first)
+    if written is None:
+        written = await tenant.documents.update(CONFIG, where, change)
+    if written is None:
+        fresh = {"_id": ObjectId(), "key": APPLICATIONS, "value": _EMPTY}
+        written = await tenant.documents.update(CONFIG, [equal("_id", fresh["_id"])], first, insert=fresh)
+    if written is None:  # another client made the document meanwhile, or the id is registered
+        written = await tenant.documents.update(CONFIG, where, change)
+    if written is None:
+        raise Conflict("Application already exists", fields=["applicationId"])
+    await tenant.documents.create([devices(name), configuration(name)])
+    return Application(settings, organization_id, name)
+
+
+_EMPTY: Document = {"availableApplications": [], "defaultApplication": None, "applicationSettings": {}}
+
+
+async def update_application(
+    context: Context,
+    organization_id: str,
+    application_id: str,
+    values: dict[str, Any],
+    if_updated_at: datetime | None,
+) -> Application:
+    """Change the settings given; those that are not keep their values."""
+    tenant = context.viewer.organization(organization_id)
+    known = await require_application(context, organization_id, application_id)
+    path = settings_path(known.application_id)
+    change = Change(
+        set={(*path, name): storable(value, name) for name, value in values.items()},
+        touch=Touch((*path, "updatedAt")),
+    )
+    where: list[Condition] = [ENTRY, Exists(path), *unchanged(if_updated_at, (*path, "updatedAt"))]
+    if await tenant.documents.update(CONFIG, where, change) is None:
+        await _explain(context, known)
+    context.viewer.forget()
+    return await require_application(context, organization_id, application_id)
+
+
+async def delete_application(
+    context: Context, organization_id: str, application_id: str, if_updated_at: datetime | None
+) -> Application:
+    """Remove an application and everything in it.
+
+    Its data goes first and its entry last: a deletion that was cut off is finished by repeating it.
+    """
+    tenant = context.viewer.organization(organization_id)
+    known = await require_application(context, organization_id, application_id)
+    name = known.application_id
+    if if_updated_at is not None and known.updated_at != if_updated_at:
+        await _explain(context, known)
+    await tenant.documents.drop([devices(name), configuration(name), connectors(name)])
+    for collection in (EVENT_CLASSES, FUNCTIONS):
+        await tenant.documents.delete(collection, [equal("applicationId", name)])
+    change = Change(unset=[settings_path(name)], pull={AVAILABLE: name})
+    where: list[Condition] = [ENTRY, Exists(settings_path(name))]
+    written = await tenant.documents.update(CONFIG, where, change)
+    if written is not None and written["value"].get("defaultApplication") == name:
+        others = [a for a in written["value"].get("availableApplications") or [] if a != name]
+        others += [a for a in written["value"].get("applicationSettings") or {} if a not in others]
+        following = Change(set={DEFAULT: others[0] if others else None})
+        await tenant.documents.update(CONFIG, [ENTRY, equal(DEFAULT, name)], following)
+    return known
+
+
+async def _explain(context: Context, application: Application) -> None:
+    context.viewer.forget()
+    current = await require_application(context, application.organization_id, application.application_id)
+    raise Conflict("the application has changed since", fields=["ifUpdatedAt"], current=current.document)

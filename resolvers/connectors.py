@@ -1,0 +1,208 @@
+"""Connectors of an organization, which are templates, and of its applications."""
+
+from datetime import datetime
+from typing import Any
+
+from bson import ObjectId
+
+from sync_gateway.resolvers.applications import require_application
+from sync_gateway.resolvers.checks import document, named, unmasked_only
+from sync_gateway.resolvers.context import Context, Tenant
+from sync_gateway.resolvers.devices import DeviceFilter, Listing, list_devices, list_organization_devices
+from sync_gateway.resolvers.ids import object_id
+from sync_gateway.resolvers.organizations import require_organization
+from sync_gateway.resolvers.paging import Page
+from sync_gateway.resolvers.writing import delete_one, update_one
+from sync_gateway.stores.collections import CONNECTORS
+from sync_gateway.stores.collections import connectors as connectors_of
+from sync_gateway.stores.connectors import Connector
+from sync_gateway.stores.devices import Device
+from sync_gateway.stores.documents import (
+    ALL,
+    Change,
+    Collection,
+    Condition,
+    Document,
+    Query,
+    Touch,
+    equal,
+    now,
+)
+from sync_gateway.stores.errors import BadUserInput, Conflict, NotFound
+from sync_gateway.stores.services import MASK, unmasked
+
+OWN = ("_id", "organizationId", "applicationId", "createdAt", "updatedAt", "__v")
+
+
+def collection_of(application_id: str | None) -> Collection:
+    return CONNECTORS if application_id is None else connectors_of(application_id)
+
+
+async def list_connectors(
+    context: Context, organization_id: str, application_id: str | None
+) -> list[Connector]:
+    """The connectors of one application or, without one, the organization's own."""
+    loaders = context.viewer.organization(organization_id).loaders
+    found = await loaders.pages(collection_of(application_id)).load(ALL)
+    return [Connector(each, organization_id, application_id) for each in found]
+
+
+async def get_connector(
+    context: Context, organization_id: str, application_id: str | None, document_id: str
+) -> Connector | None:
+    loaders = context.viewer.organization(organization_id).loaders
+    query = Query(where=(_by_id(document_id),), limit=1)
+    found = await loaders.pages(collection_of(application_id)).load(query)
+    return Connector(found[0], organization_id, application_id) if found else None
+
+
+async def connectors_of_device(context: Context, device: Device) -> list[Connector]:
+    """The connectors that a device names, in its order: the application's first, then the organization's.
+
+    Both lists are short and shared by all devices, so that they are read whole and once.
+    """
+    organization_id, application_id = device.organization_id, device.application_id
+    wanted = device.connector_names
+    if organization_id is None or not wanted:
+        return []
+    known: dict[str, Connector] = {}
+    scopes = (application_id, None) if application_id is not None else (None,)
+    for scope in scopes:
+        for connector in await list_connectors(context, organization_id, scope):
+            known.setdefault(connector.name, connector)
+    return [known[name] for name in dict.fromkeys(wanted) if name in known]
+
+
+async def devices_of_connector(context: Context, connector: Connector, listing: Listing) -> Page[Device]:
+    """The devices that name a connector: in its application or, for a template, in all of them."""
+    assert connector.organization_id is not None
+    narrowed = Listing(
+        listing.first, listing.after, DeviceFilter(connector=connector.name), listing.order, listing.keys
+    )
+    if connector.application_id is not None:
+        return await list_devices(context, connector.organization_id, connector.application_id, narrowed)
+    organization = await require_organization(context, connector.organization_id)
+    return await list_organization_devices(context, organization, narrowed)
+
+
+async def create_connector(
+    context: Context, organization_id: str, application_id: str | None, values: dict[str, Any]
+) -> Connector:
+    """Keep a new connector. A mask among its properties stands for the secret of a template of its driver."""
+    tenant = await _writable(context, organization_id, application_id)
+    given = _given(values)
+    given["name"], given["driver"] = (named(given.get(name), name) for name in ("name", "driver"))
+    time = now()
+    if application_id is None:
+        kept = {"_id": ObjectId(), **given, "organizationId": organization_id}
+    else:
+        kept = {
+            "_id": ObjectId(),
+            "name": given["name"],
+            "driver": given["driver"],
+            "description": given.get("description") or "",
+            "properties": given.get("properties") or {},
+            "collections": given.get("collections") or {},
+            "organizationId": organization_id,
+            "applicationId": application_id,
+        }
+    kept["properties"] = await _with_secrets(tenant, kept)
+    if kept["properties"] is None:
+        del kept["properties"]
+    kept |= {"createdAt": time, "updatedAt": time}
+    try:
+        await tenant.documents.insert(collection_of(application_id), kept)
+    except Conflict:
+        raise Conflict("Connector with this name already exists", fields=["name"]) from None
+    return Connector(kept, organization_id, application_id)
+
+
+async def update_connector(
+    context: Context,
+    organization_id: str,
+    application_id: str | None,
+    document_id: str,
+    values: dict[str, Any],
+    if_updated_at: datetime | None,
+) -> Connector:
+    """Set the fields given, whole; a mask among the properties keeps the secret in its place."""
+    tenant = await _writable(context, organization_id, application_id)
+    collection, where = collection_of(application_id), [_by_id(document_id)]
+    given = _given(values)
+    for name in ("name", "driver"):
+        if name in given:
+            named(given[name], name)
+    if "properties" in given:
+        stored = await tenant.documents.find(collection, Query(where=tuple(where), limit=1))
+        if not stored:
+            raise NotFound("Connector not found")
+        given["properties"] = unmasked(given["properties"], stored[0].get("properties"))
+        unmasked_only(given["properties"], "properties")
+    given["organizationId"] = organization_id
+    change = Change(set={(k,): v for k, v in given.items()}, touch=Touch(("updatedAt",)))
+    kept = await update_one(tenant, collection, where, change, what="Connector", if_updated_at=if_updated_at)
+    return Connector(kept, organization_id, application_id)
+
+
+async def delete_connector(
+    context: Context,
+    organization_id: str,
+    application_id: str | None,
+    document_id: str,
+    if_updated_at: datetime | None,
+) -> Connector:
+    tenant = await _writable(context, organization_id, application_id)
+    kept = await delete_one(
+        tenant,
+        collection_of(application_id),
+        [_by_id(document_id)],
+        what="Connector",
+        if_updated_at=if_updated_at,
+    )
+    return Connector(kept, organization_id, application_id)
+
+
+async def _writable(context: Context, organization_id: str, application_id: str | None) -> Tenant:
+    if application_id is None:
+        await require_organization(context, organization_id)
+    else:
+        await require_application(context, organization_id, application_id)
+    return context.viewer.organization(organization_id)
+
+
+async def _with_secrets(tenant: Tenant, kept: Document) -> Any:
+    """The properties, each mask replaced by what every template of this driver holds in its place."""
+    properties = kept.get("properties")
+    if not _has_mask(properties):
+        return properties
+    templates = await tenant.documents.find(CONNECTORS)
+    filled = [
+        unmasked(properties, template.get("properties"))
+        for template in templates
+        if template.get("driver") == kept["driver"]
+    ]
+    complete = [each for each in filled if not _has_mask(each)]
+    if any(each != complete[0] for each in complete):
+        raise BadUserInput(
+            "properties hold a mask that could stand for several templates' secrets; send the secret itself",
+            fields=["properties"],
+        )
+    return unmasked_only(complete[0] if complete else properties, "properties")
+
+
+def _has_mask(value: Any) -> bool:
+    if isinstance(value, dict):
+        value = list(value.values())
+    return any(map(_has_mask, value)) if isinstance(value, list) else bool(value == MASK)
+
+
+def _by_id(document_id: str) -> Condition:
+    return equal("_id", object_id(document_id, "documentId", "Invalid connector ID format"))
+
+
+def _given(values: dict[str, Any]) -> Document:
+    kept = {key: value for key, value in document(values).items() if key not in OWN}
+    for name in ("name", "driver"):
+        if not isinstance(kept.get(name), str | None):
+            raise BadUserInput(f"{name} must be a text", fields=[name])
+    return kept

@@ -1,0 +1,48 @@
+"""Gateways of an organization."""
+
+from typing import Any
+
+from bson import ObjectId
+
+from sync_gateway.resolvers.checks import named, storable
+from sync_gateway.resolvers.context import Context
+from sync_gateway.resolvers.organizations import require_organization
+from sync_gateway.stores.collections import GATEWAYS
+from sync_gateway.stores.documents import Order, Query, equal, now
+from sync_gateway.stores.errors import Conflict
+from sync_gateway.stores.gateways import Gateway
+
+NEWEST_FIRST = Order(("createdAt",), descending=True)
+
+
+async def list_gateways(context: Context, organization_id: str) -> list[Gateway]:
+    """The gateways, newest first."""
+    loader = context.viewer.organization(organization_id).loaders.pages(GATEWAYS)
+    return [Gateway(each, organization_id) for each in await loader.load(Query(order=NEWEST_FIRST))]
+
+
+async def get_gateway(context: Context, organization_id: str, document_id: Any) -> Gateway | None:
+    loader = context.viewer.organization(organization_id).loaders.pages(GATEWAYS)
+    found = await loader.load(Query(where=(equal("_id", document_id),), limit=1))
+    return Gateway(found[0], organization_id) if found else None
+
+
+async def create_gateway(context: Context, organization_id: str, values: dict[str, Any]) -> Gateway:
+    """Keep a new gateway. Raises `Conflict` where the organization has one of its id."""
+    tenant = context.viewer.organization(organization_id)
+    await require_organization(context, organization_id)
+    time = now()
+    kept = {
+        "_id": ObjectId(),
+        "gatewayId": named(values.get("gatewayId"), "gatewayId"),
+        "name": named(values.get("name"), "name"),
+        "location": storable(values.get("location"), "location"),
+        "status": storable(values.get("status") or "connected", "status"),
+        "createdAt": time,
+        "updatedAt": time,
+    }
+    try:
+        await tenant.documents.insert(GATEWAYS, kept)
+    except Conflict:
+        raise Conflict("Gateway with this gatewayId already exists", fields=["gatewayId"]) from None
+    return Gateway(kept, organization_id)

@@ -1,0 +1,47 @@
+"""Users of an organization."""
+
+from typing import Any
+
+from bson import ObjectId
+
+from sync_gateway.resolvers.checks import named, storable
+from sync_gateway.resolvers.context import Context
+from sync_gateway.resolvers.organizations import require_organization
+from sync_gateway.stores.collections import USERS
+from sync_gateway.stores.documents import ALL, equal, iso, now
+from sync_gateway.stores.documents import Query as DocumentQuery
+from sync_gateway.stores.errors import Conflict
+from sync_gateway.stores.users import User
+
+
+async def list_users(context: Context, organization_id: str) -> list[User]:
+    found = await context.viewer.organization(organization_id).loaders.pages(USERS).load(ALL)
+    return [User(each, organization_id) for each in found]
+
+
+async def get_user(context: Context, organization_id: str, document_id: Any) -> User | None:
+    loader = context.viewer.organization(organization_id).loaders.pages(USERS)
+    found = await loader.load(DocumentQuery(where=(equal("_id", document_id),), limit=1))
+    return User(found[0], organization_id) if found else None
+
+
+async def create_user(
+    context: Context, organization_id: str, name: str, email: str, role: str | None
+) -> User:
+    """Keep a new user. Raises `Conflict` where the organization has one of that e-mail address."""
+    tenant = context.viewer.organization(organization_id)
+    await require_organization(context, organization_id)
+    kept = {
+        "_id": ObjectId(),
+        "name": named(name, "name"),
+        "email": named(email, "email"),
+        "role": storable(role or "user", "role"),
+        "status": "active",
+        "organizationId": organization_id,
+        "createdAt": iso(now()),
+    }
+    try:
+        await tenant.documents.insert(USERS, kept)
+    except Conflict:
+        raise Conflict("User with this email already exists", fields=["email"]) from None
+    return User(kept, organization_id)
