@@ -8,7 +8,13 @@ from bson import ObjectId
 from sync_gateway.resolvers.applications import require_application
 from sync_gateway.resolvers.checks import document, named, unmasked_only
 from sync_gateway.resolvers.context import Context, Tenant
-from sync_gateway.resolvers.devices import DeviceFilter, Listing, list_devices, list_organization_devices
+from sync_gateway.resolvers.devices import (
+    DeviceFilter,
+    Keys,
+    Listing,
+    list_devices,
+    list_organization_devices,
+)
 from sync_gateway.resolvers.ids import object_id
 from sync_gateway.resolvers.organizations import require_organization
 from sync_gateway.resolvers.paging import Page
@@ -73,16 +79,16 @@ async def connectors_of_device(context: Context, device: Device) -> list[Connect
     return [known[name] for name in dict.fromkeys(wanted) if name in known]
 
 
-async def devices_of_connector(context: Context, connector: Connector, listing: Listing) -> Page[Device]:
+async def devices_of_connector(
+    context: Context, connector: Connector, first: int | None, after: str | None, keys: Keys
+) -> Page[Device]:
     """The devices that name a connector: in its application or, for a template, in all of them."""
     assert connector.organization_id is not None
-    narrowed = Listing(
-        listing.first, listing.after, DeviceFilter(connector=connector.name), listing.order, listing.keys
-    )
+    listing = Listing(first, after, DeviceFilter(connector=connector.name), keys=keys)
     if connector.application_id is not None:
-        return await list_devices(context, connector.organization_id, connector.application_id, narrowed)
+        return await list_devices(context, connector.organization_id, connector.application_id, listing)
     organization = await require_organization(context, connector.organization_id)
-    return await list_organization_devices(context, organization, narrowed)
+    return await list_organization_devices(context, organization, listing)
 
 
 async def create_connector(

@@ -1,11 +1,11 @@
 """Who asks and what they reach: a tenant's data is had through the viewer, and through nothing else."""
 
 from dataclasses import dataclass, field
-from pathlib import Path
 
 from sync_gateway.loaders import Loaders
 from sync_gateway.stores.documents import DatabaseInfo, Documents, DocumentStore
 from sync_gateway.stores.errors import BadUserInput
+from sync_gateway.stores.icons import Icons
 from sync_gateway.stores.organizations import is_name
 
 
@@ -22,6 +22,7 @@ class Viewer:
     """The asking party of one request. In open mode it may do everything."""
 
     name = "open"
+    role = "operator"
 
     def __init__(self, store: DocumentStore) -> None:
         self._store = store
@@ -52,6 +53,9 @@ class Viewer:
             }
         return self._databases
 
+    async def organization_ids(self) -> list[str]:
+        return list(await self.databases())
+
     def is_default(self, organization_id: str) -> bool:
         """Whether this is the name of the default database, which need not be an organization."""
         return organization_id == self._store.default
@@ -72,9 +76,9 @@ class Viewer:
 
 @dataclass(slots=True)
 class Context:
-    """What every resolver is given: the viewer, the folder of the icons, and the request's id."""
+    """What every resolver is given: the viewer, the icons, and the request's id."""
 
     viewer: Viewer
-    icons: Path
+    icons: Icons
     request_id: str = ""
     trace: dict[str, object] = field(default_factory=dict)

@@ -10,7 +10,9 @@ from bson import ObjectId
 
 from sync_gateway.resolvers.applications import require_application
 from sync_gateway.resolvers.checks import document, named
+from sync_gateway.resolvers.collation import dictionary_order
 from sync_gateway.resolvers.context import Context, Tenant
+from sync_gateway.resolvers.event_classes import list_event_classes
 from sync_gateway.resolvers.paging import Page, after, cursor, position, size
 from sync_gateway.resolvers.writing import delete_one, update_one
 from sync_gateway.stores.collections import LEGACY_DEVICES
@@ -34,7 +36,9 @@ from sync_gateway.stores.documents import (
     order_key,
 )
 from sync_gateway.stores.errors import BadUserInput, Conflict
+from sync_gateway.stores.event_classes import EventClass
 from sync_gateway.stores.organizations import Organization
+from sync_gateway.stores.records import text
 
 # What a client cannot set: the path and the server decide.
 OWN = ("_id", "organizationId", "applicationId", "createdAt", "updatedAt", "__v")
@@ -196,12 +200,68 @@ def _page(place: Sequence[str], query: Query, found: list[Device], counts: Any) 
 
 
 async def devices_with_event_class(
-    context: Context, organization_id: str, application_id: str, class_name: str, keys: Keys = None
+    context: Context, event_class: EventClass, keys: Keys = None
 ) -> list[Device]:
-    """The devices that are bound to an event class, by id."""
+    """The devices that report the events of a class, by id."""
+    organization_id, application_id = event_class.organization_id, event_class.application_id
+    assert organization_id is not None
+    assert application_id is not None
     tenant = context.viewer.organization(organization_id)
     loader = tenant.loaders.by_field(devices_of(application_id), ("events.class",), keys)
-    return [Device(each, organization_id, application_id) for each in await loader.load(class_name)]
+    found = await loader.load(event_class.class_)
+    return [Device(each, organization_id, application_id) for each in found]
+
+
+@dataclass(frozen=True, slots=True)
+class EventBinding:
+    """An event that a device reports, and the device's place."""
+
+    device: Device
+    source_id: str
+    label: str | None
+    class_: str | None
+
+
+def bindings_of(device: Device) -> list[EventBinding]:
+    return [
+        EventBinding(device, text(e.get("id")) or "", text(e.get("label")), text(e.get("class")))
+        for e in device.events
+    ]
+
+
+async def event_class_of(context: Context, binding: EventBinding) -> EventClass | None:
+    """The event class of a binding's name in the device's application."""
+    device = binding.device
+    if device.organization_id is None or device.application_id is None or binding.class_ is None:
+        return None
+    known = await list_event_classes(context, device.organization_id, device.application_id)
+    return next((each for each in known if each.class_ == binding.class_), None)
+
+
+async def summarize_properties(
+    context: Context, organization_id: str, application_id: str
+) -> list[tuple[str, list[str]]]:
+    """Every property key of an application's devices with the machines that have it."""
+    loader = context.viewer.organization(organization_id).loaders.pages(devices_of(application_id))
+    found = await loader.load(Query(keys=frozenset({*MACHINE_ID_KEYS, "name", "properties"})))
+    machines: dict[str, list[str]] = {}
+    for device in map(Device, found):
+        for key in device.properties:
+            if key.strip():
+                machines.setdefault(key, []).append(device.machine_id)
+    return [(key, machines[key]) for key in sorted(machines, key=dictionary_order)]
+
+
+def scope(organization_id: str | None, application_id: str | None) -> tuple[str, str] | None:
+    """Where a device lies: in an application of an organization or (None) in neither."""
+    if organization_id is None and application_id is None:
+        return None
+    if organization_id is None or application_id is None:
+        raise BadUserInput(
+            "give organizationId and applicationId, or neither for a legacy device",
+            fields=["organizationId", "applicationId"],
+        )
+    return organization_id, application_id
 
 
 async def create_device(

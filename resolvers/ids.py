@@ -32,6 +32,7 @@ def parse_global_id(value: str) -> tuple[str, list[Any]] | None:
         keys = [ObjectId(key[""]) if isinstance(key, dict) else key for key in keys]
     except (binascii.Error, ValueError, TypeError, KeyError, InvalidId):
         return None
-    if not isinstance(kind, str) or global_id(kind, *keys) != value:
+    scalar = all(isinstance(key, str | int | float | ObjectId | None) for key in keys)
+    if not isinstance(kind, str) or not scalar or global_id(kind, *keys) != value:
         return None
     return kind, keys

@@ -1,0 +1,1 @@
+"""The front door: the GraphQL types, the executable schema and the served application."""

@@ -1,0 +1,20 @@
+"""Dictionary order of texts: punctuation before digits before letters; case and accents only break ties.
+
+An approximation of the Unicode root collation (UTS #10) by decomposition, exact for the scripts that
+property keys are written in: no tailoring, no contractions.
+"""
+
+import unicodedata
+
+
+def dictionary_order(text: str) -> tuple[list[tuple[int, str]], list[str], str]:
+    decomposed = unicodedata.normalize("NFKD", text)
+    letters = [c for c in decomposed if not unicodedata.combining(c)]
+    accents = [c for c in decomposed if unicodedata.combining(c)]
+    return [(_class(c), c.casefold()) for c in letters], accents, text.swapcase()
+
+
+def _class(character: str) -> int:
+    """Blanks, punctuation, symbols, digits, letters: the order of the root collation's groups."""
+    category = unicodedata.category(character)[0]
+    return "ZPSN".find(category) if category in "ZPSN" else 4

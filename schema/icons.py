@@ -1,0 +1,58 @@
+"""Icons in the graph."""
+
+from typing import Annotated, Any
+from urllib.parse import quote
+
+import strawberry
+
+from sync_gateway.resolvers import icons
+from sync_gateway.schema.fields import Info, argument, derived, mutation, shown
+from sync_gateway.schema.inputs import required
+from sync_gateway.schema.node import Node
+from sync_gateway.schema.scalars import Base64, DateTime
+from sync_gateway.stores import icons as stored
+
+
+@strawberry.type(description="A small picture of a connector, a driver or something else.")
+class Icon(Node):
+    category: str = shown("The folder it is in, such as `drivers`.")
+    name: str = shown("The name, in lower case.")
+    format: str = shown("svg, png or jpg: what its content is.")
+    content_type: str = shown("The media type.")
+    size: int = shown("The size in bytes.")
+    updated_at: DateTime = shown("When it was last kept.")
+
+    @derived("Where it is fetched from.")
+    def path(root: strawberry.Parent[stored.Icon]) -> str:
+        return f"/api/library/{quote(root.category, '')}/{quote(root.name, '')}/icon"
+
+
+@strawberry.input(description="An icon to keep in the place of one of the same name.")
+class UploadIconInput:
+    category: str = required("The folder: letters, digits, space, _, . and -.")
+    name: str = required("The name; it is put into lower case.")
+    content: Base64 = required("A PNG, a JPEG or an SVG, smaller than 5 MiB.")
+
+
+@strawberry.type(description="The icon as it is now.")
+class IconPayload:
+    icon: Icon = shown("The icon.")
+
+
+@strawberry.type
+class IconQueries:
+    @derived("The icons, by category and name.", list[Icon])
+    async def icons(
+        self, info: Info, category: Annotated[str | None, argument("Only those of this category.")] = None
+    ) -> Any:
+        return await icons.list_icons(info.context, category)
+
+
+@strawberry.type
+class IconMutations:
+    @mutation("Keep an icon; scripts and outside references are taken out of an SVG.")
+    async def upload_icon(
+        self, info: Info, input: Annotated[UploadIconInput, argument("The icon.")]
+    ) -> IconPayload:
+        kept = await icons.upload_icon(info.context, input.category, input.name, input.content)
+        return IconPayload(icon=kept)  # type: ignore[arg-type]  # a record
