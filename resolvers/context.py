@@ -1,6 +1,9 @@
 """Who asks and what they reach: a tenant's data is had through the viewer, and through nothing else."""
 
-from dataclasses import dataclass, field
+from asyncio import Future, ensure_future
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
 
 from sync_gateway.loaders import Loaders
 from sync_gateway.stores.documents import DatabaseInfo, Documents, DocumentStore
@@ -27,7 +30,7 @@ class Viewer:
     def __init__(self, store: DocumentStore) -> None:
         self._store = store
         self._tenants: dict[str, Tenant] = {}
-        self._databases: dict[str, DatabaseInfo] | None = None
+        self._databases: Future[dict[str, DatabaseInfo]] | None = None
 
     def organization(self, organization_id: str) -> Tenant:
         """The data of an organization. Raises `BadUserInput` where the id can name none."""
@@ -47,11 +50,12 @@ class Viewer:
         The default database is among them, though it need not hold an organization.
         """
         if self._databases is None:
-            found = await self._store.databases()
-            self._databases = {
-                info.name: info for info in sorted(found, key=lambda info: info.name) if is_name(info.name)
-            }
-        return self._databases
+            self._databases = ensure_future(self._list())
+        return await self._databases
+
+    async def _list(self) -> dict[str, DatabaseInfo]:
+        found = await self._store.databases()
+        return {info.name: info for info in sorted(found, key=lambda i: i.name) if is_name(info.name)}
 
     async def organization_ids(self) -> list[str]:
         return list(await self.databases())
@@ -81,4 +85,4 @@ class Context:
     viewer: Viewer
     icons: Icons
     request_id: str = ""
-    trace: dict[str, object] = field(default_factory=dict)
+    trace: Callable[[], dict[str, Any]] | None = None  # what the request cost, where that is asked for

@@ -6,6 +6,7 @@ from sync_gateway.resolvers.checks import either_form
 from sync_gateway.resolvers.context import Tenant
 from sync_gateway.stores.documents import Change, Collection, Document, OneOf, Path, Query, Where
 from sync_gateway.stores.errors import Conflict, NotFound
+from sync_gateway.stores.services import masked
 
 UPDATED: Path = ("updatedAt",)
 
@@ -54,4 +55,4 @@ async def explain(tenant: Tenant, collection: Collection, where: Where, *, what:
     found = await tenant.documents.find(collection, Query(where=tuple(where), limit=1))
     if not found:
         raise NotFound(f"{what} not found")
-    raise Conflict(f"{what} has changed since", fields=["ifUpdatedAt"], current=found[0])
+    raise Conflict(f"{what} has changed since", fields=["ifUpdatedAt"], current=masked(found[0]))

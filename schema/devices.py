@@ -134,7 +134,7 @@ def listing(
     """The arguments of a list of devices, and the keys that the selection needs."""
     order = BY_ID
     if order_by is not None:
-        order = Order((order_by.field.value,), order_by.direction is OrderDirection.DESC)
+        order = Order((str(order_by.field.value),), order_by.direction is OrderDirection.DESC)
     narrowed = devices.DeviceFilter()
     if filter is not None:
         narrowed = devices.DeviceFilter(
@@ -264,20 +264,20 @@ class DeviceMutations:
         self, info: Info, input: Annotated[UpdateDeviceInput, argument("The change.")]
     ) -> DevicePayload:
         scope, values = _scope(input), _values(input, "new_machine_id")
-        which = (input.machine_id, values, input.if_updated_at)
+        machine_id, seen = input.machine_id, input.if_updated_at
         if scope is None:
-            changed = await legacy_devices.update_legacy_device(info.context, *which)
+            changed = await legacy_devices.update_legacy_device(info.context, machine_id, values, seen)
         else:
-            changed = await devices.update_device(info.context, *scope, *which)
+            changed = await devices.update_device(info.context, *scope, machine_id, values, seen)
         return DevicePayload(device=changed)  # type: ignore[arg-type]  # a record
 
     @mutation("Delete a device.")
     async def delete_device(
         self, info: Info, input: Annotated[DeleteDeviceInput, argument("Which one.")]
     ) -> DevicePayload:
-        scope, which = _scope(input), (input.machine_id, input.if_updated_at)
+        scope, machine_id, seen = _scope(input), input.machine_id, input.if_updated_at
         if scope is None:
-            deleted = await legacy_devices.delete_legacy_device(info.context, *which)
+            deleted = await legacy_devices.delete_legacy_device(info.context, machine_id, seen)
         else:
-            deleted = await devices.delete_device(info.context, *scope, *which)
+            deleted = await devices.delete_device(info.context, *scope, machine_id, seen)
         return DevicePayload(device=deleted)  # type: ignore[arg-type]  # a record

@@ -98,7 +98,7 @@ class ServiceQueries:
         type: Annotated[ServiceType | None, argument("Only those of this type.")] = None,
         enabled: Annotated[bool | None, argument("Only those that are, or are not, in use.")] = None,
     ) -> Any:
-        return await services.list_services(info.context, type.value if type else None, enabled)
+        return await services.list_services(info.context, str(type.value) if type else None, enabled)
 
     @derived("A service by its id in the store or by its name.", Service | None)
     async def service(

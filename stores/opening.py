@@ -1,0 +1,33 @@
+"""From a URL to an open store. The only module that knows the backends; drivers are imported when needed."""
+
+from pathlib import Path
+from typing import Literal
+
+from sync_gateway.stores.documents import DocumentStore
+from sync_gateway.stores.errors import BadUserInput
+
+Driver = Literal["pymongo", "motor"]
+
+
+def open_documents(
+    url: str | None,
+    *,
+    data: Path,
+    driver: Driver = "pymongo",
+    deadline: float = 5.0,
+    pool: int = 50,
+) -> DocumentStore:
+    """The document store of a URL; None is the embedded one, in `data`. Opening waits for no server.
+
+    Raises `BadUserInput` for a URL of another kind.
+    """
+    if url is None or url.startswith("sqlite:///"):
+        from sync_gateway.stores.backends.sqlite_documents import SqliteDocumentStore
+
+        path = data / "documents.db" if url is None else Path(url.removeprefix("sqlite:///"))
+        return SqliteDocumentStore(path, deadline=deadline)
+    if url.startswith(("mongodb://", "mongodb+srv://")):
+        from sync_gateway.stores.backends.mongo_documents import MongoDocumentStore
+
+        return MongoDocumentStore(url, driver=driver, deadline=deadline, pool=pool)
+    raise BadUserInput("a document store is named by mongodb://, mongodb+srv:// or sqlite:///FILE")
