@@ -9,7 +9,7 @@ from typing import Any, Generic, TypeVar
 
 import bson
 
-from sync_gateway.stores.documents import Document, Order, order_value
+from sync_gateway.stores.documents import CODEC, Document, Order, order_value
 from sync_gateway.stores.errors import BadUserInput, LimitExceeded, NotFound
 
 R = TypeVar("R")
@@ -56,7 +56,7 @@ def after(place: Sequence[str], cursor: str | None) -> tuple[Any, Any] | None:
         raw = base64.b64decode(cursor + "=" * (-len(cursor) % 4), altchars=b"-_", validate=True)
         if raw[:8] != _digest(place):
             raise ValueError
-        at = bson.decode(raw[8:])
+        at = bson.decode(raw[8:], CODEC)
         return at["v"], at["i"]
     except (binascii.Error, ValueError, KeyError, bson.errors.BSONError):
         raise NotFound("after: there is no such cursor in this list", fields=["after"]) from None

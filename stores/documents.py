@@ -11,12 +11,18 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any, TypeAlias
 
-from bson import ObjectId
+from bson import DatetimeMS, ObjectId
+from bson.codec_options import CodecOptions, DatetimeConversion
 
 Document: TypeAlias = dict[str, Any]
 Path: TypeAlias = tuple[str, ...]
 
 ID: Path = ("_id",)
+
+# Old documents may hold dates that Python has not, and text that is not UTF-8: neither may cost a list.
+CODEC: CodecOptions[Document] = CodecOptions(
+    datetime_conversion=DatetimeConversion.DATETIME_AUTO, unicode_decode_error_handler="replace"
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -207,7 +213,8 @@ class Documents(ABC):
     async def put(self, collection: Collection, documents: Sequence[Document]) -> None:
         """Keep documents as they are, replacing those of the same id: for copies between stores.
 
-        `Unique` is not asked, since an older system may have kept what collides."""
+        An older system may have kept what collides, so that `Unique` is not asked where nothing was
+        written through the contract yet; a collection with indexes of its own raises `Conflict`."""
 
 
 class DocumentStore(ABC):
@@ -243,6 +250,11 @@ def iso(time: datetime) -> str:
     return time.isoformat(timespec="milliseconds") + "Z"
 
 
+def milliseconds(time: datetime | DatetimeMS) -> int:
+    """Milliseconds since 1970; times that Python has not are kept as nothing else."""
+    return int(time if isinstance(time, DatetimeMS) else DatetimeMS(time))
+
+
 def values_at(document: Any, path: Path) -> list[Any]:
     """What stands at a path, stepping into lists; items of a list at its end count beside the list itself."""
     if not path:
@@ -273,8 +285,8 @@ def order_key(value: Any) -> tuple[int, Any]:
             return 2, value.encode()
         case ObjectId():
             return 3, value
-        case datetime():
-            return 5, value
+        case datetime() | DatetimeMS():
+            return 5, milliseconds(value)
     return 0, 0
 
 

@@ -8,7 +8,6 @@ from collections.abc import AsyncIterator, Mapping, Sequence
 from dataclasses import replace
 from typing import Any, Literal
 
-from bson.codec_options import CodecOptions, DatetimeConversion
 from bson.errors import BSONError
 from pymongo import ReplaceOne, ReturnDocument
 from pymongo.errors import (
@@ -31,6 +30,7 @@ from sync_gateway.stores.backends.mongo_queries import (
 )
 from sync_gateway.stores.changes import apply, later_than
 from sync_gateway.stores.documents import (
+    CODEC,
     ID,
     AnyOf,
     Change,
@@ -57,10 +57,6 @@ MOST_IN_FACET = 5_000  # documents that one aggregation may answer, which has to
 DUPLICATE, NAMESPACE_EXISTS, INDEX_EXISTS = 11000, 48, (85, 86)
 WRONG_SHAPE = (2, 28)  # an update of something that is no list or no object
 TOUCHES = 100  # tries to make a time later than those of the writers beside us
-
-CODEC: CodecOptions[Document] = CodecOptions(
-    datetime_conversion=DatetimeConversion.DATETIME_AUTO, unicode_decode_error_handler="replace"
-)
 
 
 class MongoDocumentStore(DocumentStore):
@@ -214,7 +210,8 @@ class MongoDocuments(Documents):
                 stages.append({"$project": _projection(query.keys)})
             facets[f"q{i}"] = stages if query.limit else [{"$match": {"_id": {"$in": []}}}]
         found = await self._store.aggregate(self._of(collection), [{"$facet": facets}])
-        return [found[0][f"q{i}"] for i in range(len(queries))]
+        answered = found[0] if found else {}  # some servers answer nothing for a collection that is missing
+        return [answered.get(f"q{i}", []) for i in range(len(queries))]
 
     async def _find(self, collection: Collection, query: Query) -> list[Document]:
         if query.limit == 0:

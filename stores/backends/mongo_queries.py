@@ -5,7 +5,7 @@ from collections.abc import Iterable, Mapping
 from datetime import datetime
 from typing import Any
 
-from bson import ObjectId
+from bson import DatetimeMS, ObjectId
 
 from sync_gateway.stores.documents import (
     ID,
@@ -128,7 +128,7 @@ def _type(value: Any) -> str:
             return "string"
         case ObjectId():
             return "objectId"
-        case datetime():
+        case datetime() | DatetimeMS():
             return "date"
         case bytes():
             return "binData"

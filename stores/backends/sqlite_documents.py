@@ -15,11 +15,11 @@ from typing import TypeVar, cast
 
 import apsw
 import bson
-from bson.codec_options import CodecOptions, DatetimeConversion
 
 from sync_gateway.stores.backends.sqlite_queries import answers, key, lookups, select, tally
 from sync_gateway.stores.changes import apply, fits
 from sync_gateway.stores.documents import (
+    CODEC,
     Change,
     Collection,
     DatabaseInfo,
@@ -48,11 +48,6 @@ CREATE INDEX IF NOT EXISTS lookups_by_value ON lookups (collection, path, value,
 CREATE INDEX IF NOT EXISTS lookups_by_document ON lookups (document);
 """
 VERSION = 1
-
-# Old documents may hold dates that Python has not, and text that is not UTF-8: neither may cost a list.
-CODEC: CodecOptions[Document] = CodecOptions(
-    datetime_conversion=DatetimeConversion.DATETIME_AUTO, unicode_decode_error_handler="replace"
-)
 
 
 def decode(body: bytes) -> Document:

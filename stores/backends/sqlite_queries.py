@@ -6,11 +6,11 @@ A lookup row says that a document holds a value at a path.
 import re
 import struct
 from collections.abc import Iterator
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Any
 
 import bson
-from bson import ObjectId
+from bson import DatetimeMS, ObjectId
 
 from sync_gateway.stores.documents import (
     ID,
@@ -24,6 +24,7 @@ from sync_gateway.stores.documents import (
     Path,
     Query,
     Where,
+    milliseconds,
     values_at,
 )
 
@@ -46,9 +47,8 @@ def key(value: Any) -> Any:
             return value if value == value else NULL  # SQLite knows no NaN
         case ObjectId():
             return b"\x07" + value.binary
-        case datetime():
-            milliseconds = round(value.replace(tzinfo=UTC).timestamp() * 1000)
-            return b"\x09" + struct.pack(">Q", milliseconds + (1 << 63))
+        case datetime() | DatetimeMS():
+            return b"\x09" + struct.pack(">Q", milliseconds(value) + (1 << 63))
         case _:
             return b"\x05" + bson.encode({"": value})
 

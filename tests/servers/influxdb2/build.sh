@@ -1,5 +1,5 @@
 #!/bin/sh
-# Build influxd: build.sh FOLDER leaves FOLDER/influxd. Needs go (1.23 or newer), cargo and a C compiler.
+# Build influxd: build.sh FOLDER leaves FOLDER/influxd. Needs go (1.23 or newer), cargo, cc and pkg-config.
 set -eu
 
 here=$(cd "$(dirname "$0")" && pwd)
@@ -10,16 +10,17 @@ trap 'rm -rf "$work"' EXIT INT TERM
 
 # Read influxd's own requirements from its module; go.sum here says what that module must be.
 module=github.com/influxdata/influxdb/v2
-version=$(cd "$here" && go list -mod=mod -m -f '{{.Version}}' "$module")
 cp "$here/go.mod" "$here/go.sum" "$work"
-source=$(cd "$work" && go mod download -json "$module" | sed -n 's/^\t"Dir": "\(.*\)",\{0,1\}$/\1/p')
+cd "$work"
+go mod download "$module"
+version=$(go list -m -f '{{.Version}}' "$module")
+source=$(go list -m -f '{{.Dir}}' "$module")
 
 # It cannot be installed by name, because Go refuses a go.mod with replace directives there. So it is built from a
 # module of one's own that carries the same requirements and replacements.
 cat "$source/go.sum" >>"$work/go.sum"
 cp "$source/go.mod" "$work/go.mod"
 chmod u+w "$work/go.mod"
-cd "$work"
 go mod edit -module=sync-gateway.tests/influxdb2 -require="$module@$version"
 
 # The Flux library is Rust: this wrapper of pkg-config builds it when Go asks for it.
@@ -28,7 +29,7 @@ export PKG_CONFIG="$work/bin/pkg-config"
 
 # Flux asks for a Rust of its own; any newer one builds it, once the warnings that newer ones raise are no errors.
 if command -v rustup >/dev/null; then
-    RUSTUP_TOOLCHAIN=$(rustup default | cut -d' ' -f1)
+    RUSTUP_TOOLCHAIN=${RUSTUP_TOOLCHAIN:-$(rustup default | cut -d' ' -f1)}
     export RUSTUP_TOOLCHAIN
 fi
 cat >"$work/rustc" <<'WRAPPER'

@@ -1,0 +1,80 @@
+"""The application over each document store, with a plant of a few machines."""
+
+import uuid
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import pytest
+
+from sync_gateway.schema.app import create_app
+from sync_gateway.schema.settings import Settings
+from sync_gateway.stores.documents import DocumentStore
+from sync_gateway.stores.opening import open_documents
+from tests.schema.client import Client
+
+BACKENDS = ("sqlite", "mongodb")
+
+
+@pytest.fixture
+def backend() -> str:
+    """Which store a test runs on: `parametrize("backend", BACKENDS)` runs it on every one."""
+    return "sqlite"
+
+
+@pytest.fixture
+async def documents(
+    backend: str, request: pytest.FixtureRequest, tmp_path: Path
+) -> AsyncIterator[DocumentStore]:
+    url = None
+    if backend == "mongodb":
+        server = request.getfixturevalue("mongodb_server")
+        url = f"{server.url}/default-{uuid.uuid4().hex[:8]}"
+    store = open_documents(url, data=tmp_path)
+    yield store
+    await store.close()
+
+
+@pytest.fixture
+async def client(documents: DocumentStore, tmp_path: Path) -> AsyncIterator[Client]:
+    app = create_app(Settings(data=tmp_path), documents=documents)
+    client = Client(app, documents)
+    yield client
+    await client.http.aclose()
+
+
+@pytest.fixture
+def organization() -> str:
+    """A name that no other test uses, for tests that share a server."""
+    return f"o-{uuid.uuid4().hex[:12]}"
+
+
+@pytest.fixture
+async def plant(client: Client, organization: str) -> str:
+    """An organization with application `cnc`: machines M0, M1 and M2, two connectors, an event class."""
+    await client.run(CREATE_ORGANIZATION, organization=organization)
+    await client.run(CREATE_APPLICATION, organization=organization, application="cnc")
+    for application, name in ((None, "Fanuc"), ("cnc", "Line 1")):
+        await client.run(CREATE_CONNECTOR, organization=organization, application=application, name=name)
+    await client.run(ADD_EVENT_CLASS, organization=organization)
+    for i in range(3):
+        await client.run(CREATE_DEVICE, organization=organization, machine=f"M{i}")
+    return organization
+
+
+CREATE_ORGANIZATION = """mutation($organization: String!) {
+  createOrganization(input: {organizationId: $organization, name: "Ferro"}) { organization { id } } }"""
+CREATE_APPLICATION = """mutation($organization: String!, $application: String!) {
+  createApplication(input: {organizationId: $organization, applicationId: $application, name: "CNC"}) {
+    application { id } } }"""
+CREATE_CONNECTOR = """mutation($organization: String!, $application: String, $name: String!) {
+  createConnector(input: {organizationId: $organization, applicationId: $application, name: $name,
+    driver: "fanuc", properties: {host: "cnc.example", password: "demo-only"}}) {
+    connector { documentId } } }"""
+ADD_EVENT_CLASS = """mutation($organization: String!) {
+  addEventClass(input: {organizationId: $organization, applicationId: "cnc",
+    eventClass: {class: "EXECUTION", topic: "accepted", type: "STR", authValues: ["ACTIVE"]}}) {
+    eventClass { eventClassId } } }"""
+CREATE_DEVICE = """mutation($organization: String!, $machine: String!) {
+  createDevice(input: {organizationId: $organization, applicationId: "cnc", machineId: $machine,
+    name: "Machine", connectorNames: ["Line 1", "Fanuc"], properties: {ip: "192.0.2.1", port: 8193},
+    eventBindings: [{sourceId: "execution", class: "EXECUTION", label: "Execution"}]}) { device { id } } }"""

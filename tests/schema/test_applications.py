@@ -1,0 +1,105 @@
+"""Applications through the graph: atomic changes of the one document that holds them all."""
+
+import asyncio
+
+import pytest
+
+from sync_gateway.stores import collections
+from sync_gateway.stores.documents import Query, equal
+from tests.schema.client import Client
+from tests.schema.conftest import BACKENDS, CREATE_APPLICATION, CREATE_ORGANIZATION
+
+UPDATE = """mutation($o: String!, $a: String!, $name: String, $seen: DateTime) { updateApplication(input: {
+  organizationId: $o, applicationId: $a, name: $name, ifUpdatedAt: $seen}) {
+  application { name status updatedAt } } }"""
+DELETE = """mutation($o: String!, $a: String!) { deleteApplication(input: {organizationId: $o,
+  applicationId: $a}) { application { name organization { defaultApplication { applicationId } } } } }"""
+READ = """query($o: String!) { organization(organizationId: $o) { applicationCount
+  applications { applicationId name deviceCount } defaultApplication { applicationId } } }"""
+
+
+async def stored(client: Client, organization: str) -> dict[str, object]:
+    where = (equal("key", "applications"),)
+    found = await client.documents.database(organization).find(collections.CONFIG, Query(where=where))
+    assert len(found) == 1
+    return dict(found[0]["value"])
+
+
+@pytest.mark.parametrize("backend", BACKENDS)
+async def test_twelve_applications_added_at_once_are_all_kept(client: Client, organization: str) -> None:
+    await client.run(CREATE_ORGANIZATION, organization=organization)
+    names = [f"app {i}/ñ" for i in range(12)]
+    creations = (
+        client.run(CREATE_APPLICATION, organization=organization, application=name) for name in names
+    )
+    await asyncio.gather(*creations)
+    value = await stored(client, organization)
+    assert sorted(value["applicationSettings"]) == sorted(names)  # type: ignore[call-overload]
+    assert sorted(value["availableApplications"]) == sorted(names)  # type: ignore[call-overload]
+    assert value["defaultApplication"] in names
+
+
+@pytest.mark.parametrize("backend", BACKENDS)
+async def test_an_application_is_registered_once(client: Client, organization: str) -> None:
+    await client.run(CREATE_ORGANIZATION, organization=organization)
+    variables = {"organization": organization, "application": "a"}
+    answers = await asyncio.gather(*(client.send(CREATE_APPLICATION, **variables) for _ in range(8)))
+    assert sum("errors" not in answer for answer in answers) == 1
+    assert {a["errors"][0]["extensions"]["code"] for a in answers if "errors" in a} == {"CONFLICT"}
+
+
+@pytest.mark.parametrize("backend", BACKENDS)
+async def test_an_update_keeps_what_is_not_given(client: Client, plant: str) -> None:
+    first = (await client.run(UPDATE, o=plant, a="cnc", name="New"))["updateApplication"]["application"]
+    assert (first["name"], first["status"]) == ("New", "active")
+    second = await client.run(UPDATE, o=plant, a="cnc", name="Newer", seen=first["updatedAt"])
+    assert second["updateApplication"]["application"]["updatedAt"] > first["updatedAt"]
+    assert await client.code(UPDATE, o=plant, a="cnc", name="x", seen=first["updatedAt"]) == "CONFLICT"
+    assert await client.code(UPDATE, o=plant, a="constructor", name="x") == "NOT_FOUND"
+
+
+@pytest.mark.parametrize("backend", BACKENDS)
+async def test_a_deleted_application_leaves_nothing_behind(client: Client, plant: str) -> None:
+    await client.run(CREATE_APPLICATION, organization=plant, application="oil")
+    gone = await client.run(DELETE, o=plant, a="cnc")
+    default = gone["deleteApplication"]["application"]["organization"]["defaultApplication"]
+    assert default == {"applicationId": "oil"}
+    documents = client.documents.database(plant)
+    names = [name for name in await documents.collections() if name.startswith("cnc_")]
+    assert names == []
+    assert await documents.count([collections.EVENT_CLASSES], [equal("applicationId", "cnc")]) == [0]
+    assert await client.code(DELETE, o=plant, a="cnc") == "NOT_FOUND"
+    await client.run(CREATE_APPLICATION, organization=plant, application="cnc")
+    found = await client.run(READ, o=plant)
+    assert found["organization"]["applications"][1] == {
+        "applicationId": "cnc",
+        "name": "CNC",
+        "deviceCount": 0,
+    }
+
+
+@pytest.mark.parametrize("name", ["", " ", "a.b", "$a", "a$b", "x" * 250, "a\0b"])
+async def test_an_id_that_cannot_name_collections_is_refused(
+    client: Client, organization: str, name: str
+) -> None:
+    await client.run(CREATE_ORGANIZATION, organization=organization)
+    error = await client.fail(CREATE_APPLICATION, organization=organization, application=name)
+    assert error["extensions"] == {"code": "BAD_USER_INPUT", "fields": ["applicationId"]}
+    assert (await client.run(READ, o=organization))["organization"]["applicationCount"] == 0
+
+
+@pytest.mark.parametrize("name", ["admin", "Local", "CONFIG", "a.b", "a b", "", "x" * 64, "é", "../x", "a$"])
+async def test_a_database_that_is_no_organization_is_never_opened(client: Client, name: str) -> None:
+    error = await client.fail(READ, o=name)
+    assert error["extensions"] == {"code": "BAD_USER_INPUT", "fields": ["organizationId"]}
+    assert await client.code(CREATE_ORGANIZATION, organization=name) == "BAD_USER_INPUT"
+    assert client.calls == []
+
+
+async def test_nothing_is_written_into_what_is_not_there(client: Client, organization: str) -> None:
+    creation = {"organization": organization, "application": "a"}
+    assert await client.code(CREATE_APPLICATION, **creation) == "NOT_FOUND"
+    user = """mutation($o: String!) { createUser(input: {organizationId: $o, name: "A", email: "a@b.c"}) {
+      user { id } } }"""
+    assert await client.code(user, o=organization) == "NOT_FOUND"
+    assert await client.run(READ, o=organization) == {"organization": None}

@@ -1,0 +1,115 @@
+"""What a query costs in store calls: the table "Store queries", whatever the number of devices."""
+
+import pytest
+from bson import ObjectId
+
+from sync_gateway.stores import collections
+from sync_gateway.stores.documents import DocumentStore, equal
+from tests.schema.client import Client
+from tests.schema.conftest import BACKENDS
+
+COUNTS = "query($o: String!) { organization(organizationId: $o) { name applications { name deviceCount } } }"
+NESTED = """query($o: String!) { organization(organizationId: $o) { name applications {
+  name deviceCount devices(first: 1000) { nodes { machineId name connectors { name driver }
+    eventBindings { sourceId eventClass { class } } application { name } organization { name } } } } } }"""
+BACKWARDS = """query($o: String!) { organization(organizationId: $o) {
+  connectors { name devices(first: 2) { nodes { machineId } } }
+  applications { connectors { name devices(first: 2) { nodes { machineId } } }
+    eventClasses { class devices { machineId } } } } }"""
+
+
+async def fill(store: DocumentStore, organization: str, devices: int, applications: int) -> None:
+    """An organization made without the gateway, as an existing deployment has it."""
+    documents = store.database(organization)
+    names = [f"app{i}" for i in range(applications)]
+    settings = {name: {"name": name, "status": "active"} for name in names}
+    entry = {"_id": ObjectId(), "key": "applications", "value": {"applicationSettings": settings}}
+    await documents.put(collections.CONFIG, [entry])
+    templates = [{"_id": ObjectId(), "name": n, "driver": "fanuc"} for n in ("Fanuc", "Haas", "Mazak")]
+    await documents.put(collections.CONNECTORS, templates)
+    for i, name in enumerate(names):
+        machines = [
+            {
+                "_id": ObjectId(),
+                "machineId": f"M{n}",
+                "connectors": ["Fanuc", f"{name} line"],
+                "events": [{"id": "e", "class": "MODE"}],
+            }
+            for n in range(i, devices, applications)
+        ]
+        await documents.put(collections.devices(name), machines)
+        line = {"_id": ObjectId(), "name": f"{name} line", "driver": "opcua"}
+        await documents.put(collections.connectors(name), [line])
+        mode = {"_id": ObjectId(), "id": "mode", "class": "MODE", "applicationId": name}
+        await documents.put(collections.EVENT_CLASSES, [mode])
+
+
+@pytest.mark.parametrize("backend", BACKENDS)
+@pytest.mark.parametrize("applications", [1, 3, 20])
+@pytest.mark.parametrize("devices", [1, 100, 1000])
+async def test_calls_depend_on_the_number_of_applications_only(
+    client: Client, organization: str, devices: int, applications: int
+) -> None:
+    await fill(client.documents, organization, devices, applications)
+    names = [f"app{i}" for i in range(applications)]
+
+    await client.run(COUNTS, o=organization)
+    assert client.calls == ["find config", "count " + " ".join(f"{a}_devices" for a in names)]
+
+    found = await client.run(NESTED, o=organization)
+    nodes = [d for a in found["organization"]["applications"] for d in a["devices"]["nodes"]]
+    assert len(nodes) == devices
+    assert all(len(node["connectors"]) == 2 for node in nodes)
+    busy = [a for a in names if int(a[3:]) < devices]
+    # The event classes of all applications are one collection, read when an application's devices are there.
+    classes = [call for call in client.calls if call == "find monitoreo-cnc_events"]
+    assert 1 <= len(classes) <= applications
+    assert sorted(client.calls) == sorted(
+        [
+            *classes,
+            "find config",
+            "count " + " ".join(f"{a}_devices" for a in names),
+            *(f"find {a}_devices" for a in names),
+            *(f"find {a}_connectors" for a in busy),
+            "find connectors",
+        ]
+    )
+
+    await client.run(BACKWARDS, o=organization)
+    device_finds = [call for call in client.calls if call.endswith("_devices")]
+    assert len(device_finds) <= 3 * applications  # by template, by connector and by event class
+
+
+async def test_a_selection_reads_only_the_keys_that_it_needs(client: Client, plant: str) -> None:
+    seen: list[frozenset[str] | None] = []
+    documents = client.documents.database(plant)
+    original = type(documents).find_each
+
+    async def spy(self, collection, queries):  # type: ignore[no-untyped-def]
+        seen.extend(query.keys for query in queries if collection.name == "cnc_devices")
+        return await original(self, collection, queries)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(type(documents), "find_each", spy)
+        query = """query($o: String!) { application(organizationId: $o, applicationId: "cnc") {
+          devices { nodes { ...Named connectors { driver } } } } } fragment Named on Device { id name }"""
+        await client.run(query, o=plant)
+    assert seen == [frozenset({"name", "connectors", "_id"})]
+
+
+@pytest.mark.parametrize("backend", BACKENDS)
+async def test_the_total_is_counted_only_when_it_is_asked_for(client: Client, plant: str) -> None:
+    query = """query($o: String!, $t: Boolean!) { application(organizationId: $o, applicationId: "cnc") {
+      devices(first: 1) { nodes { machineId } totalCount @include(if: $t) } } }"""
+    await client.run(query, o=plant, t=False)
+    assert not any(call.startswith("count") for call in client.calls)
+    found = await client.run(query, o=plant, t=True)
+    assert found["application"]["devices"]["totalCount"] == 3
+    assert client.calls.count("count cnc_devices") == 1
+
+
+async def test_reading_makes_no_organization(client: Client, organization: str) -> None:
+    assert await client.run(COUNTS, o=organization) == {"organization": None}
+    assert organization not in [info.name for info in await client.documents.databases()]
+    found = await client.documents.database(organization).count([collections.CONFIG], [equal("key", "x")])
+    assert found == [0]

@@ -1,0 +1,183 @@
+"""The other entities through the graph: what is unique, what is masked, and global ids."""
+
+import asyncio
+import base64
+import json
+from typing import Any
+
+import pytest
+
+from tests.schema.client import Client
+from tests.schema.conftest import BACKENDS
+
+UNIQUE = {
+    "user": 'createUser(input: {organizationId: $o, name: "A", email: "a@b.c"}) { user { id } }',
+    "gateway": 'createGateway(input: {organizationId: $o, gatewayId: "G", name: "A"}) { gateway { id } }',
+    "connector": 'createConnector(input: {organizationId: $o, name: "C", driver: "d"}) { connector { id } }',
+    "event class": """addEventClass(input: {organizationId: $o, applicationId: "cnc", eventClass: {
+        eventClassId: "e", class: "C", topic: "t", type: "INT"}}) { eventClass { id } }""",
+    "function": """createFunction(input: {organizationId: $o, applicationId: "cnc", functionId: "f",
+        name: "F", expression: "x", variables: ["x"]}) { function { id } }""",
+    "service": """createService(input: {name: "S", type: MQTT, configuration: {host: "h"}}) {
+        service { id } }""",
+    "legacy device": 'createDevice(input: {machineId: "L"}) { device { id } }',
+}
+
+
+@pytest.mark.parametrize("backend", BACKENDS)
+@pytest.mark.parametrize("entity", UNIQUE)
+async def test_a_key_is_unique_under_concurrency(client: Client, plant: str, entity: str) -> None:
+    head = "mutation($o: String!)" if "$o" in UNIQUE[entity] else "mutation"
+    creations = (client.send(f"{head} {{ {UNIQUE[entity]} }}", o=plant) for _ in range(10))
+    answers = await asyncio.gather(*creations)
+    codes = [a["errors"][0]["extensions"]["code"] for a in answers if "errors" in a]
+    assert codes == ["CONFLICT"] * 9
+
+
+@pytest.mark.parametrize("backend", BACKENDS)
+async def test_ids_that_the_server_makes_do_not_collide(client: Client, plant: str) -> None:
+    add = """mutation($o: String!) { addEventClass(input: {organizationId: $o, applicationId: "cnc",
+      eventClass: {class: "C", topic: "t", type: "INT"}}) { eventClass { eventClassId } } }"""
+    answers = await asyncio.gather(*(client.run(add, o=plant) for _ in range(10)))
+    assert len({a["addEventClass"]["eventClass"]["eventClassId"] for a in answers}) == 10
+
+
+@pytest.mark.parametrize("backend", BACKENDS)
+async def test_event_classes_are_replaced_all_or_not_at_all(client: Client, plant: str) -> None:
+    replace = """mutation($o: String!, $e: [EventClassInput!]!) { setEventClasses(input: {
+      organizationId: $o, applicationId: "cnc", eventClasses: $e}) { eventClasses { class } } }"""
+    read = """query($o: String!) { application(organizationId: $o, applicationId: "cnc") {
+      eventClasses { class topic devices { machineId } } } }"""
+    before = await client.run(read, o=plant)
+    good = {"class": "MODE", "topic": "t", "type": "STR"}
+    for bad in ([good, {"class": "X"}], [{**good, "eventClassId": "a"}] * 2):
+        assert await client.code(replace, o=plant, e=bad) == "BAD_USER_INPUT"
+        assert await client.run(read, o=plant) == before
+    await client.run(replace, o=plant, e=[good, {**good, "class": "SPEED"}])
+    after = await client.run(read, o=plant)
+    assert [e["class"] for e in after["application"]["eventClasses"]] == ["MODE", "SPEED"]
+
+
+async def test_functions_fall_back_to_defaults_when_replaced(client: Client, plant: str) -> None:
+    create = """mutation($o: String!) { createFunction(input: {organizationId: $o, applicationId: "cnc",
+      name: "F", expression: "x * 2", variables: ["x"], description: "d"}) { function { functionId } } }"""
+    made = (await client.run(create, o=plant))["createFunction"]["function"]["functionId"]
+    update = """mutation($o: String!, $f: String!, $counter: JSON) { updateFunction(input: {
+      organizationId: $o, applicationId: "cnc", functionId: $f, name: "P", type: "Counter",
+      counter: $counter, variables: []}) {
+      function { functionId expression description counter } } }"""
+    assert await client.code(update, o=plant, f=made) == "BAD_USER_INPUT"
+    changed = await client.run(update, o=plant, f=made, counter={"name": "pieces"})
+    assert changed["updateFunction"]["function"] == {
+        "functionId": made,
+        "expression": "pieces",
+        "description": "",
+        "counter": {"name": "pieces"},
+    }
+    assert await client.code(update, o=plant, f="none", counter={"name": "p"}) == "NOT_FOUND"
+
+
+@pytest.mark.parametrize("backend", BACKENDS)
+async def test_a_secret_goes_in_and_comes_out_only_as_a_mask(client: Client, plant: str) -> None:
+    create = """mutation($c: JSON!) { createService(input: {name: "broker", type: MQTT, configuration: $c}) {
+      service { documentId configuration document } } }"""
+    secret = {"host": "h", "auth": {"Password": "demo-only", "empty_token": ""}, "API-Key": ["demo-only"]}
+    made = (await client.run(create, c=secret))["createService"]["service"]
+    assert "demo-only" not in json.dumps(made)
+    masked = made["configuration"]
+    assert masked["auth"] == {"Password": "********", "empty_token": ""}
+    update = """mutation($d: String!, $c: JSON) { updateService(input: {documentId: $d, configuration: $c}) {
+      service { configuration } } }"""
+    await client.run(update, d=made["documentId"], c={**masked, "host": "other"})
+    [kept] = await client.documents.database(client.documents.default).find(services())
+    assert kept["configuration"] == {**secret, "host": "other"}
+    assert await client.code(update, d=made["documentId"], c={"new_secret": "********"}) == "BAD_USER_INPUT"
+
+
+def services() -> Any:
+    from sync_gateway.stores.collections import SERVICES
+
+    return SERVICES
+
+
+async def test_a_connector_takes_the_secrets_of_its_template(client: Client, plant: str) -> None:
+    create = """mutation($o: String!, $p: JSON) { createConnector(input: {organizationId: $o,
+      applicationId: "cnc", name: "Copy", driver: "fanuc", properties: $p}) { connector { properties } } }"""
+    sent = {"host": "mine", "password": "********"}
+    made = await client.run(create, o=plant, p=sent)
+    assert made["createConnector"]["connector"]["properties"] == sent
+    from sync_gateway.stores.collections import connectors
+
+    found = await client.documents.database(plant).find(connectors("cnc"))
+    assert found[-1]["properties"] == {"host": "mine", "password": "demo-only"}
+
+
+@pytest.mark.parametrize("backend", BACKENDS)
+async def test_every_entity_is_refetched_by_its_global_id(client: Client, plant: str) -> None:
+    for mutation in UNIQUE.values():
+        head = "mutation($o: String!)" if "$o" in mutation else "mutation"
+        await client.run(f"{head} {{ {mutation} }}", o=plant)
+    query = """query($o: String!) { organization(organizationId: $o) { id users { id } gateways { id }
+      connectors { id } applications { id connectors { id } eventClasses { id } functions { id }
+      devices { nodes { id } } } } services { id } legacyDevices { nodes { id } } }"""
+    ids = _ids(await client.run(query, o=plant))
+    assert len(ids) > 12
+    assert len(set(ids)) == len(ids)
+    for each in ids:
+        again = await client.run("query($id: ID!) { node(id: $id) { id __typename } }", id=each)
+        assert again["node"]["id"] == each
+
+
+def _ids(value: Any) -> list[str]:
+    if isinstance(value, dict):
+        return [i for k, v in value.items() for i in ([v] if k == "id" else _ids(v))]
+    return [i for item in value for i in _ids(item)] if isinstance(value, list) else []
+
+
+@pytest.mark.parametrize(
+    "forged",
+    [
+        ["Organization"],
+        ["Organization", "admin"],
+        ["Organization", "none"],
+        ["Organization", ["a"]],
+        ["Device", "none", "cnc", {"": "0" * 24}],
+        ["Device", "a.b", "cnc", {"": "0" * 24}],
+        ["Device", 1, 2, 3],
+        ["Service", "none", None, {"": "0" * 24}],
+        ["Icon", "../..", "passwd"],
+        ["Nothing", "a"],
+        [],
+        {"a": 1},
+        5,
+    ],
+)
+async def test_a_forged_global_id_is_as_unknown_as_any(client: Client, forged: Any) -> None:
+    raw = base64.urlsafe_b64encode(json.dumps(forged, separators=(",", ":")).encode()).decode().rstrip("=")
+    for each in (raw, raw + "=", "é", "", raw[:-1]):
+        assert await client.run("query($id: ID!) { node(id: $id) { id } }", id=each) == {"node": None}
+
+
+async def test_an_icon_is_kept_by_what_it_is(client: Client) -> None:
+    upload = """mutation($c: String!, $n: String!, $b: Base64!) { uploadIcon(input: {category: $c, name: $n,
+      content: $b}) { icon { id name format path } } }"""
+    plain = b'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 1 1"><path d="M0 0h1v1z"/></svg>'
+    kept = await client.run(upload, c="drivers", n="Fanuc", b=base64.b64encode(plain).decode())
+    assert kept["uploadIcon"]["icon"]["path"] == "/api/library/drivers/fanuc/icon"
+    for category, name, content in (
+        ("..", "x", plain),
+        ("a/b", "x", plain),
+        (".hidden", "x", plain),
+        ("a", "../x", plain),
+        ("a", "x", b"<html></html>"),
+        ("a", "x", b"<svg><g></svg>"),
+        ("a", "x", b'<!DOCTYPE svg [<!ENTITY a "b">]><svg>&a;</svg>'),
+        ("a", "x", b"<svg>" + b"<g>" * 100 + b"</g>" * 100 + b"</svg>"),
+    ):
+        encoded = base64.b64encode(content).decode()
+        assert await client.code(upload, c=category, n=name, b=encoded) == "BAD_USER_INPUT"
+    scripted = plain.replace(b"<path", b'<script>alert(1)</script><path onload="x()"')
+    await client.run(upload, c="drivers", n="evil", b=base64.b64encode(scripted).decode())
+    found = await client.run('{ icons(category: "drivers") { name format size } }')
+    assert [icon["name"] for icon in found["icons"]] == ["evil", "fanuc"]
+    assert found["icons"][1]["size"] == len(plain)

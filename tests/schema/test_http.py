@@ -1,0 +1,154 @@
+"""GraphQL over HTTP: what the specification's checks ask for, and requests that are not well-formed."""
+
+import asyncio
+import json
+import os
+import shutil
+import socket
+import subprocess
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import pytest
+import uvicorn
+
+from sync_gateway.schema.app import create_app
+from sync_gateway.schema.settings import Settings
+from tests.schema.client import RESPONSE, Client
+
+AUDITS = Path(__file__).parent / "audits"
+
+
+@pytest.fixture
+async def url(tmp_path: Path) -> AsyncIterator[str]:
+    """The application as it is served, by a real server on a free port."""
+    listening = socket.create_server(("127.0.0.1", 0))
+    config = uvicorn.Config(create_app(Settings(data=tmp_path)), log_level="warning")
+    server = uvicorn.Server(config)
+    serving = asyncio.create_task(server.serve([listening]))
+    while not server.started:  # noqa: ASYNC110 - uvicorn offers no event for it
+        await asyncio.sleep(0.01)
+    yield f"http://127.0.0.1:{listening.getsockname()[1]}"
+    server.should_exit = True
+    await serving
+
+
+async def test_every_check_of_the_specification_answers_ok(url: str) -> None:
+    if shutil.which("npm") is None:
+        reason = "npm is not installed: the specification's checks are an npm package"
+        pytest.fail(reason) if os.environ.get("SYNC_TEST_REQUIRE_SERVERS") == "1" else pytest.skip(reason)
+    if not (AUDITS / "node_modules").exists():
+        command = ["npm", "ci", "--silent", "--no-audit", "--no-fund"]
+        await asyncio.to_thread(subprocess.run, command, cwd=AUDITS, check=True)
+    command = ["node", "run.mjs", f"{url}/graphql"]
+    done = await asyncio.to_thread(
+        subprocess.run, command, cwd=AUDITS, check=True, capture_output=True, timeout=60
+    )
+    outcomes = json.loads(done.stdout)
+    assert len(outcomes) == 61
+    assert [each for each in outcomes if each["status"] != "ok"] == []
+
+
+@pytest.mark.parametrize(
+    ("body", "status"),
+    [
+        (b"{", 400),
+        (b"\xff\xfe", 400),
+        (b'"text"', 400),
+        (b"[]", 400),
+        (b'[{"query": "{ __typename }"}]', 400),
+        (b"{}", 400),
+        (b'{"query": 5}', 400),
+        (b'{"query": ""}', 400),
+        (b'{"query": "{ __typename }", "variables": []}', 400),
+        (b'{"query": "{ __typename }", "variables": "{}"}', 400),
+        (b'{"query": "{ __typename }", "operationName": {}}', 400),
+        (b'{"query": "{ __typename }", "extensions": 1}', 400),
+        (b'{"query": "{ __typename }", "variables": ' + b'{"a":' * 100 + b"1" + b"}" * 101, 400),
+        (b"[" * 100_000, 400),
+        (b'{"query": "' + b" " * 1024 * 1024 + b'"}', 413),
+        (b'{"query": "query A { __typename } query B { __typename }"}', 400),
+        (b'{"query": "{ __typename }", "operationName": "Missing"}', 400),
+        (b'{"query": "' + b"{a" * 3000 + b'"}', 400),
+        (b'{"query": "{ ' + b"__typename " * 6000 + b'}"}', 400),
+    ],
+)
+async def test_a_malformed_request_is_refused_in_json(client: Client, body: bytes, status: int) -> None:
+    headers = {"Content-Type": "application/json", "Accept": RESPONSE}
+    response = await client.http.post("/graphql", content=body, headers=headers)
+    assert response.status_code == status
+    [error] = response.json()["errors"]
+    assert error["extensions"]["code"] == "BAD_USER_INPUT"
+    assert "data" not in response.json()
+
+
+@pytest.mark.parametrize(
+    ("headers", "status"),
+    [
+        ({"Content-Type": "text/plain"}, 415),
+        ({"Content-Type": "application/x-www-form-urlencoded"}, 415),
+        ({"Content-Type": "application/json; charset=latin-1"}, 415),
+        ({"Content-Type": "application/json", "Content-Encoding": "gzip"}, 415),
+        ({"Content-Type": "application/json", "Accept": "text/csv"}, 406),
+    ],
+)
+async def test_other_media_types_are_refused(client: Client, headers: dict[str, str], status: int) -> None:
+    response = await client.http.post("/graphql", content=b'{"query":"{__typename}"}', headers=headers)
+    assert response.status_code == status
+    assert response.json()["errors"]
+
+
+async def test_a_get_request_may_query_but_not_change(client: Client) -> None:
+    response = await client.http.get("/graphql", params={"query": "{ __typename }"})
+    assert response.json() == {"data": {"__typename": "Query"}}
+    mutation = 'mutation { createOrganization(input: {organizationId: "x"}) { organization { id } } }'
+    response = await client.http.get("/graphql", params={"query": mutation})
+    assert response.status_code == 405
+    assert response.headers["allow"] == "POST"
+    assert await client.run("{ organizations { nodes { id } } }") == {"organizations": {"nodes": []}}
+
+
+async def test_an_unforeseen_failure_shows_nothing_but_a_request_id(
+    client: Client, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    async def broken(self: object) -> list[object]:
+        raise RuntimeError("secret detail")
+
+    monkeypatch.setattr(type(client.documents), "databases", broken)
+    headers = {"Accept": RESPONSE}
+    body = {"query": "{ organizations { nodes { id } } }"}
+    response = await client.http.post("/graphql", json=body, headers=headers)
+    [error] = response.json()["errors"]
+    assert "secret detail" not in response.text
+    assert error["extensions"]["code"] == "INTERNAL"
+    assert error["extensions"]["requestId"] == response.headers["x-request-id"]
+    assert error["extensions"]["requestId"] in caplog.text
+    assert "secret detail" in caplog.text
+
+
+async def test_the_cost_is_in_the_answer_only_when_it_is_asked_for(client: Client) -> None:
+    body = {"query": "{ __typename }"}
+    response = await client.http.post("/graphql", json=body)
+    assert "extensions" not in response.json()
+    response = await client.http.post("/graphql", json=body, headers={"X-Gateway-Trace": "1"})
+    assert response.json()["extensions"] == {"trace": {"documentCalls": []}}
+
+
+async def test_health_says_which_store_answers_and_not_where(client: Client) -> None:
+    assert (await client.http.get("/health/live")).json() == {"status": "ok"}
+    response = await client.http.get("/health/ready")
+    assert response.json() == {"status": "ok", "documents": "ok"}
+
+
+async def test_a_page_of_another_origin_may_call_only_if_it_is_listed(tmp_path: Path) -> None:
+    settings = Settings.model_validate(
+        {"data": tmp_path, "server": {"cors_allowed_origins": ["https://console.example"]}}
+    )
+    app = create_app(settings)
+    client = Client(app, app.state.gateway.documents)
+    for origin, allowed in (("https://console.example", True), ("https://evil.example", False)):
+        body = {"query": "{ __typename }"}
+        response = await client.http.post("/graphql", json=body, headers={"Origin": origin})
+        assert (response.headers.get("access-control-allow-origin") == origin) is allowed
+    await client.http.aclose()
+    await client.documents.close()
