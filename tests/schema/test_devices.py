@@ -247,7 +247,8 @@ async def test_legacy_devices_are_cast_as_their_schema_layer_did(client: Client)
         {"machineId": {}},
         {"machineId": "x", "events": [{"id": "1"}]},
         {"machineId": "x", "properties": None},
-    ):
+    )
+    for wrong in refused:
         assert await client.code(create, d=wrong) == "BAD_USER_INPUT"
     found = await client.run("{ legacyDevices { nodes { machineId application { name } } } }")
     assert found["legacyDevices"]["nodes"] == [{"machineId": "12", "application": None}]
