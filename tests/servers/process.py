@@ -1,5 +1,6 @@
 """A server of the test run's own: started on a free port, awaited, paused, stopped by its process id."""
 
+import os
 import shlex
 import signal
 import socket
@@ -87,7 +88,9 @@ class Server:
 
     def pause(self) -> None:
         """Make it hang: connections are still taken by the kernel, but nothing is answered."""
-        self._own_process().send_signal(signal.SIGSTOP)
+        process = self._own_process()
+        process.send_signal(signal.SIGSTOP)
+        os.waitpid(process.pid, os.WUNTRACED)  # its threads may answer until the last of them stands still
 
     def resume(self) -> None:
         """Undo `pause`."""

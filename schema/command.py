@@ -1,0 +1,237 @@
+"""The command line: `sync-gateway serve | demo | copy | schema | check-config`."""
+
+import asyncio
+import ipaddress
+import logging
+import socket
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+from rich.console import Console
+
+if TYPE_CHECKING:  # imported where they are used: --help has to be quick
+    from sync_gateway.schema.settings import Settings
+    from sync_gateway.stores.documents import DocumentStore
+
+app = typer.Typer(
+    add_completion=False,
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    help="A GraphQL gateway over the data of an industrial back office.",
+)
+out, err = Console(), Console(stderr=True)
+
+ConfigOption = Annotated[Path | None, typer.Option("--config", help="The settings file.")]
+DataOption = Annotated[Path | None, typer.Option("--data", help="The folder of the embedded store.")]
+
+# The old routes lie above this layer, so that the application with them is named, not imported.
+APPLICATION = "sync_gateway.compat_rest.app"
+
+
+@contextmanager
+def _told() -> Iterator[None]:
+    """Failures that a person can do something about, in a line each, instead of a traceback."""
+    from sync_gateway.schema.settings import SettingsError
+    from sync_gateway.stores.errors import GatewayError
+
+    try:
+        yield
+    except (SettingsError, GatewayError) as error:
+        err.print(str(error), style="red", markup=False, highlight=False, soft_wrap=True)
+        raise typer.Exit(1) from None
+    except OSError as error:
+        place = f"{error.filename}: " if error.filename else ""
+        err.print(f"{place}{error.strerror or error}", style="red", markup=False, soft_wrap=True)
+        raise typer.Exit(1) from None
+    except KeyboardInterrupt:
+        err.print("stopped")
+        raise typer.Exit(130) from None
+
+
+def _settings(config: Path | None, data: Path | None = None, **server: Any) -> "Settings":
+    from sync_gateway.schema.settings import load
+
+    settings = load(config)
+    given = {name: value for name, value in server.items() if value is not None}
+    changed = {"server": settings.server.model_copy(update=given)}
+    return settings.model_copy(update=changed | ({"data": data} if data else {}))
+
+
+def _open(settings: "Settings") -> "DocumentStore":
+    from sync_gateway.stores.opening import open_documents
+
+    return open_documents(
+        settings.documents.url.get_secret_value() if settings.documents.url else None,
+        data=settings.data,
+        driver=settings.documents.driver,
+        deadline=settings.documents.deadline,
+        pool=settings.documents.pool,
+    )
+
+
+@app.command()
+def serve(
+    config: ConfigOption = None,
+    host: Annotated[str | None, typer.Option(help="The address to listen on.")] = None,
+    port: Annotated[int | None, typer.Option(min=0, max=65535, help="The port to listen on.")] = None,
+    data: DataOption = None,
+    open: Annotated[
+        bool | None, typer.Option("--open", help="Serve beyond loopback, to everybody who reaches the port.")
+    ] = None,
+) -> None:
+    """Serve the graph at /graphql."""
+    import importlib
+
+    import uvicorn
+
+    from sync_gateway.stores.errors import BadUserInput
+
+    with _told():
+        settings = _settings(config, data, host=host, port=port, open=open)
+        server = settings.server
+        if not _is_loopback(server.host) and not server.open:
+            raise BadUserInput(
+                f"{server.host} is reached from elsewhere, and the gateway asks for no credentials yet:"
+                " serve on 127.0.0.1, or give --open to let everybody who reaches it do everything"
+            )
+        settings.data.mkdir(parents=True, exist_ok=True)
+        application = importlib.import_module(APPLICATION).create_app(settings)
+        family = socket.AF_INET6 if ":" in server.host else socket.AF_INET
+        listening = socket.create_server((server.host, server.port), family=family, reuse_port=False)
+    _log_to(settings)
+    name = f"[{server.host}]" if ":" in server.host else server.host
+    store = settings.documents.driver if settings.documents.url else "embedded store"
+    out.print(
+        f"Sync Gateway on http://{name}:{listening.getsockname()[1]}/graphql ({store});"
+        " open: whoever reaches it may do everything",
+        soft_wrap=True,
+    )
+    configured = uvicorn.Config(
+        application,
+        log_config=None,
+        access_log=settings.log.level == "debug",
+        server_header=False,
+        timeout_keep_alive=30,
+        timeout_graceful_shutdown=10,
+    )
+    with _told():
+        uvicorn.Server(configured).run([listening])
+
+
+@app.command()
+def demo(config: ConfigOption = None, data: DataOption = None) -> None:
+    """Load the demo plant into the document store: what is there already stays as it is."""
+    from sync_gateway.stores.demo import load
+
+    with _told():
+        settings = _settings(config, data)
+        added = asyncio.run(_closing(_open(settings), load))
+    out.print(
+        f"the demo plant is loaded: {added} documents added" if added else "the demo plant is there already"
+    )
+
+
+@app.command()
+def copy(
+    source_url: Annotated[str, typer.Argument(help="sqlite:///FILE, mongodb:// or mongodb+srv://")],
+    target_url: Annotated[str, typer.Argument(help="The same, of the store that is written to.")],
+) -> None:
+    """Copy every organization from one document store to another, then compare them document by document."""
+    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+
+    from sync_gateway.stores.copying import copy as copy_all
+    from sync_gateway.stores.errors import BadUserInput
+    from sync_gateway.stores.opening import open_documents
+
+    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
+
+    async def run() -> Any:
+        source = open_documents(source_url, data=Path(), deadline=60)
+        target = open_documents(target_url, data=Path(), deadline=60)
+        try:
+            with Progress(*columns, console=err, disable=not err.is_terminal) as progress:
+                task = progress.add_task("copying", total=None)
+
+                def report(what: str, done: int, total: int) -> None:
+                    progress.update(task, description=what, completed=done, total=total)
+
+                return await copy_all(source, target, report)
+        finally:
+            await source.close()
+            await target.close()
+
+    with _told():
+        if source_url == target_url:
+            raise BadUserInput("source and target are the same store")
+        for url in (source_url,):
+            if url.startswith("sqlite:///") and not Path(url.removeprefix("sqlite:///")).exists():
+                raise BadUserInput("the source does not exist")
+        report = asyncio.run(run())
+    counts = f"{report.written} documents written, {report.equal} there already"
+    out.print(f"{counts}, {report.verified} compared")
+    for line in report.differences[:20]:
+        err.print(line, style="red", markup=False, soft_wrap=True)
+    if report.differences:
+        err.print(f"the stores differ in {len(report.differences)} places", style="red")
+        raise typer.Exit(1)
+
+
+@app.command()
+def schema() -> None:
+    """Print the schema in GraphQL's schema definition language."""
+    from sync_gateway.schema.root import schema as executable
+
+    sys.stdout.write(executable.as_str() + "\n")
+
+
+@app.command()
+def check_config(config: ConfigOption = None) -> None:
+    """Check the settings of a file and of the environment."""
+    with _told():
+        settings = _settings(config)
+    out.print_json(settings.model_dump_json())
+
+
+async def _closing(store: "DocumentStore", work: Callable[["DocumentStore"], Any]) -> Any:
+    try:
+        return await work(store)
+    finally:
+        await store.close()
+
+
+def _is_loopback(host: str) -> bool:
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost"
+
+
+def _log_to(settings: "Settings") -> None:
+    import structlog
+
+    as_text = settings.log.format == "console" or (settings.log.format == "auto" and sys.stderr.isatty())
+    renderer = structlog.dev.ConsoleRenderer() if as_text else structlog.processors.JSONRenderer()
+    formatter = structlog.stdlib.ProcessorFormatter(
+        foreign_pre_chain=[
+            structlog.stdlib.add_log_level,
+            structlog.stdlib.add_logger_name,
+            structlog.processors.TimeStamper(fmt="iso"),
+            structlog.processors.format_exc_info,
+        ],
+        processors=[structlog.stdlib.ProcessorFormatter.remove_processors_meta, renderer],
+    )
+    handler = logging.StreamHandler()
+    handler.setFormatter(formatter)
+    logging.basicConfig(handlers=[handler], level=settings.log.level.upper(), force=True)
+
+
+def main() -> None:
+    app()
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,109 @@
+"""Settings: every fault is named by file and line, and nothing is guessed."""
+
+from pathlib import Path
+
+import pytest
+import yaml
+
+from sync_gateway.schema.settings import Settings, SettingsError, load
+
+COMMITTED = Path(__file__).parents[2] / "config.yaml"
+README = Path(__file__).parents[2] / "README.md"
+
+
+def fault(tmp_path: Path, text: str | bytes, **environment: str) -> str:
+    path = tmp_path / "config.yaml"
+    path.write_bytes(text.encode() if isinstance(text, str) else text)
+    with pytest.raises(SettingsError) as raised:
+        load(path, environment)
+    return str(raised.value)
+
+
+def test_the_committed_file_holds_every_setting_with_its_default() -> None:
+    assert load(COMMITTED, {}) == Settings()
+    written = yaml.safe_load(COMMITTED.read_text())
+    for name, section in Settings.model_fields.items():
+        assert name in written
+        if isinstance(written[name], dict):
+            assert list(written[name]) == list(section.annotation.model_fields)  # type: ignore[union-attr]
+
+
+def test_every_setting_is_in_the_readme() -> None:
+    text = README.read_text()
+    written = yaml.safe_load(COMMITTED.read_text())
+    names = [
+        f"{section}.{name}" if isinstance(values, dict) else section
+        for section, values in written.items()
+        for name in (values if isinstance(values, dict) else [""])
+    ]
+    assert [name for name in names if f"`{name}`" not in text] == []
+
+
+@pytest.mark.parametrize(
+    ("text", "line", "said"),
+    [
+        ("server:\n  prot: 1\n", 2, "no such setting"),
+        ("sever: {}\n", 1, "no such setting"),
+        ("server:\n  port: 1\n  port: 2\n", 3, "set twice"),
+        ("server:\n  port: many\n", 2, "integer"),
+        ("server:\n  port: 70000\n", 2, "65535"),
+        ("server:\n  host: [a]\n", 2, "string"),
+        ("server:\n  cors_allowed_origins: ['*']\n", 2, "no origin"),
+        ("server: text\n", 1, "valid"),
+        ("documents:\n  url: http://x\n", 2, "mongodb://"),
+        ("documents:\n  driver: other\n", 2, "pymongo"),
+        ("documents:\n  deadline: 0\n", 2, "greater"),
+        ("a: &x [1]\nb: *x\n", 1, "anchors"),
+        ("- a\n", 1, "by name"),
+        ("a: [\n", 2, ""),
+        ("a: 1\n---\nb: 2\n", 2, ""),
+    ],
+)
+def test_a_fault_is_named_by_its_line(tmp_path: Path, text: str, line: int, said: str) -> None:
+    assert fault(tmp_path, text).startswith(f"{tmp_path}/config.yaml:{line}: ")
+    assert said in fault(tmp_path, text)
+
+
+def test_a_bomb_of_aliases_stops_at_its_first_line(tmp_path: Path) -> None:
+    bomb = "a: &a [x, x, x, x, x, x, x, x, x]\n" + "".join(
+        f"{c}: &{c} [{', '.join([f'*{chr(ord(c) - 1)}'] * 9)}]\n" for c in "bcdefghij"
+    )
+    assert "anchors" in fault(tmp_path, bomb)
+
+
+def test_what_is_no_text_is_refused(tmp_path: Path) -> None:
+    assert "UTF-8" in fault(tmp_path, b"\xff\xfe")
+    assert "1 MiB" in fault(tmp_path, "#" * 1024 * 1024 + "##")
+    assert "config.yaml:2: " in fault(tmp_path, "\n" + "[" * 100_000)
+
+
+def test_all_faults_are_named_at_once(tmp_path: Path) -> None:
+    said = fault(tmp_path, "server:\n  prot: 1\n  port: x\n", SYNC_GATEWAY_LOG__LEVEL="loud")
+    assert len(said.splitlines()) == 3
+    assert "environment: SYNC_GATEWAY_LOG__LEVEL" in said
+
+
+def test_the_environment_overrides_the_file(tmp_path: Path) -> None:
+    path = tmp_path / "config.yaml"
+    path.write_text("server:\n  port: 1\n  host: ::1\n")
+    environment = {
+        "PORT": "2",
+        "MONGODB_URI": "mongodb://db.example/plant",
+        "CORS_ALLOWED_ORIGIN": "https://a.example, https://b.example",
+        "ORGANIZATION_ID": "ignored",
+        "SYNC_GATEWAY_DOCUMENTS__DRIVER": "motor",
+        "SYNC_GATEWAY_DATA": "elsewhere",
+    }
+    settings = load(path, environment)
+    assert settings.server.port == 2
+    assert settings.server.host == "::1"
+    assert settings.server.cors_allowed_origins == ("https://a.example", "https://b.example")
+    assert settings.documents.url is not None
+    assert settings.documents.driver == "motor"
+    assert settings.data == Path("elsewhere")
+    assert load(path, {**environment, "SYNC_GATEWAY_SERVER__PORT": "3"}).server.port == 3
+
+
+def test_a_secret_is_not_repeated_in_a_fault(tmp_path: Path) -> None:
+    said = fault(tmp_path, "documents:\n  url: http://user:demo-only@x\n")
+    assert "demo-only" not in said
