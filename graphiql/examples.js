@@ -1,0 +1,78 @@
+// Queries for the demo plant, each of them opened as a tab on the first visit.
+export const examples = [
+  {
+    query: `# The organizations, what they run, and how many machines each application has.
+query Plant {
+  organizations(first: 10) {
+    totalCount
+    nodes {
+      organizationId
+      name
+      applications {
+        applicationId
+        name
+        deviceCount
+      }
+    }
+  }
+}
+`,
+  },
+  {
+    query: `# Machines with their connectors and events: the number of store calls does not grow with the list.
+query Machines($organization: String!) {
+  organization(organizationId: $organization) {
+    name
+    applications {
+      name
+      devices(first: 20, orderBy: { field: MACHINE_ID }) {
+        totalCount
+        nodes {
+          machineId
+          name
+          connectors {
+            name
+            driver
+          }
+          eventBindings {
+            label
+            eventClass {
+              type
+              authValues
+            }
+          }
+        }
+        pageInfo {
+          hasNextPage
+          endCursor
+        }
+      }
+    }
+  }
+}
+`,
+    variables: { organization: "ferro-works" },
+  },
+  {
+    query: `# One machine, and what it is related to.
+query OneMachine($machine: String!) {
+  device(organizationId: "ferro-works", applicationId: "cnc-monitoring", machineId: $machine) {
+    id
+    name
+    properties
+    updatedAt
+    connectors {
+      name
+      devices(first: 5) {
+        totalCount
+        nodes {
+          machineId
+        }
+      }
+    }
+  }
+}
+`,
+    variables: { machine: "LATHE-01" },
+  },
+];

@@ -1,0 +1,99 @@
+"""GraphiQL as a person meets it: in a browser, with nothing from outside, running a query."""
+
+import asyncio
+import json
+import os
+import shutil
+import socket
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import pytest
+import uvicorn
+from graphql import parse, validate
+from playwright.async_api import Route, async_playwright
+
+from sync_gateway.schema.app import create_app
+from sync_gateway.schema.explorer import BUILT
+from sync_gateway.schema.root import schema
+from sync_gateway.schema.settings import Settings
+from sync_gateway.stores import demo
+from tests.schema.client import Client
+
+# The browser's own services would call out, which a test machine need not allow.
+QUIET = ["--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-sync"]
+QUIET += ["--disable-background-networking", "--disable-component-update"]
+
+
+@pytest.fixture
+async def url(tmp_path: Path) -> AsyncIterator[str]:
+    """The application with the demo plant, served on a free port."""
+    app = create_app(Settings(data=tmp_path))
+    await demo.load(app.state.gateway.documents)
+    listening = socket.create_server(("127.0.0.1", 0))
+    server = uvicorn.Server(uvicorn.Config(app, log_level="warning"))
+    serving = asyncio.create_task(server.serve([listening]))
+    while not server.started:  # noqa: ASYNC110 - uvicorn offers no event for it
+        await asyncio.sleep(0.01)
+    yield f"http://127.0.0.1:{listening.getsockname()[1]}/graphql"
+    server.should_exit = True
+    await serving
+
+
+async def test_a_browser_runs_a_query_and_asks_nobody_else(url: str) -> None:
+    chromium = shutil.which("chromium")
+    if chromium is None:
+        reason = "chromium is not installed: it is the browser that opens the page"
+        pytest.fail(reason) if os.environ.get("SYNC_TEST_REQUIRE_SERVERS") == "1" else pytest.skip(reason)
+    outside: list[str] = []
+    complaints: list[str] = []
+
+    async def keep_inside(route: Route) -> None:
+        if route.request.url.startswith(url.removesuffix("/graphql")):
+            await route.continue_()
+        else:
+            outside.append(route.request.url)
+            await route.abort()
+
+    async with async_playwright() as playwright:
+        browser = await playwright.chromium.launch(executable_path=chromium, args=QUIET)
+        page = await browser.new_page(viewport={"width": 1400, "height": 860})
+        page.on("console", lambda m: complaints.append(m.text) if m.type == "error" else None)
+        page.on("pageerror", lambda error: complaints.append(str(error)))
+        await page.route("**/*", keep_inside)
+        await page.goto(url)
+        await page.get_by_role("tab", name="Machines").click()
+        await page.get_by_role("button", name="Execute query").click()
+        # The editor draws only the lines that are seen: those of the first application.
+        try:
+            await page.locator(".graphiql-response", has_text="CNC").wait_for(timeout=15_000)
+        finally:
+            if screenshot := os.environ.get("SYNC_TEST_SCREENSHOT"):
+                await page.screenshot(path=screenshot)
+        tabs = await page.get_by_role("tab").all_inner_texts()
+        stored = await page.evaluate("JSON.stringify(localStorage)")
+        await browser.close()
+    assert [name.strip() for name in tabs if name.strip()][:3] == ["Plant", "Machines", "OneMachine"]
+    assert 'shouldPersistHeaders\\":true' not in stored
+    assert outside == []
+    assert complaints == []
+
+
+async def test_the_page_is_kept_from_loading_or_telling_anything(client: Client) -> None:
+    response = await client.http.get("/graphql", headers={"Accept": "text/html,*/*;q=0.8"})
+    policy = response.headers["content-security-policy"]
+    assert policy.startswith("default-src 'none'; script-src 'self';")
+    assert "frame-ancestors 'none'" in policy
+    assert response.headers["x-content-type-options"] == "nosniff"
+    assert response.headers["referrer-policy"] == "no-referrer"
+    assert "http" not in response.text.replace("http-equiv", "")
+    script = await client.http.get("/graphiql/index.js")
+    assert script.headers["content-type"].startswith("text/javascript")
+    assert script.headers["x-content-type-options"] == "nosniff"
+
+
+def test_every_example_fits_the_schema() -> None:
+    examples = json.loads((BUILT / "examples.json").read_text())
+    assert len(examples) == 3
+    for example in examples:
+        assert validate(schema._schema, parse(example["query"])) == []
