@@ -15,6 +15,7 @@ from typing import TypeVar, cast
 
 import apsw
 import bson
+from bson.errors import BSONError
 
 from sync_gateway.stores.backends.sqlite_queries import answers, key, lookups, select, tally
 from sync_gateway.stores.changes import apply, fits
@@ -30,7 +31,7 @@ from sync_gateway.stores.documents import (
     Where,
     claimed,
 )
-from sync_gateway.stores.errors import Conflict, Unavailable
+from sync_gateway.stores.errors import BadUserInput, Conflict, Unavailable
 
 T = TypeVar("T")
 log = logging.getLogger(__name__)
@@ -98,6 +99,8 @@ class SqliteDocumentStore(DocumentStore):
                 return await future
         except TimeoutError:
             raise Unavailable("the document store does not answer") from None
+        except (BSONError, OverflowError):
+            raise BadUserInput("the document cannot be stored") from None
         except (apsw.Error, OSError) as error:
             log.warning("document store: %s: %s", type(error).__name__, error)
             raise Unavailable("the document store does not answer") from None

@@ -1,0 +1,32 @@
+"""The document stores that the contract is tested on, each with a database of its own for every test."""
+
+import uuid
+from collections.abc import AsyncIterator
+from pathlib import Path
+from typing import Literal, cast
+
+import pytest
+
+from sync_gateway.stores.documents import Documents, DocumentStore
+from sync_gateway.stores.opening import open_documents
+
+STORES = ("sqlite", "mongodb-pymongo", "mongodb-motor")
+
+
+@pytest.fixture(params=STORES)
+async def document_store(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[DocumentStore]:
+    url, _, driver = request.param.partition("-")
+    if url == "mongodb":
+        url = request.getfixturevalue("mongodb_server").url + f"/default-{uuid.uuid4().hex[:8]}"
+    store = open_documents(
+        url if driver else None,
+        data=tmp_path,
+        driver=cast(Literal["pymongo", "motor"], driver or "pymongo"),
+    )
+    yield store
+    await store.close()
+
+
+@pytest.fixture
+def documents(document_store: DocumentStore) -> Documents:
+    return document_store.database(f"t-{uuid.uuid4().hex[:12]}")

@@ -1,0 +1,148 @@
+"""The embedded store against a dict: random operations, the same answers, and files that survive a kill."""
+
+import asyncio
+import os
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+from typing import Any
+
+from bson import ObjectId
+from hypothesis import settings
+from hypothesis import strategies as st
+from hypothesis.stateful import Bundle, RuleBasedStateMachine, initialize, invariant, rule
+
+from sync_gateway.stores.backends.sqlite_documents import SqliteDocumentStore
+from sync_gateway.stores.collections import devices
+from sync_gateway.stores.documents import Change, Document, Order, Query, equal, order_key, order_value
+from sync_gateway.stores.errors import Conflict
+
+DEVICES = devices("model")
+names = st.sampled_from(["a", "b", "B", "ñ", "", 1, 1.5, True, None]) | st.text(max_size=3)
+machine_ids = st.sampled_from(["M1", "M2", "M3", "M4"])
+bodies = st.fixed_dictionaries({}, optional={"name": names, "connectors": st.lists(names, max_size=2)})
+
+
+class Model(RuleBasedStateMachine):
+    """`kept` is what the store must hold, by id, in the order of ids."""
+
+    ids = Bundle("ids")
+
+    @initialize()
+    def start(self) -> None:
+        self.folder = tempfile.TemporaryDirectory()
+        self.runner = asyncio.Runner()
+        self.open()
+        self.kept: dict[ObjectId, Document] = {}
+
+    def open(self) -> None:
+        self.store = SqliteDocumentStore(Path(self.folder.name) / "documents.db")
+        self.documents = self.store.database("tenant")
+
+    def teardown(self) -> None:
+        self.runner.run(self.store.close())
+        self.runner.close()
+        self.folder.cleanup()
+
+    @rule(target=ids, machine=machine_ids, body=bodies)
+    def insert(self, machine: str, body: dict[str, Any]) -> ObjectId:
+        document = {"_id": ObjectId(), "machineId": machine, **body}
+        taken = any(each["machineId"] == machine for each in self.kept.values())
+        try:
+            self.runner.run(self.documents.insert(DEVICES, document))
+        except Conflict:
+            assert taken
+        else:
+            assert not taken
+            self.kept[document["_id"]] = document
+        return ObjectId(document["_id"])
+
+    @rule(each=ids, name=names)
+    def update(self, each: ObjectId, name: Any) -> None:
+        change = Change(set={("name",): name})
+        changed = self.runner.run(self.documents.update(DEVICES, [equal("_id", each)], change))
+        if each in self.kept:
+            self.kept[each] = {**self.kept[each], "name": name}
+        assert changed == self.kept.get(each)
+
+    @rule(each=ids)
+    def delete(self, each: ObjectId) -> None:
+        gone = self.runner.run(self.documents.delete(DEVICES, [equal("_id", each)]))
+        assert gone == (self.kept.pop(each, None) is not None)
+
+    @rule()
+    def reopen(self) -> None:
+        self.runner.run(self.store.close())
+        self.open()
+
+    @rule(name=names)
+    def find_by_name(self, name: Any) -> None:
+        found = self.runner.run(self.documents.find(DEVICES, Query(where=(equal("name", name),))))
+        fitting = [d for d in self.kept.values() if order_key(d.get("name")) == order_key(name)]
+        assert found == fitting
+
+    @rule(descending=st.booleans(), limit=st.integers(1, 3))
+    def page_by_name(self, descending: bool, limit: int) -> None:
+        order, found, after = Order(("name",), descending), [], None
+        while True:
+            query = Query(order=order, after=after, limit=limit)
+            page = self.runner.run(self.documents.find(DEVICES, query))
+            if not page:
+                break
+            found += page
+            after = (order_value(page[-1], order.path), page[-1]["_id"])
+        expected = sorted(
+            self.kept.values(), key=lambda d: (order_key(d.get("name")), d["_id"]), reverse=descending
+        )
+        assert found == expected
+
+    @invariant()
+    def everything_is_kept(self) -> None:
+        if hasattr(self, "kept"):
+            assert self.runner.run(self.documents.find(DEVICES)) == list(self.kept.values())
+
+
+TestModel = Model.TestCase
+TestModel.settings = settings(max_examples=30, stateful_step_count=20, deadline=None)
+
+WRITER = """
+import asyncio, sys
+from pathlib import Path
+from bson import ObjectId
+from sync_gateway.stores.backends.sqlite_documents import SqliteDocumentStore
+from sync_gateway.stores.collections import devices
+
+async def main():
+    documents = SqliteDocumentStore(Path(sys.argv[1])).database("tenant")
+    for number in range(1_000_000):
+        await documents.insert(devices("model"), {"_id": ObjectId(), "machineId": f"M{number}"})
+        print(number, flush=True)
+
+asyncio.run(main())
+"""
+
+
+def killed_while_writing(path: Path) -> list[int]:
+    """The numbers of the documents that a process had acknowledged when it was killed."""
+    command = [sys.executable, "-c", WRITER, str(path)]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as writer:
+        assert writer.stdout is not None
+        writer.stdout.readline()
+        time.sleep(0.3)
+        os.kill(writer.pid, signal.SIGKILL)
+        return [int(line) for line in writer.stdout.read().split()]
+
+
+async def test_what_was_acknowledged_survives_a_kill(tmp_path: Path) -> None:
+    path = tmp_path / "documents.db"
+    acknowledged = await asyncio.to_thread(killed_while_writing, path)
+    store = SqliteDocumentStore(path)
+    documents = store.database("tenant")
+    found = await documents.find(DEVICES)
+    assert len(found) >= acknowledged[-1] + 1
+    assert [each["machineId"] for each in found] == [f"M{i}" for i in range(len(found))]
+    await documents.insert(DEVICES, {"_id": ObjectId(), "machineId": "after"})
+    await store.close()

@@ -1,0 +1,99 @@
+"""A document store that is down, slow or half open: an answer in time, and recovery without a restart."""
+
+import asyncio
+import inspect
+import time
+from pathlib import Path
+from typing import Literal
+
+import pymongo.errors
+import pytest
+
+from sync_gateway.schema.app import create_app
+from sync_gateway.schema.settings import Settings
+from sync_gateway.stores.backends.mongo_documents import MongoDocumentStore
+from sync_gateway.stores.collections import CONFIG
+from sync_gateway.stores.errors import GatewayError, Unavailable
+from tests.schema.client import Client
+from tests.servers import Server
+from tests.servers.process import free_port
+
+DEADLINE = 1.0
+
+
+@pytest.mark.parametrize("driver", ["pymongo", "motor"])
+async def test_a_store_that_hangs_or_stops_is_told_in_time_and_found_again(
+    own_mongodb_server: Server, driver: Literal["pymongo", "motor"]
+) -> None:
+    store = MongoDocumentStore(own_mongodb_server.url, driver=driver, deadline=DEADLINE)
+    documents = store.database("tenant")
+    assert await documents.find(CONFIG) == []
+    for fail, mend in (
+        (own_mongodb_server.pause, own_mongodb_server.resume),
+        (own_mongodb_server.stop, own_mongodb_server.start),
+    ):
+        fail()
+        for call in (documents.find(CONFIG), store.ping(), documents.count([CONFIG]), store.databases()):
+            began = time.monotonic()
+            with pytest.raises(Unavailable) as raised:
+                await call
+            assert time.monotonic() - began < DEADLINE + 1
+            assert "127.0.0.1" not in str(raised.value)
+        mend()
+        await _answers(store)
+    await store.close()
+
+
+async def _answers(store: MongoDocumentStore) -> None:
+    for _ in range(20):
+        try:
+            return await store.ping()
+        except Unavailable:
+            await asyncio.sleep(0.25)
+    raise AssertionError("the store was not found again")
+
+
+async def test_the_gateway_starts_without_its_store_and_answers_with_a_code(tmp_path: Path) -> None:
+    store = MongoDocumentStore(f"mongodb://127.0.0.1:{free_port()}", deadline=DEADLINE)
+    app = create_app(Settings(data=tmp_path), documents=store)
+    client = Client(app, store)
+    began = time.monotonic()
+    query = '{ organization(organizationId: "a") { name } services { name } icons { name } }'
+    answer = await client.send(query)
+    assert time.monotonic() - began < DEADLINE + 1
+    assert {error["extensions"]["code"] for error in answer["errors"]} == {"UNAVAILABLE"}
+    assert "127.0.0.1" not in str(answer)
+    ready = await client.http.get("/health/ready")
+    assert ready.status_code == 503
+    assert ready.json() == {"status": "unavailable", "documents": "unavailable"}
+    assert (await client.http.get("/health/live")).status_code == 200
+    await client.http.aclose()
+    await store.close()
+
+
+@pytest.mark.parametrize(
+    "error",
+    [
+        each
+        for _, each in inspect.getmembers(pymongo.errors, inspect.isclass)
+        if issubclass(each, pymongo.errors.PyMongoError)
+    ],
+)
+async def test_every_error_of_the_driver_is_told_in_the_contracts_words(
+    error: type[pymongo.errors.PyMongoError],
+) -> None:
+    store = MongoDocumentStore("mongodb://db.example", deadline=DEADLINE)
+    refused = {"writeErrors": [{"code": 11000, "errmsg": "index: name_1 dup"}]}
+    made: pymongo.errors.PyMongoError
+    if error is pymongo.errors.BulkWriteError:
+        made = pymongo.errors.BulkWriteError(refused)
+    elif error is pymongo.errors.ClientBulkWriteException:
+        made = pymongo.errors.ClientBulkWriteException(refused, verbose=False)
+    elif issubclass(error, pymongo.errors.OperationFailure):
+        made = error("secret detail", 1)
+    else:
+        made = error.__new__(error)
+    with pytest.raises(GatewayError) as raised:
+        async with store.asked():
+            raise made
+    assert "secret detail" not in str(raised.value)
