@@ -17,7 +17,7 @@ from sync_gateway.schema.configuration import ConfigEntry
 from sync_gateway.schema.connectors import Connector
 from sync_gateway.schema.devices import Device, DeviceFilter, DeviceOrder, listing
 from sync_gateway.schema.event_classes import EventClass
-from sync_gateway.schema.fields import Info, argument, derived, mutation, shown
+from sync_gateway.schema.fields import Info, argument, derived, mutation, selected_keys, shown
 from sync_gateway.schema.functions import Function
 from sync_gateway.schema.inputs import IF_UPDATED_AT, given, optional, required
 from sync_gateway.schema.node import Node
@@ -25,6 +25,7 @@ from sync_gateway.schema.paging import Connection
 from sync_gateway.schema.scalars import DateTime
 from sync_gateway.schema.types import ORGANIZATION, After, First
 from sync_gateway.stores import applications as stored
+from sync_gateway.stores.devices import Device as StoredDevice
 
 
 @strawberry.type(description="A property that devices have, and which devices have it.")
@@ -69,7 +70,10 @@ class Application(Node):
         info: Info,
         machine_id: Annotated[str, argument("The device's machine id.")],
     ) -> Any:
-        return await devices.get_device(info.context, root.organization_id, root.application_id, machine_id)
+        keys = selected_keys(info, StoredDevice, "Device")
+        return await devices.get_device(
+            info.context, root.organization_id, root.application_id, machine_id, keys
+        )
 
     @derived("Its connectors, in the order they were made.", list[Connector])
     async def connectors(root: strawberry.Parent[stored.Application], info: Info) -> Any:

@@ -69,6 +69,7 @@ class MongoDocumentStore(DocumentStore):
         driver: Literal["pymongo", "motor"] = "pymongo",
         deadline: float = 5.0,
         pool: int = 50,
+        listeners: Sequence[Any] = (),
     ) -> None:
         try:
             parsed = parse_uri(url) if url.startswith("mongodb://") else {}
@@ -76,6 +77,7 @@ class MongoDocumentStore(DocumentStore):
             raise BadUserInput("the document store's URL is not valid") from None
         self.default = parsed.get("database") or _path_of(url) or "test"
         self._url, self._driver, self._deadline, self._pool = url, driver, deadline, pool
+        self._listeners = list(listeners)  # of the driver's commands: what a call costs on the wire
         self._client: Any = None
         self.ensured: set[tuple[str, str]] = set()
         self.degraded: set[tuple[str, str]] = set()
@@ -92,6 +94,7 @@ class MongoDocumentStore(DocumentStore):
                 "connectTimeoutMS": milliseconds,
                 "socketTimeoutMS": milliseconds,
                 "appname": "sync-gateway",
+                "event_listeners": self._listeners,
             }
             if self._driver == "motor":
                 from motor.motor_asyncio import AsyncIOMotorClient

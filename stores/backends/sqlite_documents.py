@@ -118,7 +118,7 @@ class SqliteDocumentStore(DocumentStore):
             db.execute("COMMIT")
             return result
 
-        # A write that has begun is waited for, so that nobody is told that it failed when it did not.
+        # A caller that gives up does not cut a write off between its statements and its answer.
         return await asyncio.shield(self.run(transaction))
 
     def _work(self, work: Callable[[apsw.Connection], T]) -> T:

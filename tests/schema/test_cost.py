@@ -1,12 +1,24 @@
 """What a query costs in store calls: the table "Store queries", whatever the number of devices."""
 
+from pathlib import Path
+
 import pytest
 from bson import ObjectId
+from pymongo.monitoring import (
+    CommandFailedEvent,
+    CommandListener,
+    CommandStartedEvent,
+    CommandSucceededEvent,
+)
 
+from sync_gateway.schema.app import create_app
+from sync_gateway.schema.settings import Settings
 from sync_gateway.stores import collections
+from sync_gateway.stores.backends.mongo_documents import MongoDocumentStore
 from sync_gateway.stores.documents import DocumentStore, equal
 from tests.schema.client import Client
 from tests.schema.conftest import BACKENDS
+from tests.servers import Server
 
 COUNTS = "query($o: String!) { organization(organizationId: $o) { name applications { name deviceCount } } }"
 NESTED = """query($o: String!) { organization(organizationId: $o) { name applications {
@@ -78,6 +90,40 @@ async def test_calls_depend_on_the_number_of_applications_only(
     await client.run(BACKWARDS, o=organization)
     device_finds = [call for call in client.calls if call.endswith("_devices")]
     assert len(device_finds) <= 3 * applications  # by template, by connector and by event class
+
+
+class Commands(CommandListener):
+    """The names of the commands that reach a server."""
+
+    def __init__(self) -> None:
+        self.names: list[str] = []
+
+    def started(self, event: CommandStartedEvent) -> None:
+        self.names.append(event.command_name)
+
+    def succeeded(self, event: CommandSucceededEvent) -> None: ...
+
+    def failed(self, event: CommandFailedEvent) -> None: ...
+
+
+@pytest.mark.parametrize("devices", [100, 1000])
+async def test_on_mongodb_a_call_is_one_command(
+    mongodb_server: Server, organization: str, tmp_path: Path, devices: int
+) -> None:
+    commands = Commands()
+    store = MongoDocumentStore(mongodb_server.url, listeners=[commands])
+    client = Client(create_app(Settings(data=tmp_path), documents=store), store)
+    await fill(store, organization, devices, 3)
+    commands.names.clear()
+    await client.run(NESTED, o=organization)
+    finds = [call for call in client.calls if call.startswith("find")]
+    assert sorted(commands.names) == sorted(["aggregate"] * 3 + ["find"] * len(finds))
+    commands.names.clear()
+    await client.run(BACKWARDS, o=organization)
+    assert len(commands.names) == len(client.calls)
+    assert "getMore" not in commands.names
+    await client.http.aclose()
+    await store.close()
 
 
 async def test_a_selection_reads_only_the_keys_that_it_needs(client: Client, plant: str) -> None:
