@@ -226,7 +226,10 @@ def _log_to(settings: "Settings") -> None:
     )
     handler = logging.StreamHandler()
     handler.setFormatter(formatter)
-    logging.basicConfig(handlers=[handler], level=settings.log.level.upper(), force=True)
+    level = settings.log.level.upper()
+    logging.basicConfig(handlers=[handler], level=level, force=True)
+    # The server's own start and stop are of interest to its developers only.
+    logging.getLogger("uvicorn.error").setLevel("WARNING" if level == "INFO" else level)
 
 
 def main() -> None:

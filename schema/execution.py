@@ -14,6 +14,7 @@ from graphql import (
     parse,
     validate,
 )
+from graphql.validation.validate import ValidationAbortedError
 from strawberry import Schema
 
 from sync_gateway.resolvers.context import Context
@@ -92,7 +93,11 @@ class Executor:
             return [error]
         except RecursionError:
             return [GraphQLError("the document is nested too deep")]
-        return validate(self._schema, document, max_errors=MOST_ERRORS) or document
+        errors = validate(self._schema, document, max_errors=MOST_ERRORS)
+        if errors and isinstance(errors[-1], ValidationAbortedError):
+            # The library stops comparing fields where that would take quadratic time, or after enough errors.
+            errors[-1] = GraphQLError("the document has too many errors, or repeats too many fields")
+        return errors or document
 
 
 class GraphQLErrors(Exception):
