@@ -3,11 +3,22 @@
 from asyncio import to_thread
 
 from sync_gateway.resolvers.context import Context
-from sync_gateway.stores.icons import Icon
+from sync_gateway.stores.errors import BadUserInput
+from sync_gateway.stores.icons import FORMATS, Icon
 
 
 async def list_icons(context: Context, category: str | None) -> list[Icon]:
     return await to_thread(context.icons.all, category)
+
+
+async def get_icon(context: Context, category: str, name: str, format: str | None) -> Icon | None:
+    if format is not None and format.lower() not in FORMATS:
+        raise BadUserInput("Invalid format. Supported: png, svg, jpg, jpeg", fields=["format"])
+    return await to_thread(context.icons.find, category, name, format and format.lower())
+
+
+async def read_icon(icon: Icon) -> bytes:
+    return await to_thread(icon.path.read_bytes)
 
 
 async def upload_icon(context: Context, category: str, name: str, content: bytes) -> Icon:

@@ -76,6 +76,10 @@ class Executor:
         refused_variables = result.data is None and any("path" not in error for error in errors)
         return Answer(result.data, errors, refused=refused_variables)
 
+    def check(self, query: str) -> None:
+        """Raise `GraphQLErrors` unless the document fits the schema."""
+        self._document(query)
+
     def _document(self, query: str) -> DocumentNode:
         """The document, parsed and valid. Raises `GraphQLErrors`."""
         found = self._documents.get(query)

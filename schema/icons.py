@@ -26,6 +26,10 @@ class Icon(Node):
     def path(root: strawberry.Parent[stored.Icon]) -> str:
         return f"/api/library/{quote(root.category, '')}/{quote(root.name, '')}/icon"
 
+    @derived("The file itself.")
+    async def content(root: strawberry.Parent[stored.Icon]) -> Base64:
+        return Base64(await icons.read_icon(root))
+
 
 @strawberry.input(description="An icon to keep in the place of one of the same name.")
 class UploadIconInput:
@@ -46,6 +50,16 @@ class IconQueries:
         self, info: Info, category: Annotated[str | None, argument("Only those of this category.")] = None
     ) -> Any:
         return await icons.list_icons(info.context, category)
+
+    @derived("An icon by its category and name, in one format or in the first there is.", Icon | None)
+    async def icon(
+        self,
+        info: Info,
+        category: Annotated[str, argument("The category.")],
+        name: Annotated[str, argument("The name, in any case.")],
+        format: Annotated[str | None, argument("svg, png, jpg or jpeg.")] = None,
+    ) -> Any:
+        return await icons.get_icon(info.context, category, name, format)
 
 
 @strawberry.type

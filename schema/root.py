@@ -9,6 +9,7 @@ from sync_gateway.resolvers import nodes
 from sync_gateway.schema.applications import ApplicationMutations, ApplicationQueries
 from sync_gateway.schema.connectors import Connector, ConnectorMutations
 from sync_gateway.schema.devices import DeviceMutations, DeviceQueries
+from sync_gateway.schema.documents import DocumentQueries
 from sync_gateway.schema.event_classes import EventClass, EventClassMutations
 from sync_gateway.schema.fields import Info, argument, derived
 from sync_gateway.schema.functions import Function, FunctionMutations
@@ -36,6 +37,7 @@ QUERIES = (
     DeviceQueries,
     ServiceQueries,
     IconQueries,
+    DocumentQueries,
     ViewerQueries,
 )
 MUTATIONS = (

@@ -7,7 +7,7 @@ import strawberry
 
 from sync_gateway.resolvers import services
 from sync_gateway.schema.fields import Info, argument, derived, mutation, shown
-from sync_gateway.schema.inputs import IF_UPDATED_AT, given, optional, required
+from sync_gateway.schema.inputs import DOCUMENT, IF_UPDATED_AT, given, optional, required, with_document
 from sync_gateway.schema.node import Node
 from sync_gateway.schema.scalars import JSON, DateTime
 from sync_gateway.stores import services as stored
@@ -48,10 +48,11 @@ class Service(Node):
 
 @strawberry.input(description="A new service.")
 class CreateServiceInput:
-    name: str = required("The name, unique.")
-    type: ServiceType = required("What it is.")
-    configuration: JSON = required("Its settings.")
+    name: str | None = optional("The name, unique; required here or in `document`.")
+    type: ServiceType | None = optional("What it is; required here or in `document`.")
+    configuration: JSON | None = optional("Its settings; required here or in `document`.")
     enabled: bool | None = optional("Whether it is in use; true when it is not given.")
+    document: JSON | None = optional(DOCUMENT)
 
 
 @strawberry.input(description="A change of a service: what is not given stays as it is.")
@@ -61,6 +62,7 @@ class UpdateServiceInput:
     type: ServiceType | None = optional("What it is.")
     configuration: JSON | None = optional("Its settings, whole; a mask keeps the secret in its place.")
     enabled: bool | None = optional("Whether it is in use.")
+    document: JSON | None = optional(DOCUMENT)
     if_updated_at: DateTime | None = optional(IF_UPDATED_AT, None)
 
 
@@ -82,11 +84,11 @@ class ServicePayload:
     service: Service = shown("The service.")
 
 
-def _values(source: CreateServiceInput | UpdateServiceInput) -> dict[str, Any]:
+def _values(source: CreateServiceInput | UpdateServiceInput) -> Any:
     values = given(source, "name", "type", "configuration", "enabled")
     if isinstance(values.get("type"), ServiceType):
         values["type"] = values["type"].value
-    return values
+    return with_document(source.document, values)
 
 
 @strawberry.type

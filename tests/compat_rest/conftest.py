@@ -1,0 +1,36 @@
+"""The served application over each document store."""
+
+import uuid
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import httpx
+import pytest
+
+from sync_gateway.compat_rest.app import create_app
+from sync_gateway.schema.settings import Settings
+from sync_gateway.stores.opening import open_documents
+
+
+@pytest.fixture
+def backend() -> str:
+    """Which store a test runs on: `parametrize("backend", ...)` runs it on others."""
+    return "sqlite"
+
+
+@pytest.fixture
+async def client(
+    backend: str, request: pytest.FixtureRequest, tmp_path: Path
+) -> AsyncIterator[httpx.AsyncClient]:
+    url = None
+    if backend == "mongodb":
+        # Of its own: old routes list and count every organization of the server.
+        server = request.getfixturevalue("own_mongodb_server")
+        url = f"{server.url}/default-{uuid.uuid4().hex[:8]}"
+    store = open_documents(url, data=tmp_path)
+    app = create_app(Settings(data=tmp_path), documents=store)
+    # The application is asked to answer for its failures, not to raise them into the test.
+    transport = httpx.ASGITransport(app, raise_app_exceptions=False)
+    async with httpx.AsyncClient(transport=transport, base_url="http://gateway") as client:
+        yield client
+    await store.close()
