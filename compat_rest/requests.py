@@ -9,7 +9,7 @@ from urllib.parse import parse_qsl, unquote_to_bytes
 
 import orjson
 from starlette.datastructures import UploadFile
-from starlette.formparsers import MultiPartException
+from starlette.exceptions import HTTPException
 from starlette.requests import Request
 
 MOST_BYTES = 100 * 1024
@@ -135,10 +135,8 @@ async def read_icon(request: Request) -> dict[str, str]:
                 raise Refused(400, "The icon must be a PNG, a JPEG or an SVG")
             content = await file.read(MOST_ICON_BYTES)
             fields = {k: v for k, v in form.items() if isinstance(v, str) and k in ("category", "name")}
-    except MultiPartException as error:
-        raise Refused(400, error.message) from None
-    except KeyError:
-        raise Refused(400, "The multipart body has no boundary") from None
+    except HTTPException as error:  # what the framework makes of a body that it cannot take apart
+        raise Refused(400, f"The multipart body cannot be read: {error.detail}") from None
     if len(content) >= MOST_ICON_BYTES:
         raise Refused(413, "The file must be smaller than 5 MiB")
     return {"category": "misc", "name": "icon", **fields, "content": base64.b64encode(content).decode()}

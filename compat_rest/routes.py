@@ -2,6 +2,7 @@
 
 import base64
 import hashlib
+import logging
 import secrets
 from datetime import datetime
 from email.utils import format_datetime
@@ -20,6 +21,7 @@ from sync_gateway.compat_rest.table import TABLE, OldRoute
 from sync_gateway.schema.app import Gateway
 from sync_gateway.schema.errors import REST_STATUS
 
+log = logging.getLogger(__name__)
 OPERATIONS = (Path(__file__).parent / "operations.graphql").read_text(encoding="utf-8")
 JSON = "application/json; charset=utf-8"
 DEFAULT_ORGANIZATION = "autentiodev"  # of the counts, where no organization is named
@@ -65,6 +67,11 @@ class OldRoutes:
             return _json({"error": refused.message}, refused.status, request)
         except Missing as missing:
             return _json({"error": str(missing)}, 404, request)
+        except Exception:
+            request_id = secrets.token_hex(8)
+            log.exception("request %s failed", request_id)
+            said = f"Internal error; the log knows it as request {request_id}"
+            return _json({"error": said}, 500, request)
 
     def _match(self, request: Request) -> tuple[OldRoute, dict[str, str]] | Response:
         """The row of a request and the parameters of its path; fixed parts go before parameters."""

@@ -1,0 +1,264 @@
+"""Requests that the original answered wrongly: what is answered now, and that nothing changes."""
+
+import asyncio
+import gzip
+from typing import Any
+
+import httpx
+import pytest
+
+ORGANIZATION = "/api/organizations/acme"
+CNC = f"{ORGANIZATION}/applications/cnc"
+OLD_CNC = "/api/applications/acme/applications/cnc"
+EVENT_CLASS = {"class": "MODE", "topic": "t", "type": "STR"}
+SVG = b'<svg xmlns="http://www.w3.org/2000/svg"><path d="M0 0"/></svg>'
+
+
+@pytest.fixture
+async def plant(client: httpx.AsyncClient) -> httpx.AsyncClient:
+    """An organization `acme` with application `cnc` and device `M1`."""
+    await client.put(ORGANIZATION, json={"name": "Acme"})
+    await client.post(f"{ORGANIZATION}/applications", json={"applicationId": "cnc", "name": "CNC"})
+    await client.post(f"{CNC}/devices", json={"machineId": "M1", "name": "One"})
+    return client
+
+
+async def state(client: httpx.AsyncClient) -> list[Any]:
+    """Everything that the routes can change."""
+    paths = [ORGANIZATION, f"{ORGANIZATION}/config", f"{ORGANIZATION}/users", f"{ORGANIZATION}/gateways"]
+    paths += [f"{ORGANIZATION}/connectors", CNC, f"{CNC}/devices", f"{OLD_CNC}/event-classes"]
+    paths += [f"{OLD_CNC}/functions", f"{OLD_CNC}/connectors", "/api/services", "/device/L1"]
+    return [(await client.get(path)).json() for path in paths]
+
+
+@pytest.mark.parametrize(
+    ("content", "headers", "status"),
+    [
+        (b"{", {"Content-Type": "application/json"}, 400),
+        (b"5", {"Content-Type": "application/json"}, 400),
+        (b'"text"', {"Content-Type": "application/json"}, 400),
+        (b"null", {"Content-Type": "application/json"}, 400),
+        (b'{"a":"\xff"}', {"Content-Type": "application/json"}, 400),
+        (b'{"a":"' + b"x" * 102_400 + b'"}', {"Content-Type": "application/json"}, 413),
+        (b"{}", {"Content-Type": "application/json; charset=latin1"}, 415),
+        (b"{}", {"Content-Type": "application/json; charset=utf-99"}, 400),
+        (b"{}", {"Content-Type": "application/json", "Content-Encoding": "zstd"}, 415),
+        (b"{}", {"Content-Type": "application/json", "Content-Encoding": "gzip"}, 400),
+        (
+            gzip.compress(b'{"a":"' + b"x" * 10_000_000 + b'"}'),
+            {"Content-Type": "application/json", "Content-Encoding": "gzip"},
+            413,
+        ),
+        (b"a=1&" * 1001, {"Content-Type": "application/x-www-form-urlencoded"}, 400),
+        (b"a=1&a[b]=2", {"Content-Type": "application/x-www-form-urlencoded"}, 400),
+        (b"machineId[$ne]=x", {"Content-Type": "application/x-www-form-urlencoded"}, 400),
+        (b"machineId=M2&properties[$gt]=x", {"Content-Type": "application/x-www-form-urlencoded"}, 400),
+        (b"machineId=M2&properties[a.b]=x", {"Content-Type": "application/x-www-form-urlencoded"}, 400),
+        (b'{"machineId":"M2"}', {"Content-Type": "application/vnd.x+json"}, 400),
+        (b'["M2"]', {"Content-Type": "application/json"}, 400),
+        (b"[" * 90_000, {"Content-Type": "application/json"}, 400),
+        (b'{"machineId":"M2","p":' + b'{"a":' * 200 + b"1" + b"}" * 201, {"Content-Type": "application/json"}, 400),
+    ],
+)  # fmt: skip
+async def test_a_body_that_cannot_be_read_is_refused(
+    plant: httpx.AsyncClient, content: bytes, headers: dict[str, str], status: int
+) -> None:
+    before = await state(plant)
+    response = await plant.post(f"{CNC}/devices", content=content, headers=headers)
+    assert response.status_code == status, response.text
+    assert isinstance(response.json()["error"], str)
+    assert await state(plant) == before
+
+
+async def test_what_the_original_read_is_read(plant: httpx.AsyncClient) -> None:
+    form = "machineId=M2&properties[ip]=x&properties[port]=1&connectors[]=a&connectors[]=b"
+    headers = {"Content-Type": "application/x-www-form-urlencoded"}
+    made = await plant.post(f"{CNC}/devices", content=form, headers=headers)
+    assert made.json()["properties"] == {"ip": "x", "port": "1"}
+    assert made.json()["connectors"] == ["a", "b"]
+    headers = {"Content-Type": "application/json; charset=utf-16", "Content-Encoding": "gzip"}
+    body = gzip.compress('{"machineId": "M3", "name": "ñ"}'.encode("utf-16"))
+    assert (await plant.post(f"{CNC}/devices", content=body, headers=headers)).json()["name"] == "ñ"
+    path = f"{CNC.upper().replace('ACME', 'acme').replace('CNC', 'cnc')}/DEVICES/M3/"
+    assert (await plant.get(path)).json()["name"] == "ñ"
+
+
+CHANGES: list[tuple[str, str, Any, int, str]] = [
+    ("PUT", "/api/organizations/a.b", {}, 400, "organization id"),
+    ("PUT", "/api/organizations/admin", {}, 400, "organization id"),
+    ("GET", "/api/organizations/a%2Fb", None, 400, "organization id"),
+    ("GET", "/api/organizations/a%00", None, 400, "organization id"),
+    ("GET", "/api/organizations/" + "x" * 64, None, 400, "organization id"),
+    ("GET", "/api/organizations/acme%zz", None, 400, "escape"),
+    ("GET", "/api/organizations/%ff", None, 400, "UTF-8"),
+    ("PUT", ORGANIZATION, {"name": {"$ne": 1}}, 400, ""),
+    ("PUT", ORGANIZATION, {"name": 5}, 400, ""),
+    ("POST", "/api/organizations/none/users", {"name": "A", "email": "a@b.c"}, 404, "Organization not found"),
+    (
+        "POST",
+        "/api/organizations/none/applications",
+        {"applicationId": "a", "name": "A"},
+        404,
+        "Organization",
+    ),
+    ("POST", f"{ORGANIZATION}/users", {"name": "A", "email": {"$ne": "x"}}, 400, ""),
+    ("POST", f"{ORGANIZATION}/gateways", {"gatewayId": 5, "name": "x"}, 400, ""),
+    (
+        "POST",
+        f"{ORGANIZATION}/applications",
+        {"applicationId": "cnc", "name": "x"},
+        409,
+        "Application already exists",
+    ),
+    ("POST", f"{ORGANIZATION}/applications", {"applicationId": "a.b", "name": "x"}, 400, "applicationId"),
+    ("POST", f"{ORGANIZATION}/applications", {"applicationId": ["a"], "name": "x"}, 400, ""),
+    ("PUT", f"{ORGANIZATION}/applications/constructor", {"name": "x"}, 404, "Application not found"),
+    ("GET", f"{ORGANIZATION}/applications/__proto__", None, 404, "Application not found"),
+    ("DELETE", f"{ORGANIZATION}/applications/toString", None, 404, "Application not found"),
+    ("POST", f"{ORGANIZATION}/applications/none/devices", {"machineId": "x"}, 404, "Application not found"),
+    ("POST", f"{CNC}/devices", {"machineId": "M1"}, 400, "Device with this machineId already exists"),
+    ("POST", f"{OLD_CNC}/devices", {"machine_id": "M1"}, 400, "Device with this Machine ID already exists"),
+    ("POST", f"{CNC}/devices", {"machineId": 5}, 400, "machineId"),
+    ("POST", f"{CNC}/devices", {"machineId": {"$ne": 1}}, 400, "machineId"),
+    ("POST", f"{CNC}/devices", {"machineId": "x", "a": [{"$set": 1}]}, 400, "$set"),
+    ("PUT", f"{CNC}/devices/none", {"name": "x"}, 404, "Device not found"),
+    ("PUT", f"{CNC}/devices/M1", {"properties.ip": "x"}, 400, "properties.ip"),
+    ("PUT", f"{CNC}/devices/M1", {"$set": {"name": "x"}}, 400, "$set"),
+    ("PUT", f"{CNC}/devices/M1", ["x"], 400, "object"),
+    ("DELETE", f"{CNC}/devices/none", None, 404, "Device not found"),
+    ("POST", f"{OLD_CNC}/event-classes", None, 400, "Event class data is required"),
+    ("PUT", f"{OLD_CNC}/event-classes", {"a": 1}, 400, "Event classes must be an array"),
+    (
+        "PUT",
+        f"{OLD_CNC}/event-classes",
+        [EVENT_CLASS, {"class": "X"}],
+        400,
+        "Event class at index 1 is missing",
+    ),
+    ("PUT", f"{OLD_CNC}/event-classes", [None], 400, "Event class at index 0"),
+    (
+        "POST",
+        f"{OLD_CNC}/functions",
+        {"name": "F", "expression": "x", "variables": "x"},
+        400,
+        "must be an array",
+    ),
+    ("PUT", f"{OLD_CNC}/functions/none", {"name": "F"}, 400, "Function expression is required"),
+    ("DELETE", f"{OLD_CNC}/functions/none", None, 404, "Function not found"),
+    ("PUT", f"{OLD_CNC}/connectors/x", {"name": "a", "driver": "b"}, 400, "Invalid connector ID format"),
+    ("PUT", f"{OLD_CNC}/connectors/{'0' * 24}", {"name": "a", "driver": "b"}, 404, "Connector not found"),
+    ("GET", "/api/services/x", None, 400, "Invalid service ID format"),
+    ("GET", f"/api/services/{'0' * 24}", None, 404, "Service not found"),
+    ("POST", "/api/services", {"name": "s", "type": "other", "configuration": {"a": 1}}, 400, "type"),
+    ("PATCH", f"/api/services/{'0' * 24}/toggle", {"enabled": "no"}, 400, "Invalid value for enabled field"),
+    ("PATCH", f"/api/services/{'0' * 24}/toggle", {"enabled": True}, 404, "Service not found"),
+    ("PUT", "/device/none", {"name": "x"}, 404, "Device not found"),
+    ("PUT", "/device/none", {"$set": {"name": "x"}}, 400, "$set"),
+    ("GET", "/api/nothing", None, 404, "Cannot GET"),
+    ("DELETE", "/api/services", None, 405, "Cannot DELETE"),
+]
+
+
+@pytest.mark.parametrize(("method", "path", "body", "status", "said"), CHANGES)
+async def test_a_mistake_is_told_and_changes_nothing(
+    plant: httpx.AsyncClient, method: str, path: str, body: Any, status: int, said: str
+) -> None:
+    before = await state(plant)
+    options = {} if body is None else {"json": body}
+    response = await plant.request(method, path, **options)
+    assert response.status_code == status, response.text
+    assert said in response.json()["error"]
+    assert await state(plant) == before
+
+
+async def test_a_legacy_device_is_refused_in_its_own_shape(client: httpx.AsyncClient) -> None:
+    bodies: list[Any] = [None, {}, {"machineId": "x", "events": [{"id": "1"}]}, {"machineId": {}}]
+    for body in bodies:
+        options: dict[str, Any] = {} if body is None else {"json": body}
+        response = await client.post("/device/new", **options)
+        assert response.status_code == 400
+        assert response.json()["errors"][0]["message"]
+
+
+async def test_ownership_and_ids_are_not_the_clients(plant: httpx.AsyncClient) -> None:
+    body = {"_id": "x", "organizationId": "other", "applicationId": "other", "createdAt": "x", "name": "Two"}
+    made = (await plant.post(f"{CNC}/devices", json={"machineId": "M2", **body})).json()
+    assert made["organizationId"] == "acme"
+    assert "_id" not in made
+    await plant.put(f"{CNC}/devices/M2", json=body)
+    kept = (await plant.get(f"{CNC}/devices/M2")).json()
+    assert (kept["organizationId"], kept["applicationId"]) == ("acme", "cnc")
+    assert kept["createdAt"] == made["createdAt"]
+
+
+async def test_saving_an_applications_form_does_not_reactivate_it(plant: httpx.AsyncClient) -> None:
+    await plant.put(CNC, json={"status": "stopped"})
+    saved = (await plant.put(CNC, json={"name": "New", "description": "d"})).json()
+    assert (saved["name"], saved["status"]) == ("New", "stopped")
+
+
+async def test_when_an_application_was_changed_does_not_depend_on_when_it_is_read(
+    plant: httpx.AsyncClient,
+) -> None:
+    first = (await plant.get(f"{ORGANIZATION}/applications")).json()[0]["lastModified"]
+    await asyncio.sleep(0.01)
+    assert (await plant.get(f"{ORGANIZATION}/applications")).json()[0]["lastModified"] == first
+
+
+async def test_an_answer_can_be_asked_for_again_without_its_body(plant: httpx.AsyncClient) -> None:
+    found = await plant.get(f"{CNC}/devices")
+    etag = found.headers["etag"]
+    assert etag.startswith('W/"')
+    again = await plant.get(f"{CNC}/devices", headers={"If-None-Match": etag})
+    assert (again.status_code, again.content) == (304, b"")
+    head = await plant.head(f"{CNC}/devices")
+    assert (head.status_code, head.content) == (200, b"")
+    assert head.headers["content-length"] == found.headers["content-length"] == str(len(found.content))
+    assert "x-powered-by" not in found.headers
+    options = await plant.options("/anything")
+    assert (options.status_code, options.content) == (204, b"")
+
+
+@pytest.mark.parametrize(
+    ("files", "path", "status"),
+    [
+        ([("icon", ("a.txt", b"text", "text/plain"))], "a/b", 400),
+        ([("icon", ("a.png", b"<html>", "image/png"))], "a/b", 400),
+        ([("file", ("a.svg", SVG, "image/svg+xml"))], "a/b", 400),
+        ([("icon", ("a.svg", SVG, "image/svg+xml"))] * 2, "a/b", 400),
+        ([("icon", ("a.svg", SVG, "image/svg+xml"))], "..%2F..%2Fetc/passwd", 400),
+        ([("icon", ("a.svg", SVG, "image/svg+xml"))], "a/..%2Fb", 400),
+        ([("icon", ("a.svg", b"<svg>" + b"<g>" * 100_000, "image/svg+xml"))], "a/b", 400),
+        ([("icon", ("a.png", b"\x89PNG\r\n\x1a\n" + b"0" * 5_242_880, "image/png"))], "a/b", 413),
+    ],
+)
+async def test_an_upload_that_is_no_icon_is_refused(
+    client: httpx.AsyncClient, files: Any, path: str, status: int
+) -> None:
+    response = await client.post(f"/api/library/{path}/icon", files=files)
+    assert response.status_code == status, response.text
+    assert response.json()["error"]
+    assert (await client.get("/api/library/a/b/icon")).status_code == 404
+
+
+async def test_an_icon_lands_where_it_was_asked_for(client: httpx.AsyncClient) -> None:
+    files = {"icon": ("x.html", SVG, "image/png")}
+    made = await client.post(
+        "/api/library/upload", files=files, data={"category": "drivers", "name": "Mixed"}
+    )
+    assert made.json()["filename"] == "mixed.svg"
+    found = await client.get(made.json()["path"])
+    assert found.content == SVG
+    assert "sandbox" in found.headers["content-security-policy"]
+    assert (await client.get("/api/library/drivers/Mixed/icon/SVG")).status_code == 200
+    assert (await client.get("/api/library/drivers/Mixed/icon/gif")).status_code == 400
+
+
+@pytest.mark.parametrize(
+    "content_type", ["multipart/form-data", "multipart/form-data; boundary=x", "text/plain"]
+)
+async def test_a_broken_multipart_body_is_refused(client: httpx.AsyncClient, content_type: str) -> None:
+    headers = {"Content-Type": content_type}
+    response = await client.post("/api/library/a/b/icon", content=b"nonsense", headers=headers)
+    assert response.status_code == 400
+    assert response.json()["error"]
