@@ -4,21 +4,17 @@ import asyncio
 import contextlib
 import logging
 from collections import defaultdict
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Sequence
 from dataclasses import replace
-from typing import Any, Literal
+from typing import Any
 
-from bson.errors import BSONError
 from pymongo import ReplaceOne, ReturnDocument
 from pymongo.errors import (
-    BulkWriteError,
     CollectionInvalid,
-    DuplicateKeyError,
     OperationFailure,
-    PyMongoError,
 )
-from pymongo.uri_parser import parse_uri
 
+from sync_gateway.stores.backends.mongo_connection import DUPLICATE, MongoConnection
 from sync_gateway.stores.backends.mongo_queries import (
     behind,
     changes,
@@ -48,63 +44,25 @@ from sync_gateway.stores.documents import (
     order_key,
     order_value,
 )
-from sync_gateway.stores.errors import BadUserInput, Conflict, Unavailable
+from sync_gateway.stores.errors import Conflict, Unavailable
 
 log = logging.getLogger(__name__)
 SYSTEM = {"admin", "local", "config"}
 BATCH = 100_000  # documents in one answer: a list costs one command
 MOST_IN_FACET = 5_000  # documents that one aggregation may answer, which has to fit 16 MB
-DUPLICATE, NAMESPACE_EXISTS, INDEX_EXISTS = 11000, 48, (85, 86)
-WRONG_SHAPE = (2, 28)  # an update of something that is no list or no object
+NAMESPACE_EXISTS, INDEX_EXISTS = 48, (85, 86)
 TOUCHES = 100  # tries to make a time later than those of the writers beside us
 
 
-class MongoDocumentStore(DocumentStore):
-    """Every database of a MongoDB deployment. `deadline` in seconds bounds a call, `pool` the connections."""
+class MongoDocumentStore(MongoConnection, DocumentStore):
+    """Every database of a MongoDB deployment."""
 
-    def __init__(
-        self,
-        url: str,
-        *,
-        driver: Literal["pymongo", "motor"] = "pymongo",
-        deadline: float = 5.0,
-        pool: int = 50,
-        listeners: Sequence[Any] = (),
-    ) -> None:
-        try:
-            parsed = parse_uri(url) if url.startswith("mongodb://") else {}
-        except (PyMongoError, ValueError):
-            raise BadUserInput("the document store's URL is not valid") from None
-        self.default = parsed.get("database") or _path_of(url) or "test"
-        self._url, self._driver, self._deadline, self._pool = url, driver, deadline, pool
-        self._listeners = list(listeners)  # of the driver's commands: what a call costs on the wire
-        self._client: Any = None
+    def __init__(self, url: str, **options: Any) -> None:
+        super().__init__(url, **options)
+        # Which collections have their unique indexes, where these could not be made, and who writes there.
         self.ensured: set[tuple[str, str]] = set()
         self.degraded: set[tuple[str, str]] = set()
         self.locks: defaultdict[tuple[str, str], asyncio.Lock] = defaultdict(asyncio.Lock)
-
-    @property
-    def client(self) -> Any:
-        """The one client, made on first use: it belongs to the event loop that runs then."""
-        if self._client is None:
-            milliseconds = int(self._deadline * 1000)
-            options: dict[str, Any] = {
-                "maxPoolSize": self._pool,
-                "serverSelectionTimeoutMS": milliseconds,
-                "connectTimeoutMS": milliseconds,
-                "socketTimeoutMS": milliseconds,
-                "appname": "sync-gateway",
-                "event_listeners": self._listeners,
-            }
-            if self._driver == "motor":
-                from motor.motor_asyncio import AsyncIOMotorClient
-
-                self._client = AsyncIOMotorClient(self._url, **options)
-            else:
-                from pymongo import AsyncMongoClient
-
-                self._client = AsyncMongoClient(self._url, **options)
-        return self._client
 
     def database(self, name: str) -> "MongoDocuments":
         return MongoDocuments(self, name)
@@ -122,60 +80,6 @@ class MongoDocumentStore(DocumentStore):
     async def ping(self) -> None:
         async with self.asked():
             await self.client.admin.command("ping")
-
-    async def close(self) -> None:
-        if self._client is not None:
-            closing = self._client.close()
-            if closing is not None:  # PyMongo's is awaited, Motor's is not
-                await closing
-            self._client = None
-
-    async def aggregate(self, collection: Any, pipeline: list[Document]) -> list[Document]:
-        cursor = collection.aggregate(pipeline)
-        if self._driver == "pymongo":
-            cursor = await cursor
-        found: list[Document] = await cursor.to_list(None)
-        return found
-
-    @contextlib.asynccontextmanager
-    async def asked(self) -> AsyncIterator[None]:
-        """A call within the deadline, its errors told in the contract's words."""
-        try:
-            async with asyncio.timeout(self._deadline):
-                yield
-        except DuplicateKeyError as error:
-            raise _conflict(error.details or {}) from None
-        except BulkWriteError as error:
-            first = (error.details.get("writeErrors") or [{}])[0]
-            raise (_conflict(first) if first.get("code") == DUPLICATE else _unavailable(error)) from None
-        except OperationFailure as error:
-            if error.code in WRONG_SHAPE:
-                raise Conflict("the stored document is not of the shape that the change needs") from None
-            raise _unavailable(error) from None
-        except (PyMongoError, TimeoutError, OSError) as error:
-            raise _unavailable(error) from None
-        except (BSONError, OverflowError):
-            raise BadUserInput("the document cannot be stored") from None
-
-
-def _unavailable(error: BaseException) -> Unavailable:
-    log.warning("document store: %s (code %s)", type(error).__name__, getattr(error, "code", None))
-    return Unavailable("the document store does not answer")
-
-
-def _conflict(details: Mapping[str, Any]) -> Conflict:
-    """Which key is taken: from the pattern of the index or, with servers that do not tell, its name."""
-    pattern = list(details.get("keyPattern") or {})
-    if not pattern:
-        text = str(details.get("errmsg", ""))
-        name = text.partition("index: ")[2].partition(" ")[0].removesuffix("_1")
-        pattern = name.replace("_1_", " ").split() if name != "_id_" else ["_id"]
-    field = pattern[-1] if pattern else "_id"
-    return Conflict(f"{field} is taken", fields=[field])
-
-
-def _path_of(url: str) -> str:
-    return url.partition("://")[2].partition("/")[2].partition("?")[0]
 
 
 def _whole(size: Any) -> int | None:

@@ -1,0 +1,44 @@
+"""Operations made at random from the schema: whatever they ask, nothing unforeseen happens."""
+
+import asyncio
+from pathlib import Path
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from hypothesis_graphql import from_schema, nodes
+
+from sync_gateway.resolvers.context import Context, Viewer
+from sync_gateway.schema.execution import Executor
+from sync_gateway.schema.root import schema
+from sync_gateway.stores import demo
+from sync_gateway.stores.backends.sqlite_documents import SqliteDocumentStore
+from sync_gateway.stores.icons import Icons
+
+SCALARS = {
+    "DateTime": st.just("2026-01-31T09:05:07.123Z").map(nodes.String),
+    "JSON": st.sampled_from(["text", "", "$set"]).map(nodes.String),
+    "Base64": st.sampled_from(["", "PHN2Zy8+"]).map(nodes.String),
+}
+
+
+async def codes(folder: Path, queries: list[str]) -> set[str]:
+    store = SqliteDocumentStore(folder / "documents.db")
+    await demo.load(store)
+    executor = Executor(schema, max_tokens=5000)
+    found: set[str] = set()
+    for query in queries:
+        context = Context(Viewer(store), Icons(folder / "icons"))
+        answer = await executor.run(query, None, None, context)
+        found |= {str(error["extensions"]["code"]) for error in answer.errors}
+    await store.close()
+    return found
+
+
+@settings(max_examples=40, deadline=None, suppress_health_check=list(HealthCheck))
+@given(st.lists(from_schema(schema.as_str(), custom_scalars=SCALARS), min_size=5, max_size=10))
+def test_no_operation_ends_in_an_internal_error(
+    tmp_path_factory: pytest.TempPathFactory, queries: list[str]
+) -> None:
+    folder = tmp_path_factory.mktemp("generated")
+    assert "INTERNAL" not in asyncio.run(codes(folder, queries))
