@@ -3,9 +3,12 @@
 from typing import Any
 
 from starlette.applications import Starlette
-from starlette.routing import Mount
+from starlette.requests import Request
+from starlette.responses import HTMLResponse, Response
+from starlette.routing import Mount, Route
 
-from sync_gateway.compat_rest.routes import OldRoutes
+from sync_gateway.compat_rest import migration
+from sync_gateway.compat_rest.routes import OPERATIONS, OldRoutes
 from sync_gateway.schema.app import create_app as create_graph
 from sync_gateway.schema.settings import Settings
 
@@ -13,5 +16,10 @@ from sync_gateway.schema.settings import Settings
 def create_app(settings: Settings, **options: Any) -> Starlette:
     """The graph's application with the old routes behind its own; `options` are its own."""
     app = create_graph(settings, **options)
-    app.router.routes.append(Mount("/", OldRoutes(app.state.gateway)))
+    page = migration.page(OPERATIONS)
+
+    async def migrate(request: Request) -> Response:
+        return HTMLResponse(page, headers={"Content-Security-Policy": migration.POLICY})
+
+    app.router.routes += [Route(migration.PAGE, migrate), Mount("/", OldRoutes(app.state.gateway))]
     return app

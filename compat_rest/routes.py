@@ -15,6 +15,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.types import Receive, Scope, Send
 
+from sync_gateway.compat_rest.migration import headers
 from sync_gateway.compat_rest.requests import Refused, read_body, read_icon, segments
 from sync_gateway.compat_rest.shapes import Asked, Missing
 from sync_gateway.compat_rest.table import TABLE, OldRoute
@@ -62,7 +63,9 @@ class OldRoutes:
             found = self._match(request)
             if isinstance(found, Response):
                 return found
-            return await self._answer(request, *found)
+            response = await self._answer(request, *found)
+            response.headers.update(headers(found[0]))
+            return response
         except Refused as refused:
             return _json({"error": refused.message}, refused.status, request)
         except Missing as missing:

@@ -1,0 +1,29 @@
+"""What helps clients to move: each old route beside the operation that it is."""
+
+import httpx
+from graphql import parse, validate
+
+from sync_gateway.compat_rest.migration import operations
+from sync_gateway.compat_rest.routes import OPERATIONS
+from sync_gateway.compat_rest.table import TABLE
+from sync_gateway.schema.root import schema
+
+
+def test_every_row_names_an_operation_and_every_operation_has_a_row() -> None:
+    assert {route.operation for route in TABLE} == set(operations(OPERATIONS))
+    assert len({(route.method, route.path) for route in TABLE}) == len(TABLE) == 58
+
+
+def test_every_operation_stands_on_its_own() -> None:
+    for text in operations(OPERATIONS).values():
+        assert validate(schema._schema, parse(text)) == []
+
+
+async def test_each_answer_points_to_the_operation_in_its_place(client: httpx.AsyncClient) -> None:
+    response = await client.get("/api/services")
+    assert response.headers["deprecation"].startswith("@")
+    assert response.headers["link"] == '</api/migrate#Services>; rel="successor-version"'
+    page = await client.get("/api/migrate")
+    assert "default-src 'none'" in page.headers["content-security-policy"]
+    for route in TABLE:
+        assert f'id="{route.operation}"' in page.text
