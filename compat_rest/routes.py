@@ -9,7 +9,6 @@ from email.utils import format_datetime
 from pathlib import Path
 from typing import Any
 
-import orjson
 from graphql import OperationDefinitionNode, parse
 from starlette.requests import Request
 from starlette.responses import Response
@@ -21,6 +20,7 @@ from sync_gateway.compat_rest.shapes import Asked, Missing
 from sync_gateway.compat_rest.table import TABLE, OldRoute
 from sync_gateway.schema.app import Gateway
 from sync_gateway.schema.errors import REST_STATUS
+from sync_gateway.schema.scalars import to_json
 
 log = logging.getLogger(__name__)
 OPERATIONS = (Path(__file__).parent / "operations.graphql").read_text(encoding="utf-8")
@@ -170,7 +170,7 @@ def _is_truthy(value: Any) -> bool:
 
 
 def _json(body: Any, status: int, request: Request) -> Response:
-    content = orjson.dumps(body)
+    content = to_json(body)
     etag = f'W/"{hashlib.blake2b(content, digest_size=12).hexdigest()}"'
     return _response(content, status, {"ETag": etag, "Content-Type": JSON}, request)
 

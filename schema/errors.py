@@ -5,7 +5,6 @@ from typing import Any
 
 from graphql import GraphQLError
 
-from sync_gateway.schema.scalars import plain
 from sync_gateway.stores.errors import BadUserInput, GatewayError
 
 log = logging.getLogger(__name__)
@@ -22,7 +21,7 @@ def shown_error(error: GraphQLError, request_id: str) -> dict[str, Any]:
     shown = error.formatted
     cause = error.original_error
     if isinstance(cause, GatewayError):
-        extensions = {"code": cause.code, **plain(cause.extensions)}
+        extensions = {"code": cause.code, **cause.extensions}
         return {**shown, "message": cause.message, "extensions": extensions}
     if error.path is None:
         return {**shown, "extensions": {"code": BadUserInput.code}}

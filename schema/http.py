@@ -17,6 +17,7 @@ from starlette.types import Receive, Scope, Send
 from sync_gateway.resolvers.context import Context
 from sync_gateway.schema.errors import INTERNAL
 from sync_gateway.schema.execution import Answer, Executor
+from sync_gateway.schema.scalars import to_json
 from sync_gateway.stores.errors import BadUserInput
 
 log = logging.getLogger(__name__)
@@ -204,8 +205,7 @@ def _answer(answer: Answer, media_type: str, context: Context) -> Response:
 def _response(
     body: dict[str, Any], status: int, media_type: str, headers: dict[str, str] | None = None
 ) -> Response:
-    content = orjson.dumps(body, option=orjson.OPT_PASSTHROUGH_DATETIME | orjson.OPT_NON_STR_KEYS)
-    response = Response(content, status, headers)
+    response = Response(to_json(body), status, headers)
     # charset is utf-8 by definition; it is named because old clients ask for it.
     response.headers["content-type"] = f"{media_type}; charset=utf-8"
     return response
