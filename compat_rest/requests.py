@@ -11,11 +11,13 @@ import orjson
 from starlette.datastructures import UploadFile
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
+from starlette.types import Message
 
 MOST_BYTES = 100 * 1024
 MOST_PARAMETERS = 1000
 MOST_DEPTH = 64
 MOST_ICON_BYTES = 5 * 1024 * 1024  # exclusive
+MOST_FIELD_BYTES = 64 * 1024
 ICON_TYPES = ("image/png", "image/jpeg", "image/jpg", "image/svg+xml")
 
 
@@ -119,15 +121,29 @@ def _put(target: dict[str, Any], keys: list[str], value: str) -> None:
     target[keys[-1]] = value
 
 
+def _capped(request: Request, most: int) -> Request:
+    """The request, refused as soon as more than `most` bytes of its body have come."""
+    come = 0
+
+    async def receive() -> Message:
+        nonlocal come
+        message = await request.receive()
+        come += len(message.get("body", b""))
+        if come > most:
+            raise Refused(413, "The file must be smaller than 5 MiB")
+        return message
+
+    return Request(request.scope, receive)
+
+
 async def read_icon(request: Request) -> dict[str, str]:
     """The fields of an upload: `content` in Base64, and `category` and `name` where they are given."""
     if not request.headers.get("content-type", "").lower().startswith("multipart/form-data"):
         raise Refused(400, "No file uploaded")
-    length = request.headers.get("content-length", "")
-    if length.isdigit() and int(length) > MOST_ICON_BYTES + 64 * 1024:
-        raise Refused(413, "The file must be smaller than 5 MiB")
     try:
-        async with request.form(max_files=1, max_fields=10, max_part_size=64 * 1024) as form:
+        async with _capped(request, MOST_ICON_BYTES + MOST_FIELD_BYTES).form(
+            max_files=1, max_fields=10, max_part_size=MOST_FIELD_BYTES
+        ) as form:
             file = form.get("icon")
             if not isinstance(file, UploadFile):
                 raise Refused(400, "No file uploaded")

@@ -2,6 +2,7 @@
 
 import asyncio
 import gzip
+from collections.abc import AsyncIterator
 from typing import Any
 
 import httpx
@@ -262,3 +263,20 @@ async def test_a_broken_multipart_body_is_refused(client: httpx.AsyncClient, con
     response = await client.post("/api/library/a/b/icon", content=b"nonsense", headers=headers)
     assert response.status_code == 400
     assert response.json()["error"]
+
+
+async def test_an_upload_without_end_is_refused_as_it_comes(client: httpx.AsyncClient) -> None:
+    sent = 0
+
+    async def endless() -> AsyncIterator[bytes]:
+        nonlocal sent
+        head = b'--x\r\nContent-Disposition: form-data; name="icon"; filename="a.png"\r\n'
+        yield head + b"Content-Type: image/png\r\n\r\n"
+        while sent < 64 * 1024 * 1024:
+            sent += 65_536
+            yield b"0" * 65_536
+
+    headers = {"Content-Type": "multipart/form-data; boundary=x"}
+    response = await client.post("/api/library/a/b/icon", content=endless(), headers=headers)
+    assert response.status_code == 413
+    assert sent < 16 * 1024 * 1024
