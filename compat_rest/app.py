@@ -4,10 +4,10 @@ from typing import Any
 
 from starlette.applications import Starlette
 from starlette.requests import Request
-from starlette.responses import HTMLResponse, Response
-from starlette.routing import Mount, Route
+from starlette.responses import HTMLResponse, JSONResponse, Response
+from starlette.routing import Route
 
-from sync_gateway.compat_rest import migration
+from sync_gateway.compat_rest import migration, openapi
 from sync_gateway.compat_rest.routes import OPERATIONS, OldRoutes
 from sync_gateway.schema.app import create_app as create_graph
 from sync_gateway.schema.settings import Settings
@@ -21,5 +21,10 @@ def create_app(settings: Settings, **options: Any) -> Starlette:
     async def migrate(request: Request) -> Response:
         return HTMLResponse(page, headers={"Content-Security-Policy": migration.POLICY})
 
-    app.router.routes += [Route(migration.PAGE, migrate), Mount("/", OldRoutes(app.state.gateway))]
+    async def describe(request: Request) -> Response:
+        return JSONResponse(openapi.document())
+
+    app.router.routes += [Route(migration.PAGE, migrate), Route(openapi.PATH, describe)]
+    # Whatever else is asked for: the framework's own patterns would miss a path that holds a line feed.
+    app.router.default = OldRoutes(app.state.gateway, otherwise=app.router.default)
     return app

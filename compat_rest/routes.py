@@ -12,7 +12,7 @@ from typing import Any
 from graphql import OperationDefinitionNode, parse
 from starlette.requests import Request
 from starlette.responses import Response
-from starlette.types import Receive, Scope, Send
+from starlette.types import ASGIApp, Receive, Scope, Send
 
 from sync_gateway.compat_rest.migration import headers
 from sync_gateway.compat_rest.requests import Refused, read_body, read_icon, segments
@@ -34,10 +34,14 @@ ICON_HEADERS = {
 
 
 class OldRoutes:
-    """The application of the old routes. Raises at once where a row names an operation that there is not."""
+    """The application of the old routes. Raises at once where a row names an operation that there is not.
 
-    def __init__(self, gateway: Gateway) -> None:
+    What is no HTTP request is answered by `otherwise`.
+    """
+
+    def __init__(self, gateway: Gateway, *, otherwise: ASGIApp) -> None:
         self._gateway = gateway
+        self._otherwise = otherwise
         names = {
             d.name.value
             for d in parse(OPERATIONS).definitions
@@ -51,7 +55,7 @@ class OldRoutes:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
-            return
+            return await self._otherwise(scope, receive, send)
         request = Request(scope, receive)
         response = await self.respond(request)
         await response(scope, receive, send)

@@ -156,6 +156,7 @@ CHANGES: list[tuple[str, str, Any, int, str]] = [
     ("PUT", "/device/none", {"name": "x"}, 404, "Device not found"),
     ("PUT", "/device/none", {"$set": {"name": "x"}}, 400, "$set"),
     ("GET", "/api/nothing", None, 404, "Cannot GET"),
+    ("GET", "/api/services/a%0Ab", None, 400, "Invalid service ID format"),
     ("DELETE", "/api/services", None, 405, "Cannot DELETE"),
 ]
 

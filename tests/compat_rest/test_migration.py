@@ -27,3 +27,12 @@ async def test_each_answer_points_to_the_operation_in_its_place(client: httpx.As
     assert "default-src 'none'" in page.headers["content-security-policy"]
     for route in TABLE:
         assert f'id="{route.operation}"' in page.text
+
+
+async def test_the_openapi_document_holds_every_row(client: httpx.AsyncClient) -> None:
+    described = (await client.get("/api/openapi.json")).json()
+    assert described["openapi"] == "3.1.0"
+    found = {(method.upper(), path) for path, methods in described["paths"].items() for method in methods}
+    assert found == {(route.method, route.path) for route in TABLE}
+    names = [each["operationId"] for methods in described["paths"].values() for each in methods.values()]
+    assert len(set(names)) == len(names)
