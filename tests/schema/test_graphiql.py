@@ -1,15 +1,12 @@
 """GraphiQL as a person meets it: in a browser, with nothing from outside, running a query."""
 
-import asyncio
 import json
 import os
 import shutil
-import socket
 from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
-import uvicorn
 from graphql import parse, validate
 from playwright.async_api import Route, async_playwright
 
@@ -19,6 +16,7 @@ from sync_gateway.schema.root import schema
 from sync_gateway.schema.settings import Settings
 from sync_gateway.stores import demo
 from tests.schema.client import Client
+from tests.serving import served
 
 # The browser's own services would call out, which a test machine need not allow.
 QUIET = ["--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-sync"]
@@ -30,14 +28,8 @@ async def url(tmp_path: Path) -> AsyncIterator[str]:
     """The application with the demo plant, served on a free port."""
     app = create_app(Settings(data=tmp_path))
     await demo.load(app.state.gateway.documents)
-    listening = socket.create_server(("127.0.0.1", 0))
-    server = uvicorn.Server(uvicorn.Config(app, log_level="warning"))
-    serving = asyncio.create_task(server.serve([listening]))
-    while not server.started:  # noqa: ASYNC110 - uvicorn offers no event for it
-        await asyncio.sleep(0.01)
-    yield f"http://127.0.0.1:{listening.getsockname()[1]}/graphql"
-    server.should_exit = True
-    await serving
+    async with served(app) as url:
+        yield f"{url}/graphql"
 
 
 async def test_a_browser_runs_a_query_and_asks_nobody_else(url: str) -> None:

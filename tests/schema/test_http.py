@@ -4,17 +4,16 @@ import asyncio
 import json
 import os
 import shutil
-import socket
 import subprocess
 from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
-import uvicorn
 
 from sync_gateway.schema.app import create_app
 from sync_gateway.schema.settings import Settings
 from tests.schema.client import RESPONSE, Client
+from tests.serving import served
 
 AUDITS = Path(__file__).parent / "audits"
 
@@ -22,15 +21,8 @@ AUDITS = Path(__file__).parent / "audits"
 @pytest.fixture
 async def url(tmp_path: Path) -> AsyncIterator[str]:
     """The application as it is served, by a real server on a free port."""
-    listening = socket.create_server(("127.0.0.1", 0))
-    config = uvicorn.Config(create_app(Settings(data=tmp_path)), log_level="warning")
-    server = uvicorn.Server(config)
-    serving = asyncio.create_task(server.serve([listening]))
-    while not server.started:  # noqa: ASYNC110 - uvicorn offers no event for it
-        await asyncio.sleep(0.01)
-    yield f"http://127.0.0.1:{listening.getsockname()[1]}"
-    server.should_exit = True
-    await serving
+    async with served(create_app(Settings(data=tmp_path))) as url:
+        yield url
 
 
 async def test_every_check_of_the_specification_answers_ok(url: str) -> None:
