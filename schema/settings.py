@@ -18,7 +18,6 @@ ORIGINAL: dict[str, Place] = {
     "MONGODB_URI": ("documents", "url"),
     "CORS_ALLOWED_ORIGIN": ("server", "cors_allowed_origins"),
 }
-IGNORED = ("ORGANIZATION_ID",)
 
 
 class SettingsError(Exception):
