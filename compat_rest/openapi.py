@@ -57,6 +57,8 @@ def _operation(route: OldRoute) -> dict[str, Any]:
     }
     if route.operation == "RegisteredDevices":
         described["parameters"].append(_parameter("organizationId", "query"))
+    if route.operation == "Icon":
+        described["responses"] |= {"206": _success(route), "416": {"description": "No such part of the icon"}}
     if route.operation == "UploadIcon":
         described["requestBody"] = {"content": {"multipart/form-data": {"schema": UPLOAD}}}
     elif route.method in ("POST", "PUT", "PATCH"):

@@ -7,6 +7,7 @@ import zlib
 from typing import Any
 from urllib.parse import parse_qsl, unquote_to_bytes
 
+import brotli
 import orjson
 from starlette.datastructures import UploadFile
 from starlette.exceptions import HTTPException
@@ -57,15 +58,26 @@ async def read_body(request: Request) -> Any:
         raise Refused(400, "The body is not in its charset") from None
     if not text:
         return {}
-    if kind != "application/json":
-        return _form(text)
     try:
-        value = orjson.loads(text.removeprefix("\ufeff"))
+        value = _form(text) if kind != "application/json" else orjson.loads(text.removeprefix("\ufeff"))
     except orjson.JSONDecodeError:
         raise Refused(400, "The body is not valid JSON") from None
     if not isinstance(value, dict | list):
         raise Refused(400, "The body must be a JSON object or list")
+    _plain_keys(value)
     return value
+
+
+def _plain_keys(value: Any) -> None:
+    """Refuses keys that stores would run as operators or read as paths; too deep a body is refused later."""
+    waiting = [value]
+    while waiting:
+        each = waiting.pop()
+        if isinstance(each, dict):
+            for key in each:
+                if key.startswith("$") or "." in key:
+                    raise Refused(400, f"The name {key!r} starts with $ or holds a dot")
+        waiting += each.values() if isinstance(each, dict) else each if isinstance(each, list) else ()
 
 
 async def _bytes(request: Request) -> bytes:
@@ -83,11 +95,14 @@ def _unpacked(body: bytes, request: Request) -> bytes:
     if encoding == "identity":
         return body
     windows = {"gzip": 16 + zlib.MAX_WBITS, "deflate": zlib.MAX_WBITS}
-    if encoding not in windows:
-        raise Refused(415, "The Content-Encoding must be gzip or deflate")
+    if encoding not in (*windows, "br"):
+        raise Refused(415, "The Content-Encoding must be gzip, deflate or br")
     try:
-        unpacked = zlib.decompressobj(windows[encoding]).decompress(body, MOST_BYTES + 1)
-    except (zlib.error, gzip.BadGzipFile):
+        if encoding == "br":
+            unpacked: bytes = brotli.Decompressor().process(body, output_buffer_limit=MOST_BYTES + 1)
+        else:
+            unpacked = zlib.decompressobj(windows[encoding]).decompress(body, MOST_BYTES + 1)
+    except (zlib.error, gzip.BadGzipFile, brotli.error):
         raise Refused(400, "The body is not in its Content-Encoding") from None
     if len(unpacked) > MOST_BYTES:
         raise Refused(413, "The body is larger than 100 KiB")

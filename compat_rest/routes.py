@@ -3,6 +3,7 @@
 import base64
 import hashlib
 import logging
+import re
 import secrets
 from datetime import datetime
 from email.utils import format_datetime
@@ -27,6 +28,7 @@ OPERATIONS = (Path(__file__).parent / "operations.graphql").read_text(encoding="
 JSON = "application/json; charset=utf-8"
 DEFAULT_ORGANIZATION = "autentiodev"  # of the counts, where no organization is named
 ICON_HEADERS = {
+    "Accept-Ranges": "bytes",
     "Cache-Control": "public, max-age=0",
     "Content-Security-Policy": "default-src 'none'; style-src 'unsafe-inline'; sandbox",
     "X-Content-Type-Options": "nosniff",
@@ -104,6 +106,8 @@ class OldRoutes:
 
     async def _answer(self, request: Request, route: OldRoute, parameters: dict[str, str]) -> Response:
         body = await self._body(request, route)
+        if body is None and route.without_body is not None:
+            route = route.without_body
         if route.operation == "UploadIcon":
             parameters = {**body, **parameters}
         elif route.operation == "RegisteredDevices":
@@ -184,7 +188,25 @@ def _icon(found: dict[str, Any], request: Request) -> Response:
     changed = format_datetime(datetime.fromisoformat(found["updatedAt"]), usegmt=False)
     etag = f'"{hashlib.blake2b(content, digest_size=12).hexdigest()}"'
     headers = {**ICON_HEADERS, "ETag": etag, "Last-Modified": changed, "Content-Type": found["contentType"]}
-    return _response(content, 200, headers, request)
+    wanted = _range(request, etag)
+    if wanted is None:
+        return _response(content, 200, headers, request)
+    part = range(len(content))[wanted]
+    if not part:
+        return Response(status_code=416, headers={"Content-Range": f"bytes */{len(content)}"})
+    headers["Content-Range"] = f"bytes {part.start}-{part.stop - 1}/{len(content)}"
+    return _response(content[wanted], 206, headers, request)
+
+
+def _range(request: Request, etag: str) -> slice | None:
+    """The one range of bytes that is asked for; None is the whole, which several ranges get too."""
+    found = re.fullmatch(r"bytes=(\d{0,18})-(\d{0,18})", request.headers.get("range", "").strip())
+    if found is None or found[0] == "bytes=-" or request.headers.get("if-range", etag) != etag:
+        return None
+    first, last = found.groups()
+    if not first:
+        return slice(-int(last), None) if int(last) else slice(0, 0)
+    return slice(int(first), int(last) + 1 if last else None)
 
 
 def _response(content: bytes, status: int, headers: dict[str, str], request: Request) -> Response:

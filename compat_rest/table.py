@@ -16,7 +16,7 @@ class OldRoute:
     """`{name}` in a path is a variable of the operation.
 
     `required` fields have to be truthy, as in JavaScript: else the answer is 400 with `missing`. `conflict`
-    is the status where something is taken already.
+    is the status where something is taken already, `without_body` what is done where there is no body at all.
     """
 
     method: str
@@ -29,6 +29,7 @@ class OldRoute:
     missing: str = ""
     conflict: int = 409
     error: Shape = shapes.error
+    without_body: "OldRoute | None" = None
 
 
 def inputs(*fields: str, **renamed: str) -> Variables:
@@ -136,7 +137,10 @@ TABLE = (
         ("machineId",), "Machine ID is required!", 400, shapes.legacy_error,
     ),
     OldRoute("GET", "/device/{machineId}", "LegacyDevice", shapes.found_legacy_device),
-    OldRoute("PUT", "/device/{machineId}", "UpdateDevice", shapes.legacy_device, variables=whole, conflict=400),
+    OldRoute(
+        "PUT", "/device/{machineId}", "UpdateDevice", shapes.legacy_device, variables=whole, conflict=400,
+        without_body=OldRoute("PUT", "/device/{machineId}", "LegacyDevice", shapes.found_legacy_device),
+    ),
     OldRoute("DELETE", "/device/{machineId}", "DeleteDevice", shapes.constant(message="Device deleted successfully"), variables=inputs()),
     OldRoute("GET", "/api/services", "Services", shapes.services),
     OldRoute("GET", "/api/services/{documentId}", "Service", shapes.found_service),

@@ -6,7 +6,7 @@ from typing import Any
 
 from sync_gateway.stores.documents import iso
 from sync_gateway.stores.errors import BadUserInput
-from sync_gateway.stores.services import MASK
+from sync_gateway.stores.secrets import MASK
 
 MAX_DEPTH = 64  # MongoDB keeps no more than 100 levels
 MAX_TEXT = 1024  # of an id or a name

@@ -35,7 +35,7 @@ from sync_gateway.stores.documents import (
     now,
 )
 from sync_gateway.stores.errors import BadUserInput, Conflict, NotFound
-from sync_gateway.stores.services import MASK, unmasked
+from sync_gateway.stores.secrets import MASK, unmasked
 
 OWN = ("_id", "organizationId", "applicationId", "createdAt", "updatedAt", "__v")
 
@@ -112,7 +112,7 @@ async def create_connector(
             "organizationId": organization_id,
             "applicationId": application_id,
         }
-    kept["properties"] = await _with_secrets(tenant, kept)
+    kept["properties"] = await _with_secrets(context, tenant, kept)
     if kept["properties"] is None:
         del kept["properties"]
     kept |= {"createdAt": time, "updatedAt": time}
@@ -142,8 +142,8 @@ async def update_connector(
         stored = await tenant.documents.find(collection, Query(where=tuple(where), limit=1))
         if not stored:
             raise NotFound("Connector not found")
-        given["properties"] = unmasked(given["properties"], stored[0].get("properties"))
-        unmasked_only(given["properties"], "properties")
+        sealed = context.sealer.seal(given["properties"])
+        given["properties"] = unmasked_only(unmasked(sealed, stored[0].get("properties")), "properties")
     given["organizationId"] = organization_id
     change = Change(set={(k,): v for k, v in given.items()}, touch=Touch(("updatedAt",)))
     kept = await update_one(tenant, collection, where, change, what="Connector", if_updated_at=if_updated_at)
@@ -176,9 +176,9 @@ async def _writable(context: Context, organization_id: str, application_id: str 
     return context.viewer.organization(organization_id)
 
 
-async def _with_secrets(tenant: Tenant, kept: Document) -> Any:
-    """The properties, each mask replaced by what every template of this driver holds in its place."""
-    properties = kept.get("properties")
+async def _with_secrets(context: Context, tenant: Tenant, kept: Document) -> Any:
+    """The properties, sealed, each mask replaced by what every template of this driver holds in its place."""
+    properties = context.sealer.seal(kept.get("properties"))
     if not _has_mask(properties):
         return properties
     templates = await tenant.documents.find(CONNECTORS)
@@ -188,7 +188,8 @@ async def _with_secrets(tenant: Tenant, kept: Document) -> Any:
         if template.get("driver") == kept["driver"]
     ]
     complete = [each for each in filled if not _has_mask(each)]
-    if any(each != complete[0] for each in complete):
+    opened = [context.sealer.open(each) for each in complete]
+    if any(each != opened[0] for each in opened):
         raise BadUserInput(
             "properties hold a mask that could stand for several templates' secrets; send the secret itself",
             fields=["properties"],

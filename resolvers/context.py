@@ -10,6 +10,7 @@ from sync_gateway.stores.documents import DatabaseInfo, Documents, DocumentStore
 from sync_gateway.stores.errors import BadUserInput
 from sync_gateway.stores.icons import Icons
 from sync_gateway.stores.organizations import is_name
+from sync_gateway.stores.secrets import Sealer
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,11 +79,15 @@ class Viewer:
         return self._tenants[name]
 
 
+PLAIN = Sealer()
+
+
 @dataclass(slots=True)
 class Context:
-    """What every resolver is given: the viewer, the icons, and the request's id."""
+    """What every resolver is given: the viewer, the icons, how secrets are sealed, and the request's id."""
 
     viewer: Viewer
     icons: Icons
+    sealer: Sealer = PLAIN
     request_id: str = ""
     trace: Callable[[], dict[str, Any]] | None = None  # what the request cost, where that is asked for

@@ -6,7 +6,7 @@ from sync_gateway.resolvers.context import Context
 from sync_gateway.stores import collections
 from sync_gateway.stores.documents import Collection, Document, Order, Query, equal
 from sync_gateway.stores.errors import BadUserInput
-from sync_gateway.stores.services import masked
+from sync_gateway.stores.secrets import masked
 
 # What may be asked for: how it is named in an application, and whether all applications share it.
 KINDS: dict[str, Callable[[str], Collection]] = {

@@ -22,7 +22,8 @@ from sync_gateway.stores.documents import (
     now,
 )
 from sync_gateway.stores.errors import BadUserInput, Conflict, NotFound
-from sync_gateway.stores.services import TYPES, Service, unmasked
+from sync_gateway.stores.secrets import unmasked
+from sync_gateway.stores.services import TYPES, Service
 
 NEWEST_FIRST = Order(("updatedAt",), descending=True)
 
@@ -58,7 +59,7 @@ async def create_service(context: Context, values: dict[str, Any]) -> Service:
         "name": given["name"],
         "type": given["type"],
         "enabled": given.get("enabled", True),
-        "configuration": casting.without_empty_objects(given["configuration"]),
+        "configuration": context.sealer.seal(casting.without_empty_objects(given["configuration"])),
         "createdAt": time,
         "updatedAt": time,
         "__v": 0,
@@ -81,7 +82,7 @@ async def update_service(
         stored = await tenant.documents.find(SERVICES, Query(where=tuple(where), limit=1))
         if not stored:
             raise NotFound("Service not found")
-        whole = unmasked(given["configuration"], stored[0].get("configuration"))
+        whole = unmasked(context.sealer.seal(given["configuration"]), stored[0].get("configuration"))
         unmasked_only(whole, "configuration")
         given["configuration"] = casting.without_empty_objects(whole)
     change = Change(set={(k,): v for k, v in given.items()}, touch=Touch(("updatedAt",)))

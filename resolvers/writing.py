@@ -6,7 +6,7 @@ from sync_gateway.resolvers.checks import either_form
 from sync_gateway.resolvers.context import Tenant
 from sync_gateway.stores.documents import Change, Collection, Document, OneOf, Path, Query, Where
 from sync_gateway.stores.errors import Conflict, NotFound
-from sync_gateway.stores.services import masked
+from sync_gateway.stores.secrets import masked
 
 UPDATED: Path = ("updatedAt",)
 

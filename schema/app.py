@@ -6,28 +6,29 @@ from collections.abc import AsyncIterator, Sequence
 
 from starlette.applications import Starlette
 from starlette.middleware import Middleware
-from starlette.middleware.cors import CORSMiddleware
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import BaseRoute, Route
 
 from sync_gateway.resolvers.context import Context, Viewer
 from sync_gateway.schema import explorer
+from sync_gateway.schema.cors import Cors
 from sync_gateway.schema.execution import Executor
 from sync_gateway.schema.http import TRACE, GraphQLEndpoint
+from sync_gateway.schema.opening import open_documents, open_sealer
 from sync_gateway.schema.root import schema
 from sync_gateway.schema.settings import Settings
 from sync_gateway.stores.counting import CountingDocumentStore
 from sync_gateway.stores.documents import DocumentStore
 from sync_gateway.stores.errors import Unavailable
 from sync_gateway.stores.icons import Icons
-from sync_gateway.stores.opening import open_documents
 
 
 class Gateway:
     """What the routes share: the stores, the executor, and how a request becomes a context."""
 
     def __init__(self, settings: Settings, documents: DocumentStore) -> None:
+        self.sealer = open_sealer(settings)
         self.settings = settings
         self.documents = documents
         self.icons = Icons(settings.data / "icons")
@@ -36,9 +37,10 @@ class Gateway:
     def context_of(self, request: Request, request_id: str) -> Context:
         """The one place where a request becomes a viewer: in open mode, one who may do everything."""
         if request.headers.get(TRACE) != "1":
-            return Context(Viewer(self.documents), self.icons, request_id)
+            return Context(Viewer(self.documents), self.icons, self.sealer, request_id)
         counting = CountingDocumentStore(self.documents)
-        return Context(Viewer(counting), self.icons, request_id, lambda: {"documentCalls": counting.calls})
+        trace = {"documentCalls": counting.calls}
+        return Context(Viewer(counting), self.icons, self.sealer, request_id, lambda: trace)
 
     async def live(self, request: Request) -> Response:
         return JSONResponse({"status": "ok"})
@@ -59,13 +61,7 @@ def create_app(
     routes: Sequence[BaseRoute] = (),
 ) -> Starlette:
     """The application. `documents` is a store that is open already; the app closes what it serves."""
-    store = documents or open_documents(
-        settings.documents.url.get_secret_value() if settings.documents.url else None,
-        data=settings.data,
-        driver=settings.documents.driver,
-        deadline=settings.documents.deadline,
-        pool=settings.documents.pool,
-    )
+    store = documents or open_documents(settings)
     gateway = Gateway(settings, store)
     graphql = GraphQLEndpoint(
         gateway.executor,
@@ -93,7 +89,7 @@ def create_app(
         ],
         middleware=[
             Middleware(
-                CORSMiddleware,
+                Cors,
                 allow_origins=settings.server.cors_allowed_origins,
                 allow_credentials=True,
                 allow_methods=["GET", "POST", "PUT", "DELETE", "PATCH", "OPTIONS"],

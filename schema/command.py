@@ -1,4 +1,4 @@
-"""The command line: `sync-gateway serve | demo | copy | schema | check-config`."""
+"""The command line: `sync-gateway --help` lists what there is."""
 
 import asyncio
 import ipaddress
@@ -28,8 +28,9 @@ out, err = Console(), Console(stderr=True)
 ConfigOption = Annotated[Path | None, typer.Option("--config", help="The settings file.")]
 DataOption = Annotated[Path | None, typer.Option("--data", help="The folder of the embedded store.")]
 
-# The old routes lie above this layer, so that the application with them is named, not imported.
+# The old routes lie above this layer, so that what is used of it is named, not imported.
 APPLICATION = "sync_gateway.compat_rest.app"
+REPLAY = "sync_gateway.compat_rest.replay"
 
 
 @contextmanager
@@ -59,18 +60,6 @@ def _settings(config: Path | None, data: Path | None = None, **server: Any) -> "
     given = {name: value for name, value in server.items() if value is not None}
     changed = {"server": settings.server.model_copy(update=given)}
     return settings.model_copy(update=changed | ({"data": data} if data else {}))
-
-
-def _open(settings: "Settings") -> "DocumentStore":
-    from sync_gateway.stores.opening import open_documents
-
-    return open_documents(
-        settings.documents.url.get_secret_value() if settings.documents.url else None,
-        data=settings.data,
-        driver=settings.documents.driver,
-        deadline=settings.documents.deadline,
-        pool=settings.documents.pool,
-    )
 
 
 @app.command()
@@ -125,11 +114,13 @@ def serve(
 @app.command()
 def demo(config: ConfigOption = None, data: DataOption = None) -> None:
     """Load the demo plant into the document store: what is there already stays as it is."""
+    from sync_gateway.schema.opening import open_documents, open_sealer
     from sync_gateway.stores.demo import load
 
     with _told():
         settings = _settings(config, data)
-        added = asyncio.run(_closing(_open(settings), load))
+        sealer = open_sealer(settings)
+        added = asyncio.run(_closing(open_documents(settings), lambda store: load(store, sealer)))
     out.print(
         f"the demo plant is loaded: {added} documents added" if added else "the demo plant is there already"
     )
@@ -177,6 +168,97 @@ def copy(
         err.print(line, style="red", markup=False, soft_wrap=True)
     if report.differences:
         err.print(f"the stores differ in {len(report.differences)} places", style="red")
+        raise typer.Exit(1)
+
+
+@app.command()
+def compare(
+    old_url: Annotated[
+        str, typer.Argument(help="The server that is to be replaced, such as http://old:3000")
+    ],
+    new_url: Annotated[str, typer.Argument(help="The gateway in its place.")],
+    file: Annotated[Path, typer.Argument(help="Recorded requests, a JSON object on each line.")],
+) -> None:
+    """Send recorded requests to two servers and print where status or body differ. Both are written to."""
+    import importlib
+
+    import httpx
+    from rich.progress import Progress
+
+    from sync_gateway.stores.errors import BadUserInput, Unavailable
+
+    replay = importlib.import_module(REPLAY)
+
+    async def run() -> list[str]:
+        options: dict[str, Any] = {"trust_env": False, "timeout": 60}
+        async with (
+            httpx.AsyncClient(base_url=old_url, **options) as old,
+            httpx.AsyncClient(base_url=new_url, **options) as new,
+        ):
+            with Progress(console=err, disable=not err.is_terminal) as progress:
+                task = progress.add_task("comparing", total=len(exchanges))
+
+                def report(done: int) -> None:
+                    progress.update(task, completed=done)
+
+                found: list[str] = await replay.compare(old, new, exchanges, report)
+                return found
+
+    with _told():
+        try:
+            exchanges = replay.read(file)
+            differences = asyncio.run(run())
+        except replay.NotRecorded as error:
+            raise BadUserInput(str(error)) from None
+        except (httpx.TransportError, httpx.UnsupportedProtocol, httpx.InvalidURL) as error:
+            raise Unavailable(f"a server cannot be reached: {error}") from None
+    for line in differences:
+        out.print(line, markup=False, highlight=False, soft_wrap=True)
+    out.print(f"{len(exchanges)} requests compared, {len(differences)} differences")
+    if differences:
+        raise typer.Exit(1)
+
+
+@app.command()
+def new_key(config: ConfigOption = None, data: DataOption = None) -> None:
+    """Put a fresh key in front of the key file: restart the gateway with it, then run rotate-secrets."""
+    from sync_gateway.stores.secrets import add_key
+
+    with _told():
+        settings = _settings(config, data)
+        path = settings.secrets.key_file or settings.data / "secrets.key"
+        keys = add_key(path)
+    out.print(f"{path} holds {len(keys)} keys, the newest first", soft_wrap=True)
+    if settings.secrets.key_file is None and settings.documents.url is not None:
+        out.print("name it as secrets.key_file, so that the gateway uses it")
+
+
+@app.command()
+def rotate_secrets(config: ConfigOption = None, data: DataOption = None) -> None:
+    """Encrypt every stored secret with the newest key; older keys may be taken out of the key file then."""
+    from rich.progress import Progress
+
+    from sync_gateway.schema.opening import open_documents, open_sealer
+    from sync_gateway.stores.errors import BadUserInput
+    from sync_gateway.stores.resealing import reseal
+
+    with _told():
+        settings = _settings(config, data)
+        sealer = open_sealer(settings)
+        if not sealer.has_keys:
+            raise BadUserInput("there is no key: run new-key, and name the file as secrets.key_file")
+        with Progress(console=err, disable=not err.is_terminal) as progress:
+            task = progress.add_task("encrypting", total=None)
+
+            def report(done: int, total: int) -> None:
+                progress.update(task, completed=done, total=total)
+
+            found = asyncio.run(
+                _closing(open_documents(settings), lambda store: reseal(store, sealer, report))
+            )
+    out.print(f"{found.changed} documents encrypted with the newest key")
+    if found.unopened:
+        err.print(f"{found.unopened} documents hold secrets that no key opens", style="red")
         raise typer.Exit(1)
 
 

@@ -14,7 +14,7 @@ from sync_gateway.schema.scalars import JSON, DateTime
 from sync_gateway.schema.types import APPLICATION, ORGANIZATION, After, First
 from sync_gateway.stores import connectors as stored
 from sync_gateway.stores.devices import Device as StoredDevice
-from sync_gateway.stores.services import masked
+from sync_gateway.stores.secrets import masked
 
 
 @strawberry.type(description="How machines are read: a driver and its settings.")

@@ -11,6 +11,7 @@ from sync_gateway.schema.inputs import DOCUMENT, IF_UPDATED_AT, given, optional,
 from sync_gateway.schema.node import Node
 from sync_gateway.schema.scalars import JSON, DateTime
 from sync_gateway.stores import services as stored
+from sync_gateway.stores.secrets import masked
 
 
 @strawberry.enum(description="What a service is.")
@@ -39,11 +40,11 @@ class Service(Node):
 
     @derived("Its settings; secrets are masked.", JSON | None)
     def configuration(root: strawberry.Parent[stored.Service]) -> Any:
-        return stored.masked(root.configuration)
+        return masked(root.configuration)
 
     @derived("The whole document as it is stored; secrets are masked.", JSON)
     def document(root: strawberry.Parent[stored.Service]) -> Any:
-        return stored.masked(root.document)
+        return masked(root.document)
 
 
 @strawberry.input(description="A new service.")

@@ -20,6 +20,9 @@ ORIGINAL: dict[str, Place] = {
 }
 
 
+LISTS: tuple[Place, ...] = (ORIGINAL["CORS_ALLOWED_ORIGIN"], ("secrets", "keys"))
+
+
 class SettingsError(Exception):
     """Settings that cannot be used: every fault, one a line, with where it stands and what to do."""
 
@@ -61,6 +64,11 @@ class DocumentSettings(_Section):
         return url
 
 
+class SecretSettings(_Section):
+    key_file: Path | None = None
+    keys: tuple[SecretStr, ...] = ()
+
+
 class GraphQLSettings(_Section):
     graphiql: bool = True
     max_tokens: int = Field(default=5000, ge=10)
@@ -77,6 +85,7 @@ class Settings(_Section):
     server: Server = Server()
     data: Path = Path("data")
     documents: DocumentSettings = DocumentSettings()
+    secrets: SecretSettings = SecretSettings()
     graphql: GraphQLSettings = GraphQLSettings()
     log: Log = Log()
 
@@ -159,7 +168,7 @@ def _variables(environ: Mapping[str, str]) -> dict[str, Place]:
 
 
 def _parsed(text: str, place: Place) -> Any:
-    if place == ORIGINAL["CORS_ALLOWED_ORIGIN"]:
+    if place in LISTS:
         return [each.strip() for each in text.split(",") if each.strip()]
     return None if text.lower() in ("null", "") else text
 

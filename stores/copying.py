@@ -44,7 +44,7 @@ async def copy(source: DocumentStore, target: DocumentStore, progress: Progress)
     done, total = 0, sum([(await old.count([collection]))[0] for old, _, collection in parts])
     for old, new, collection in parts:
         await new.create([collection])
-        async for batch in _batches(old, collection):
+        async for batch in batches(old, collection):
             kept = await _by_ids(new, collection, batch)
             missing = [d for d in batch if kept.get(_key(d)) != bson.encode(d)]
             await new.put(collection, missing)
@@ -53,7 +53,7 @@ async def copy(source: DocumentStore, target: DocumentStore, progress: Progress)
             progress(f"copying {old.database}", done := done + len(batch), total)
     done = 0
     for old, new, collection in parts:
-        async for batch in _batches(old, collection):
+        async for batch in batches(old, collection):
             kept = await _by_ids(new, collection, batch)
             place = f"{new.database}.{collection.name}"
             for document in batch:
@@ -71,7 +71,8 @@ def _renamed(name: str, source: DocumentStore, target: DocumentStore) -> str:
     return target.default if name == source.default else name
 
 
-async def _batches(documents: Documents, collection: Collection) -> AsyncIterator[list[Document]]:
+async def batches(documents: Documents, collection: Collection) -> AsyncIterator[list[Document]]:
+    """Every document of a collection, by id, some hundred at a time."""
     after = None
     while batch := await documents.find(collection, Query(after=after, limit=BATCH)):
         yield batch

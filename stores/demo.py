@@ -10,6 +10,7 @@ from bson import ObjectId
 from sync_gateway.stores import collections
 from sync_gateway.stores.documents import Collection, Document, DocumentStore, OneOf, Query, iso
 from sync_gateway.stores.organizations import APPLICATIONS, ORGANIZATION
+from sync_gateway.stores.secrets import Sealer
 
 FIRST_DAY = datetime(2026, 1, 12, 6, 0)
 FERRO, ALPINE = "ferro-works", "alpine-robotics"
@@ -150,7 +151,7 @@ SERVICES: list[tuple[str, str, bool, dict[str, Any]]] = [
 ]
 
 
-async def load(store: DocumentStore) -> int:
+async def load(store: DocumentStore, sealer: Sealer) -> int:
     """Add what is missing of the plant, and say how many documents that was. What is there stays as it is."""
     added = 0
     for database, collection, documents in plant(store.default):
@@ -161,7 +162,7 @@ async def load(store: DocumentStore) -> int:
         missing = [document for document in documents if document["_id"] not in known]
         if collection is collections.CONFIG:  # an organization that somebody has made is theirs
             missing = [] if await place.find(collection) else missing
-        await place.put(collection, missing)
+        await place.put(collection, [sealer.seal(document) for document in missing])
         added += len(missing)
     return added
 

@@ -152,7 +152,7 @@ class Documents(ABC):
     """One database, that is one tenant's documents: no call can reach another's.
 
     Every call raises `Unavailable` when the store does not answer within its deadline. A collection
-    that does not exist reads as empty.
+    that does not exist, or cannot under its name, reads as empty.
     """
 
     database: str

@@ -22,6 +22,7 @@ CONTENT_TYPES = {
 }
 MOST_BYTES = 5 * 1024 * 1024  # exclusive
 MOST_SVG_BYTES, MOST_DEPTH, MOST_ELEMENTS = 1024 * 1024, 64, 20_000
+STARTER = Path(__file__).parent / "starter_icons"
 _NAME = re.compile(r"[^\W_][\w .-]{0,99}|_[\w .-]{0,99}")
 
 
@@ -40,7 +41,10 @@ class Icon:
 
 
 class Icons:
-    """The icons under `root`. Names are lower-cased; none leads out of the folder."""
+    """The icons under `root` and, where it has none of a name, the starter set.
+
+    Names are lower-cased; none leads out of the folder.
+    """
 
     def __init__(self, root: Path) -> None:
         self._root = root
@@ -48,23 +52,25 @@ class Icons:
     def find(self, category: str, name: str, format: str | None = None) -> Icon | None:
         """The icon of a name, in one format or in the first there is."""
         folder, stem = self._place(category, name)
-        for each in (format,) if format else FORMATS:
-            icon = _icon(category, stem, folder / f"{stem}.{each}")
-            if icon is not None:
-                return icon
+        formats = (format,) if format else FORMATS
+        for place in (folder, STARTER / category):
+            for each in formats:
+                icon = _icon(category, stem, place / f"{stem}.{each}")
+                if icon is not None:
+                    return icon
         return None
 
     def all(self, category: str | None = None) -> list[Icon]:
         """Every icon, by category and name, one of each name."""
-        found: dict[tuple[str, str], Icon] = {}
-        for path in sorted(self._root.glob("*/*"), key=lambda p: (p.parent.name, p.stem)):
-            if path.suffix[1:] in FORMATS and category in (None, path.parent.name):
-                known = found.get((path.parent.name, path.stem))
-                icon = _icon(path.parent.name, path.stem, path)
-                better = known is None or FORMATS.index(known.format) > FORMATS.index(path.suffix[1:])
-                if icon is not None and better:
-                    found[path.parent.name, path.stem] = icon
-        return list(found.values())
+        names = {
+            (path.parent.name, path.stem)
+            for root in (STARTER, self._root)
+            for path in root.glob("*/*")
+            if path.suffix[1:] in FORMATS and category in (None, path.parent.name)
+            if _NAME.fullmatch(path.parent.name) and _NAME.fullmatch(path.stem)
+        }
+        found = [self.find(*name) for name in sorted(names)]
+        return [icon for icon in found if icon is not None]
 
     def keep(self, category: str, name: str, content: bytes) -> Icon:
         """Keep an icon; its type is what the content is. Raises where it is none, or too large."""

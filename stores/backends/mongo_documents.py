@@ -49,6 +49,7 @@ from sync_gateway.stores.errors import Conflict, Unavailable
 log = logging.getLogger(__name__)
 SYSTEM = {"admin", "local", "config"}
 BATCH = 100_000  # documents in one answer: a list costs one command
+LONGEST_NAME = 255  # bytes of database and collection
 MOST_IN_FACET = 5_000  # documents that one aggregation may answer, which has to fit 16 MB
 NAMESPACE_EXISTS, INDEX_EXISTS = 48, (85, 86)
 TOUCHES = 100  # tries to make a time later than those of the writers beside us
@@ -96,7 +97,15 @@ class MongoDocuments(Documents):
     def _of(self, collection: Collection) -> Any:
         return self._store.client.get_database(self.database, codec_options=CODEC)[collection.name]
 
+    def _may_exist(self, collection: Collection) -> bool:
+        """Whether the server would take the name: others hold nothing, and asking would be an error."""
+        name = collection.name
+        short = len(f"{self.database}.{name}".encode()) <= LONGEST_NAME
+        return short and not (".." in name or "$" in name or "\0" in name or name.strip(".") != name)
+
     async def find_each(self, collection: Collection, queries: Sequence[Query]) -> list[list[Document]]:
+        if not self._may_exist(collection):
+            return [[] for _ in queries]
         async with self._store.asked():
             together = [q for q in queries if q.order.path == ID and q.limit is not None]
             if len(queries) == len(together) > 1 and sum(q.limit or 0 for q in queries) <= MOST_IN_FACET:
@@ -170,8 +179,11 @@ class MongoDocuments(Documents):
 
     async def count(self, collections: Sequence[Collection], where: Where = ()) -> list[int]:
         async with self._store.asked():
+            there = [c for c in collections if self._may_exist(c)]
             found = filter_of(where)
-            return list(await asyncio.gather(*(self._of(c).count_documents(found) for c in collections)))
+            counts = await asyncio.gather(*(self._of(c).count_documents(found) for c in there))
+        known = dict(zip(there, counts, strict=True))
+        return [known.get(collection, 0) for collection in collections]
 
     async def insert(self, collection: Collection, document: Document) -> None:
         async with self._writing(collection), self._store.asked():

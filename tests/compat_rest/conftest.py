@@ -11,6 +11,12 @@ from sync_gateway.compat_rest.app import create_app
 from sync_gateway.schema.settings import Settings
 from sync_gateway.stores.opening import open_documents
 
+ORGANIZATION = "/api/organizations/acme"
+CNC = f"{ORGANIZATION}/applications/cnc"
+OLD_CNC = "/api/applications/acme/applications/cnc"
+EVENT_CLASS = {"class": "MODE", "topic": "t", "type": "STR"}
+SVG = b'<svg xmlns="http://www.w3.org/2000/svg"><path d="M0 0"/></svg>'
+
 
 @pytest.fixture
 def backend() -> str:
@@ -34,3 +40,12 @@ async def client(
     async with httpx.AsyncClient(transport=transport, base_url="http://gateway") as client:
         yield client
     await store.close()
+
+
+@pytest.fixture
+async def plant(client: httpx.AsyncClient) -> httpx.AsyncClient:
+    """An organization `acme` with application `cnc` and device `M1`."""
+    await client.put(ORGANIZATION, json={"name": "Acme"})
+    await client.post(f"{ORGANIZATION}/applications", json={"applicationId": "cnc", "name": "CNC"})
+    await client.post(f"{CNC}/devices", json={"machineId": "M1", "name": "One"})
+    return client

@@ -1,27 +1,14 @@
 """Requests that the original answered wrongly: what is answered now, and that nothing changes."""
 
-import asyncio
 import gzip
 from collections.abc import AsyncIterator
 from typing import Any
 
+import brotli
 import httpx
 import pytest
 
-ORGANIZATION = "/api/organizations/acme"
-CNC = f"{ORGANIZATION}/applications/cnc"
-OLD_CNC = "/api/applications/acme/applications/cnc"
-EVENT_CLASS = {"class": "MODE", "topic": "t", "type": "STR"}
-SVG = b'<svg xmlns="http://www.w3.org/2000/svg"><path d="M0 0"/></svg>'
-
-
-@pytest.fixture
-async def plant(client: httpx.AsyncClient) -> httpx.AsyncClient:
-    """An organization `acme` with application `cnc` and device `M1`."""
-    await client.put(ORGANIZATION, json={"name": "Acme"})
-    await client.post(f"{ORGANIZATION}/applications", json={"applicationId": "cnc", "name": "CNC"})
-    await client.post(f"{CNC}/devices", json={"machineId": "M1", "name": "One"})
-    return client
+from tests.compat_rest.conftest import CNC, EVENT_CLASS, OLD_CNC, ORGANIZATION, SVG
 
 
 async def state(client: httpx.AsyncClient) -> list[Any]:
@@ -50,6 +37,8 @@ async def state(client: httpx.AsyncClient) -> list[Any]:
             {"Content-Type": "application/json", "Content-Encoding": "gzip"},
             413,
         ),
+        (brotli.compress(b'{"a":"' + b"x" * 10_000_000), {"Content-Type": "application/json", "Content-Encoding": "br"}, 413),
+        (b"{}", {"Content-Type": "application/json", "Content-Encoding": "br"}, 400),
         (b"a=1&" * 1001, {"Content-Type": "application/x-www-form-urlencoded"}, 400),
         (b"a=1&a[b]=2", {"Content-Type": "application/x-www-form-urlencoded"}, 400),
         (b"machineId[$ne]=x", {"Content-Type": "application/x-www-form-urlencoded"}, 400),
@@ -80,6 +69,9 @@ async def test_what_the_original_read_is_read(plant: httpx.AsyncClient) -> None:
     headers = {"Content-Type": "application/json; charset=utf-16", "Content-Encoding": "gzip"}
     body = gzip.compress('{"machineId": "M3", "name": "ñ"}'.encode("utf-16"))
     assert (await plant.post(f"{CNC}/devices", content=body, headers=headers)).json()["name"] == "ñ"
+    headers = {"Content-Type": "application/json", "Content-Encoding": "br"}
+    body = brotli.compress(b'{"machineId": "M4"}')
+    assert (await plant.post(f"{CNC}/devices", content=body, headers=headers)).status_code == 201
     path = f"{CNC.upper().replace('ACME', 'acme').replace('CNC', 'cnc')}/DEVICES/M3/"
     assert (await plant.get(path)).json()["name"] == "ñ"
 
@@ -120,7 +112,7 @@ CHANGES: list[tuple[str, str, Any, int, str]] = [
     ("POST", f"{CNC}/devices", {"machineId": "M1"}, 400, "Device with this machineId already exists"),
     ("POST", f"{OLD_CNC}/devices", {"machine_id": "M1"}, 400, "Device with this Machine ID already exists"),
     ("POST", f"{CNC}/devices", {"machineId": 5}, 400, "machineId"),
-    ("POST", f"{CNC}/devices", {"machineId": {"$ne": 1}}, 400, "machineId"),
+    ("POST", f"{CNC}/devices", {"machineId": {"$ne": 1}}, 400, "$ne"),
     ("POST", f"{CNC}/devices", {"machineId": "x", "a": [{"$set": 1}]}, 400, "$set"),
     ("PUT", f"{CNC}/devices/none", {"name": "x"}, 404, "Device not found"),
     ("PUT", f"{CNC}/devices/M1", {"properties.ip": "x"}, 400, "properties.ip"),
@@ -182,31 +174,6 @@ async def test_a_legacy_device_is_refused_in_its_own_shape(client: httpx.AsyncCl
         assert response.json()["errors"][0]["message"]
 
 
-async def test_ownership_and_ids_are_not_the_clients(plant: httpx.AsyncClient) -> None:
-    body = {"_id": "x", "organizationId": "other", "applicationId": "other", "createdAt": "x", "name": "Two"}
-    made = (await plant.post(f"{CNC}/devices", json={"machineId": "M2", **body})).json()
-    assert made["organizationId"] == "acme"
-    assert "_id" not in made
-    await plant.put(f"{CNC}/devices/M2", json=body)
-    kept = (await plant.get(f"{CNC}/devices/M2")).json()
-    assert (kept["organizationId"], kept["applicationId"]) == ("acme", "cnc")
-    assert kept["createdAt"] == made["createdAt"]
-
-
-async def test_saving_an_applications_form_does_not_reactivate_it(plant: httpx.AsyncClient) -> None:
-    await plant.put(CNC, json={"status": "stopped"})
-    saved = (await plant.put(CNC, json={"name": "New", "description": "d"})).json()
-    assert (saved["name"], saved["status"]) == ("New", "stopped")
-
-
-async def test_when_an_application_was_changed_does_not_depend_on_when_it_is_read(
-    plant: httpx.AsyncClient,
-) -> None:
-    first = (await plant.get(f"{ORGANIZATION}/applications")).json()[0]["lastModified"]
-    await asyncio.sleep(0.01)
-    assert (await plant.get(f"{ORGANIZATION}/applications")).json()[0]["lastModified"] == first
-
-
 async def test_an_answer_can_be_asked_for_again_without_its_body(plant: httpx.AsyncClient) -> None:
     found = await plant.get(f"{CNC}/devices")
     etag = found.headers["etag"]
@@ -254,6 +221,28 @@ async def test_an_icon_lands_where_it_was_asked_for(client: httpx.AsyncClient) -
     assert "sandbox" in found.headers["content-security-policy"]
     assert (await client.get("/api/library/drivers/Mixed/icon/SVG")).status_code == 200
     assert (await client.get("/api/library/drivers/Mixed/icon/gif")).status_code == 400
+
+
+@pytest.mark.parametrize(
+    ("headers", "status", "part", "said"),
+    [
+        ({"Range": "bytes=0-3"}, 206, SVG[:4], f"bytes 0-3/{len(SVG)}"),
+        ({"Range": "bytes=-4"}, 206, SVG[-4:], f"bytes {len(SVG) - 4}-{len(SVG) - 1}/{len(SVG)}"),
+        ({"Range": "bytes=4-9999"}, 206, SVG[4:], f"bytes 4-{len(SVG) - 1}/{len(SVG)}"),
+        ({"Range": "bytes=9999-"}, 416, b"", f"bytes */{len(SVG)}"),
+        ({"Range": "bytes=-0"}, 416, b"", f"bytes */{len(SVG)}"),
+        ({"Range": "bytes=5-2"}, 416, b"", f"bytes */{len(SVG)}"),
+        ({"Range": "bytes=0-1,3-4"}, 200, SVG, None),
+        ({"Range": "lines=0-1"}, 200, SVG, None),
+        ({"Range": "bytes=0-3", "If-Range": '"other"'}, 200, SVG, None),
+    ],
+)
+async def test_a_part_of_an_icon_can_be_asked_for(
+    client: httpx.AsyncClient, headers: dict[str, str], status: int, part: bytes, said: str | None
+) -> None:
+    await client.post("/api/library/drivers/own/icon", files={"icon": ("a.svg", SVG, "image/svg+xml")})
+    found = await client.get("/api/library/drivers/own/icon", headers=headers)
+    assert (found.status_code, found.content, found.headers.get("content-range")) == (status, part, said)
 
 
 @pytest.mark.parametrize(

@@ -8,7 +8,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from hypothesis_graphql import from_schema, nodes
 
-from sync_gateway.resolvers.context import Context, Viewer
+from sync_gateway.resolvers.context import PLAIN, Context, Viewer
 from sync_gateway.schema.execution import Executor
 from sync_gateway.schema.root import schema
 from sync_gateway.stores import demo
@@ -24,7 +24,7 @@ SCALARS = {
 
 async def codes(folder: Path, queries: list[str]) -> set[str]:
     store = SqliteDocumentStore(folder / "documents.db")
-    await demo.load(store)
+    await demo.load(store, PLAIN)
     executor = Executor(schema, max_tokens=5000)
     found: set[str] = set()
     for query in queries:

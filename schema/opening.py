@@ -1,0 +1,32 @@
+"""From the settings to what they name: open stores, and the keys that secrets are sealed with."""
+
+from sync_gateway.schema.settings import Settings
+from sync_gateway.stores import opening
+from sync_gateway.stores.documents import DocumentStore
+from sync_gateway.stores.secrets import Sealer, add_key, read_keys
+
+
+def open_documents(settings: Settings) -> DocumentStore:
+    """The document store. Opening waits for no server. Raises `BadUserInput`."""
+    documents = settings.documents
+    return opening.open_documents(
+        documents.url.get_secret_value() if documents.url else None,
+        data=settings.data,
+        driver=documents.driver,
+        deadline=documents.deadline,
+        pool=documents.pool,
+    )
+
+
+def open_sealer(settings: Settings) -> Sealer:
+    """The keys of the settings; an embedded store without any makes itself one.
+
+    Raises `BadUserInput` and `OSError`.
+    """
+    keys = [key.get_secret_value() for key in settings.secrets.keys]
+    path = settings.secrets.key_file
+    if path is None and not keys and settings.documents.url is None:
+        path = settings.data / "secrets.key"
+        if not path.exists():
+            return Sealer(add_key(path))
+    return Sealer([*keys, *(read_keys(path) if path else ())])

@@ -1,0 +1,40 @@
+"""`sync-gateway compare`: two gateways that serve alike, and two that do not."""
+
+import asyncio
+import json
+from pathlib import Path
+
+import httpx
+import pytest
+
+from sync_gateway.compat_rest.app import create_app
+from sync_gateway.schema.settings import Settings
+from tests.schema.test_command import fails, run
+from tests.serving import served
+
+EXAMPLES = Path(__file__).parent / "examples.jsonl"
+
+
+@pytest.mark.parametrize("differ", [False, True])
+async def test_the_differences_of_two_servers_are_told(tmp_path: Path, differ: bool) -> None:
+    apps = [create_app(Settings(data=tmp_path / name)) for name in ("old", "new")]
+    async with served(apps[0]) as old, served(apps[1]) as new:
+        if differ:
+            async with httpx.AsyncClient() as client:
+                await client.put(f"{new}/api/organizations/other", json={"name": "Other"})
+        done = await asyncio.to_thread(run, "compare", old, new, str(EXAMPLES))
+    assert done.stdout.splitlines()[-1].startswith("90 requests compared, ")
+    if differ:
+        assert done.returncode == 1
+        assert "GET /api/organizations: $: " in done.stdout
+    else:
+        assert (done.returncode, done.stdout) == (0, "90 requests compared, 0 differences\n")
+
+
+def test_what_cannot_be_compared_is_said_in_a_line(tmp_path: Path) -> None:
+    file = tmp_path / "requests.jsonl"
+    file.write_text(json.dumps({"request": {"method": "GET"}}) + "\n")
+    assert f"{file}:1:" in fails("compare", "http://127.0.0.1:1", "http://127.0.0.1:1", str(file))
+    file.write_text(json.dumps({"request": {"method": "GET", "path": "/status"}}) + "\n")
+    assert "cannot be reached" in fails("compare", "http://127.0.0.1:1", "http://127.0.0.1:1", str(file))
+    assert "No such file" in fails("compare", "http://127.0.0.1:1", "http://127.0.0.1:1", "missing.jsonl")

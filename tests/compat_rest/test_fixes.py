@@ -1,0 +1,292 @@
+"""The faults of the original by their numbers (F2 stands with the time series): what is done now."""
+
+import asyncio
+import secrets
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+
+from sync_gateway.compat_rest.app import create_app
+from sync_gateway.schema.settings import Settings
+from sync_gateway.stores.collections import CONFIG, devices
+from sync_gateway.stores.opening import open_documents
+from tests.compat_rest.conftest import CNC, EVENT_CLASS, OLD_CNC, ORGANIZATION, SVG
+
+CONSOLE = "https://console.example"
+
+
+def svgs(folder: Path) -> list[Path]:
+    return list(folder.rglob("*.svg"))
+
+
+def open_files() -> int:
+    return len(list(Path("/proc/self/fd").iterdir()))
+
+
+async def test_f3_an_icon_never_leaves_its_folder(client: httpx.AsyncClient, tmp_path: Path) -> None:
+    (tmp_path / "secret.svg").write_bytes(SVG)
+    for path in ("..%2F..%2Ficons/secret", "a/..%2F..%2Fsecret", "%2Etc/x", "a%00/x"):
+        assert (await client.get(f"/api/library/{path}/icon")).status_code == 400
+        sent = await client.post(f"/api/library/{path}/icon", files={"icon": ("a.svg", SVG, "image/svg+xml")})
+        assert sent.status_code == 400
+    assert [path.name for path in svgs(tmp_path)] == ["secret.svg"]
+
+
+async def test_f4_operators_are_never_run(plant: httpx.AsyncClient) -> None:
+    for path in (ORGANIZATION, f"{CNC}/devices/M1", "/device/L1"):
+        for body in ({"$set": {"name": "x"}}, {"name.first": "x"}, {"name": {"$gt": ""}}):
+            assert (await plant.put(path, json=body)).status_code == 400, (path, body)
+    user = {"name": "A", "email": {"$ne": "x"}}
+    assert (await plant.post(f"{ORGANIZATION}/users", json=user)).status_code == 400
+    form = "name=A&email[$ne]=x"
+    headers = {"Content-Type": "application/x-www-form-urlencoded"}
+    assert (await plant.post(f"{ORGANIZATION}/users", content=form, headers=headers)).status_code == 400
+
+
+async def test_f5_secrets_are_never_answered(plant: httpx.AsyncClient) -> None:
+    secret = secrets.token_hex(8)
+    service = {"name": "s", "type": "mqtt", "configuration": {"host": "h", "auth": {"Password": secret}}}
+    made = await plant.post("/api/services", json=service)
+    connector = {"name": "c", "driver": "d", "properties": {"api-key": secret}}
+    template = await plant.post(f"{ORGANIZATION}/connectors", json=connector)
+    paths = ["/api/services", f"/api/services/{made.json()['_id']}", f"{ORGANIZATION}/connectors"]
+    paths.append(f"{ORGANIZATION}/connectors/{template.json()['_id']}")
+    answers = [made, template, *[await plant.get(path) for path in paths]]
+    assert all(secret not in each.text and "********" in each.text for each in answers)
+
+
+async def test_f6_only_listed_origins_may_call_with_credentials(tmp_path: Path) -> None:
+    settings = Settings.model_validate({"data": tmp_path, "server": {"cors_allowed_origins": [CONSOLE]}})
+    transport = httpx.ASGITransport(create_app(settings))
+    async with httpx.AsyncClient(transport=transport, base_url="http://gateway") as client:
+        listed = await client.get("/status", headers={"Origin": CONSOLE})
+        assert listed.headers["access-control-allow-origin"] == CONSOLE
+        assert listed.headers["access-control-allow-credentials"] == "true"
+        asked = {"Access-Control-Request-Method": "PUT"}
+        preflight = await client.options("/api/services", headers={"Origin": CONSOLE, **asked})
+        assert (preflight.status_code, preflight.content) == (204, b"")
+        assert "PATCH" in preflight.headers["access-control-allow-methods"]
+        other = {"Origin": "https://other.example"}
+        for answer in (
+            await client.get("/status", headers=other),
+            await client.options("/api/services", headers={**other, **asked}),
+        ):
+            assert answer.status_code in (200, 204)
+            assert "access-control-allow-origin" not in answer.headers
+            assert "Origin" in answer.headers["vary"]
+        assert "Origin" in (await client.get("/status")).headers["vary"]
+
+
+async def test_f7_no_system_database_and_no_organization_by_the_way(plant: httpx.AsyncClient) -> None:
+    for name in ("admin", "LOCAL", "config", "a.b", "a b", "x" * 64, "ñ"):
+        for method in ("GET", "PUT"):
+            answer = await plant.request(method, f"/api/organizations/{name}", json={"name": "x"})
+            assert answer.status_code == 400, name
+    posts: dict[str, Any] = {
+        "users": {"name": "A", "email": "a@b.c"},
+        "gateways": {"gatewayId": "g", "name": "n"},
+        "applications": {"applicationId": "a", "name": "n"},
+        "connectors": {"name": "c", "driver": "d"},
+    }
+    for path, body in posts.items():
+        answer = await plant.post(f"/api/organizations/new/{path}", json=body)
+        assert (answer.status_code, answer.json()) == (404, {"error": "Organization not found"})
+    listed = (await plant.get("/api/organizations")).json()
+    assert [each["id"] for each in listed] == ["acme"]
+
+
+async def test_f8_one_store_serves_every_request(plant: httpx.AsyncClient) -> None:
+    before = open_files()
+    for i in range(50):
+        await plant.get(f"/api/organizations/bad.{i}/users")
+        await plant.get(f"{ORGANIZATION}/users")
+    assert open_files() <= before + 2
+
+
+async def test_f9_f22_a_store_that_is_down_is_503_and_says_nothing_of_itself(tmp_path: Path) -> None:
+    url = "mongodb://user:demo-only@127.0.0.1:9/plant"
+    store = open_documents(url, data=tmp_path, deadline=0.5)
+    transport = httpx.ASGITransport(create_app(Settings(data=tmp_path), documents=store))
+    paths = ["/api/organizations", ORGANIZATION, f"{CNC}/devices", f"{OLD_CNC}/functions", "/api/services"]
+    paths += ["/device/M1", "/api/query/registered", "/api/query/applications", f"{ORGANIZATION}/gateways"]
+    async with httpx.AsyncClient(transport=transport, base_url="http://gateway") as client:
+        for path in paths:
+            answer = await client.get(path)
+            assert answer.status_code == 503, path
+            assert isinstance(answer.json()["error"], str)
+            assert not any(inner in answer.text for inner in ("127.0.0.1", "demo-only", "mongo", ":9"))
+        assert (await client.get("/status")).status_code == 200
+        missing = await client.post("/api/services", json={})
+        assert missing.status_code == 400  # what is wrong with a request is said first
+    await store.close()
+
+
+async def test_f10_a_bad_item_loses_no_event_class(plant: httpx.AsyncClient) -> None:
+    await plant.put(f"{OLD_CNC}/event-classes", json=[{**EVENT_CLASS, "id": "a"}])
+    before = (await plant.get(f"{OLD_CNC}/event-classes")).json()
+    for bad in ([EVENT_CLASS, {"class": "X"}], [EVENT_CLASS, None], [{**EVENT_CLASS, "id": "a"}] * 2):
+        answer = await plant.put(f"{OLD_CNC}/event-classes", json=bad)
+        assert answer.status_code in (400, 409)
+        assert (await plant.get(f"{OLD_CNC}/event-classes")).json() == before
+
+
+@pytest.mark.parametrize("backend", ["sqlite", "mongodb"])
+async def test_f11_applications_made_at_once_all_survive(plant: httpx.AsyncClient) -> None:
+    bodies = [{"applicationId": f"a{i}", "name": "A"} for i in range(12)]
+    made = await asyncio.gather(*(plant.post(f"{ORGANIZATION}/applications", json=b) for b in bodies))
+    assert {each.status_code for each in made} == {201}
+    listed = (await plant.get(f"{ORGANIZATION}/applications")).json()
+    assert {each["applicationId"] for each in listed} == {"cnc", *(b["applicationId"] for b in bodies)}
+
+
+async def test_f12_an_application_is_not_overwritten_by_another(plant: httpx.AsyncClient) -> None:
+    before = (await plant.get(CNC)).json()
+    again = await plant.post(f"{ORGANIZATION}/applications", json={"applicationId": "cnc", "name": "Other"})
+    assert (again.status_code, again.json()) == (409, {"error": "Application already exists"})
+    assert (await plant.get(CNC)).json() == before
+
+
+async def test_f13_saving_the_form_erases_and_reactivates_nothing(plant: httpx.AsyncClient) -> None:
+    await plant.put(CNC, json={"status": "stopped", "description": "d"})
+    saved = (await plant.put(CNC, json={"name": "New"})).json()
+    assert (saved["name"], saved["description"], saved["status"]) == ("New", "d", "stopped")
+
+
+async def test_f14_nothing_of_a_deleted_application_comes_back(plant: httpx.AsyncClient) -> None:
+    await plant.post(f"{OLD_CNC}/connectors", json={"name": "c", "driver": "d"})
+    await plant.post(f"{OLD_CNC}/event-classes", json=EVENT_CLASS)
+    await plant.post(f"{OLD_CNC}/functions", json={"name": "F", "expression": "x", "variables": []})
+    assert (await plant.delete(CNC)).status_code == 200
+    await plant.post(f"{ORGANIZATION}/applications", json={"applicationId": "cnc", "name": "CNC"})
+    for kind in ("devices", "connectors", "event-classes", "functions"):
+        assert (await plant.get(f"{OLD_CNC}/{kind}")).json() == [], kind
+
+
+async def test_f15_f17_ids_and_owners_are_the_paths(
+    plant: httpx.AsyncClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("ORGANIZATION_ID", "other")
+    body = {"_id": "x", "organizationId": "other", "applicationId": "other", "createdAt": "x"}
+    made = (await plant.post(f"{CNC}/devices", json={"machineId": "M2", **body})).json()
+    assert made["organizationId"] == "acme"
+    assert (await plant.put(f"{CNC}/devices/M2", json={**body, "name": "Two"})).status_code == 200
+    kept = (await plant.get(f"{CNC}/devices/M2")).json()
+    assert (kept["organizationId"], kept["applicationId"]) == ("acme", "cnc")
+    assert (kept["createdAt"], kept["_id"] == "x") == (made["createdAt"], False)
+    connector = (await plant.post(f"{OLD_CNC}/connectors", json={"name": "c", "driver": "d", **body})).json()
+    path = f"{OLD_CNC}/connectors/{connector['_id']}"
+    changed = await plant.put(path, json={**connector, "applicationId": "other"})
+    assert (changed.status_code, changed.json()["applicationId"]) == (200, "cnc")
+
+
+@pytest.mark.parametrize("backend", ["sqlite", "mongodb"])
+@pytest.mark.parametrize(
+    ("path", "body", "taken"),
+    [
+        (f"{CNC}/devices", {"machineId": "U"}, 400),
+        (f"{OLD_CNC}/devices", {"machine_id": "U"}, 400),
+        ("/device/new", {"machineId": "U"}, 400),
+        (f"{ORGANIZATION}/gateways", {"gatewayId": "U", "name": "n"}, 409),
+        (f"{ORGANIZATION}/users", {"name": "n", "email": "u@b.c"}, 400),
+        (f"{ORGANIZATION}/connectors", {"name": "U", "driver": "d"}, 400),
+        (f"{OLD_CNC}/event-classes", {**EVENT_CLASS, "id": "U"}, 409),
+        (f"{OLD_CNC}/functions", {"id": "U", "name": "F", "expression": "x", "variables": []}, 409),
+        ("/api/services", {"name": "U", "type": "mqtt", "configuration": {"a": 1}}, 409),
+    ],
+)
+async def test_f16_a_key_is_given_once_however_many_ask_at_once(
+    plant: httpx.AsyncClient, path: str, body: Any, taken: int
+) -> None:
+    answers = await asyncio.gather(*(plant.post(path, json=body) for _ in range(8)))
+    assert sorted(each.status_code for each in answers) == sorted([201, *[taken] * 7])
+
+
+async def test_f18_inherited_names_are_no_applications(plant: httpx.AsyncClient) -> None:
+    for name in ("constructor", "toString", "__proto__", "hasOwnProperty"):
+        for method in ("GET", "PUT", "DELETE"):
+            answer = await plant.request(method, f"{ORGANIZATION}/applications/{name}", json={"name": "x"})
+            assert (answer.status_code, answer.json()) == (404, {"error": "Application not found"})
+
+
+async def test_f19_what_is_not_there_is_not_changed(plant: httpx.AsyncClient) -> None:
+    for path in (f"{ORGANIZATION}/applications/none", f"{CNC}/devices/none", "/device/none"):
+        for method in ("PUT", "DELETE"):
+            answer = await plant.request(method, path, json={"name": "x"})
+            assert answer.status_code == 404, path
+
+
+async def test_f21_an_icon_is_kept_as_what_it_is_and_where_it_was_asked_for(
+    client: httpx.AsyncClient,
+) -> None:
+    evil = SVG.replace(b"<path", b"<script>alert(1)</script><path onclick='x()'")
+    files = {"icon": ("x.html", evil, "image/png")}
+    made = await client.post("/api/library/upload", files=files, data={"category": "Big", "name": "Mixed"})
+    assert made.json()["filename"] == "mixed.svg"
+    found = await client.get(made.json()["path"])
+    assert found.headers["content-type"] == "image/svg+xml"
+    assert b"script" not in found.content
+    assert b"onclick" not in found.content
+
+
+@pytest.mark.parametrize("backend", ["sqlite", "mongodb"])
+async def test_f23_an_unusable_application_id_breaks_no_count(
+    backend: str, tmp_path: Path, request: Any
+) -> None:
+    url = None
+    if backend == "mongodb":
+        url = f"{request.getfixturevalue('own_mongodb_server').url}/plant"
+    store = open_documents(url, data=tmp_path)
+    settings = {name: {"name": name} for name in ("", "a..b", "$x", "x" * 300, "cnc")}
+    entry = {"_id": 1, "key": "applications", "value": {"applicationSettings": settings}}
+    await store.database("acme").put(CONFIG, [entry])
+    await store.database("acme").put(devices("cnc"), [{"_id": 1, "machineId": "M"}])
+    transport = httpx.ASGITransport(create_app(Settings(data=tmp_path), documents=store))
+    async with httpx.AsyncClient(transport=transport, base_url="http://gateway") as client:
+        assert (await client.get("/api/query/registered/all")).json() == {"count": 1}
+        assert (await client.get("/api/query/registered?organizationId=acme")).json() == {"count": 1}
+        stats = (await client.get("/api/organizations/acme/stats")).json()
+        assert stats["totalDevices"] == 1
+        assert len((await client.get("/api/query/applications")).json()) == 5
+    await store.close()
+
+
+async def test_f24_nothing_is_written_into_an_application_that_is_not_registered(
+    plant: httpx.AsyncClient,
+) -> None:
+    base = OLD_CNC.replace("/cnc", "/none")
+    for path, body in {
+        "devices": {"machine_id": "x"},
+        "event-classes": EVENT_CLASS,
+        "functions": {"name": "F", "expression": "x", "variables": []},
+        "connectors": {"name": "c", "driver": "d"},
+    }.items():
+        answer = await plant.post(f"{base}/{path}", json=body)
+        assert (answer.status_code, answer.json()) == (404, {"error": "Application not found"})
+        assert (await plant.get(f"{base}/{path}")).json() == []
+
+
+async def test_f20_f25_a_legacy_update_is_checked_and_without_a_body_changes_nothing(
+    client: httpx.AsyncClient,
+) -> None:
+    await client.post("/device/new", json={"machineId": "L1", "name": "One"})
+    before = (await client.get("/device/L1")).json()
+    await asyncio.sleep(0.002)
+    for body in ({"machineId": ""}, {"machineId": None}, {"events": [{"id": "x"}]}, {"connectors": {"a": 1}}):
+        assert (await client.put("/device/L1", json=body)).status_code == 400, body
+    assert (await client.put("/device/L1")).json() == before
+    assert (await client.get("/device/L1")).json() == before
+    assert (await client.put("/device/L1", json={})).json()["updatedAt"] > before["updatedAt"]
+
+
+async def test_f26_last_modified_does_not_depend_on_when_it_is_read(plant: httpx.AsyncClient) -> None:
+    first = (await plant.get(f"{ORGANIZATION}/applications")).json()[0]["lastModified"]
+    await asyncio.sleep(0.01)
+    assert (await plant.get(f"{ORGANIZATION}/applications")).json()[0]["lastModified"] == first
+
+
+async def test_f27_the_operation_in_a_lists_place_is_paged(plant: httpx.AsyncClient) -> None:
+    query = """{ application(organizationId: "acme", applicationId: "cnc") { devices(first: 1001) { nodes { id } } } }"""
+    refused = (await plant.post("/graphql", json={"query": query})).json()
+    assert refused["errors"][0]["extensions"]["code"] == "LIMIT_EXCEEDED"

@@ -1,0 +1,86 @@
+"""Secrets at rest: sealed with the newest key, opened with any, and put under a new key by a command."""
+
+import asyncio
+from pathlib import Path
+
+import pytest
+
+from sync_gateway.stores.collections import SERVICES
+from sync_gateway.stores.documents import Document
+from sync_gateway.stores.errors import BadUserInput
+from sync_gateway.stores.opening import open_documents
+from sync_gateway.stores.secrets import MASK, Sealer, add_key, masked, read_keys
+from tests.schema.test_command import fails, run
+
+CONFIGURATION = {"host": "h", "auth": {"password": "demo-only", "token": ""}, "tokens": ["a", 5]}
+
+
+def test_only_secrets_are_sealed_and_a_mask_hides_them_alike(tmp_path: Path) -> None:
+    sealer = Sealer(add_key(tmp_path / "keys"))
+    sealed = sealer.seal(CONFIGURATION)
+    assert "demo-only" not in str(sealed)
+    assert (sealed["host"], sealed["auth"]["token"], sealed["tokens"][1]) == ("h", "", 5)
+    assert sealer.open(sealed) == CONFIGURATION
+    assert masked(sealed) == masked(CONFIGURATION)
+    assert sealer.seal({"password": MASK}) == {"password": MASK}
+    assert Sealer().seal(CONFIGURATION) == CONFIGURATION
+
+
+def test_older_keys_open_and_the_newest_seals(tmp_path: Path) -> None:
+    old = Sealer(add_key(tmp_path / "keys"))
+    new = Sealer(add_key(tmp_path / "keys"))
+    kept = old.seal(CONFIGURATION)
+    assert new.open(kept) == CONFIGURATION
+    assert old.open(new.seal(CONFIGURATION)) != CONFIGURATION
+    resealed = new.reseal(kept)
+    assert Sealer(read_keys(tmp_path / "keys")[:1]).open(resealed) == CONFIGURATION
+    assert new.reseal(resealed) == resealed
+    stranger = Sealer(add_key(tmp_path / "other"))
+    assert stranger.reseal(kept) == kept
+    assert stranger.has_unopened(kept)
+    assert not new.has_unopened(kept)
+
+
+def test_a_key_file_is_its_owners_alone(tmp_path: Path) -> None:
+    add_key(tmp_path / "keys")
+    assert (tmp_path / "keys").stat().st_mode & 0o777 == 0o600
+    (tmp_path / "keys").chmod(0o640)
+    with pytest.raises(BadUserInput, match="chmod 600"):
+        read_keys(tmp_path / "keys")
+    assert "chmod 600" in fails(
+        "serve", "--port", "0", "--data", str(tmp_path), SYNC_GATEWAY_SECRETS__KEY_FILE=str(tmp_path / "keys")
+    )
+
+
+def test_a_key_that_is_none_is_not_repeated() -> None:
+    said = fails("demo", SYNC_GATEWAY_SECRETS__KEYS="demo-only")
+    assert "new-key" in said
+    assert "demo-only" not in said
+
+
+def test_rotation_puts_every_secret_under_the_newest_key(tmp_path: Path) -> None:
+    data = ("--data", str(tmp_path))
+    run("demo", *data)
+    assert b"demo-only" not in (tmp_path / "documents.db").read_bytes()
+    asyncio.run(_put(tmp_path, {"_id": 1, "name": "plain", "configuration": {"password": "demo-only"}}))
+    assert "holds 2 keys" in run("new-key", *data).stdout
+    assert "7 documents encrypted" in run("rotate-secrets", *data).stdout
+    assert "0 documents encrypted" in run("rotate-secrets", *data).stdout
+    newest = read_keys(tmp_path / "secrets.key")[:1]
+    for service in asyncio.run(_services(tmp_path)):
+        assert not Sealer(newest).has_unopened(service)
+    (tmp_path / "secrets.key").write_text("\n".join(add_key(tmp_path / "other")))
+    assert "no key opens" in fails("rotate-secrets", *data)
+
+
+async def _put(folder: Path, document: Document) -> None:
+    store = open_documents(None, data=folder)
+    await store.database(store.default).put(SERVICES, [document])
+    await store.close()
+
+
+async def _services(folder: Path) -> list[Document]:
+    store = open_documents(None, data=folder)
+    found = await store.database(store.default).find(SERVICES)
+    await store.close()
+    return found
