@@ -53,12 +53,14 @@ async def test_a_browser_runs_a_query_and_asks_nobody_else(url: str) -> None:
         page.on("console", lambda m: complaints.append(m.text) if m.type == "error" else None)
         page.on("pageerror", lambda error: complaints.append(str(error)))
         await page.route("**/*", keep_inside)
-        await page.goto(url)
+        page.set_default_timeout(90_000)  # of a machine that is busy with other things
+        await page.goto(url, wait_until="networkidle")  # the schema and the editor have come
         await page.get_by_role("tab", name="Machines").click()
+        await page.locator(".graphiql-query-editor", has_text="query Machines").wait_for()
         await page.get_by_role("button", name="Execute query").click()
         # The editor draws only the lines that are seen: those of the first application.
         try:
-            await page.locator(".graphiql-response", has_text="CNC").wait_for(timeout=15_000)
+            await page.locator(".graphiql-response", has_text="CNC").wait_for()
         finally:
             if screenshot := os.environ.get("SYNC_TEST_SCREENSHOT"):
                 await page.screenshot(path=screenshot)
