@@ -25,14 +25,14 @@ from rich.progress import track
 from rich.table import Table
 
 from bench.machine import machine
-from sync_gateway.resolvers.context import Context, Viewer
+from sync_gateway.resolvers.context import Context, SeriesAccess, Viewer
 from sync_gateway.schema.execution import Executor
 from sync_gateway.schema.root import schema
 from sync_gateway.stores import collections
 from sync_gateway.stores.counting import CountingDocumentStore
 from sync_gateway.stores.documents import DocumentStore, now
 from sync_gateway.stores.icons import Icons
-from sync_gateway.stores.opening import open_documents
+from sync_gateway.stores.opening import open_documents, open_series
 from tests.servers import mongodb
 
 APPLICATIONS, ROUNDS = 10, 5
@@ -71,13 +71,14 @@ async def fill(store: DocumentStore, organization: str, size: int, applications:
 
 async def run(store: DocumentStore, query: str, **variables: Any) -> tuple[Any, list[str]]:
     counting = CountingDocumentStore(store)
-    context = Context(Viewer(counting), Icons(Path()))
+    context = Context(Viewer(counting, SeriesAccess(SERIES)), Icons(Path()))
     answer = await EXECUTOR.run(query, variables, None, context)
     assert not answer.errors, answer.errors
     return answer.data, counting.calls
 
 
 EXECUTOR = Executor(schema, max_tokens=5000)
+SERIES = open_series(None, data=Path(tempfile.gettempdir()))  # not asked for anything
 
 
 async def timed(work: Callable[[], Awaitable[Any]]) -> tuple[float, float]:

@@ -126,6 +126,8 @@ class OldRoutes:
         )
         if answer.errors:
             code = answer.errors[0]["extensions"]["code"]
+            if route.when_down is not None and code == "UNAVAILABLE":
+                return _json(route.when_down, 200, request)
             status = route.conflict if code == "CONFLICT" else REST_STATUS[code]
             return _json(route.error(answer.errors[0], asked), status, request)
         shaped = route.shape(answer.data, asked)

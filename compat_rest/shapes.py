@@ -76,6 +76,16 @@ def failed_to(what: str) -> Shape:
     return shape
 
 
+def failing(what: str, *, down: str | None = None) -> Shape:
+    """The error of a route of the time series; `down` is said where their store does not answer."""
+
+    def shape(failed: Any, asked: Asked) -> Any:
+        unavailable = failed["extensions"]["code"] == "UNAVAILABLE"
+        return {"error": down if down and unavailable else what, "details": failed["message"]}
+
+    return shape
+
+
 def toggle_error(failed: Any, asked: Asked) -> Any:
     coerced = "path" not in failed
     return {"error": "Invalid value for enabled field" if coerced else failed["message"]}
@@ -336,3 +346,66 @@ def all_applications(data: Any, asked: Asked) -> Any:
         for owner in data["organizations"]["nodes"]
         for each in owner["applications"]
     ]
+
+
+# What machines reported
+
+
+def milliseconds(time: str) -> float:
+    """Milliseconds since 1970 of a time with up to nine digits below the second."""
+    seconds, _, digits = time.removesuffix("Z").partition(".")
+    whole = int(datetime.fromisoformat(f"{seconds}+00:00").timestamp()) * 1000
+    nanoseconds = int(digits.ljust(9, "0"))
+    return plain((whole * 1_000_000 + nanoseconds) / 1e6)
+
+
+def plain(number: float) -> float:
+    """A number as JavaScript writes it: without a fraction where it has none."""
+    return int(number) if number == int(number) else number
+
+
+def event(told: dict[str, Any]) -> dict[str, Any]:
+    """An event of the `events` measurement has these words for its id and class: clients know no others."""
+    own = told["source"] == "events"
+    return {
+        "time": milliseconds(told["time"]),
+        "machine_id": told["machineId"],
+        "event_id": "event_id" if own else told["eventId"],
+        "event_value": told["value"],
+        "event_class": "event_class" if own else told["eventClass"],
+    }
+
+
+def machine_events(data: Any, asked: Asked) -> Any:
+    return [event(each) for each in data["machine"]["events"]]
+
+
+def events(data: Any, asked: Asked) -> Any:
+    return [event(each) for each in data["analytics"]["events"]]
+
+
+def power(data: Any, asked: Asked) -> Any:
+    latest = data["machine"]["latest"]
+    return {"power": latest and latest["value"]}
+
+
+def connected(data: Any, asked: Asked) -> Any:
+    return {"count": data["analytics"]["connectedDevices"]}
+
+
+def processed(data: Any, asked: Asked) -> Any:
+    return {"count": plain(data["analytics"]["eventsProcessed"])}
+
+
+def storage(data: Any, asked: Asked) -> Any:
+    return {"storage": plain(data["analytics"]["storageGigabytes"])}
+
+
+def processor(data: Any, asked: Asked) -> Any:
+    """The oldest sample; the idle share goes by the name of usage, as clients know it."""
+    oldest = data["analytics"]["cpu"][-1:]
+    return [{"time": milliseconds(each["time"]), "cpu_usage": plain(each["free"])} for each in oldest]
+
+
+def memory(data: Any, asked: Asked) -> Any:
+    return [{"ram_usage": plain(each["usage"])} for each in data["analytics"]["memory"][-1:]]

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from sync_gateway.compat_rest import shapes
+from sync_gateway.compat_rest.requests import Refused
 from sync_gateway.compat_rest.shapes import Shape
 
 Parameters = Mapping[str, str]
@@ -16,7 +17,8 @@ class OldRoute:
     """`{name}` in a path is a variable of the operation.
 
     `required` fields have to be truthy, as in JavaScript: else the answer is 400 with `missing`. `conflict`
-    is the status where something is taken already, `without_body` what is done where there is no body at all.
+    is the status where something is taken already, `without_body` what is done where there is no body at all, `when_down` what is answered
+    like a success where the store does not answer.
     """
 
     method: str
@@ -30,6 +32,7 @@ class OldRoute:
     conflict: int = 409
     error: Shape = shapes.error
     without_body: "OldRoute | None" = None
+    when_down: Any = None
 
 
 def inputs(*fields: str, **renamed: str) -> Variables:
@@ -48,10 +51,24 @@ def whole(parameters: Parameters, body: Any) -> dict[str, Any]:
     return {"input": {**parameters, "document": body}}
 
 
+def named_machine(parameters: Parameters, body: Any) -> dict[str, Any]:
+    if not parameters["machineId"].strip():
+        raise Refused(400, "Invalid machineId")
+    return dict(parameters)
+
+
+def getting(what: str) -> Shape:
+    return shapes.failing(f"Error getting {what}")
+
+
 O = "/api/organizations"  # noqa: E741 - the table is read by columns
 A = f"{O}/{{organizationId}}/applications/{{applicationId}}"
 B = "/api/applications/{organizationId}/applications/{applicationId}"
 DEVICE_TAKEN = shapes.error_saying("Device with this Machine ID already exists", only="CONFLICT")
+EVENTS_FAILED = shapes.failing("Error querying InfluxDB: get failed for queryEventsByMachineId")
+STATUS_FAILED = shapes.failing(
+    "Error querying InfluxDB: get failed for queryStatusByMachineId", down="InfluxDB service unavailable"
+)
 CONNECTOR: dict[str, Any] = {
     "required": ("name", "driver"),
     "missing": "Connector name and driver are required",
@@ -142,6 +159,8 @@ TABLE = (
         without_body=OldRoute("PUT", "/device/{machineId}", "LegacyDevice", shapes.found_legacy_device),
     ),
     OldRoute("DELETE", "/device/{machineId}", "DeleteDevice", shapes.constant(message="Device deleted successfully"), variables=inputs()),
+    OldRoute("GET", "/device/{machineId}/events", "MachineEvents", shapes.machine_events, error=EVENTS_FAILED),
+    OldRoute("GET", "/device/{machineId}/status", "MachineStatus", shapes.power, variables=named_machine, error=STATUS_FAILED),
     OldRoute("GET", "/api/services", "Services", shapes.services),
     OldRoute("GET", "/api/services/{documentId}", "Service", shapes.found_service),
     OldRoute(
@@ -160,4 +179,11 @@ TABLE = (
     OldRoute("GET", "/api/query/registered/all", "AllRegisteredDevices", shapes.all_registered),
     OldRoute("GET", "/api/query/apps-registered", "RegisteredApplications", shapes.registered_applications),
     OldRoute("GET", "/api/query/applications", "AllApplications", shapes.all_applications),
+    OldRoute("GET", "/api/query/connected", "ConnectedDevices", shapes.connected, error=getting("connected devices")),
+    OldRoute("GET", "/api/query/events", "Events", shapes.events, error=getting("events")),
+    OldRoute("GET", "/api/query/events/processed", "EventsProcessed", shapes.processed, error=getting("events processed")),
+    OldRoute("GET", "/api/query/events/processed-24h", "EventsProcessed24h", shapes.processed, error=getting("events processed 24h")),
+    OldRoute("GET", "/api/query/cpu", "Processor", shapes.processor, when_down=[]),
+    OldRoute("GET", "/api/query/ram", "Memory", shapes.memory, when_down=[]),
+    OldRoute("GET", "/api/query/storage", "Storage", shapes.storage, when_down={"storage": 0}),
 )  # fmt: skip

@@ -1,16 +1,40 @@
 """Who asks and what they reach: a tenant's data is had through the viewer, and through nothing else."""
 
+import time
 from asyncio import Future, ensure_future
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
 from typing import Any
 
+from cachetools import TTLCache
+
 from sync_gateway.loaders import Loaders
+from sync_gateway.loaders.readings import Readings
+from sync_gateway.resolvers.ranges import LIMITS, Limits
 from sync_gateway.stores.documents import DatabaseInfo, Documents, DocumentStore
 from sync_gateway.stores.errors import BadUserInput
 from sync_gateway.stores.icons import Icons
 from sync_gateway.stores.organizations import is_name
 from sync_gateway.stores.secrets import Sealer
+from sync_gateway.stores.series import SECOND, SeriesStore
+
+
+@dataclass(slots=True)
+class SeriesAccess:
+    """The time-series store, which of its databases is whose, and what the operator allows."""
+
+    store: SeriesStore
+    database: str = "machines"  # of every organization that has none of its own
+    databases: Mapping[str, str] = field(default_factory=dict)  # by organization
+    limits: Limits = LIMITS
+    stale_after: int = 900 * SECOND
+    counts: TTLCache[Any, int] = field(default_factory=lambda: TTLCache(1024, 30))  # of all time, by whose
+
+    def of(self, organization_id: str | None) -> str:
+        return self.databases.get(organization_id or "", self.database)
+
+    def every_database(self) -> list[str]:
+        return list(dict.fromkeys([self.database, *self.databases.values()]))
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,6 +44,7 @@ class Tenant:
     organization_id: str | None
     documents: Documents
     loaders: Loaders
+    readings: Readings
 
 
 class Viewer:
@@ -28,8 +53,9 @@ class Viewer:
     name = "open"
     role = "operator"
 
-    def __init__(self, store: DocumentStore) -> None:
+    def __init__(self, store: DocumentStore, series: SeriesAccess) -> None:
         self._store = store
+        self.series = series
         self._tenants: dict[str, Tenant] = {}
         self._databases: Future[dict[str, DatabaseInfo]] | None = None
 
@@ -70,12 +96,17 @@ class Viewer:
         self._databases = None
         for tenant in self._tenants.values():
             tenant.loaders.clear()
+            tenant.readings.clear()
+
+    def readings(self, database: str) -> Readings:
+        return Readings(self.series.store.database(database), self.series.limits.points)
 
     def _tenant(self, database: str, organization_id: str | None) -> Tenant:
         name = f"{database}/{organization_id}"
         if name not in self._tenants:
             documents = self._store.database(database)
-            self._tenants[name] = Tenant(organization_id, documents, Loaders(documents))
+            readings = self.readings(self.series.of(organization_id))
+            self._tenants[name] = Tenant(organization_id, documents, Loaders(documents), readings)
         return self._tenants[name]
 
 
@@ -90,4 +121,6 @@ class Context:
     icons: Icons
     sealer: Sealer = PLAIN
     request_id: str = ""
+    now: int = field(default_factory=time.time_ns)  # one for the whole request, so that windows are shared
+    points: int = 0  # of series in the answer so far
     trace: Callable[[], dict[str, Any]] | None = None  # what the request cost, where that is asked for

@@ -2,7 +2,10 @@
 
 import asyncio
 import contextlib
-from collections.abc import AsyncIterator, Sequence
+import logging
+import time
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from dataclasses import replace
 
 from starlette.applications import Starlette
 from starlette.middleware import Middleware
@@ -10,74 +13,128 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import BaseRoute, Route
 
-from sync_gateway.resolvers.context import Context, Viewer
+from sync_gateway.resolvers.context import Context, SeriesAccess, Viewer
+from sync_gateway.resolvers.ranges import DAY, Limits
 from sync_gateway.schema import explorer
 from sync_gateway.schema.cors import Cors
 from sync_gateway.schema.execution import Executor
 from sync_gateway.schema.http import TRACE, GraphQLEndpoint
-from sync_gateway.schema.opening import open_documents, open_sealer
+from sync_gateway.schema.ingest import Ingest
+from sync_gateway.schema.opening import open_documents, open_sealer, open_series
 from sync_gateway.schema.root import schema
 from sync_gateway.schema.settings import Settings
 from sync_gateway.stores.counting import CountingDocumentStore
+from sync_gateway.stores.counting_series import CountingSeriesStore
 from sync_gateway.stores.documents import DocumentStore
 from sync_gateway.stores.errors import Unavailable
+from sync_gateway.stores.events import STATISTICS
 from sync_gateway.stores.icons import Icons
+from sync_gateway.stores.series import SECOND, SeriesStore, WritableSeriesStore
+
+log = logging.getLogger(__name__)
 
 
 class Gateway:
     """What the routes share: the stores, the executor, and how a request becomes a context."""
 
-    def __init__(self, settings: Settings, documents: DocumentStore) -> None:
+    def __init__(self, settings: Settings, documents: DocumentStore, series: SeriesStore) -> None:
         self.sealer = open_sealer(settings)
         self.settings = settings
         self.documents = documents
+        given = settings.series
+        self.series = SeriesAccess(
+            series,
+            given.database,
+            given.databases,
+            Limits(given.max_range_days * DAY, given.max_windows, given.max_points),
+            given.stale_after * SECOND,
+        )
         self.icons = Icons(settings.data / "icons")
         self.executor = Executor(schema, max_tokens=settings.graphql.max_tokens)
 
     def context_of(self, request: Request, request_id: str) -> Context:
         """The one place where a request becomes a viewer: in open mode, one who may do everything."""
         if request.headers.get(TRACE) != "1":
-            return Context(Viewer(self.documents), self.icons, self.sealer, request_id)
-        counting = CountingDocumentStore(self.documents)
-        trace = {"documentCalls": counting.calls}
-        return Context(Viewer(counting), self.icons, self.sealer, request_id, lambda: trace)
+            return Context(Viewer(self.documents, self.series), self.icons, self.sealer, request_id)
+        documents = CountingDocumentStore(self.documents)
+        series = CountingSeriesStore(self.series.store)
+        viewer = Viewer(documents, replace(self.series, store=series))
+        trace = {"documentCalls": documents.calls, "seriesCalls": series.calls}
+        return Context(viewer, self.icons, self.sealer, request_id, trace=lambda: trace)
+
+    def ingest(self) -> list[Route]:
+        """The routes that writers of points use; none where a server keeps the series."""
+        if not isinstance(self.series.store, WritableSeriesStore):
+            return []
+        token = self.settings.series.token
+        databases = [*self.series.every_database(), STATISTICS]
+        return Ingest(self.series.store, databases, token.get_secret_value() if token else None).routes()
+
+    async def retain(self) -> None:
+        """Delete old points from the embedded store each hour, for as long as the application runs."""
+        days, store = self.settings.series.retention_days, self.series.store
+        if days is None or not isinstance(store, WritableSeriesStore):
+            return
+        while True:
+            try:
+                deleted = await store.retain(time.time_ns() - days * DAY)
+                log.info("%d points older than %d days deleted", deleted, days)
+            except Unavailable as unavailable:
+                log.warning("old points stay for another hour: %s", unavailable.message)
+            await asyncio.sleep(3600)
 
     async def live(self, request: Request) -> Response:
         return JSONResponse({"status": "ok"})
 
     async def ready(self, request: Request) -> Response:
         """200 when every store answers, else 503; says which, not where."""
-        try:
-            await self.documents.ping()
-        except Unavailable:
-            return JSONResponse({"status": "unavailable", "documents": "unavailable"}, 503)
-        return JSONResponse({"status": "ok", "documents": "ok"})
+        stores = {"documents": self.documents.ping, "series": self.series.store.ping}
+        found = dict(zip(stores, await asyncio.gather(*map(_ping, stores.values())), strict=True))
+        ready = all(found.values())
+        states = {name: _state(answers) for name, answers in found.items()}
+        return JSONResponse({"status": _state(ready), **states}, 200 if ready else 503)
+
+
+async def _ping(ping: Callable[[], Awaitable[None]]) -> bool:
+    try:
+        await ping()
+    except Unavailable:
+        return False
+    return True
+
+
+def _state(answers: bool) -> str:
+    return "ok" if answers else "unavailable"
 
 
 def create_app(
     settings: Settings,
     *,
     documents: DocumentStore | None = None,
+    series: SeriesStore | None = None,
     routes: Sequence[BaseRoute] = (),
 ) -> Starlette:
-    """The application. `documents` is a store that is open already; the app closes what it serves."""
-    store = documents or open_documents(settings)
-    gateway = Gateway(settings, store)
+    """The application. Stores that are given are open already; the app closes what it serves."""
+    stores = documents or open_documents(settings), series or open_series(settings)
+    gateway = Gateway(settings, *stores)
     graphql = GraphQLEndpoint(
         gateway.executor,
         gateway.context_of,
         page=explorer.page if settings.graphql.graphiql else None,
         max_body_bytes=settings.graphql.max_body_bytes,
         max_depth=settings.graphql.max_json_depth,
+        max_answer_bytes=settings.graphql.max_answer_bytes,
     )
 
     @contextlib.asynccontextmanager
     async def lifespan(app: Starlette) -> AsyncIterator[None]:
+        retention = asyncio.create_task(gateway.retain())
         try:
             yield
         finally:
-            async with asyncio.timeout(settings.documents.deadline):
-                await store.close()
+            retention.cancel()
+            async with asyncio.timeout(settings.documents.deadline + settings.series.deadline):
+                await asyncio.gather(*(store.close() for store in stores))
 
     app = Starlette(
         routes=[
@@ -85,6 +142,7 @@ def create_app(
             Route("/health/live", gateway.live),
             Route("/health/ready", gateway.ready),
             *([explorer.assets()] if settings.graphql.graphiql else []),
+            *gateway.ingest(),
             *routes,
         ],
         middleware=[

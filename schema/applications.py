@@ -5,6 +5,7 @@ from typing import Annotated, Any
 import strawberry
 
 from sync_gateway.resolvers import (
+    activity,
     applications,
     configuration,
     connectors,
@@ -22,7 +23,10 @@ from sync_gateway.schema.functions import Function
 from sync_gateway.schema.inputs import IF_UPDATED_AT, given, optional, required
 from sync_gateway.schema.node import Node
 from sync_gateway.schema.paging import Connection
+from sync_gateway.schema.reporting import Classes, Within
+from sync_gateway.schema.reporting import First as EventCount
 from sync_gateway.schema.scalars import DateTime
+from sync_gateway.schema.series import MachineEvent, within
 from sync_gateway.schema.types import ORGANIZATION, After, First
 from sync_gateway.stores import applications as stored
 from sync_gateway.stores.devices import Device as StoredDevice
@@ -51,6 +55,26 @@ class Application(Node):
     @derived("How many devices it has.")
     async def device_count(root: strawberry.Parent[stored.Application], info: Info) -> int:
         return await applications.count_devices(info.context, root)
+
+    @derived("How many of its devices were seen with their power on within the last day.", int | None)
+    async def connected_device_count(root: strawberry.Parent[stored.Application], info: Info) -> Any:
+        return await activity.connected_count(info.context, root)
+
+    @derived(
+        "When one of its devices last reported its state or, within the last day, an event.", DateTime | None
+    )
+    async def last_activity(root: strawberry.Parent[stored.Application], info: Info) -> Any:
+        return await activity.last_activity(info.context, root)
+
+    @derived("The last events of its devices together, newest first.", list[MachineEvent] | None)
+    async def events(
+        root: strawberry.Parent[stored.Application],
+        info: Info,
+        first: EventCount = 20,
+        range: Within = None,
+        classes: Classes = None,
+    ) -> Any:
+        return await activity.events(info.context, root, first, within(range), classes)
 
     @derived("Its devices, by default in the order they were made.", Connection[Device])
     async def devices(

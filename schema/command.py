@@ -16,6 +16,7 @@ from rich.console import Console
 if TYPE_CHECKING:  # imported where they are used: --help has to be quick
     from sync_gateway.schema.settings import Settings
     from sync_gateway.stores.documents import DocumentStore
+    from sync_gateway.stores.series import WritableSeriesStore
 
 app = typer.Typer(
     add_completion=False,
@@ -112,18 +113,50 @@ def serve(
 
 
 @app.command()
-def demo(config: ConfigOption = None, data: DataOption = None) -> None:
-    """Load the demo plant into the document store: what is there already stays as it is."""
-    from sync_gateway.schema.opening import open_documents, open_sealer
+def demo(
+    config: ConfigOption = None,
+    data: DataOption = None,
+    days: Annotated[int, typer.Option(min=0, max=365, help="How many days its machines have reported.")] = 30,
+    live: Annotated[bool, typer.Option("--live", help="Then go on reporting, until it is stopped.")] = False,
+) -> None:
+    """Load the demo plant: what is there already stays as it is. Its machines report to an embedded store."""
+    from sync_gateway.schema.opening import open_documents, open_sealer, open_series
     from sync_gateway.stores.demo import load
+    from sync_gateway.stores.series import WritableSeriesStore
 
     with _told():
         settings = _settings(config, data)
         sealer = open_sealer(settings)
         added = asyncio.run(_closing(open_documents(settings), lambda store: load(store, sealer)))
-    out.print(
-        f"the demo plant is loaded: {added} documents added" if added else "the demo plant is there already"
-    )
+        out.print(
+            f"the demo plant is loaded: {added} documents added"
+            if added
+            else "the demo plant is there already"
+        )
+        series = open_series(settings)
+        if isinstance(series, WritableSeriesStore):
+            asyncio.run(_report(series, settings.series.database, days, live))
+        else:
+            out.print("time series are not written to this store")
+
+
+async def _report(series: "WritableSeriesStore", database: str, days: int, live: bool) -> None:
+    """What the machines of the demo plant report, with a progress bar."""
+    from rich.progress import track
+
+    from sync_gateway.stores import demo, demo_series
+    from sync_gateway.stores.events import STATISTICS
+
+    steps = (days + 1) * len(list(demo.machines()))
+    bar = iter(track(range(steps), "machines report", console=err, disable=not err.is_terminal))
+    try:
+        written = await demo_series.load(series, database, days, lambda: next(bar, None))
+        out.print(f"{written} points of {days} days and today are there")
+        if live:
+            out.print("the machines go on reporting; stop with Ctrl+C")
+            await demo_series.follow(series, database, STATISTICS)
+    finally:
+        await series.close()
 
 
 @app.command()

@@ -16,6 +16,7 @@ from sync_gateway.schema.fields import Info, argument, derived, mutation, select
 from sync_gateway.schema.inputs import DOCUMENT, IF_UPDATED_AT, given, optional, required, with_document
 from sync_gateway.schema.node import Node
 from sync_gateway.schema.paging import Connection
+from sync_gateway.schema.reporting import Reporting
 from sync_gateway.schema.scalars import JSON, DateTime
 from sync_gateway.schema.types import APPLICATION, CONNECTOR, EVENT_CLASS, ORGANIZATION, After, First
 from sync_gateway.stores import devices as stored
@@ -34,7 +35,7 @@ class EventBinding:
 
 
 @strawberry.type(description="A machine: a lathe, a mill, a robot.")
-class Device(Node):
+class Device(Reporting, Node):
     document_id: str = shown("The id in the store.", metadata={"needs": ()})
     machine_id: str = shown("The machine's id, unique within its application.")
     name: str | None = shown("What people call it.")

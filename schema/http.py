@@ -18,7 +18,7 @@ from sync_gateway.resolvers.context import Context
 from sync_gateway.schema.errors import INTERNAL
 from sync_gateway.schema.execution import Answer, Executor
 from sync_gateway.schema.scalars import to_json
-from sync_gateway.stores.errors import BadUserInput
+from sync_gateway.stores.errors import BadUserInput, LimitExceeded
 
 log = logging.getLogger(__name__)
 RESPONSE = "application/graphql-response+json"
@@ -52,12 +52,14 @@ class GraphQLEndpoint:
         page: Callable[[], Response] | None,
         max_body_bytes: int,
         max_depth: int,
+        max_answer_bytes: int,
     ) -> None:
         self._executor = executor
         self._context_of = context_of
         self._page = page
         self._max_body_bytes = max_body_bytes
         self._max_depth = max_depth
+        self._max_answer_bytes = max_answer_bytes
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         response = await self.respond(Request(scope, receive))
@@ -80,6 +82,13 @@ class GraphQLEndpoint:
                 read_only=request.method in ("GET", "HEAD"),
             )
             response = _answer(answer, media_type, context)
+            if len(response.body) > self._max_answer_bytes:
+                too_long = (
+                    f"the answer is longer than {self._max_answer_bytes} bytes (graphql.max_answer_bytes)"
+                )
+                failed = LimitExceeded(f"{too_long}: ask for less", limit=self._max_answer_bytes)
+                shown = {"message": failed.message, "extensions": {"code": failed.code, **failed.extensions}}
+                response = _answer(Answer(errors=[shown]), media_type, context)
         except Refused as refused:
             body = {"errors": [{"message": refused.message, "extensions": {"code": BadUserInput.code}}]}
             response = _response(body, refused.status, media_type, refused.headers)

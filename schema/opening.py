@@ -4,6 +4,7 @@ from sync_gateway.schema.settings import Settings
 from sync_gateway.stores import opening
 from sync_gateway.stores.documents import DocumentStore
 from sync_gateway.stores.secrets import Sealer, add_key, read_keys
+from sync_gateway.stores.series import SeriesStore
 
 
 def open_documents(settings: Settings) -> DocumentStore:
@@ -15,6 +16,16 @@ def open_documents(settings: Settings) -> DocumentStore:
         driver=documents.driver,
         deadline=documents.deadline,
         pool=documents.pool,
+    )
+
+
+def open_series(settings: Settings) -> SeriesStore:
+    """The time-series store. Opening waits for no server. Raises `BadUserInput`."""
+    series = settings.series
+    return opening.open_series(
+        series.url.get_secret_value() if series.url else None,
+        data=settings.data,
+        deadline=series.deadline,
     )
 
 

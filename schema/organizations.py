@@ -4,7 +4,9 @@ from typing import Annotated, Any
 
 import strawberry
 
+from sync_gateway.resolvers import analytics as figures
 from sync_gateway.resolvers import applications, connectors, devices, gateways, organizations, users
+from sync_gateway.schema.analytics import Analytics
 from sync_gateway.schema.applications import Application
 from sync_gateway.schema.configuration import ConfigEntry
 from sync_gateway.schema.connectors import Connector
@@ -77,6 +79,10 @@ class Organization(Node):
     ) -> Any:
         part = listing(info, first, after, filter, order_by)
         return await devices.list_organization_devices(info.context, root, part)
+
+    @derived("Figures of it for a dashboard.", Analytics)
+    def analytics(root: strawberry.Parent[stored.Organization]) -> Any:
+        return figures.Analytics(root)
 
     @derived("Its users, in the order they were made.", list[User])
     async def users(root: strawberry.Parent[stored.Organization], info: Info) -> Any:

@@ -6,6 +6,7 @@ import strawberry
 from strawberry.tools import merge_types
 
 from sync_gateway.resolvers import nodes
+from sync_gateway.schema.analytics import AnalyticsQueries
 from sync_gateway.schema.applications import ApplicationMutations, ApplicationQueries
 from sync_gateway.schema.connectors import Connector, ConnectorMutations
 from sync_gateway.schema.devices import DeviceMutations, DeviceQueries
@@ -15,6 +16,7 @@ from sync_gateway.schema.fields import Info, argument, derived
 from sync_gateway.schema.functions import Function, FunctionMutations
 from sync_gateway.schema.gateways import Gateway, GatewayMutations
 from sync_gateway.schema.icons import IconMutations, IconQueries
+from sync_gateway.schema.machines import MachineQueries
 from sync_gateway.schema.node import Node
 from sync_gateway.schema.organizations import OrganizationMutations, OrganizationQueries
 from sync_gateway.schema.scalars import CONFIG
@@ -35,6 +37,8 @@ QUERIES = (
     OrganizationQueries,
     ApplicationQueries,
     DeviceQueries,
+    AnalyticsQueries,
+    MachineQueries,
     ServiceQueries,
     IconQueries,
     DocumentQueries,

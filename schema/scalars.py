@@ -2,6 +2,7 @@
 
 import base64
 import binascii
+import re
 from datetime import UTC, datetime
 from typing import Any, NewType
 
@@ -11,8 +12,10 @@ from bson import Decimal128, ObjectId
 from strawberry.schema.config import StrawberryConfig
 
 from sync_gateway.stores.documents import iso
+from sync_gateway.stores.series import SECOND
 
-DateTime = NewType("DateTime", datetime)
+DateTime = NewType("DateTime", datetime)  # of series: nanoseconds since 1970
+Duration = NewType("Duration", int)  # nanoseconds
 JSON = NewType("JSON", object)
 Base64 = NewType("Base64", bytes)
 
@@ -45,6 +48,41 @@ def _parse_time(value: object) -> datetime:
     return time.replace(microsecond=time.microsecond // 1000 * 1000)
 
 
+def _time_text(value: datetime | int) -> str:
+    """A time with as many digits below the second as it has: three, six or nine."""
+    if isinstance(value, datetime):
+        return iso(value)
+    seconds, rest = divmod(value, SECOND)
+    digits = f"{rest:09}"
+    digits = digits[:3] if digits.endswith("000000") else digits[:6] if digits.endswith("000") else digits
+    return f"{datetime.fromtimestamp(seconds, UTC):%Y-%m-%dT%H:%M:%S}.{digits}Z"
+
+
+_DURATION = re.compile(
+    r"P(?:(\d{1,9})W)?(?:(\d{1,9})D)?(?:T(?:(\d{1,9})H)?(?:(\d{1,9})M)?(?:(\d{1,9})(?:[.,](\d{1,9}))?S)?)?"
+)
+_LENGTHS = (604_800, 86_400, 3_600, 60, 1)  # seconds of a week, a day, an hour, a minute
+
+
+def _parse_duration(value: object) -> int:
+    found = _DURATION.fullmatch(value) if isinstance(value, str) else None
+    if found is None or found[0][-1] in "PT":
+        raise ValueError("a Duration is a text such as PT5M, PT24H or P7D")
+    seconds = sum(int(n or 0) * length for n, length in zip(found.groups()[:5], _LENGTHS, strict=True))
+    return seconds * SECOND + int((found[6] or "").ljust(9, "0"))
+
+
+def _duration_text(value: int) -> str:
+    """In hours at most: a day is not always 24 of them."""
+    seconds, rest = divmod(value, SECOND)
+    hours, minutes, seconds = seconds // 3600, seconds // 60 % 60, seconds % 60
+    fraction = f"{rest:09}".rstrip("0")
+    shown = f"{hours}H" * bool(hours) + f"{minutes}M" * bool(minutes)
+    if seconds or fraction or not shown:
+        shown += f"{seconds}{'.' * bool(fraction)}{fraction}S"
+    return f"PT{shown}"
+
+
 def _parse_bytes(value: object) -> bytes:
     if not isinstance(value, str):
         raise ValueError("a Base64 is a text")
@@ -59,10 +97,17 @@ CONFIG = StrawberryConfig(
     scalar_map={
         DateTime: strawberry.scalar(
             name="DateTime",
-            description="A point in time, RFC 3339 in UTC with milliseconds: 2026-01-31T09:05:07.123Z.",
+            description="A point in time, RFC 3339 in UTC, to the nanosecond: 2026-01-31T09:05:07.123Z.",
             specified_by_url="https://scalars.graphql.org/andimarek/date-time",
-            serialize=iso,
+            serialize=_time_text,
             parse_value=_parse_time,
+        ),
+        Duration: strawberry.scalar(
+            name="Duration",
+            description="A length of time, ISO 8601 from weeks down to seconds: PT5M, P1DT12H.",
+            specified_by_url="https://scalars.graphql.org/andimarek/duration",
+            serialize=_duration_text,
+            parse_value=_parse_duration,
         ),
         JSON: strawberry.scalar(
             name="JSON",

@@ -17,6 +17,8 @@ ORIGINAL: dict[str, Place] = {
     "PORT": ("server", "port"),
     "MONGODB_URI": ("documents", "url"),
     "CORS_ALLOWED_ORIGIN": ("server", "cors_allowed_origins"),
+    "INFLUXDB_TOKEN": ("series", "token"),
+    "INFLUXDB_DATABASE": ("series", "database"),
 }
 
 
@@ -64,6 +66,26 @@ class DocumentSettings(_Section):
         return url
 
 
+class SeriesSettings(_Section):
+    url: SecretStr | None = None
+    token: SecretStr | None = None
+    database: str = Field(default="machines", min_length=1)
+    databases: dict[str, str] = {}
+    deadline: float = Field(default=5.0, gt=0, le=300)
+    retention_days: int | None = Field(default=None, ge=1)
+    stale_after: int = Field(default=900, ge=1)
+    max_range_days: int = Field(default=400, ge=1, le=100_000)
+    max_windows: int = Field(default=50_000, ge=1)
+    max_points: int = Field(default=1_000_000, ge=1)
+
+    @field_validator("url")
+    @classmethod
+    def _known(cls, url: SecretStr | None) -> SecretStr | None:
+        if url is not None and not url.get_secret_value().startswith("sqlite:///"):
+            raise ValueError("the URL must start with sqlite:///; InfluxDB is not read yet")
+        return url
+
+
 class SecretSettings(_Section):
     key_file: Path | None = None
     keys: tuple[SecretStr, ...] = ()
@@ -74,6 +96,7 @@ class GraphQLSettings(_Section):
     max_tokens: int = Field(default=5000, ge=10)
     max_body_bytes: int = Field(default=1024 * 1024, ge=1024)
     max_json_depth: int = Field(default=64, ge=4, le=500)
+    max_answer_bytes: int = Field(default=64 * 1024 * 1024, ge=1024)
 
 
 class Log(_Section):
@@ -85,6 +108,7 @@ class Settings(_Section):
     server: Server = Server()
     data: Path = Path("data")
     documents: DocumentSettings = DocumentSettings()
+    series: SeriesSettings = SeriesSettings()
     secrets: SecretSettings = SecretSettings()
     graphql: GraphQLSettings = GraphQLSettings()
     log: Log = Log()

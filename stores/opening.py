@@ -5,6 +5,7 @@ from typing import Literal
 
 from sync_gateway.stores.documents import DocumentStore
 from sync_gateway.stores.errors import BadUserInput
+from sync_gateway.stores.series import SeriesStore
 
 Driver = Literal["pymongo", "motor"]
 
@@ -31,3 +32,16 @@ def open_documents(
 
         return MongoDocumentStore(url, driver=driver, deadline=deadline, pool=pool)
     raise BadUserInput("a document store is named by mongodb://, mongodb+srv:// or sqlite:///FILE")
+
+
+def open_series(url: str | None, *, data: Path, deadline: float = 5.0) -> SeriesStore:
+    """The time-series store of a URL; None is the embedded one, in `data`.
+
+    Raises `BadUserInput` for a URL of another kind.
+    """
+    if url is None or url.startswith("sqlite:///"):
+        from sync_gateway.stores.backends.sqlite_series import SqliteSeriesStore
+
+        path = data / "series.db" if url is None else Path(url.removeprefix("sqlite:///"))
+        return SqliteSeriesStore(path, deadline=deadline)
+    raise BadUserInput("a time-series store is named by sqlite:///FILE; InfluxDB is not read yet")

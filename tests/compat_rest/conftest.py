@@ -9,7 +9,7 @@ import pytest
 
 from sync_gateway.compat_rest.app import create_app
 from sync_gateway.schema.settings import Settings
-from sync_gateway.stores.opening import open_documents
+from sync_gateway.stores.opening import open_documents, open_series
 
 ORGANIZATION = "/api/organizations/acme"
 CNC = f"{ORGANIZATION}/applications/cnc"
@@ -33,13 +33,29 @@ async def client(
         # Of its own: old routes list and count every organization of the server.
         server = request.getfixturevalue("own_mongodb_server")
         url = f"{server.url}/default-{uuid.uuid4().hex[:8]}"
-    store = open_documents(url, data=tmp_path)
-    app = create_app(Settings(data=tmp_path), documents=store)
+    store, series = open_documents(url, data=tmp_path), open_series(None, data=tmp_path)
+    app = create_app(Settings(data=tmp_path), documents=store, series=series)
     # The application is asked to answer for its failures, not to raise them into the test.
     transport = httpx.ASGITransport(app, raise_app_exceptions=False)
     async with httpx.AsyncClient(transport=transport, base_url="http://gateway") as client:
         yield client
     await store.close()
+    await series.close()
+
+
+@pytest.fixture
+async def down_client(tmp_path: Path) -> AsyncIterator[httpx.AsyncClient]:
+    """The gateway over a time-series store that fails: its file is none of its own."""
+    folder = tmp_path / "down"
+    folder.mkdir()
+    (folder / "series.db").write_bytes(b"this is no database, and long enough to be seen as none" * 100)
+    store, series = open_documents(None, data=folder), open_series(None, data=folder)
+    app = create_app(Settings(data=folder), documents=store, series=series)
+    transport = httpx.ASGITransport(app, raise_app_exceptions=False)
+    async with httpx.AsyncClient(transport=transport, base_url="http://gateway") as client:
+        yield client
+    await store.close()
+    await series.close()
 
 
 @pytest.fixture

@@ -11,7 +11,7 @@ RESPONSE = "application/graphql-response+json"
 
 
 class Client:
-    """Sends operations to the application in this process; `calls` are the store calls of the last one."""
+    """Sends operations to the application in this process; the calls are those of the last one."""
 
     def __init__(self, app: Starlette, documents: DocumentStore) -> None:
         # The application is asked to answer for its failures, not to raise them into the test.
@@ -19,13 +19,15 @@ class Client:
         self.http = httpx.AsyncClient(transport=transport, base_url="http://gateway")
         self.documents = documents
         self.calls: list[str] = []
+        self.series_calls: list[str] = []
 
     async def send(self, query: str, **variables: Any) -> dict[str, Any]:
         headers = {"Accept": RESPONSE, "X-Gateway-Trace": "1"}
         body = {"query": query, "variables": variables}
         response = await self.http.post("/graphql", json=body, headers=headers)
         answer: dict[str, Any] = response.json()
-        self.calls = answer["extensions"]["trace"]["documentCalls"]
+        trace = answer["extensions"]["trace"]
+        self.calls, self.series_calls = trace["documentCalls"], trace["seriesCalls"]
         return answer
 
     async def run(self, query: str, **variables: Any) -> Any:

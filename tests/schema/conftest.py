@@ -9,7 +9,8 @@ import pytest
 from sync_gateway.schema.app import create_app
 from sync_gateway.schema.settings import Settings
 from sync_gateway.stores.documents import DocumentStore
-from sync_gateway.stores.opening import open_documents
+from sync_gateway.stores.opening import open_documents, open_series
+from sync_gateway.stores.series import WritableSeriesStore
 from tests.schema.client import Client
 
 BACKENDS = ("sqlite", "mongodb")
@@ -35,8 +36,18 @@ async def documents(
 
 
 @pytest.fixture
-async def client(documents: DocumentStore, tmp_path: Path) -> AsyncIterator[Client]:
-    app = create_app(Settings(data=tmp_path), documents=documents)
+async def series(tmp_path: Path) -> AsyncIterator[WritableSeriesStore]:
+    store = open_series(None, data=tmp_path)
+    assert isinstance(store, WritableSeriesStore)
+    yield store
+    await store.close()
+
+
+@pytest.fixture
+async def client(
+    documents: DocumentStore, series: WritableSeriesStore, tmp_path: Path
+) -> AsyncIterator[Client]:
+    app = create_app(Settings(data=tmp_path), documents=documents, series=series)
     client = Client(app, documents)
     yield client
     await client.http.aclose()

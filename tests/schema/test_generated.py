@@ -8,16 +8,18 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from hypothesis_graphql import from_schema, nodes
 
-from sync_gateway.resolvers.context import PLAIN, Context, Viewer
+from sync_gateway.resolvers.context import PLAIN, Context, SeriesAccess, Viewer
 from sync_gateway.schema.execution import Executor
 from sync_gateway.schema.root import schema
 from sync_gateway.stores import demo
 from sync_gateway.stores.backends.sqlite_documents import SqliteDocumentStore
+from sync_gateway.stores.backends.sqlite_series import SqliteSeriesStore
 from sync_gateway.stores.icons import Icons
 
 SCALARS = {
     "DateTime": st.just("2026-01-31T09:05:07.123Z").map(nodes.String),
     "JSON": st.sampled_from(["text", "", "$set"]).map(nodes.String),
+    "Duration": st.sampled_from(["PT5M", "PT24H", "PT1S"]).map(nodes.String),
     "Base64": st.sampled_from(["", "PHN2Zy8+"]).map(nodes.String),
 }
 
@@ -25,13 +27,15 @@ SCALARS = {
 async def codes(folder: Path, queries: list[str]) -> set[str]:
     store = SqliteDocumentStore(folder / "documents.db")
     await demo.load(store, PLAIN)
+    series = SqliteSeriesStore(folder / "series.db")
     executor = Executor(schema, max_tokens=5000)
     found: set[str] = set()
     for query in queries:
-        context = Context(Viewer(store), Icons(folder / "icons"))
+        context = Context(Viewer(store, SeriesAccess(series)), Icons(folder / "icons"))
         answer = await executor.run(query, None, None, context)
         found |= {str(error["extensions"]["code"]) for error in answer.errors}
     await store.close()
+    await series.close()
     return found
 
 

@@ -1,0 +1,112 @@
+"""What machines last reported of their state, and which of them are connected."""
+
+from collections import defaultdict
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+from sync_gateway.loaders.readings import Readings
+from sync_gateway.resolvers.context import Context
+from sync_gateway.resolvers.ranges import DAY
+from sync_gateway.stores.events import EXECUTION, MODE, POWER, STATE, STATUS
+from sync_gateway.stores.records import text, truth
+from sync_gateway.stores.series import END_OF_TIME, Sample
+
+
+@dataclass(frozen=True, slots=True)
+class Status:
+    """The latest values of a machine's state. Times are nanoseconds since 1970, ages nanoseconds."""
+
+    samples: dict[str, Sample]
+    now: int
+    stale_after: int
+
+    def _value(self, field: str) -> Any:
+        sample = self.samples.get(field)
+        return sample.value if sample else None
+
+    @property
+    def power(self) -> bool | None:
+        return truth(self._value(POWER))
+
+    @property
+    def execution(self) -> str | None:
+        return text(self._value(EXECUTION))
+
+    @property
+    def mode(self) -> str | None:
+        return text(self._value(MODE))
+
+    @property
+    def at(self) -> int:
+        return max(sample.time for sample in self.samples.values())
+
+    @property
+    def age(self) -> int:
+        return max(self.now - self.at, 0)
+
+    @property
+    def stale(self) -> bool:
+        return self.age > self.stale_after
+
+
+class Reporting(Protocol):
+    """What reports: a device, or a machine that no application has registered."""
+
+    @property
+    def machine_id(self) -> str: ...
+
+    @property
+    def organization_id(self) -> str | None: ...
+
+
+@dataclass(frozen=True, slots=True)
+class Machine:
+    """A machine as the time series know it."""
+
+    machine_id: str
+    organization_id: str | None = None
+
+
+def readings_of(context: Context, machine: Reporting) -> Readings:
+    """The series of a machine's organization; of one that belongs to none, those of the default database."""
+    viewer = context.viewer
+    if machine.organization_id is None:
+        return viewer.shared().readings
+    return viewer.organization(machine.organization_id).readings
+
+
+async def latest_of(context: Context, machine: Reporting, measurement: str, field: str) -> Sample | None:
+    """The newest sample of one field. One query for all machines that are asked for alike."""
+    found = await readings_of(context, machine).latest(measurement, (field,)).load(machine.machine_id)
+    return found.get(field)
+
+
+async def statuses(context: Context, machines: Sequence[Reporting]) -> list[Status | None]:
+    """By machine its status; None for one that never reported. One query for each database."""
+    found: list[Status | None] = [None] * len(machines)
+    stale_after = context.viewer.series.stale_after
+    for readings, places in _by_readings(context, machines):
+        loader = readings.latest(STATE, STATUS)
+        samples = await loader.load_many([machines[i].machine_id for i in places])
+        for i, each in zip(places, samples, strict=True):
+            found[i] = Status(each, context.now, stale_after) if each else None
+    return found
+
+
+async def connected(context: Context, machines: Sequence[Reporting]) -> list[bool]:
+    """By machine whether it was seen with its power on within the last day. One query for each database."""
+    found = [False] * len(machines)
+    for readings, places in _by_readings(context, machines):
+        loader = readings.machines_with(STATE, POWER, True, context.now - DAY, END_OF_TIME)
+        on = await loader.load_many([machines[i].machine_id for i in places])
+        for i, each in zip(places, on, strict=True):
+            found[i] = each
+    return found
+
+
+def _by_readings(context: Context, machines: Sequence[Reporting]) -> list[tuple[Readings, list[int]]]:
+    groups: defaultdict[str | None, list[int]] = defaultdict(list)
+    for i, machine in enumerate(machines):
+        groups[machine.organization_id].append(i)
+    return [(readings_of(context, machines[places[0]]), places) for places in groups.values()]

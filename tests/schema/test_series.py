@@ -1,0 +1,476 @@
+"""What the time series tell through the graph, and what it costs."""
+
+import time
+from collections.abc import Sequence
+from datetime import UTC, datetime
+from typing import Any
+
+import pytest
+from bson import ObjectId
+
+from sync_gateway.stores import collections
+from sync_gateway.stores.documents import DocumentStore
+from sync_gateway.stores.series import MACHINE, SECOND, Point, Value, WritableSeriesStore
+from tests.schema.client import Client
+
+MINUTE, HOUR = 60 * SECOND, 3600 * SECOND
+DAY = 24 * HOUR
+NOW = time.time_ns()
+
+
+def put(
+    measurement: str, machine: str, at: int, tags: dict[str, str] | None = None, **fields: Value
+) -> Point:
+    named = {**(tags or {}), MACHINE: machine}
+    return Point(measurement, tuple(sorted(named.items())), fields, at)
+
+
+def iso(nanoseconds: int) -> str:
+    return datetime.fromtimestamp(nanoseconds // SECOND, UTC).isoformat()
+
+
+async def write(series: WritableSeriesStore, points: Sequence[Point], database: str = "machines") -> None:
+    assert not any(await series.write(database, points))
+
+
+async def device(client: Client, organization: str, selection: str, **variables: Any) -> Any:
+    query = (
+        'query($o: String!) { device(organizationId: $o, applicationId: "cnc",'
+        f' machineId: "M0") {{ {selection} }} }}'
+    )
+    answer = await client.run(query, o=organization, **variables)
+    return answer["device"]
+
+
+async def refused(client: Client, organization: str, selection: str) -> dict[str, Any]:
+    query = (
+        'query($o: String!) { device(organizationId: $o, applicationId: "cnc",'
+        f' machineId: "M0") {{ {selection} }} }}'
+    )
+    extensions: dict[str, Any] = (await client.fail(query, o=organization))["extensions"]
+    return extensions
+
+
+async def test_the_status_is_the_newest_of_each_field_and_how_old_it_is(
+    client: Client, plant: str, series: WritableSeriesStore
+) -> None:
+    old = time.time_ns() - 2 * HOUR
+    await write(series, [put("state", "M0", old, power=True, mode="AUTOMATIC")])
+    await write(series, [put("state", "M0", old + 3 * MINUTE + 7, execution="ACTIVE")])
+    found = await device(client, plant, "status { power execution mode at age stale } connected")
+    status = found["status"]
+    assert (status["power"], status["execution"], status["mode"]) == (True, "ACTIVE", "AUTOMATIC")
+    assert status["at"].endswith("Z")
+    assert f"{(old + 3 * MINUTE + 7) % SECOND:09}".rstrip("0") in status["at"]
+    assert status["age"].startswith("PT1H5")
+    assert status["stale"] is True
+    assert found["connected"] is True
+
+
+async def test_a_machine_that_never_reported_has_no_status(client: Client, plant: str) -> None:
+    selection = (
+        'status { power } connected events { value } latest(measurement: "state", field: "power") { value }'
+    )
+    assert await device(client, plant, selection) == {
+        "status": None,
+        "connected": False,
+        "events": [],
+        "latest": None,
+    }
+
+
+async def test_a_machine_that_was_on_this_morning_is_connected(
+    client: Client, plant: str, series: WritableSeriesStore
+) -> None:
+    now = time.time_ns()
+    await write(
+        series,
+        [
+            put("state", "M0", now - 20 * HOUR, power=True),
+            put("state", "M0", now - HOUR, power=False),
+            put("state", "M1", now - 30 * HOUR, power=True),
+        ],
+    )
+    query = """query($o: String!) { application(organizationId: $o, applicationId: "cnc") {
+        connectedDeviceCount lastActivity devices { nodes { machineId connected status { power } } } } }"""
+    found = (await client.run(query, o=plant))["application"]
+    assert [node["connected"] for node in found["devices"]["nodes"]] == [True, False, False]
+    assert [node["status"] and node["status"]["power"] for node in found["devices"]["nodes"]] == [
+        False,
+        True,
+        None,
+    ]
+    assert found["connectedDeviceCount"] == 1
+    assert found["lastActivity"].startswith(iso(now - HOUR)[:19])
+
+
+async def test_events_are_the_values_of_six_fields_newest_first(
+    client: Client, plant: str, series: WritableSeriesStore
+) -> None:
+    now = time.time_ns()
+    await write(
+        series,
+        [
+            put("state", "M0", now - 3 * MINUTE, execution="ACTIVE", mode="", power=True),
+            put("production", "M0", now - 2 * MINUTE, pieces_produced=2**53 + 1, op_code="OP-7"),
+            put(
+                "events", "M0", now - MINUTE, {"event_id": "alarm", "event_class": "ALARM"}, event_value="204"
+            ),
+            put(
+                "events",
+                "M0",
+                now - 25 * HOUR,
+                {"event_id": "alarm", "event_class": "ALARM"},
+                event_value="old",
+            ),
+            put("events", "M1", now, {"event_id": "alarm", "event_class": "ALARM"}, event_value="other"),
+        ],
+    )
+    found = await device(client, plant, "events { machineId source eventId eventClass value }")
+    assert [
+        (each["source"], each["eventId"], each["eventClass"], each["value"]) for each in found["events"]
+    ] == [
+        ("events", "alarm", "ALARM", "204"),
+        ("production", "op_code", "op_code", "OP-7"),
+        ("production", "pieces_produced", "pieces_produced", str(2**53 + 1)),
+        ("state", "execution", "execution", "ACTIVE"),
+        ("state", "mode", "mode", ""),
+    ]
+    found = await device(
+        client, plant, 'events(classes: ["ALARM", "op_code"], range: {last: "P2D"}) { value }'
+    )
+    assert [each["value"] for each in found["events"]] == ["204", "OP-7", "old"]
+    found = await device(client, plant, "events(first: 1) { value }")
+    assert [each["value"] for each in found["events"]] == ["204"]
+    query = """query($o: String!) { application(organizationId: $o, applicationId: "cnc") {
+        events(first: 2) { machineId value } } }"""
+    found = (await client.run(query, o=plant))["application"]["events"]
+    assert found == [{"machineId": "M1", "value": "other"}, {"machineId": "M0", "value": "204"}]
+
+
+DAY_OF_PIECES = 'measurement: "production", field: "pieces_produced"'
+RANGE = 'range: {from: "2026-03-28T23:00:00Z", to: "2026-03-31T22:00:00Z"}'  # three days of Madrid
+
+
+async def write_pieces(series: WritableSeriesStore) -> None:
+    """A piece each hour of three days, between which the clocks change; ten hours are missing."""
+    start = int(datetime(2026, 3, 28, 23, tzinfo=UTC).timestamp()) * SECOND
+    hours = [i for i in range(71) if not 30 <= i < 40]
+    await write(series, [put("production", "M0", start + i * HOUR, pieces_produced=i) for i in hours])
+
+
+async def test_a_series_is_its_samples_or_what_its_windows_come_to(
+    client: Client, plant: str, series: WritableSeriesStore
+) -> None:
+    await write_pieces(series)
+    plain = (
+        await device(client, plant, f"series({DAY_OF_PIECES}, {RANGE}) {{ count values times coverage }}")
+    )["series"]
+    assert plain["count"] == 61
+    assert plain["values"][:3] == [0, 1, 2]
+    assert plain["times"][0] == datetime(2026, 3, 28, 23, tzinfo=UTC).timestamp() * 1000
+    assert plain["coverage"] is None
+    selection = f"""series({DAY_OF_PIECES}, {RANGE}, every: {{unit: DAY}}, timeZone: "Europe/Madrid",
+        aggregate: COUNT) {{ points {{ time value }} coverage truncated start stop measurement field }}"""
+    days = (await device(client, plant, selection))["series"]
+    assert [point["value"] for point in days["points"]] == [23, 14, 24]
+    assert [point["time"] for point in days["points"]] == [
+        "2026-03-28T23:00:00.000Z",
+        "2026-03-29T22:00:00.000Z",
+        "2026-03-30T22:00:00.000Z",
+    ]
+    assert (days["coverage"], days["truncated"]) == (1, False)
+    selection = f"series({DAY_OF_PIECES}, {RANGE}, aggregate: QUANTILE, quantile: 0.5) {{ values }}"
+    assert (await device(client, plant, selection))["series"]["values"] == [40.0]
+
+
+@pytest.mark.parametrize(
+    ("fill", "filled"),
+    [
+        ("NONE", []),
+        ("NULL", [None] * 10),
+        ("PREVIOUS", [29.0] * 10),
+        ("LINEAR", [float(i) for i in range(30, 40)]),
+        ("VALUE, fillValue: 7", [7.0] * 10),
+        ('PREVIOUS, maxGap: "PT5H"', [None] * 10),
+    ],
+)
+async def test_holes_are_filled_as_asked(
+    client: Client, plant: str, series: WritableSeriesStore, fill: str, filled: list[Any]
+) -> None:
+    await write_pieces(series)
+    selection = (
+        f'series({DAY_OF_PIECES}, {RANGE}, every: {{duration: "PT1H"}}, fill: {fill}) {{ values coverage }}'
+    )
+    found = (await device(client, plant, selection))["series"]
+    assert found["values"] == [*map(float, range(30)), *filled, *map(float, range(40, 71))]
+    assert found["coverage"] == pytest.approx(61 / 71)
+
+
+async def test_points_are_thinned_to_what_fits_and_that_is_told(
+    client: Client, plant: str, series: WritableSeriesStore
+) -> None:
+    await write_pieces(series)
+    selection = f"series({DAY_OF_PIECES}, {RANGE}, maxPoints: 10) {{ count values truncated }}"
+    found = (await device(client, plant, selection))["series"]
+    assert found["count"] <= 10
+    assert (found["values"][0], found["values"][-1], found["truncated"]) == (0, 70, True)
+
+
+async def test_states_over_time_with_what_was_carried_in(
+    client: Client, plant: str, series: WritableSeriesStore
+) -> None:
+    begin = int(datetime(2026, 3, 2, 6, tzinfo=UTC).timestamp()) * SECOND
+    await write(
+        series,
+        [
+            put("state", "M0", begin - DAY, power=True, execution="READY"),
+            put("state", "M0", begin + HOUR, execution="ACTIVE"),
+            put("state", "M0", begin + 2 * HOUR, execution="ACTIVE"),
+            put("state", "M0", begin + 3 * HOUR, execution="READY", mode="MANUAL"),
+        ],
+    )
+    found = await device(
+        client,
+        plant,
+        """states(range: {from: "2026-03-02T06:00:00Z", to: "2026-03-02T10:00:00Z"}) {
+          execution { value start end duration carriedIn } power { value carriedIn duration }
+          mode { value duration } durations { value duration share } }""",
+    )
+    states = found["states"]
+    assert [(each["value"], each["duration"], each["carriedIn"]) for each in states["execution"]] == [
+        ("READY", "PT1H", True),
+        ("ACTIVE", "PT2H", False),
+        ("READY", "PT1H", False),
+    ]
+    assert states["power"] == [{"value": True, "carriedIn": True, "duration": "PT4H"}]
+    assert states["mode"] == [{"value": "MANUAL", "duration": "PT1H"}]
+    assert {each["value"]: (each["duration"], each["share"]) for each in states["durations"]} == {
+        "READY": ("PT2H", 0.5),
+        "ACTIVE": ("PT2H", 0.5),
+    }
+
+
+async def test_a_counter_counts_across_resets(
+    client: Client, plant: str, series: WritableSeriesStore
+) -> None:
+    begin = int(datetime(2026, 3, 2, 6, tzinfo=UTC).timestamp()) * SECOND
+    values = [10, 14, 2, 5]
+    await write(
+        series,
+        [
+            put("production", "M0", begin + i * HOUR, pieces_produced=value)
+            for i, value in enumerate(values, -1)
+        ],
+    )
+    found = await device(
+        client,
+        plant,
+        f"""counter({DAY_OF_PIECES}, every: {{duration: "PT1H"}},
+          range: {{from: "2026-03-02T06:00:00Z", to: "2026-03-02T09:00:00Z"}}) {{
+          increase rate resets windows {{ start increase resets }} }}""",
+    )
+    counter = found["counter"]
+    assert (counter["increase"], counter["resets"]) == (4 + 2 + 3, 1)
+    assert counter["rate"] == pytest.approx(9 / (3 * 3600))
+    assert [each["increase"] for each in counter["windows"]] == [4, 2, 3]
+
+
+BAD = [
+    ('series(measurement: "state", field: "power", range: {})', "BAD_USER_INPUT"),
+    ('series(measurement: "state", field: "power", range: {last: "PT0S"})', "BAD_USER_INPUT"),
+    (
+        'series(measurement: "a", field: "b", range: {from: "2026-03-02T06:00Z", to: "2026-03-01T06:00Z"})',
+        "BAD_USER_INPUT",
+    ),
+    (
+        'series(measurement: "a", field: "b", range: {last: "P7D"}, every: {duration: "PT0S"})',
+        "BAD_USER_INPUT",
+    ),
+    (
+        'series(measurement: "a", field: "b", range: {last: "P365D"}, every: {duration: "PT0.001S"})',
+        "LIMIT_EXCEEDED",
+    ),
+    ('series(measurement: "a", field: "b", range: {last: "P4000D"})', "LIMIT_EXCEEDED"),
+    ('series(measurement: "a", field: "b", range: {last: "P1D"}, aggregate: QUANTILE)', "BAD_USER_INPUT"),
+    (
+        'series(measurement: "a", field: "b", range: {last: "P1D"}, aggregate: QUANTILE, quantile: 2)',
+        "BAD_USER_INPUT",
+    ),
+    (
+        'series(measurement: "a", field: "b", range: {last: "P1D"}, aggregate: MEAN, quantile: 1)',
+        "BAD_USER_INPUT",
+    ),
+    ('series(measurement: "a", field: "b", range: {last: "P1D"}, fill: NULL)', "BAD_USER_INPUT"),
+    ('series(measurement: "a", field: "b", range: {last: "P1D"}, maxPoints: 2)', "BAD_USER_INPUT"),
+    (
+        'series(measurement: "a", field: "b", range: {last: "P1D"}, every: {unit: DAY}, timeZone: "Mars")',
+        "BAD_USER_INPUT",
+    ),
+]
+
+
+@pytest.mark.parametrize(("field", "code"), BAD)
+async def test_what_cannot_be_asked_is_refused_before_the_store_is(
+    client: Client, plant: str, field: str, code: str
+) -> None:
+    extensions = await refused(client, plant, f"{field} {{ count }}")
+    assert extensions["code"] == code
+    assert [call for call in client.series_calls if "windows" in call] == []
+
+
+async def test_texts_have_no_mean(client: Client, plant: str, series: WritableSeriesStore) -> None:
+    await write(series, [put("state", "M0", time.time_ns(), execution="ACTIVE")])
+    field = 'series(measurement: "state", field: "execution", range: {last: "P1D"}, every: {duration: "PT1H"}'
+    assert (await refused(client, plant, f"{field}) {{ count }}"))["fields"] == ["aggregate"]
+    found = await device(client, plant, f"{field}, aggregate: LAST) {{ values }}")
+    assert found["series"]["values"] == ["ACTIVE"]
+
+
+async def test_more_events_than_are_answered_are_refused(client: Client, plant: str) -> None:
+    assert (await refused(client, plant, "events(first: 1001) { value }"))["code"] == "LIMIT_EXCEEDED"
+    assert (await refused(client, plant, "events(first: -1) { value }"))["code"] == "BAD_USER_INPUT"
+
+
+STRANGE = [
+    "O'Brien",
+    'x") OR ("1"="1',
+    "x') OR ('1'='1",
+    "back\\slash",
+    "${m0}",
+    "line\nfeed",
+    "ü €",
+    "a,b=c d",
+]
+
+
+@pytest.mark.parametrize("name", STRANGE)
+async def test_a_strange_name_finds_its_machine_and_no_other(
+    client: Client, series: WritableSeriesStore, name: str
+) -> None:
+    now = time.time_ns()
+    names = [*STRANGE, "O", "x", "1"]
+    await write(series, [put("state", each, now, power=True, execution=each) for each in names])
+    query = """query($machine: String!) { machine(machineId: $machine) {
+        machineId status { execution } events { machineId } } }"""
+    found = (await client.run(query, machine=name))["machine"]
+    assert found == {"machineId": name, "status": {"execution": name}, "events": [{"machineId": name}]}
+
+
+async def test_organizations_with_a_database_of_their_own_read_no_other(
+    client: Client, plant: str, series: WritableSeriesStore
+) -> None:
+    await write(series, [put("state", "M0", time.time_ns(), power=True)], database="elsewhere")
+    assert (await device(client, plant, "status { power }"))["status"] is None
+
+
+EVERYTHING = """query($o: String!, $first: Int!) {
+  application(organizationId: $o, applicationId: "cnc") {
+    devices(first: $first) { nodes {
+      machineId connected
+      status { power }
+      events(first: 2) { value }
+      series(measurement: "state", field: "execution", range: {last: "PT1H"},
+        every: {duration: "PT5M"}, aggregate: COUNT) { count }
+      states(range: {last: "PT1H"}) { durations { share } }
+    } } } }"""
+PRICE = {
+    "latest state power,execution,mode": 2,  # of the status, and what was carried into the range
+    "machines_with state power": 1,
+    "last": 1,
+    "windows state execution": 1,
+    "points state power,execution,mode": 1,
+}
+
+
+@pytest.mark.parametrize("machines", [1, 100, 1000])
+async def test_the_number_of_queries_is_the_same_for_any_number_of_machines(
+    client: Client, plant: str, documents: DocumentStore, series: WritableSeriesStore, machines: int
+) -> None:
+    names = [f"A{i:04}" for i in range(machines)]
+    place = documents.database(plant)
+    await place.delete(collections.devices("cnc"), [])
+    await place.put(
+        collections.devices("cnc"), [{"_id": ObjectId(), "machineId": name, "name": name} for name in names]
+    )
+    now = time.time_ns()
+    await write(series, [put("state", name, now - SECOND, power=True, execution=name) for name in names])
+    found = await client.run(EVERYTHING, o=plant, first=1000)
+    nodes = found["application"]["devices"]["nodes"]
+    assert len(nodes) == machines
+    assert all(node["events"][0]["value"] == node["machineId"] for node in nodes)
+    assert all(node["series"]["count"] == 1 and node["connected"] for node in nodes)
+    assert {call: client.series_calls.count(call) for call in client.series_calls} == PRICE
+
+
+async def test_many_machines_and_fields_are_one_query_a_measurement(
+    client: Client, plant: str, series: WritableSeriesStore
+) -> None:
+    now = time.time_ns()
+    for i in range(3):
+        await write(series, [put("state", f"M{i}", now - MINUTE, power=True, execution="ACTIVE")])
+        await write(series, [put("production", f"M{i}", now - MINUTE, pieces_produced=i)])
+    query = """query($machines: [MachineRef!]!) { series(machines: $machines, range: {last: "PT24H"},
+        every: {duration: "PT1M"}, aggregate: LAST, fields: [{measurement: "state", field: "power"},
+        {measurement: "state", field: "execution"}, {measurement: "production", field: "pieces_produced"}]) {
+        device { machineId } series { field values } } }"""
+    machines = [{"organizationId": plant, "applicationId": "cnc", "machineId": f"M{i}"} for i in range(3)]
+    found = (await client.run(query, machines=machines))["series"]
+    assert [(each["device"]["machineId"], each["series"]["field"]) for each in found[:4]] == [
+        ("M0", "power"),
+        ("M0", "execution"),
+        ("M0", "pieces_produced"),
+        ("M1", "power"),
+    ]
+    assert [each["series"]["values"] for each in found[6:]] == [[True], ["ACTIVE"], [2]]
+    assert len(client.series_calls) == 2
+    missing = [{"organizationId": plant, "applicationId": "cnc", "machineId": "nobody"}]
+    assert await client.code(query, machines=missing) == "NOT_FOUND"
+
+
+async def test_analytics_of_an_organization_count_its_machines_alone(
+    client: Client, plant: str, series: WritableSeriesStore
+) -> None:
+    now = time.time_ns()
+    await write(
+        series,
+        [
+            put("state", "M0", now - MINUTE, power=True, execution="ACTIVE"),
+            put("state", "stranger", now - MINUTE, power=True, execution="READY", mode="MDI"),
+            put("state", "stranger", now - 3 * DAY, execution="STOPPED"),
+            Point("state", (), {"power": True}, now),
+        ],
+    )
+    figures = "connectedDevices registeredDevices registeredApplications eventsProcessed storageGigabytes"
+    query = f"""query($o: String!) {{ organization(organizationId: $o) {{
+        analytics {{ {figures} events {{ machineId }} }} }}
+        analytics {{ {figures} events {{ machineId value }}
+        day: eventsProcessed(range: {{last: "P1D"}}) }} }}"""
+    found = await client.run(query, o=plant)
+    assert found["organization"]["analytics"] == {
+        "connectedDevices": 1,
+        "registeredDevices": 3,
+        "registeredApplications": 1,
+        "eventsProcessed": 1,
+        "storageGigabytes": 1e-5,
+        "events": [{"machineId": "M0"}],
+    }
+    everybody = found["analytics"]
+    assert (everybody["connectedDevices"], everybody["eventsProcessed"], everybody["day"]) == (3, 4, 3)
+    assert [each["value"] for each in everybody["events"]] == ["ACTIVE", "READY", "MDI"]
+
+
+async def test_of_a_processor_the_total_is_told(client: Client, series: WritableSeriesStore) -> None:
+    now = time.time_ns()
+    for age in (10, 20, 90):
+        for core, idle in (("cpu-total", 75.0), ("cpu0", 5.0)):
+            tags = (("cpu", core), ("host", "edge"))
+            await write(
+                series, [Point("cpu", tags, {"usage_idle": idle}, now - age * SECOND)], "server__stats"
+            )
+    await write(
+        series, [Point("mem", (("host", "edge"),), {"available_percent": 40.0}, now)], "server__stats"
+    )
+    found = (await client.run("{ analytics { cpu { host free usage } memory { free usage } } }"))["analytics"]
+    assert found["cpu"] == [{"host": "edge", "free": 75.0, "usage": 25.0}] * 2
+    assert found["memory"] == [{"free": 40.0, "usage": 60.0}]
