@@ -131,7 +131,7 @@ async def test_the_cost_is_in_the_answer_only_when_it_is_asked_for(client: Clien
 async def test_health_says_which_store_answers_and_not_where(client: Client) -> None:
     assert (await client.http.get("/health/live")).json() == {"status": "ok"}
     response = await client.http.get("/health/ready")
-    assert response.json() == {"status": "ok", "documents": "ok"}
+    assert response.json() == {"status": "ok", "documents": "ok", "series": "ok"}
 
 
 async def test_a_page_of_another_origin_may_call_only_if_it_is_listed(tmp_path: Path) -> None:
