@@ -3,8 +3,7 @@
 from collections.abc import Callable, Coroutine, Hashable
 from typing import Any, TypeVar
 
-from aiodataloader import DataLoader
-
+from sync_gateway.loaders.batching import Loader
 from sync_gateway.stores.documents import AnyOf, Collection, Document, Documents, OneOf, Query, values_at
 
 K = TypeVar("K", bound=Hashable)
@@ -16,9 +15,9 @@ class Loaders:
 
     def __init__(self, documents: Documents) -> None:
         self._documents = documents
-        self._made: dict[Hashable, DataLoader[Any, Any]] = {}
+        self._made: dict[Hashable, Loader[Any, Any]] = {}
 
-    def pages(self, collection: Collection) -> "DataLoader[Query, list[Document]]":
+    def pages(self, collection: Collection) -> Loader[Query, list[Document]]:
         """By query: the documents that it finds."""
 
         async def load(queries: list[Query]) -> list[list[Document]]:
@@ -26,13 +25,13 @@ class Loaders:
 
         return self._loader(("pages", collection), load)
 
-    def counts(self) -> "DataLoader[Collection, int]":
+    def counts(self) -> Loader[Collection, int]:
         """By collection: how many documents it holds."""
         return self._loader("counts", self._documents.count)
 
     def by_field(
         self, collection: Collection, names: tuple[str, ...], keys: frozenset[str] | None = None
-    ) -> "DataLoader[Any, list[Document]]":
+    ) -> Loader[Any, list[Document]]:
         """By value: the documents that hold it at one of `names` (paths with dots), in the order of ids."""
         paths = [tuple(name.split(".")) for name in names]
         if keys is not None:
@@ -57,7 +56,7 @@ class Loaders:
 
     def _loader(
         self, name: Hashable, load: Callable[[list[K]], Coroutine[Any, Any, list[V]]]
-    ) -> "DataLoader[K, V]":
+    ) -> Loader[K, V]:
         if name not in self._made:
-            self._made[name] = DataLoader(load)
+            self._made[name] = Loader(load)
         return self._made[name]

@@ -3,8 +3,7 @@
 from collections.abc import Callable, Coroutine, Hashable, Sequence
 from typing import Any, TypeVar
 
-from aiodataloader import DataLoader
-
+from sync_gateway.loaders.batching import Loader
 from sync_gateway.stores.errors import LimitExceeded
 from sync_gateway.stores.series import (
     END_OF_TIME,
@@ -31,11 +30,11 @@ class Readings:
     def __init__(self, series: Series, most: int) -> None:
         self.series = series
         self._most = most
-        self._made: dict[Hashable, DataLoader[Any, Any]] = {}
+        self._made: dict[Hashable, Loader[Any, Any]] = {}
 
     def latest(
         self, measurement: str, fields: tuple[str, ...], before: int = END_OF_TIME
-    ) -> "DataLoader[str, dict[str, Sample]]":
+    ) -> Loader[str, dict[str, Sample]]:
         """By machine: the newest sample of each field that has one, before a time."""
 
         async def load(machines: list[str]) -> list[dict[str, Sample]]:
@@ -44,7 +43,7 @@ class Readings:
 
         return self._loader(("latest", measurement, fields, before), load)
 
-    def points(self, measurement: str, start: int, stop: int) -> "DataLoader[tuple[str, str], list[Sample]]":
+    def points(self, measurement: str, start: int, stop: int) -> Loader[tuple[str, str], list[Sample]]:
         """By machine and field: the samples of a range, oldest first."""
 
         async def load(keys: list[tuple[str, str]]) -> list[list[Sample]]:
@@ -56,7 +55,7 @@ class Readings:
 
     def windows(
         self, measurement: str, windows: Windows, aggregate: Aggregate
-    ) -> "DataLoader[tuple[str, str], Cells]":
+    ) -> Loader[tuple[str, str], Cells]:
         """By machine and field: the windows that hold samples, and the aggregate of each."""
 
         async def load(keys: list[tuple[str, str]]) -> list[Cells]:
@@ -74,7 +73,7 @@ class Readings:
 
     def last(
         self, sources: tuple[Source, ...], limit: int, start: int, stop: int
-    ) -> "DataLoader[str, list[Occurrence]]":
+    ) -> Loader[str, list[Occurrence]]:
         """By machine: the last values of the sources, newest first."""
 
         async def load(machines: list[str]) -> list[list[Occurrence]]:
@@ -88,7 +87,7 @@ class Readings:
 
     def machines_with(
         self, measurement: str, field: str, value: Value, start: int, stop: int
-    ) -> "DataLoader[str | None, bool]":
+    ) -> Loader[str | None, bool]:
         """By machine (None: the points that name none): whether a point of the range has the value."""
 
         async def load(machines: list[str | None]) -> list[bool]:
@@ -103,9 +102,9 @@ class Readings:
 
     def _loader(
         self, name: Hashable, load: Callable[[list[K]], Coroutine[Any, Any, list[V]]]
-    ) -> "DataLoader[K, V]":
+    ) -> Loader[K, V]:
         if name not in self._made:
-            self._made[name] = DataLoader(load)
+            self._made[name] = Loader(load)
         return self._made[name]
 
 

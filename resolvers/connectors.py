@@ -1,5 +1,7 @@
 """Connectors of an organization, which are templates, and of its applications."""
 
+from asyncio import gather
+from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
 
@@ -62,21 +64,29 @@ async def get_connector(
     return Connector(found[0], organization_id, application_id) if found else None
 
 
-async def connectors_of_device(context: Context, device: Device) -> list[Connector]:
-    """The connectors that a device names, in its order: the application's first, then the organization's.
+async def connectors_of_devices(context: Context, devices: Sequence[Device]) -> list[list[Connector]]:
+    """By device the connectors that it names, in its order: the application's first, then the organization's.
 
     Both lists are short and shared by all devices, so that they are read whole and once.
     """
-    organization_id, application_id = device.organization_id, device.application_id
-    wanted = device.connector_names
-    if organization_id is None or not wanted:
-        return []
-    known: dict[str, Connector] = {}
-    scopes = (application_id, None) if application_id is not None else (None,)
-    for scope in scopes:
-        for connector in await list_connectors(context, organization_id, scope):
-            known.setdefault(connector.name, connector)
-    return [known[name] for name in dict.fromkeys(wanted) if name in known]
+    scopes = {(each.organization_id, each.application_id) for each in devices if each.connector_names}
+    known = dict(zip(scopes, await gather(*(_known(context, *scope) for scope in scopes)), strict=True))
+    return [_named(known.get((each.organization_id, each.application_id), {}), each) for each in devices]
+
+
+def _named(known: dict[str, Connector], device: Device) -> list[Connector]:
+    return [known[name] for name in dict.fromkeys(device.connector_names) if name in known]
+
+
+async def _known(
+    context: Context, organization_id: str | None, application_id: str | None
+) -> dict[str, Connector]:
+    """The connectors that an application's devices may name, by name."""
+    if organization_id is None:
+        return {}
+    scopes = (None, application_id) if application_id is not None else (None,)
+    lists = await gather(*(list_connectors(context, organization_id, scope) for scope in scopes))
+    return {each.name: each for found in lists for each in reversed(found)}
 
 
 async def devices_of_connector(

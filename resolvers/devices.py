@@ -38,7 +38,7 @@ from sync_gateway.stores.documents import (
 from sync_gateway.stores.errors import BadUserInput, Conflict
 from sync_gateway.stores.event_classes import EventClass
 from sync_gateway.stores.organizations import Organization
-from sync_gateway.stores.records import text
+from sync_gateway.stores.records import Record, Stored, optional, text
 
 # What a client cannot set: the path and the server decide.
 OWN = ("_id", "organizationId", "applicationId", "createdAt", "updatedAt", "__v")
@@ -212,30 +212,34 @@ async def devices_with_event_class(
     return [Device(each, organization_id, application_id) for each in found]
 
 
-@dataclass(frozen=True, slots=True)
-class EventBinding:
-    """An event that a device reports, and the device's place."""
+class EventBinding(Record):
+    """An event that a device reports; the document is the entry in the device's."""
 
-    device: Device
-    source_id: str
-    label: str | None
-    class_: str | None
+    __slots__ = ()
+
+    source_id = Stored(text, "id", default="")
+    label = optional(text, "label")
+    class_ = optional(text, "class")
 
 
 def bindings_of(device: Device) -> list[EventBinding]:
-    return [
-        EventBinding(device, text(e.get("id")) or "", text(e.get("label")), text(e.get("class")))
-        for e in device.events
-    ]
+    organization_id, application_id = device.organization_id, device.application_id
+    return [EventBinding(each, organization_id, application_id) for each in device.events]
 
 
-async def event_class_of(context: Context, binding: EventBinding) -> EventClass | None:
-    """The event class of a binding's name in the device's application."""
-    device = binding.device
-    if device.organization_id is None or device.application_id is None or binding.class_ is None:
-        return None
-    known = await list_event_classes(context, device.organization_id, device.application_id)
-    return next((each for each in known if each.class_ == binding.class_), None)
+async def event_classes_of(context: Context, bindings: Sequence[EventBinding]) -> list[EventClass | None]:
+    """By binding the event class of its name in the device's application."""
+    scopes = {
+        (each.organization_id, each.application_id)
+        for each in bindings
+        if each.organization_id is not None and each.application_id is not None
+    }
+    lists = await gather(*(list_event_classes(context, *scope) for scope in scopes))
+    known: dict[tuple[str | None, str | None], dict[str | None, EventClass]] = {
+        scope: {each.class_: each for each in reversed(found)}
+        for scope, found in zip(scopes, lists, strict=True)
+    }
+    return [known.get((each.organization_id, each.application_id), {}).get(each.class_) for each in bindings]
 
 
 async def summarize_properties(

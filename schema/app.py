@@ -50,7 +50,9 @@ class Gateway:
             given.stale_after * SECOND,
         )
         self.icons = Icons(settings.data / "icons")
-        self.executor = Executor(schema, max_tokens=settings.graphql.max_tokens)
+        self.executor = Executor(
+            schema, max_tokens=settings.graphql.max_tokens, compiled=settings.graphql.compiled
+        )
 
     def context_of(self, request: Request, request_id: str) -> Context:
         """The one place where a request becomes a viewer: in open mode, one who may do everything."""

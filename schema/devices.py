@@ -1,5 +1,6 @@
 """Devices in the graph."""
 
+from collections.abc import Sequence
 from enum import Enum
 from typing import Annotated, Any
 
@@ -12,7 +13,7 @@ from sync_gateway.resolvers import (
     legacy_devices,
     organizations,
 )
-from sync_gateway.schema.fields import Info, argument, derived, mutation, selected_keys, shown
+from sync_gateway.schema.fields import Info, argument, batched, derived, mutation, selected_keys, shown
 from sync_gateway.schema.inputs import DOCUMENT, IF_UPDATED_AT, given, optional, required, with_document
 from sync_gateway.schema.node import Node
 from sync_gateway.schema.paging import Connection
@@ -29,9 +30,11 @@ class EventBinding:
     label: str | None = shown("What a person calls it.")
     class_: str | None = shown("The name of its class.", name="class")
 
-    @derived("The event class of that name, where the application has one.", EVENT_CLASS | None)
-    async def event_class(root: strawberry.Parent[devices.EventBinding], info: Info) -> Any:
-        return await devices.event_class_of(info.context, root)
+    @batched("The event class of that name, where the application has one.", EVENT_CLASS | None)
+    async def event_class(
+        parents: strawberry.Parent[Sequence[devices.EventBinding]], info: Info
+    ) -> Sequence[Any]:
+        return await devices.event_classes_of(info.context, parents)
 
 
 @strawberry.type(description="A machine: a lathe, a mill, a robot.")
@@ -65,13 +68,13 @@ class Device(Reporting, Node):
         organization_id = root.organization_id or root.stored_organization_id
         return organization_id and await organizations.get_organization(info.context, organization_id)
 
-    @derived(
+    @batched(
         "The connectors that it names: the application's first, then the organization's.",
         list[CONNECTOR],
         needs=("connectors",),
     )
-    async def connectors(root: strawberry.Parent[stored.Device], info: Info) -> Any:
-        return await connectors.connectors_of_device(info.context, root)
+    async def connectors(parents: strawberry.Parent[Sequence[stored.Device]], info: Info) -> Sequence[Any]:
+        return await connectors.connectors_of_devices(info.context, parents)
 
     @derived("The events that it reports.", list[EventBinding], needs=("events",))
     def event_bindings(root: strawberry.Parent[stored.Device]) -> Any:

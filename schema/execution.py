@@ -1,26 +1,35 @@
 """Running an operation: parse and validate once for each document, execute, and say what failed."""
 
+from collections import Counter
+from collections.abc import Hashable, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from inspect import isawaitable
+from typing import Any, Literal
 
 from cachetools import LRUCache
 from graphql import (
+    DirectiveNode,
     DocumentNode,
     ExecutionResult,
     GraphQLError,
     OperationDefinitionNode,
     OperationType,
-    execute,
+    VariableNode,
+    Visitor,
     parse,
     validate,
+    visit,
 )
+from graphql.execution.executor import Executor as CoreExecutor
 from graphql.validation.validate import ValidationAbortedError
 from strawberry import Schema
 
 from sync_gateway.resolvers.context import Context
 from sync_gateway.schema.errors import shown_error
+from sync_gateway.schema.plans import Plan, Unusual
 
 DOCUMENTS = 512  # of the last documents, the parsed ones are kept
+PLANS = 512  # of the last operations, the compiled ones are kept
 MOST_ERRORS = 20  # of a document
 
 
@@ -32,16 +41,31 @@ class Answer:
     errors: list[dict[str, Any]] = field(default_factory=list)
     refused: bool = False
     refused_mutation: bool = False
+    compiled: list[str] | None = None  # the lists that a plan made; None where graphql-core answered
+
+
+@dataclass(frozen=True, slots=True)
+class Prepared:
+    """A document that is parsed and valid, and the variables that its `@skip`s and `@include`s name."""
+
+    document: DocumentNode
+    conditions: tuple[str, ...]
 
 
 class Executor:
-    """Executes operations of one schema. `max_tokens` caps the length of a document."""
+    """Executes operations of one schema. `max_tokens` caps the length of a document.
 
-    def __init__(self, schema: Schema, *, max_tokens: int) -> None:
-        self._schema = schema._schema
-        self._executor_class = schema.execution_context_class
+    An operation that is asked for again is compiled, unless `compiled` is false; what a plan cannot answer,
+    graphql-core does.
+    """
+
+    def __init__(self, schema: Schema, *, max_tokens: int, compiled: bool = True) -> None:
+        self._schema = schema
         self._max_tokens = max_tokens
-        self._documents: LRUCache[str, DocumentNode | list[GraphQLError]] = LRUCache(DOCUMENTS)
+        self._compiled = compiled
+        self._documents: LRUCache[str, Prepared | list[GraphQLError]] = LRUCache(DOCUMENTS)
+        self._plans: LRUCache[Hashable, Plan | Literal["seen", "unusual"]] = LRUCache(PLANS)
+        self.counts: Counter[str] = Counter()  # what became of operations: see `_plan`
 
     async def run(
         self,
@@ -54,33 +78,70 @@ class Executor:
     ) -> Answer:
         """The answer to one operation of a document; with `read_only` mutations are refused."""
         try:
-            document = self._document(query)
-            operation = _operation(document, operation_name)
+            prepared = self._document(query)
+            operation = _operation(prepared.document, operation_name)
         except GraphQLErrors as refused:
             return _refusal(refused.errors, context)
         if read_only and operation.operation is not OperationType.QUERY:
             error = GraphQLError("a GET request may only query; send a mutation by POST")
             shown = shown_error(error, context.request_id)
             return Answer(errors=[shown], refused=True, refused_mutation=True)
-        running = execute(
-            self._schema,
-            document,
+        core = self._schema.execution_context_class.build(
+            self._schema._schema,
+            prepared.document,
             context_value=context,
-            variable_values=variables,
+            raw_variable_values=variables,
             operation_name=operation_name,
-            executor_class=self._executor_class,
         )
-        result = running if isinstance(running, ExecutionResult) else await running
-        errors = [shown_error(error, context.request_id) for error in result.errors or ()]
-        # What fails before execution begins, such as a variable of a wrong type, has no path.
-        refused_variables = result.data is None and any("path" not in error for error in errors)
-        return Answer(result.data, errors, refused=refused_variables)
+        if isinstance(core, list):  # a variable is not of its type
+            return _refusal(core, context)
+        data, errors, compiled = await self._execute(query, prepared, core)
+        shown_errors = [shown_error(error, context.request_id) for error in errors]
+        return Answer(data, shown_errors, compiled=compiled)
+
+    async def _execute(
+        self, query: str, prepared: Prepared, core: CoreExecutor[Any]
+    ) -> tuple[dict[str, Any] | None, Sequence[GraphQLError], list[str] | None]:
+        """The data, the errors, and the lists that were compiled."""
+        plan = self._plan(query, prepared, core)
+        if plan is not None:
+            try:
+                return *await plan.run(core), plan.lists
+            except Unusual:
+                self.counts["fell_back"] += 1
+                core.context_value.points = 0
+        running = core.execute_operation()
+        result = await running if isawaitable(running) else running
+        assert isinstance(result, ExecutionResult)  # nothing is deferred or streamed
+        return result.data, result.errors or (), None
+
+    def _plan(self, query: str, prepared: Prepared, core: CoreExecutor[Any]) -> Plan | None:
+        """The plan of an operation that is seen again; None where there is none."""
+        operation = core.operation
+        if not self._compiled or operation.operation is not OperationType.QUERY or operation.directives:
+            return None
+        given = core.variable_values.coerced
+        name = operation.name.value if operation.name else None
+        key = (query, name, tuple(given.get(each) for each in prepared.conditions))
+        plan = self._plans.get(key)
+        if plan is None:  # it may never come again, and compiling costs more than executing once
+            self._plans[key] = "seen"
+            self.counts["first_seen"] += 1
+        elif plan == "seen":
+            try:
+                plan = Plan(self._schema, core)
+                self.counts["compiled"] += 1
+            except Unusual:
+                plan = "unusual"
+                self.counts["not_compiled"] += 1
+            self._plans[key] = plan
+        return plan if isinstance(plan, Plan) else None
 
     def check(self, query: str) -> None:
         """Raise `GraphQLErrors` unless the document fits the schema."""
         self._document(query)
 
-    def _document(self, query: str) -> DocumentNode:
+    def _document(self, query: str) -> Prepared:
         """The document, parsed and valid. Raises `GraphQLErrors`."""
         found = self._documents.get(query)
         if found is None:
@@ -90,18 +151,18 @@ class Executor:
             raise GraphQLErrors(found)
         return found
 
-    def _parsed(self, query: str) -> DocumentNode | list[GraphQLError]:
+    def _parsed(self, query: str) -> Prepared | list[GraphQLError]:
         try:
             document = parse(query, max_tokens=self._max_tokens, allow_empty_selection_sets=False)
         except GraphQLError as error:
             return [error]
         except RecursionError:
             return [GraphQLError("the document is nested too deep")]
-        errors = validate(self._schema, document, max_errors=MOST_ERRORS)
+        errors = validate(self._schema._schema, document, max_errors=MOST_ERRORS)
         if errors and isinstance(errors[-1], ValidationAbortedError):
             # The library stops comparing fields where that would take quadratic time, or after enough errors.
             errors[-1] = GraphQLError("the document has too many errors, or repeats too many fields")
-        return errors or document
+        return errors or Prepared(document, _conditions(document))
 
 
 class GraphQLErrors(Exception):
@@ -121,6 +182,20 @@ def _operation(document: DocumentNode, name: str | None) -> OperationDefinitionN
             return operation
     missing = f"no operation named {name!r}" if name else "no operation"
     raise GraphQLErrors([GraphQLError(f"the document has {missing}")])
+
+
+def _conditions(document: DocumentNode) -> tuple[str, ...]:
+    """The variables that decide what is selected."""
+    found: dict[str, None] = {}
+
+    class Conditions(Visitor):
+        def enter_directive(self, node: DirectiveNode, *_: Any) -> None:
+            for given in node.arguments or ():
+                if isinstance(given.value, VariableNode):
+                    found[given.value.name.value] = None
+
+    visit(document, Conditions())
+    return tuple(found)
 
 
 def _refusal(errors: list[GraphQLError], context: Context) -> Answer:

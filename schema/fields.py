@@ -4,7 +4,8 @@ A type has no data of its own: its instances are records. A field is either an a
 (`shown`) or a function of it (`derived`), which says what it `needs` of the stored document.
 """
 
-from collections.abc import Iterable, Iterator
+import functools
+from collections.abc import Awaitable, Callable, Iterable, Iterator, Sequence
 from typing import Any
 
 import strawberry
@@ -36,6 +37,30 @@ def derived(
     """A field that is computed or loaded; `needs` None means the whole stored document."""
     metadata = {"needs": needs}
     return strawberry.field(description=description, graphql_type=type, metadata=metadata, **options)
+
+
+Many = Callable[..., Awaitable[Sequence[Any]]]
+
+
+def batched(
+    description: str, type: Any, *, needs: tuple[str, ...] | None = None, **options: Any
+) -> Callable[[Many], Any]:
+    """A field that is loaded for many parents in one call.
+
+    What it decorates is given the parents as `strawberry.Parent[Sequence[...]]` and answers a value for each,
+    in their order. Asked for one parent it is given a list of one; a compiled operation gives it the whole list.
+    """
+
+    def declare(many: Many) -> Any:
+        @functools.wraps(many)
+        async def one(**arguments: Any) -> Any:
+            return (await many(**{**arguments, "parents": [arguments["parents"]]}))[0]
+
+        metadata = {"needs": needs, "many": many}
+        field = strawberry.field(description=description, graphql_type=type, metadata=metadata, **options)
+        return field(one)
+
+    return declare
 
 
 class _Forget(FieldExtension):

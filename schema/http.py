@@ -201,7 +201,7 @@ def _answer(answer: Answer, media_type: str, context: Context) -> Response:
     if not answer.refused:
         body["data"] = answer.data
     if context.trace is not None:
-        body["extensions"] = {"trace": context.trace()}
+        body["extensions"] = {"trace": {**context.trace(), "compiled": answer.compiled}}
     status = 200
     headers = {}
     if answer.refused_mutation:

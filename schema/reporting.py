@@ -1,11 +1,12 @@
 """What the time series tell of a machine: fields that devices and unregistered machines share."""
 
+from collections.abc import Sequence
 from typing import Annotated, Any
 
 import strawberry
 
 from sync_gateway.resolvers import events, series, statuses
-from sync_gateway.schema.fields import Info, argument, derived
+from sync_gateway.schema.fields import Info, argument, batched, derived
 from sync_gateway.schema.series import (
     AggregateArgument,
     Counter,
@@ -31,6 +32,7 @@ from sync_gateway.schema.series import (
 )
 from sync_gateway.stores.devices import Device
 
+Parents = strawberry.Parent[Sequence[statuses.Reporting]]
 NEEDS = Device.machine_id.keys
 First = Annotated[int, argument("How many, at most 1000.")]
 Within = Annotated[TimeRange | None, argument("Of which time; the last day unless it is given.")]
@@ -41,13 +43,13 @@ Field = Annotated[str, argument("The field, such as `pieces_produced`.")]
 
 @strawberry.type
 class Reporting:
-    @derived("What it last reported of its state; null if it never did.", DeviceStatus | None, needs=NEEDS)
-    async def status(root: strawberry.Parent[statuses.Reporting], info: Info) -> Any:
-        return (await statuses.statuses(info.context, [root]))[0]
+    @batched("What it last reported of its state; null if it never did.", DeviceStatus | None, needs=NEEDS)
+    async def status(parents: Parents, info: Info) -> Sequence[Any]:
+        return await statuses.statuses(info.context, parents)
 
-    @derived("Whether it was seen with its power on within the last day.", bool | None, needs=NEEDS)
-    async def connected(root: strawberry.Parent[statuses.Reporting], info: Info) -> Any:
-        return (await statuses.connected(info.context, [root]))[0]
+    @batched("Whether it was seen with its power on within the last day.", bool | None, needs=NEEDS)
+    async def connected(parents: Parents, info: Info) -> Sequence[Any]:
+        return await statuses.connected(info.context, parents)
 
     @derived("The newest value of a field of a measurement, and its time.", Point | None, needs=NEEDS)
     async def latest(

@@ -93,6 +93,7 @@ class SecretSettings(_Section):
 
 class GraphQLSettings(_Section):
     graphiql: bool = True
+    compiled: bool = True
     max_tokens: int = Field(default=5000, ge=10)
     max_body_bytes: int = Field(default=1024 * 1024, ge=1024)
     max_json_depth: int = Field(default=64, ge=4, le=500)

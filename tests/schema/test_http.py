@@ -125,7 +125,8 @@ async def test_the_cost_is_in_the_answer_only_when_it_is_asked_for(client: Clien
     response = await client.http.post("/graphql", json=body)
     assert "extensions" not in response.json()
     response = await client.http.post("/graphql", json=body, headers={"X-Gateway-Trace": "1"})
-    assert response.json()["extensions"] == {"trace": {"documentCalls": [], "seriesCalls": []}}
+    trace = {"documentCalls": [], "seriesCalls": [], "compiled": []}
+    assert response.json()["extensions"] == {"trace": trace}
 
 
 async def test_health_says_which_store_answers_and_not_where(client: Client) -> None:

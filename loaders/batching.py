@@ -1,0 +1,44 @@
+"""Loading by key: what is asked for in one tick is one call, and nothing is asked for twice."""
+
+import asyncio
+from collections.abc import Callable, Coroutine, Hashable, Sequence
+from typing import Any, Generic, TypeVar
+
+from aiodataloader import DataLoader
+
+K = TypeVar("K", bound=Hashable)
+V = TypeVar("V")
+
+
+class Loader(Generic[K, V]):
+    """Keeps what `load` answered for as long as it lives; a call that failed is not repeated.
+
+    `aiodataloader` says when a tick is over. It is given lists of keys, not keys: a thousand keys that are
+    asked for together then cost one future, not a thousand.
+    """
+
+    def __init__(self, load: Callable[[list[K]], Coroutine[Any, Any, list[V]]]) -> None:
+        self._load = load
+        self._found: dict[K, tuple[asyncio.Task[list[V]], int]] = {}  # the call, and the key's place in it
+        self._ticks: DataLoader[list[K], None] = DataLoader(self._dispatch, cache=False)
+
+    async def load(self, key: K) -> V:
+        return (await self.load_many((key,)))[0]
+
+    async def load_many(self, keys: Sequence[K]) -> list[V]:
+        """The values of keys, in their order. Raises what the call raised that asked for any of them."""
+        missing = [key for key in keys if key not in self._found]
+        if missing:
+            await self._ticks.load(missing)
+        found = [self._found[key] for key in keys]
+        if not found:
+            return []
+        await asyncio.wait({call for call, _ in found})
+        return [call.result()[place] for call, place in found]
+
+    async def _dispatch(self, lists: list[list[K]]) -> list[None]:
+        missing = list(dict.fromkeys(key for keys in lists for key in keys if key not in self._found))
+        if missing:
+            call = asyncio.ensure_future(self._load(missing))
+            self._found |= {key: (call, place) for place, key in enumerate(missing)}
+        return [None] * len(lists)
