@@ -69,13 +69,22 @@ async def connectors_of_devices(context: Context, devices: Sequence[Device]) -> 
 
     Both lists are short and shared by all devices, so that they are read whole and once.
     """
-    scopes = {(each.organization_id, each.application_id) for each in devices if each.connector_names}
+    scopes = {scope_of(each) for each in devices if each.document.get("connectors")}
     known = dict(zip(scopes, await gather(*(_known(context, *scope) for scope in scopes)), strict=True))
-    return [_named(known.get((each.organization_id, each.application_id), {}), each) for each in devices]
+    # Most devices of an application name the same connectors: they share one list.
+    lists: dict[Any, list[Connector]] = {}
+    found = []
+    for each in devices:
+        scope, names = scope_of(each), tuple(each.connector_names)
+        if (scope, names) not in lists:
+            of_scope = known.get(scope, {})
+            lists[scope, names] = [of_scope[name] for name in dict.fromkeys(names) if name in of_scope]
+        found.append(lists[scope, names])
+    return found
 
 
-def _named(known: dict[str, Connector], device: Device) -> list[Connector]:
-    return [known[name] for name in dict.fromkeys(device.connector_names) if name in known]
+def scope_of(device: Device) -> tuple[str | None, str | None]:
+    return device.organization_id, device.application_id
 
 
 async def _known(

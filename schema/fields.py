@@ -47,8 +47,8 @@ def batched(
 ) -> Callable[[Many], Any]:
     """A field that is loaded for many parents in one call.
 
-    What it decorates is given the parents as `strawberry.Parent[Sequence[...]]` and answers a value for each,
-    in their order. Asked for one parent it is given a list of one; a compiled operation gives it the whole list.
+    What it decorates is given the parents as `strawberry.Parent[Sequence[...]]` and answers a value for
+    each, in their order. graphql-core asks for one parent at a time; a plan gives it the whole list.
     """
 
     def declare(many: Many) -> Any:

@@ -15,6 +15,7 @@ A plan holds no data of a request. It depends on the operation and on the variab
 import asyncio
 from collections.abc import Awaitable, Callable, Iterator, Sequence
 from dataclasses import dataclass, field
+from datetime import datetime
 from inspect import isawaitable
 from operator import attrgetter
 from typing import Any, TypeAlias
@@ -46,6 +47,14 @@ from sync_gateway.stores.records import Record, Stored
 SLICE = 500  # objects that are made before other requests have their turn
 Path: TypeAlias = tuple[str | int, ...]
 Complete: TypeAlias = Callable[[Any], Any]
+
+
+# Of the readers of stored values: the type that most values have, and what is shown of one. Of a reader that
+# stands here every field has the one scalar that goes with it.
+PLAIN = {
+    records.text: ("str", "{0}"),
+    records.time: ("datetime", "{0}.isoformat(timespec='milliseconds') + 'Z'"),
+}
 
 
 class Unusual(Exception):
@@ -165,7 +174,7 @@ class Source:
     def __init__(self, type_: GraphQLObjectType) -> None:
         self._entries: list[str] = []
         self._lines: list[str] = []
-        self._names: dict[str, Any] = {"Unusual": Unusual}
+        self._names: dict[str, Any] = {"Unusual": Unusual, "datetime": datetime}
         # Records of a type share its name: their fields are read out of the document without a detour.
         self._record = _records().get(type_.name)
         if self._record is not None:
@@ -187,10 +196,11 @@ class Source:
         value = f"v{len(self._lines)}"
         stored = getattr(self._record, declared.python_name, None) if declared.is_basic_field else None
         exact = _exact(definition.type)
-        if isinstance(stored, Stored) and stored.read is records.text and exact is str:
+        if isinstance(stored, Stored) and stored.read in PLAIN:
+            kept, shown = PLAIN[stored.read]
             slow = f"{self._name(complete)}({self._name(read)}(o))"
             self._lines.append(f"{value} = get({stored.keys[0]!r})")
-            self._lines.append(f"if type({value}) is not str: {value} = {slow}")
+            self._lines.append(f"{value} = {shown.format(value)} if type({value}) is {kept} else {slow}")
             return value
         access = f"o.{declared.python_name}" if declared.is_basic_field else f"{self._name(read)}(o)"
         self._lines.append(f"{value} = {access}")
@@ -262,19 +272,22 @@ class Field:
     async def _fill_lists(
         self, lists: Sequence[Any], made: list[dict[str, Any]], nullable: bool, run: Run
     ) -> None:
-        """Complete the objects of all lists as one list."""
+        """Complete the objects of all lists as one list; a list that belongs to many, once."""
+        different = {id(each): each for each in lists if each is not None}
         flat: list[Any] = []
-        for each in lists:
-            if each is not None:
-                if type(each) not in (list, tuple):
-                    raise Unusual
-                flat += each
+        for each in different.values():
+            if type(each) not in (list, tuple):
+                raise Unusual
+            flat += each
         completed = await self._objects.complete(flat, nullable, run)
         at = 0
+        answers: dict[int, list[Any]] = {}
+        for place, each in different.items():
+            answers[place] = completed[at : at + len(each)]
+            at += len(each)
         for answer, each in zip(made, lists, strict=True):
             if each is not None:
-                answer[self.key] = completed[at : at + len(each)]
-                at += len(each)
+                answer[self.key] = answers[id(each)]
 
     async def _values(self, owners: Sequence[Any], made: list[dict[str, Any]], run: Run) -> Sequence[Any]:
         if self._read is not None:
@@ -352,26 +365,25 @@ class Objects:
         self._one = next(iter(self._by_name.values())) if isinstance(type_, GraphQLObjectType) else None
 
     async def complete(self, values: Sequence[Any], nullable: bool, run: Run) -> list[dict[str, Any] | None]:
-        """The answers of objects. An object that stands at several places is completed once."""
-        different = {id(value): value for value in values}
-        if different.pop(id(None), self) is None and not nullable:
-            raise Unusual
+        """The answers of objects, in their order."""
+        if None in values:
+            if not nullable:
+                raise Unusual
+            present = iter(await self.complete([each for each in values if each is not None], False, run))
+            return [None if each is None else next(present) for each in values]
         if self._one is not None:
-            made = await self._one.complete(list(different.values()), run)
-            if len(made) == len(values):
-                return list(made)
-            answers = dict(zip(different, made, strict=True))
-        else:
-            answers = {}
-            groups: dict[str, list[int]] = {}
-            for key, value in different.items():
-                groups.setdefault(type(value).__name__, []).append(key)
-            for name, keys in groups.items():
-                if name not in self._by_name:
-                    raise Unusual
-                made = await self._by_name[name].complete([different[key] for key in keys], run)
-                answers |= zip(keys, made, strict=True)
-        return [answers.get(id(value)) for value in values]
+            return list(await self._one.complete(values, run))
+        answers: list[dict[str, Any] | None] = [None] * len(values)
+        groups: dict[str, list[int]] = {}
+        for place, value in enumerate(values):
+            groups.setdefault(type(value).__name__, []).append(place)
+        for name, places in groups.items():
+            if name not in self._by_name:
+                raise Unusual
+            made = await self._by_name[name].complete([values[place] for place in places], run)
+            for place, answer in zip(places, made, strict=True):
+                answers[place] = answer
+        return answers
 
 
 def reader(declared: StrawberryField) -> Callable[[Any], Any] | None:

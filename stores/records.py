@@ -48,7 +48,7 @@ def texts(value: Any) -> list[str]:
     """The texts of a list; a text alone is a list of one, as the old clients sent it."""
     if isinstance(value, str):
         return [value]
-    found = map(text, value) if isinstance(value, list) else ()
+    found = [each if type(each) is str else text(each) for each in value] if isinstance(value, list) else []
     return [each for each in found if each is not None]
 
 
@@ -74,8 +74,9 @@ class Stored(Generic[T]):
     def __get__(self, record: "Record | None", owner: type) -> "T | Stored[T]":
         if record is None:
             return self
+        get, read = record.document.get, self.read
         for key in self.keys:
-            value = self.read(record.document.get(key))
+            value = read(get(key))
             if value is not None:
                 return value
         return self.default

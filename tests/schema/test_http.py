@@ -125,7 +125,7 @@ async def test_the_cost_is_in_the_answer_only_when_it_is_asked_for(client: Clien
     response = await client.http.post("/graphql", json=body)
     assert "extensions" not in response.json()
     response = await client.http.post("/graphql", json=body, headers={"X-Gateway-Trace": "1"})
-    trace = {"documentCalls": [], "seriesCalls": [], "compiled": []}
+    trace: dict[str, list[str]] = {"documentCalls": [], "seriesCalls": [], "compiled": []}
     assert response.json()["extensions"] == {"trace": trace}
 
 

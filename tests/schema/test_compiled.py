@@ -1,0 +1,232 @@
+"""Compiled queries answer what graphql-core answers, to the letter; their plans are few and hold no data."""
+
+import asyncio
+import json
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import Any
+
+import pytest
+from bson import ObjectId
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from hypothesis_graphql import queries
+
+from sync_gateway.resolvers.context import PLAIN, Context, SeriesAccess, Viewer
+from sync_gateway.schema.execution import PLANS, Answer, Executor
+from sync_gateway.schema.root import schema
+from sync_gateway.schema.scalars import to_json
+from sync_gateway.stores import collections, demo
+from sync_gateway.stores.backends.sqlite_documents import SqliteDocumentStore
+from sync_gateway.stores.backends.sqlite_series import SqliteSeriesStore
+from sync_gateway.stores.documents import DocumentStore
+from sync_gateway.stores.icons import Icons
+from sync_gateway.stores.series import Point, SeriesStore
+from tests.schema.test_generated import SCALARS
+
+NOW = 1_790_000_000_000_000_000
+BROKEN: list[dict[str, Any]] = [
+    {"machineId": "B1", "name": 7, "connectors": "Fanuc", "events": {"id": 1, "class": ["MODE"]}},
+    {"machine_id": "B2", "name": {"en": "x"}, "connectors": [None, 3, "Fanuc"], "events": ["no"]},
+    {"name": "by name", "createdAt": "yesterday", "updatedAt": 5, "properties": [1]},
+    {"machineId": True, "createdAt": "2026-01-02T03:04:05+02:00", "events": [{"label": 1.5}, {}]},
+    {},
+]
+
+
+class Both:
+    """The same queries, compiled and by graphql-core alone, over the same stores."""
+
+    def __init__(self, folder: Path, documents: DocumentStore, series: SeriesStore) -> None:
+        self.folder, self.documents, self.series = folder, documents, series
+        self.compiled = Executor(schema, max_tokens=20_000)
+        self.plain = Executor(schema, max_tokens=20_000, compiled=False)
+
+    async def run(self, executor: Executor, query: str, **variables: Any) -> Answer:
+        viewer = Viewer(self.documents, SeriesAccess(self.series))
+        context = Context(viewer, Icons(self.folder / "icons"), request_id="r", now=NOW)
+        return await executor.run(query, variables, None, context)
+
+    async def compare(self, query: str, **variables: Any) -> Answer:
+        """The compiled answer, which is the plain one's."""
+        plain = await self.run(self.plain, query, **variables)
+        first = await self.run(self.compiled, query, **variables)
+        again = await self.run(self.compiled, query, **variables)
+        for answer in (first, again):
+            assert to_json(answer.data) == to_json(plain.data), query
+            assert _sorted(answer.errors) == _sorted(plain.errors), query
+        return again
+
+
+def _sorted(errors: list[dict[str, Any]]) -> list[str]:
+    """Errors in one order: that of fields which fail side by side is not specified."""
+    return sorted(json.dumps(each, sort_keys=True) for each in errors)
+
+
+@asynccontextmanager
+async def stores(folder: Path) -> AsyncIterator[Both]:
+    """The demo plant with broken devices among the others, and machines that reported."""
+    documents, series = SqliteDocumentStore(folder / "documents.db"), SqliteSeriesStore(folder / "series.db")
+    await demo.load(documents, PLAIN)
+    broken = [{"_id": ObjectId(), **each} for each in BROKEN]
+    await documents.database("ferro-works").put(collections.devices("cnc-monitoring"), broken)
+    machines = ("LATHE-01", "LATHE-02", "B1")
+    points = [
+        Point(
+            "state", (("machine_id", machine),), {"power": True, "execution": "ACTIVE"}, NOW - 60 * 10**9 * n
+        )
+        for machine in machines
+        for n in range(1, 4)
+    ]
+    await series.write("machines", points)
+    try:
+        yield Both(folder, documents, series)
+    finally:
+        await documents.close()
+        await series.close()
+
+
+@pytest.fixture
+async def both(tmp_path: Path) -> AsyncIterator[Both]:
+    async with stores(tmp_path) as opened:
+        yield opened
+
+
+DEVICES = 'application(organizationId: "ferro-works", applicationId: "cnc-monitoring") { devices(first: 30) { %s } }'
+IN_LISTS = [
+    "nodes { id documentId machineId name createdAt updatedAt connectorNames properties document }",
+    "nodes { a: machineId b: machineId machineId __typename } edges { cursor node { name } } totalCount",
+    "nodes { connectors { name driver properties organization { name } } application { name organization { name } } }",
+    "nodes { eventBindings { sourceId label class eventClass { class type authValues } } }",
+    "nodes { status { power execution mode at age stale } connected latest(measurement: \"state\", field: \"power\")"
+    " { time value } }",
+    "nodes { events(first: 2) { time value machineId } states(range: {last: \"PT10M\"}) { intervals { state } } }",
+    "nodes { name ... on Device { name connectors { name } } ...F } pageInfo { hasNextPage endCursor }",
+    "nodes { events(first: -1) { time } status { power } }",
+    "nodes { series(measurement: \"no\", field: \"no\", range: {last: \"PT1H\"}) { times values } }",
+    "nodes { property(key: \"ip\") connectors { devices(first: 2) { nodes { machineId } } } }",
+]  # fmt: skip
+FRAGMENT = " fragment F on Device { connectors { driver } name ...G } fragment G on Device { machineId }"
+
+
+@pytest.mark.parametrize("selection", IN_LISTS)
+async def test_a_compiled_list_is_the_same(both: Both, selection: str) -> None:
+    query = "{ " + DEVICES % selection + " }" + (FRAGMENT if "...F" in selection else "")
+    answer = await both.compare(query)
+    assert answer.compiled is not None
+    assert any(each.startswith("application.devices") for each in answer.compiled)
+
+
+async def test_conditions_are_those_of_the_request(both: Both) -> None:
+    query = "query($a: Boolean!, $b: Boolean! = true) { " + DEVICES % (
+        "nodes { name @skip(if: $a) machineId @include(if: $b) ... @include(if: $a) { connectors { name } } }"
+    ) + " }"  # fmt: skip
+    seen = set()
+    for variables in ({"a": True}, {"a": False}, {"a": True, "b": False}, {"a": False, "b": True}):
+        answer = await both.compare(query, **variables)
+        assert answer.compiled is not None
+        seen.add(to_json(answer.data))
+    assert len(seen) == 3
+
+
+async def test_variables_are_those_of_the_request(both: Both) -> None:
+    query = (
+        'query($n: Int, $m: String!) { organization(organizationId: "ferro-works") { devices(first: $n)'
+        " { nodes { machineId latest(measurement: $m, field: \"power\") { value } } } } }"
+    )  # fmt: skip
+    assert len((await both.compare(query, n=2, m="state")).data["organization"]["devices"]["nodes"]) == 2  # type: ignore[index]
+    assert len((await both.compare(query, n=3, m="none")).data["organization"]["devices"]["nodes"]) == 3  # type: ignore[index]
+    refused = await both.compare(query, n="two", m="state")
+    assert refused.refused
+
+
+OTHERS = [
+    "{ organizations { nodes { name deviceCount applicationCount userCount applications { name deviceCount } } } }",
+    "{ __schema { queryType { name } } organizations { totalCount } }",
+    "{ a: organization(organizationId: \"ferro-works\") { name } b: organization(organizationId: \"none\") { name } }",
+    "{ organization(organizationId: \"a b\") { name } organizations { nodes { name } } }",
+    "{ node(id: \"nonsense\") { id ... on Device { name } } }",
+    "{ analytics { registeredDevices connectedDevices eventsProcessed events { value } } }",
+    "{ icons { name category } viewer { name role } machine(machineId: \"LATHE-01\") { status { power } } }",
+    "{ machine(machineId: \"x\") { machineId connected states(range: {last: \"-PT1H\"}) { coverage } } }",
+    "{ organizations(first: 0) { nodes { name } pageInfo { endCursor } } services { name configuration } }",
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("query", OTHERS)
+async def test_other_queries_are_the_same(both: Both, query: str) -> None:
+    await both.compare(query)
+
+
+async def test_an_interface_is_answered_by_the_type_of_each_object(both: Both) -> None:
+    found = await both.compare(
+        "{ organizations { nodes { id applications { id devices(first: 1) { nodes { id } } } } } }"
+    )
+    assert found.data is not None
+    organization = found.data["organizations"]["nodes"][0]
+    application = organization["applications"][0]
+    query = "query($id: ID!) { node(id: $id) { __typename id ... on Device { machineId } ... on Application { name } } }"
+    for each in (organization, application, application["devices"]["nodes"][0]):
+        answer = await both.compare(query, id=each["id"])
+        assert answer.data is not None
+        assert answer.data["node"]["id"] == each["id"]
+        assert answer.compiled is not None
+
+
+async def test_a_store_that_is_down_costs_its_fields(both: Both, tmp_path: Path) -> None:
+    (tmp_path / "broken.db").write_bytes(b"no database" * 1000)
+    both.series = SqliteSeriesStore(tmp_path / "broken.db")
+    selection = "nodes { machineId connectors { name } status { power } events { value } connected }"
+    answer = await both.compare("{ " + DEVICES % selection + " }")
+    await both.series.close()
+    nodes = answer.data["application"]["devices"]["nodes"]  # type: ignore[index]
+    assert len(answer.errors) == 3 * len(nodes)
+    assert all(each["status"] is None for each in nodes)
+    assert answer.compiled is not None
+
+
+async def test_a_null_where_none_may_be_is_left_to_the_reference(both: Both, tmp_path: Path) -> None:
+    (tmp_path / "broken.db").write_bytes(b"no database" * 1000)
+    documents, both.documents = both.documents, SqliteDocumentStore(tmp_path / "broken.db")
+    answer = await both.compare(
+        '{ organization(organizationId: "ferro-works") { name deviceCount } organizations { totalCount } }'
+    )
+    await both.documents.close()
+    both.documents = documents
+    assert answer.errors
+    assert answer.compiled is None or answer.data is not None
+
+
+@settings(max_examples=60, deadline=None, suppress_health_check=list(HealthCheck))
+@given(st.lists(queries(schema.as_str(), custom_scalars=SCALARS), min_size=20, max_size=40))
+def test_random_queries_are_the_same(tmp_path_factory: pytest.TempPathFactory, asked: list[str]) -> None:
+    async def compare(folder: Path) -> None:
+        async with stores(folder) as both:
+            for query in asked:
+                await both.compare(query)
+
+    asyncio.run(compare(tmp_path_factory.mktemp("compiled")))
+
+
+async def test_plans_stay_within_their_bound(both: Both) -> None:
+    for n in range(PLANS + 100):
+        for _ in range(2):
+            await both.run(both.compiled, f"{{ a{n}: __typename }}")
+    assert len(both.compiled._plans) == PLANS
+    assert len(both.compiled._documents) == PLANS
+
+
+async def test_a_document_that_is_seen_once_is_not_compiled(both: Both) -> None:
+    for n in range(50):
+        await both.run(both.compiled, f"{{ a{n}: organizations {{ totalCount }} }}")
+    assert both.compiled.counts == {"first_seen": 50}
+
+
+async def test_large_documents_are_answered(both: Both) -> None:
+    aliases = " ".join(f"a{n}: name" for n in range(2000))
+    assert (await both.compare("{ " + DEVICES % f"nodes {{ {aliases} }}" + " }")).compiled is not None
+    nested = " ".join(f"fragment F{n} on Device {{ ...F{n + 1} }}" for n in range(200))
+    await both.compare(
+        "{ " + DEVICES % "nodes { ...F0 }" + " } " + nested + " fragment F200 on Device { name }"
+    )
