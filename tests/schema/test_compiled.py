@@ -55,7 +55,11 @@ class Both:
         again = await self.run(self.compiled, query, **variables)
         for answer in (first, again):
             assert to_json(answer.data) == to_json(plain.data), query
-            assert _sorted(answer.errors) == _sorted(plain.errors), query
+            if plain.data is None and not plain.refused:
+                # Which fields beside one that may not be null had failed before is a matter of time.
+                assert answer.errors
+            else:
+                assert _sorted(answer.errors) == _sorted(plain.errors), query
         return again
 
 
@@ -101,7 +105,7 @@ IN_LISTS = [
     "nodes { eventBindings { sourceId label class eventClass { class type authValues } } }",
     "nodes { status { power execution mode at age stale } connected latest(measurement: \"state\", field: \"power\")"
     " { time value } }",
-    "nodes { events(first: 2) { time value machineId } states(range: {last: \"PT10M\"}) { intervals { state } } }",
+    "nodes { events(first: 2) { time value machineId } states(range: {last: \"PT10M\"}) { start execution { value start end } } }",
     "nodes { name ... on Device { name connectors { name } } ...F } pageInfo { hasNextPage endCursor }",
     "nodes { events(first: -1) { time } status { power } }",
     "nodes { series(measurement: \"no\", field: \"no\", range: {last: \"PT1H\"}) { times values } }",
@@ -194,8 +198,8 @@ async def test_a_null_where_none_may_be_is_left_to_the_reference(both: Both, tmp
     )
     await both.documents.close()
     both.documents = documents
-    assert answer.errors
-    assert answer.compiled is None or answer.data is not None
+    assert answer.data is None
+    assert both.compiled.counts["fell_back"] == 1
 
 
 @settings(max_examples=60, deadline=None, suppress_health_check=list(HealthCheck))
