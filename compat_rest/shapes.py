@@ -356,7 +356,7 @@ def milliseconds(time: str) -> float:
     seconds, _, digits = time.removesuffix("Z").partition(".")
     whole = int(datetime.fromisoformat(f"{seconds}+00:00").timestamp()) * 1000
     nanoseconds = int(digits.ljust(9, "0"))
-    return plain((whole * 1_000_000 + nanoseconds) / 1e6)
+    return plain((whole * 1_000_000 + nanoseconds) / 1_000_000)
 
 
 def plain(number: float) -> float:

@@ -8,6 +8,7 @@ import brotli
 import httpx
 import pytest
 
+from sync_gateway.stores.icons import clean
 from tests.compat_rest.conftest import CNC, EVENT_CLASS, OLD_CNC, ORGANIZATION, SVG
 
 
@@ -221,6 +222,25 @@ async def test_an_icon_lands_where_it_was_asked_for(client: httpx.AsyncClient) -
     assert "sandbox" in found.headers["content-security-policy"]
     assert (await client.get("/api/library/drivers/Mixed/icon/SVG")).status_code == 200
     assert (await client.get("/api/library/drivers/Mixed/icon/gif")).status_code == 400
+
+
+STARTER = {
+    "connectors": "mqtt postgresql influxdb modbus opcua redis s3 sqlserver",
+    "drivers": "fanuc haas siemens abb kuka mazak okuma dmgmori yaskawa rockwell universal_robots hanwha focas"
+    " mtconnect http opcua",
+}
+
+
+async def test_a_starter_set_is_there_until_an_own_icon_takes_its_place(client: httpx.AsyncClient) -> None:
+    for category, names in STARTER.items():
+        for name in names.split():
+            found = await client.get(f"/api/library/{category}/{name}/icon")
+            assert (found.status_code, found.headers["content-type"]) == (200, "image/svg+xml"), name
+            assert clean(found.content) == found.content
+    own = b"\x89PNG\r\n\x1a\n" + b"0" * 64
+    await client.post("/api/library/drivers/fanuc/icon", files={"icon": ("a.png", own, "image/png")})
+    found = await client.get("/api/library/drivers/fanuc/icon")
+    assert (found.content, found.headers["content-type"]) == (own, "image/png")
 
 
 @pytest.mark.parametrize(

@@ -1,9 +1,10 @@
-"""The faults of the original by their numbers (F2 stands with the time series): what is done now."""
+"""The faults of the original by their numbers: what is done now."""
 
 import asyncio
 import secrets
 from pathlib import Path
 from typing import Any
+from urllib.parse import quote
 
 import httpx
 import pytest
@@ -23,6 +24,25 @@ def svgs(folder: Path) -> list[Path]:
 
 def open_files() -> int:
     return len(list(Path("/proc/self/fd").iterdir()))
+
+
+async def test_f2_a_machine_id_is_a_name_and_no_piece_of_a_query(client: httpx.AsyncClient) -> None:
+    hostile = ["O'Brien", "x') OR ('1'='1", 'M1" or r.machine_id != "', "M\\1", "$m0", "M1;--", "${x}", "%"]
+    lines = [f'state,machine_id={_escaped(name)} power=true,mode="{n}"' for n, name in enumerate(hostile)]
+    lines.append('state,machine_id=M1 power=false,mode="own"')
+    written = await client.post("/api/v2/write?bucket=machines", content="\n".join(lines).encode())
+    assert written.status_code == 204, written.text
+    for n, name in enumerate(hostile):
+        events = (await client.get(f"/device/{quote(name, safe='')}/events")).json()
+        assert [(each["machine_id"], each["event_value"]) for each in events] == [(name, str(n))]
+        assert (await client.get(f"/device/{quote(name, safe='')}/status")).json() == {"power": True}
+    for name in ("x' OR '1'='1", "M1' --", '" or true or "'):
+        assert (await client.get(f"/device/{quote(name, safe='')}/events")).json() == []
+        assert (await client.get(f"/device/{quote(name, safe='')}/status")).json() == {"power": None}
+
+
+def _escaped(name: str) -> str:
+    return name.replace(" ", "\\ ").replace(",", "\\,").replace("=", "\\=")
 
 
 async def test_f3_an_icon_never_leaves_its_folder(client: httpx.AsyncClient, tmp_path: Path) -> None:
