@@ -1,5 +1,6 @@
 """GraphiQL as a person meets it: in a browser, with nothing from outside, running a query."""
 
+import contextlib
 import json
 import os
 import shutil
@@ -8,7 +9,7 @@ from pathlib import Path
 
 import pytest
 from graphql import parse, validate
-from playwright.async_api import Route, async_playwright
+from playwright.async_api import Page, Route, TimeoutError, async_playwright
 
 from sync_gateway.schema.app import create_app
 from sync_gateway.schema.explorer import BUILT
@@ -30,6 +31,21 @@ async def url(tmp_path: Path) -> AsyncIterator[str]:
     await demo.load(app.state.gateway.documents, app.state.gateway.sealer)
     async with served(app) as url:
         yield f"{url}/graphql"
+
+
+async def answered(page: Page) -> None:
+    """Execute the query until its answer stands in the page.
+
+    GraphiQL finds out a moment after a change of tabs which operation is in it; a person is slower than that.
+    """
+    # The editor draws only the lines that are seen: those of the first application.
+    answer = page.locator(".graphiql-response", has_text="CNC")
+    for _ in range(9):
+        await page.wait_for_timeout(1000)
+        await page.get_by_role("button", name="Execute query").click()
+        with contextlib.suppress(TimeoutError):
+            return await answer.wait_for(timeout=10_000)
+    await answer.wait_for()
 
 
 async def test_a_browser_runs_a_query_and_asks_nobody_else(url: str) -> None:
@@ -57,10 +73,8 @@ async def test_a_browser_runs_a_query_and_asks_nobody_else(url: str) -> None:
         await page.goto(url, wait_until="networkidle")  # the schema and the editor have come
         await page.get_by_role("tab", name="Machines").click()
         await page.locator(".graphiql-query-editor", has_text="query Machines").wait_for()
-        await page.get_by_role("button", name="Execute query").click()
-        # The editor draws only the lines that are seen: those of the first application.
         try:
-            await page.locator(".graphiql-response", has_text="CNC").wait_for()
+            await answered(page)
         finally:
             if screenshot := os.environ.get("SYNC_TEST_SCREENSHOT"):
                 await page.screenshot(path=screenshot)
