@@ -26,6 +26,8 @@ def open_series(settings: Settings) -> SeriesStore:
         series.url.get_secret_value() if series.url else None,
         data=settings.data,
         deadline=series.deadline,
+        token=series.token.get_secret_value() if series.token else None,
+        org=series.org,
     )
 
 

@@ -17,6 +17,7 @@ ORIGINAL: dict[str, Place] = {
     "PORT": ("server", "port"),
     "MONGODB_URI": ("documents", "url"),
     "CORS_ALLOWED_ORIGIN": ("server", "cors_allowed_origins"),
+    "INFLUXDB_HOST": ("series", "url"),
     "INFLUXDB_TOKEN": ("series", "token"),
     "INFLUXDB_DATABASE": ("series", "database"),
 }
@@ -69,6 +70,7 @@ class DocumentSettings(_Section):
 class SeriesSettings(_Section):
     url: SecretStr | None = None
     token: SecretStr | None = None
+    org: str = ""
     database: str = Field(default="machines", min_length=1)
     databases: dict[str, str] = {}
     deadline: float = Field(default=5.0, gt=0, le=300)
@@ -81,8 +83,11 @@ class SeriesSettings(_Section):
     @field_validator("url")
     @classmethod
     def _known(cls, url: SecretStr | None) -> SecretStr | None:
-        if url is not None and not url.get_secret_value().startswith("sqlite:///"):
-            raise ValueError("the URL must start with sqlite:///; InfluxDB is not read yet")
+        schemes = ("http://", "https://", "influxdb2+http://", "influxdb2+https://", "sqlite:///")
+        if url is not None and not url.get_secret_value().startswith(schemes):
+            raise ValueError(
+                "the URL must start with http(s):// (InfluxDB 3), influxdb2+http(s):// (InfluxDB 2) or sqlite:///"
+            )
         return url
 
 

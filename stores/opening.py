@@ -34,14 +34,28 @@ def open_documents(
     raise BadUserInput("a document store is named by mongodb://, mongodb+srv:// or sqlite:///FILE")
 
 
-def open_series(url: str | None, *, data: Path, deadline: float = 5.0) -> SeriesStore:
-    """The time-series store of a URL; None is the embedded one, in `data`.
+def open_series(
+    url: str | None, *, data: Path, deadline: float = 5.0, token: str | None = None, org: str = ""
+) -> SeriesStore:
+    """The time-series store of a URL; None is the embedded one, in `data`. Opening waits for no server.
 
-    Raises `BadUserInput` for a URL of another kind.
+    `token` and, for InfluxDB 2, `org` are what a server asks for. Raises `BadUserInput` for a URL of another
+    kind.
     """
     if url is None or url.startswith("sqlite:///"):
         from sync_gateway.stores.backends.sqlite_series import SqliteSeriesStore
 
         path = data / "series.db" if url is None else Path(url.removeprefix("sqlite:///"))
         return SqliteSeriesStore(path, deadline=deadline)
-    raise BadUserInput("a time-series store is named by sqlite:///FILE; InfluxDB is not read yet")
+    if url.startswith(("http://", "https://")):
+        from sync_gateway.stores.backends.influx3_series import Influx3SeriesStore
+
+        return Influx3SeriesStore(url, token, deadline=deadline)
+    if url.startswith(("influxdb2+http://", "influxdb2+https://")):
+        from sync_gateway.stores.backends.influx2_series import Influx2SeriesStore
+
+        return Influx2SeriesStore(url.removeprefix("influxdb2+"), token, org, deadline=deadline)
+    raise BadUserInput(
+        "a time-series store is named by http(s)://HOST (InfluxDB 3), influxdb2+http(s)://HOST (InfluxDB 2)"
+        " or sqlite:///FILE"
+    )

@@ -12,6 +12,7 @@ names: quotes, backslashes, line feeds and pieces of query languages in them hav
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from itertools import pairwise
 from typing import Literal, NamedTuple, TypeAlias
 
 Value: TypeAlias = bool | int | float | str
@@ -67,6 +68,15 @@ class Aggregate:
     q: float | None = None  # of quantile: 0 <= q <= 1
 
 
+class Span(NamedTuple):
+    """Windows of one width that follow each other: the number of the first, and times in nanoseconds."""
+
+    number: int
+    start: int
+    stop: int
+    width: int
+
+
 @dataclass(frozen=True, slots=True)
 class Windows:
     """Windows `edges[i] <= time < edges[i + 1]`, without gaps; the first starts no later than the range.
@@ -81,6 +91,16 @@ class Windows:
     step: int | None = None
     unit: Literal["hour", "day", "week", "month"] | None = None  # a week starts on Monday
     zone: str = "UTC"  # of the IANA database
+
+    def spans(self) -> list["Span"]:
+        """The windows as runs of windows of one width: one run, or a few where a calendar made them."""
+        found: list[Span] = []
+        for number, (edge, following) in enumerate(pairwise(self.edges)):
+            if found and found[-1].width == following - edge:
+                found[-1] = found[-1]._replace(stop=following)
+            else:
+                found.append(Span(number, edge, following, following - edge))
+        return found
 
 
 class Series(ABC):

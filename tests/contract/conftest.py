@@ -9,6 +9,9 @@ import pytest
 
 from sync_gateway.stores.documents import Documents, DocumentStore
 from sync_gateway.stores.opening import open_documents
+from tests.contract.series_stores import written
+
+__all__ = ["document_store", "documents", "written"]
 
 STORES = ("sqlite", "mongodb-pymongo", "mongodb-motor")
 

@@ -1,0 +1,94 @@
+"""The time-series stores that the contract is tested on, each with a database of its own for every test."""
+
+import re
+import uuid
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import httpx
+import pytest
+
+from sync_gateway.stores.opening import open_series
+from sync_gateway.stores.series import Point, Series, SeriesStore, Value, WritableSeriesStore
+from tests.servers import InfluxDB2, InfluxDB3
+
+STORES = ("sqlite", "influxdb3", "influxdb2")
+Put = Callable[..., Awaitable[None]]
+
+
+@dataclass
+class Written:
+    """A store, one of its databases, and how points come into it."""
+
+    store: SeriesStore
+    series: Series
+    put: Put
+
+
+def line(point: Point) -> str:
+    """A point in line protocol."""
+    tags = "".join(f",{_name(name)}={_name(value)}" for name, value in point.tags)
+    fields = ",".join(f"{_name(name)}={_literal(value)}" for name, value in point.fields.items())
+    measurement = re.sub(r"([, ])", r"\\\1", point.measurement)
+    return f"{measurement}{tags} {fields} {point.time}"
+
+
+def _name(name: str) -> str:
+    return re.sub(r"([,= ])", r"\\\1", name)
+
+
+def _literal(value: Value) -> str:
+    if isinstance(value, bool):
+        return str(value).lower()
+    if isinstance(value, str):
+        return '"' + value.replace("\\", "\\\\").replace('"', '\\"') + '"'
+    return f"{value}i" if isinstance(value, int) else repr(value)
+
+
+@pytest.fixture(params=STORES)
+async def written(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[Written]:
+    database = f"d{uuid.uuid4().hex[:12]}"
+    if request.param == "sqlite":
+        embedded = open_series(None, data=tmp_path)
+        assert isinstance(embedded, WritableSeriesStore)
+
+        async def put(*points: Point) -> None:
+            assert not any(await embedded.write(database, points))
+
+        store: SeriesStore = embedded
+    else:
+        server = request.getfixturevalue(f"{request.param}_server")
+        prefix, org = ("influxdb2+", server.org) if request.param == "influxdb2" else ("", "")
+        store = open_series(prefix + server.url, data=tmp_path, token=server.token, org=org, deadline=20.0)
+
+        async def put(*points: Point) -> None:
+            await send(server, database, points)
+
+        if request.param == "influxdb2":
+            await make_bucket(server, database)
+    yield Written(store, store.database(database), put)
+    await store.close()
+
+
+async def send(server: InfluxDB2 | InfluxDB3, database: str, points: Sequence[Point]) -> None:
+    if isinstance(server, InfluxDB3):
+        path = f"/api/v3/write_lp?db={database}&precision=nanosecond"
+    else:
+        path = f"/api/v2/write?bucket={database}&org={server.org}&precision=ns"
+    body = "\n".join(map(line, points)).encode()
+    async with httpx.AsyncClient(base_url=server.url, headers=_headers(server), trust_env=False) as client:
+        response = await client.post(path, content=body, timeout=60)
+        assert response.status_code == 204, response.text
+
+
+async def make_bucket(server: InfluxDB2, name: str) -> None:
+    async with httpx.AsyncClient(base_url=server.url, headers=_headers(server), trust_env=False) as client:
+        found = await client.get("/api/v2/orgs", params={"org": server.org}, timeout=60)
+        body = {"orgID": found.json()["orgs"][0]["id"], "name": name, "retentionRules": []}
+        made = await client.post("/api/v2/buckets", json=body, timeout=60)
+        assert made.status_code == 201, made.text
+
+
+def _headers(server: InfluxDB2 | InfluxDB3) -> dict[str, str]:
+    return {"Authorization": f"Token {server.token}"} if server.token else {}
