@@ -1,0 +1,133 @@
+"""A time-series server that is down, hangs or comes back: what it does not hold is answered as ever."""
+
+import time
+from collections.abc import AsyncIterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from sync_gateway.schema.app import create_app
+from sync_gateway.schema.settings import Settings
+from sync_gateway.stores.documents import DocumentStore
+from sync_gateway.stores.opening import open_series
+from sync_gateway.stores.series import MACHINE, Point
+from tests.contract.series_stores import send
+from tests.schema.client import Client
+from tests.servers import InfluxDB2, InfluxDB3
+
+DEADLINE = 1.0
+SERVERS = ("influxdb3", "influxdb2")
+MACHINES = """query($o: String!) { application(organizationId: $o, applicationId: "cnc") { name devices {
+  nodes { machineId connectors { name } status { power } connected } totalCount } } }"""
+
+
+@dataclass
+class Deployment:
+    client: Client
+    server: InfluxDB2 | InfluxDB3
+
+    async def machines(self, organization: str) -> tuple[list[dict[str, Any]], list[dict[str, Any]], float]:
+        """The devices, the errors, and how many seconds that took."""
+        began = time.monotonic()
+        answer = await self.client.send(MACHINES, o=organization)
+        return (
+            answer["data"]["application"]["devices"]["nodes"],
+            answer.get("errors", []),
+            time.monotonic() - began,
+        )
+
+
+@pytest.fixture(params=SERVERS)
+async def deployment(
+    request: pytest.FixtureRequest, documents: DocumentStore, tmp_path: Path
+) -> AsyncIterator[Deployment]:
+    server = request.getfixturevalue(f"own_{request.param}_server")
+    database = getattr(server, "bucket", None) or server.databases[0]
+    prefix, org = ("influxdb2+", server.org) if isinstance(server, InfluxDB2) else ("", "")
+    series = open_series(prefix + server.url, data=tmp_path, deadline=DEADLINE, token=server.token, org=org)
+    settings = Settings.model_validate({"data": tmp_path, "series": {"database": database}})
+    client = Client(create_app(settings, documents=documents, series=series), documents)
+    point = Point("state", ((MACHINE, "M1"),), {"power": True}, time.time_ns())
+    await send(server, database, [point])
+    yield Deployment(client, server)
+    await client.http.aclose()
+    await series.close()
+
+
+@pytest.fixture
+async def plant(deployment: Deployment, organization: str) -> str:
+    """Application `cnc` with machines M0, M1 and M2."""
+    client = deployment.client
+    await client.run(
+        "mutation($o: String!) { createOrganization(input: {organizationId: $o}) { organization { id } }"
+        ' createApplication(input: {organizationId: $o, applicationId: "cnc", name: "CNC"})'
+        " { application { id } } }",
+        o=organization,
+    )
+    for n in range(3):
+        await client.run(
+            "mutation($o: String!, $m: String!) { createDevice(input: {organizationId: $o,"
+            ' applicationId: "cnc", machineId: $m}) { device { id } } }',
+            o=organization,
+            m=f"M{n}",
+        )
+    return organization
+
+
+async def test_a_store_that_is_down_costs_its_fields_and_comes_back(
+    deployment: Deployment, plant: str
+) -> None:
+    for _ in range(2):
+        nodes, errors, _ = await deployment.machines(plant)
+        assert [node["status"] for node in nodes] == [None, {"power": True}, None]
+        assert errors == []
+    deployment.server.stop()
+    for _ in range(2):
+        nodes, errors, seconds = await deployment.machines(plant)
+        _all_null(nodes, errors)
+        assert seconds < DEADLINE + 1
+    ready = await deployment.client.http.get("/health/ready")
+    assert (ready.status_code, ready.json()["series"], ready.json()["documents"]) == (
+        503,
+        "unavailable",
+        "ok",
+    )
+    assert deployment.server.url not in ready.text
+    deployment.server.start()
+    if isinstance(deployment.server, InfluxDB3):  # it keeps everything in memory
+        point = Point("state", ((MACHINE, "M1"),), {"power": True}, time.time_ns())
+        await send(deployment.server, deployment.server.databases[0], [point])
+    nodes, errors, _ = await deployment.machines(plant)
+    assert [node["status"] for node in nodes] == [None, {"power": True}, None]
+    assert errors == []
+
+
+async def test_a_store_that_hangs_is_given_up_at_its_deadline(deployment: Deployment, plant: str) -> None:
+    await deployment.machines(plant)
+    deployment.server.pause()
+    try:
+        for _ in range(2):
+            nodes, errors, seconds = await deployment.machines(plant)
+            _all_null(nodes, errors)
+            assert seconds < DEADLINE + 1
+        began = time.monotonic()
+        await deployment.client.run(
+            "query($o: String!) { organization(organizationId: $o) { deviceCount } }", o=plant
+        )
+        assert time.monotonic() - began < DEADLINE
+    finally:
+        deployment.server.resume()
+    nodes, errors, _ = await deployment.machines(plant)
+    assert [node["connected"] for node in nodes] == [False, True, False]
+    assert errors == []
+
+
+def _all_null(nodes: list[dict[str, Any]], errors: list[dict[str, Any]]) -> None:
+    assert [node["machineId"] for node in nodes] == ["M0", "M1", "M2"]
+    assert all(node["status"] is None and node["connected"] is None for node in nodes)
+    assert {error["extensions"]["code"] for error in errors} == {"UNAVAILABLE"}
+    paths = {tuple(error["path"]) for error in errors}
+    assert len(errors) == len(paths) == 6
+    assert ("application", "devices", "nodes", 2, "status") in paths
