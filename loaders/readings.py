@@ -8,6 +8,7 @@ from sync_gateway.stores.errors import LimitExceeded
 from sync_gateway.stores.series import (
     END_OF_TIME,
     Aggregate,
+    Catalogue,
     Occurrence,
     Sample,
     Series,
@@ -95,6 +96,14 @@ class Readings:
             return [machine in found for machine in machines]
 
         return self._loader(("with", measurement, field, value, start, stop), load)
+
+    async def catalogue(self) -> Catalogue:
+        """What fields there are; asked once, however many fields are looked up."""
+
+        async def load(keys: list[str]) -> list[Catalogue]:
+            return [await self.series.catalogue()] * len(keys)
+
+        return await self._loader("catalogue", load).load(self.series.database)
 
     def clear(self) -> None:
         """Forget what was loaded: the store has changed."""

@@ -85,7 +85,7 @@ async def series_of(
 async def _refuse_texts(
     context: Context, machine: Reporting, measurement: str, field: str, aggregate: Aggregate
 ) -> None:
-    catalogue = await readings_of(context, machine).series.catalogue()
+    catalogue = await readings_of(context, machine).catalogue()
     if catalogue.get(measurement, {}).get(field) == "string":
         raise BadUserInput(
             f"{measurement}.{field} holds texts, which have no {aggregate.function}: ask for COUNT or LAST",

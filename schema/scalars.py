@@ -4,6 +4,7 @@ import base64
 import binascii
 import re
 from datetime import UTC, datetime
+from functools import lru_cache
 from typing import Any, NewType
 
 import orjson
@@ -55,7 +56,12 @@ def _time_text(value: datetime | int) -> str:
     seconds, rest = divmod(value, SECOND)
     digits = f"{rest:09}"
     digits = digits[:3] if digits.endswith("000000") else digits[:6] if digits.endswith("000") else digits
-    return f"{datetime.fromtimestamp(seconds, UTC):%Y-%m-%dT%H:%M:%S}.{digits}Z"
+    return f"{_second_text(seconds)}.{digits}Z"
+
+
+@lru_cache(4096)  # the times of a series stand close together
+def _second_text(seconds: int) -> str:
+    return f"{datetime.fromtimestamp(seconds, UTC):%Y-%m-%dT%H:%M:%S}"
 
 
 _DURATION = re.compile(

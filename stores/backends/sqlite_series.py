@@ -10,7 +10,7 @@ import logging
 import math
 import threading
 from collections import defaultdict
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from itertools import pairwise
 from pathlib import Path
@@ -73,6 +73,11 @@ class Kept(NamedTuple):
 
     def value(self, stored: Any) -> Value:
         return bool(stored) if self.kind == "boolean" else cast(Value, stored)
+
+    def samples(self, rows: Iterable[Any]) -> Iterable[Sample]:
+        if self.kind == "boolean":
+            return (Sample(time, bool(value)) for time, value in rows)
+        return map(Sample._make, rows)
 
 
 class SqliteSeriesStore(WritableSeriesStore):
@@ -284,7 +289,7 @@ class SqliteSeries(Series):
             for kept in self._series(db, measurement, fields, machines):
                 sql = f"SELECT time, value FROM samples WHERE {IN_RANGE} ORDER BY time LIMIT ?"
                 rows = db.execute(sql, (kept.number, start, stop, left + 1))
-                samples = [Sample(time, kept.value(value)) for time, value in rows]
+                samples = list(kept.samples(rows))
                 left -= len(samples)
                 if left < 0:
                     raise LimitExceeded(
@@ -294,7 +299,8 @@ class SqliteSeries(Series):
                     )
                 if samples:
                     of_machine = found.setdefault(kept.machine or "", {})
-                    of_machine[kept.field] = sorted([*of_machine.get(kept.field, ()), *samples])
+                    earlier = of_machine.get(kept.field)
+                    of_machine[kept.field] = sorted(earlier + samples) if earlier else samples
             return found
 
         return await self._store.read(read)
@@ -351,9 +357,11 @@ class SqliteSeries(Series):
         self, sources: Sequence[Source], machines: Sequence[str] | None, start: int, stop: int
     ) -> dict[str | None, int]:
         def read(db: apsw.Connection) -> dict[str | None, int]:
+            series = [kept for _, kept in self._of(db, sources, machines)]
+            numbers = _counts(db, [kept.number for kept in series], start, stop)
             found: defaultdict[str | None, int] = defaultdict(int)
-            for _, kept in self._of(db, sources, machines):
-                found[None if machines is None else kept.machine] += _count(db, kept.number, start, stop)
+            for kept in series:
+                found[None if machines is None else kept.machine] += numbers.get(kept.number, 0)
             return {machine: n for machine, n in found.items() if n or machine is None}
 
         found = await self._store.read(read)
@@ -399,16 +407,21 @@ def _order(occurrence: Occurrence) -> tuple[int, int, bool, str]:
     return -occurrence.time, occurrence.source, machine is not None, machine or ""
 
 
-def _count(db: apsw.Connection, number: int, start: int, stop: int) -> int:
-    """Whole hours from the tally, the hours that are cut from the samples."""
+def _counts(db: apsw.Connection, numbers: Sequence[int], start: int, stop: int) -> dict[int, int]:
+    """By series how many samples: whole hours from the tally, the hours that are cut from the samples."""
     first, last = -(-start // HOUR), stop // HOUR
-    sql = f"SELECT count(*) FROM samples WHERE {IN_RANGE}"
+    among = f"series IN ({','.join(map(str, numbers))})"
+    samples = f"SELECT series, count(*) FROM samples WHERE {among} AND time >= ? AND time < ? GROUP BY series"
+    tally = f"SELECT series, sum(n) FROM tally WHERE {among} AND hour >= ? AND hour < ? GROUP BY series"
     if first >= last:
-        return int(db.execute(sql, (number, start, stop)).get)
-    whole = "SELECT coalesce(sum(n), 0) FROM tally WHERE series = ? AND hour >= ? AND hour < ?"
-    found = db.execute(whole, (number, first, last)).get
-    found += db.execute(sql, (number, start, first * HOUR)).get if start < first * HOUR else 0
-    return int(found + (db.execute(sql, (number, last * HOUR, stop)).get if last * HOUR < stop else 0))
+        return dict(db.execute(samples, (start, stop)))
+    found: defaultdict[int, int] = defaultdict(int)
+    parts = [(tally, first, last), (samples, start, first * HOUR), (samples, last * HOUR, stop)]
+    for sql, low, high in parts:
+        if low < high:
+            for number, n in db.execute(sql, (low, high)):
+                found[number] += n
+    return found
 
 
 def _cells(

@@ -1,0 +1,150 @@
+"""What only the embedded time-series store promises of its file, its one writer and its readers."""
+
+import asyncio
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from sync_gateway.stores.backends.sqlite_series import SqliteSeriesStore
+from sync_gateway.stores.errors import Unavailable
+from sync_gateway.stores.series import END_OF_TIME, MACHINE, SECOND, Point, Source, Value
+
+HOUR = 3600 * SECOND
+SOURCE = [Source("state", "a")]
+WRITER = """
+import asyncio, sys
+from pathlib import Path
+from sync_gateway.stores.backends.sqlite_series import SqliteSeriesStore
+from sync_gateway.stores.series import Point
+async def main():
+    store = SqliteSeriesStore(Path(sys.argv[1]))
+    for batch in range(10**6):
+        times = range(batch * 1000, (batch + 1) * 1000)
+        points = [Point("state", (("machine_id", f"M{t % 7}"),), {"a": batch}, t) for t in times]
+        await store.write("d", points)
+        print(batch, flush=True)
+asyncio.run(main())
+"""
+
+
+def point(at: int, machine: str = "M1", **fields: Value) -> Point:
+    return Point("state", ((MACHINE, machine),), fields or {"a": 1}, at)
+
+
+def test_nothing_acknowledged_is_lost_when_the_process_is_killed(tmp_path: Path) -> None:
+    path = tmp_path / "series.db"
+    for _ in range(3):
+        writer = subprocess.Popen(
+            [sys.executable, "-c", WRITER, str(path)], stdout=subprocess.PIPE, text=True
+        )
+        assert writer.stdout is not None
+        acknowledged = -1
+        until = time.monotonic() + 1.5
+        for line in writer.stdout:
+            acknowledged = int(line)
+            if time.monotonic() > until:
+                break
+        os.kill(writer.pid, signal.SIGKILL)
+        acknowledged = max([acknowledged, *map(int, writer.stdout.read().split())])
+        writer.wait()
+        writer.stdout.close()
+        kept = asyncio.run(_count(path))
+        assert kept % 1000 == 0
+        assert kept >= (acknowledged + 1) * 1000
+        path.unlink()
+
+
+async def _count(path: Path) -> int:
+    store = SqliteSeriesStore(path)
+    found = await store.database("d").counts(SOURCE, None, -END_OF_TIME, END_OF_TIME)
+    await store.close()
+    return found[None]
+
+
+async def test_readers_do_not_wait_for_the_writer(tmp_path: Path) -> None:
+    store = SqliteSeriesStore(tmp_path / "series.db")
+    await store.write("d", [point(1)])
+    writing = asyncio.create_task(store.write("d", [point(n, f"M{n % 50}") for n in range(200_000)]))
+    await asyncio.sleep(0.05)
+    reads = 0
+    while not writing.done():
+        await store.database("d").latest("state", ["a"], ["M1"])
+        reads += 1
+    assert reads > 5
+    assert await writing == [None] * 200_000
+    await store.close()
+
+
+async def test_a_point_that_changes_a_kind_is_refused_and_the_others_are_kept(tmp_path: Path) -> None:
+    store = SqliteSeriesStore(tmp_path / "series.db")
+    refused = await store.write("d", [point(1, a=1), point(2, a="x", b=1), point(3, a=3), point(4, a=True)])
+    assert [each is None for each in refused] == [True, False, True, False]
+    assert "already exists as type integer" in str(refused[1])
+    found = await store.database("d").points("state", ["a", "b"], ["M1"], 0, 9, 9)
+    assert [sample.value for sample in found["M1"]["a"]] == [1, 3]
+    assert "b" not in found["M1"]
+    await store.close()
+
+
+async def test_old_points_go_and_the_counts_with_them(tmp_path: Path) -> None:
+    store = SqliteSeriesStore(tmp_path / "series.db")
+    await store.write("d", [point(n * HOUR // 4, f"M{n % 3}") for n in range(100)])
+    await store.write("e", [point(1)])
+    assert await store.retain(10 * HOUR + 1) == 42
+    series = store.database("d")
+    assert await series.counts(SOURCE, None, -END_OF_TIME, END_OF_TIME) == {None: 59}
+    assert await series.counts(SOURCE, None, 0, 10 * HOUR + 1) == {None: 0}
+    assert await store.retain(10 * HOUR + 1) == 0
+    await store.close()
+
+
+@settings(max_examples=40, deadline=None)
+@given(
+    st.lists(st.lists(st.integers(-5 * HOUR, 5 * HOUR), min_size=1, max_size=30), min_size=1, max_size=4),
+    st.integers(-5 * HOUR, 5 * HOUR),
+    st.integers(-5 * HOUR, 5 * HOUR),
+    st.integers(-5 * HOUR, 5 * HOUR),
+)
+def test_the_tally_is_what_a_count_would_be(
+    tmp_path_factory: pytest.TempPathFactory, batches: list[list[int]], start: int, stop: int, cut: int
+) -> None:
+    async def check() -> None:
+        store = SqliteSeriesStore(tmp_path_factory.mktemp("tally") / "series.db")
+        for batch in batches:
+            await store.write("d", [point(at) for at in batch])
+        await store.retain(cut)
+        kept = {at for batch in batches for at in batch if at >= cut}
+        found = await store.database("d").counts(SOURCE, None, start, stop)
+        assert found == {None: sum(start <= at < stop for at in kept)}
+        await store.close()
+
+    asyncio.run(check())
+
+
+async def test_a_file_that_is_no_store_is_unavailable(tmp_path: Path) -> None:
+    (tmp_path / "series.db").write_bytes(b"no database" * 1000)
+    store = SqliteSeriesStore(tmp_path / "series.db")
+    with pytest.raises(Unavailable):
+        await store.ping()
+    with pytest.raises(Unavailable):
+        await store.write("d", [point(1)])
+    await store.close()
+
+
+async def test_a_read_that_takes_too_long_is_given_up(tmp_path: Path) -> None:
+    store = SqliteSeriesStore(tmp_path / "series.db", deadline=0.2)
+    await store.write("d", [point(1)])
+    endless = "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n) SELECT count(*) FROM n"
+    began = time.monotonic()
+    with pytest.raises(Unavailable):
+        await store.read(lambda db: db.execute(endless).get)
+    assert time.monotonic() - began < 2
+    assert await store.database("d").latest("state", ["a"], ["M1"])
+    await store.close()
