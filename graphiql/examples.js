@@ -75,4 +75,24 @@ query OneMachine($machine: String!) {
 `,
     variables: { machine: "LATHE-01" },
   },
+  {
+    query: `# A month of one machine: pieces by the day, alarms, what it did this week.
+query Month($machine: String!) {
+  device(organizationId: "ferro-works", applicationId: "cnc-monitoring", machineId: $machine) {
+    name
+    status { power execution at stale }
+    pieces: counter(
+      measurement: "production"
+      field: "pieces_produced"
+      range: { last: "P30D" }
+      every: { unit: DAY }
+      timeZone: "Europe/Berlin"
+    ) { increase windows { start increase } }
+    states(range: { last: "P7D" }) { durations { value duration share } }
+    events(first: 5, classes: ["ALARM"], range: { last: "P30D" }) { time value }
+  }
+}
+`,
+    variables: { machine: "LATHE-01" },
+  },
 ];

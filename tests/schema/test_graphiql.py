@@ -81,7 +81,7 @@ async def test_a_browser_runs_a_query_and_asks_nobody_else(url: str) -> None:
         tabs = await page.get_by_role("tab").all_inner_texts()
         stored = await page.evaluate("JSON.stringify(localStorage)")
         await browser.close()
-    assert [name.strip() for name in tabs if name.strip()][:3] == ["Plant", "Machines", "OneMachine"]
+    assert [name.strip() for name in tabs if name.strip()][:4] == ["Plant", "Machines", "OneMachine", "Month"]
     assert 'shouldPersistHeaders\\":true' not in stored
     assert outside == []
     assert complaints == []
@@ -102,6 +102,6 @@ async def test_the_page_is_kept_from_loading_or_telling_anything(client: Client)
 
 def test_every_example_fits_the_schema() -> None:
     examples = json.loads((BUILT / "examples.json").read_text())
-    assert len(examples) == 3
+    assert len(examples) == 4
     for example in examples:
         assert validate(schema._schema, parse(example["query"])) == []

@@ -1,0 +1,169 @@
+"""Points written to the embedded store by the clients that write to InfluxDB."""
+
+import asyncio
+import gzip
+import time
+from collections.abc import AsyncIterator
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+from influxdb_client import InfluxDBClient, Point, WritePrecision  # type: ignore[attr-defined]
+from influxdb_client.client.influxdb_client_async import InfluxDBClientAsync
+from influxdb_client.client.write_api import SYNCHRONOUS
+from influxdb_client.rest import ApiException
+
+from sync_gateway.schema.app import create_app
+from sync_gateway.schema.settings import Settings
+from tests.servers import InfluxDB3
+from tests.serving import served
+
+TOKEN = "writers-token"
+WRITE = "/api/v2/write?bucket=machines&precision=ns"
+
+
+@pytest.fixture
+async def url(tmp_path: Path) -> AsyncIterator[str]:
+    settings = Settings.model_validate(
+        {"data": tmp_path, "series": {"token": TOKEN, "databases": {"acme": "acme_machines"}}}
+    )
+    app = create_app(settings)
+    async with served(app) as url:
+        yield url
+
+
+@pytest.fixture
+async def writer(url: str) -> AsyncIterator[httpx.AsyncClient]:
+    headers = {"Authorization": f"Token {TOKEN}"}
+    async with httpx.AsyncClient(base_url=url, headers=headers, trust_env=False) as client:
+        yield client
+
+
+async def latest(writer: httpx.AsyncClient, machine: str, measurement: str, field: str) -> Any:
+    query = "query($m: String!, $n: String!, $f: String!) { machine(machineId: $m) {"
+    query += " latest(measurement: $n, field: $f) { time value } } }"
+    body = {"query": query, "variables": {"m": machine, "n": measurement, "f": field}}
+    answer = (await writer.post("/graphql", json=body)).json()
+    assert "errors" not in answer, answer
+    return answer["data"]["machine"]["latest"]
+
+
+@pytest.mark.parametrize(("precision", "digits"), [("s", 0), ("ms", 3), ("us", 6), ("ns", 9)])
+async def test_the_client_library_writes_in_every_precision(
+    url: str, writer: httpx.AsyncClient, precision: WritePrecision, digits: int
+) -> None:
+    at = 1_790_000_000 * 10**digits + 10**digits // 8
+    async with InfluxDBClientAsync(url, TOKEN, "any", enable_gzip=True) as client:
+        assert await client.ping()
+        point: Any = Point
+        point = point("state").tag("machine_id", "M 1").field("power", True).time(at, precision)
+        await client.write_api().write("machines", record=point, write_precision=precision)
+    found = await latest(writer, "M 1", "state", "power")
+    assert found["value"] is True
+    assert found["time"] == {0: "2026-09-21T14:13:20.000Z"}.get(digits, "2026-09-21T14:13:20.125Z")
+
+
+async def test_the_synchronous_client_writes_many_points(url: str, writer: httpx.AsyncClient) -> None:
+    def write() -> None:
+        with InfluxDBClient(url, TOKEN, org="any") as client:
+            records = [f"production,machine_id=M{n % 5} pieces_produced={n}i {n + 1}" for n in range(3000)]
+            api = client.write_api(write_options=SYNCHRONOUS)
+            api.write("machines", record=records, write_precision="ns")
+            with pytest.raises(ApiException) as refused:
+                api.write("machines", record="state,machine_id=M1")
+            assert refused.value.status == 400
+            api.close()
+
+    await asyncio.to_thread(write)
+    assert (await latest(writer, "M4", "production", "pieces_produced"))["value"] == 2999
+
+
+@pytest.mark.parametrize(
+    ("content", "headers", "path", "status", "code"),
+    [
+        (b"state f=1\nno fields here\nstate f=2", {}, WRITE, 400, "invalid"),
+        (b"", {}, WRITE, 400, "invalid"),
+        (b"# nothing", {}, WRITE, 400, "invalid"),
+        (b"state f=1", {}, WRITE.replace("machines", "config"), 404, "not found"),
+        (b"state f=1", {}, WRITE.replace("ns", "weeks"), 400, "invalid"),
+        (b"state f=1", {"Authorization": "Token wrong"}, WRITE, 401, "unauthorized"),
+        (b"state f=1", {"Authorization": ""}, WRITE, 401, "unauthorized"),
+        (b"state f=1", {"Origin": "https://page.example"}, WRITE, 403, "forbidden"),
+        (b"state f=1", {"Content-Encoding": "br"}, WRITE, 415, "invalid"),
+        (b"state f=1", {"Content-Encoding": "gzip"}, WRITE, 400, "invalid"),
+        (gzip.compress(b"state f=1")[:-4], {"Content-Encoding": "gzip"}, WRITE, 400, "invalid"),
+        (
+            gzip.compress(b"# " + b"x" * 60_000_000),
+            {"Content-Encoding": "gzip"},
+            WRITE,
+            413,
+            "request too large",
+        ),
+    ],
+)
+async def test_what_is_refused_changes_nothing(
+    writer: httpx.AsyncClient, content: bytes, headers: dict[str, str], path: str, status: int, code: str
+) -> None:
+    response = await writer.post(path, content=content, headers=headers)
+    assert (response.status_code, response.json()["code"]) == (status, code)
+    assert response.json()["message"]
+    answer = await writer.post("/graphql", json={"query": "{ analytics { eventsProcessed } }"})
+    assert answer.json() == {"data": {"analytics": {"eventsProcessed": 0}}}
+    await writer.post(WRITE, content=b"state,machine_id=own g=1")
+    assert await latest(writer, "own", "state", "f") is None
+
+
+async def test_a_line_that_cannot_be_read_is_named(writer: httpx.AsyncClient) -> None:
+    response = await writer.post(WRITE, content=b"state f=1\nthis is none\n")
+    assert "unable to parse 'this is none'" in response.json()["message"]
+
+
+async def test_a_field_that_changes_its_kind_is_left_out_and_said(writer: httpx.AsyncClient) -> None:
+    assert (await writer.post(WRITE, content=b"state,machine_id=M1 f=1i 1")).status_code == 204
+    mixed = await writer.post(WRITE, content=b'state,machine_id=M1 f="x" 2\nstate,machine_id=M1 f=3i 3')
+    assert (mixed.status_code, mixed.json()["code"]) == (422, "unprocessable entity")
+    assert "field type conflict" in mixed.json()["message"]
+    assert "dropped=1" in mixed.json()["message"]
+    assert (await latest(writer, "M1", "state", "f"))["value"] == 3
+
+
+async def test_an_organization_has_its_own_bucket(writer: httpx.AsyncClient) -> None:
+    for bucket in ("acme_machines", "server__stats"):
+        path = WRITE.replace("machines", bucket)
+        assert (await writer.post(path, content=b"state,machine_id=M1 f=1i")).status_code == 204
+    assert await latest(writer, "M1", "state", "f") is None  # the shared database has it not
+
+
+async def test_health_and_ping_are_what_writers_look_for(writer: httpx.AsyncClient) -> None:
+    assert (await writer.get("/ping")).status_code == 204
+    assert (await writer.get("/health")).json()["status"] == "pass"
+
+
+async def test_nothing_is_taken_in_where_a_server_keeps_the_series(
+    influxdb3_server: InfluxDB3, tmp_path: Path
+) -> None:
+    settings = Settings.model_validate({"data": tmp_path, "series": {"url": influxdb3_server.url}})
+    async with (
+        served(create_app(settings)) as url,
+        httpx.AsyncClient(base_url=url, trust_env=False) as client,
+    ):
+        assert (await client.post(WRITE, content=b"state f=1")).status_code == 404
+        assert (await client.get("/health/ready")).json()["series"] == "ok"
+
+
+async def test_old_points_are_deleted_while_it_runs(tmp_path: Path) -> None:
+    settings = Settings.model_validate({"data": tmp_path, "series": {"retention_days": 2}})
+    now = time.time_ns()
+    lines = "\n".join(f"state,machine_id=M1 f={n}i {now - n * 86_400_000_000_000}" for n in range(5))
+    series = 'series(measurement: "state", field: "f", range: {last: "P9D"}) { values }'
+    query = f'{{ machine(machineId: "M1") {{ {series} }} }}'
+    for _ in range(2):  # the first run writes, the second begins by deleting
+        async with (
+            served(create_app(settings)) as url,
+            httpx.AsyncClient(base_url=url, trust_env=False) as client,
+        ):
+            await asyncio.sleep(0.5)
+            found = (await client.post("/graphql", json={"query": query})).json()
+            await client.post(WRITE, content=lines.encode())
+    assert sorted(found["data"]["machine"]["series"]["values"]) == [0, 1]
