@@ -1,8 +1,8 @@
-# make run: serve the demo plant on 127.0.0.1:3000.   make test: the whole suite.   make check: what a commit must pass.
+# make run: serve the demo plant on 127.0.0.1:3000.   make test: the whole suite.   make check: what a commit must pass.   make bench: figures.
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: run test check lock format clean
+.PHONY: run test check bench lock format clean
 
 run: .venv/runtime
 	$(BIN)/sync-gateway demo
@@ -13,6 +13,10 @@ test: .venv/dev
 
 check: .venv/dev
 	$(BIN)/ruff format --check . && $(BIN)/ruff check . && $(BIN)/mypy && $(BIN)/lint-imports && $(BIN)/python -m pytest
+
+# The gateway against other GraphQL servers over one MongoDB and one InfluxDB (needs java, maven and npm).
+bench: .venv/bench bench/peers/mercurius/node_modules
+	$(BIN)/python -m bench.execution
 
 format: .venv/dev
 	$(BIN)/ruff format . && $(BIN)/ruff check --fix .
@@ -29,11 +33,20 @@ format: .venv/dev
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r .lock/dev.txt
 	touch $@
 
+.venv/bench: .venv/dev .lock/bench.txt
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r .lock/bench.txt
+	touch $@
+
+bench/peers/mercurius/node_modules: bench/peers/mercurius/package-lock.json
+	cd bench/peers/mercurius && npm ci --silent
+	touch $@
+
 # Resolve the locks again (needs uv). The files name no package index.
 LOCK = uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header pyproject.toml
 lock:
 	$(LOCK) --group build -o .lock/runtime.txt
 	$(LOCK) --group build --group dev -c .lock/runtime.txt -o .lock/dev.txt
+	$(LOCK) --group build --group dev --group bench -c .lock/dev.txt -o .lock/bench.txt
 
 clean:
 	rm -rf .venv

@@ -74,6 +74,7 @@ def serve(
     ] = None,
 ) -> None:
     """Serve the graph at /graphql."""
+    import gc
     import importlib
 
     import uvicorn
@@ -108,6 +109,11 @@ def serve(
         timeout_keep_alive=30,
         timeout_graceful_shutdown=10,
     )
+    # What is there now stays: the collector need not look at it again and again. A large answer makes tens of
+    # thousands of objects and no cycles.
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(100_000, 20, 100)
     with _told():
         uvicorn.Server(configured).run([listening])
 
