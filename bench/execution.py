@@ -269,7 +269,8 @@ def table(title: str, peers: list[Peer]) -> Table:
         reference = by_name.get("bare handler" if label.startswith("REST") else "Mercurius + JIT")
         ratio = ""
         if reference is not None:
-            ratio = f"{statistics.median(by_name['gateway'].cpu[label]) / statistics.median(reference.cpu[label]):.2f}"
+            ours, theirs = (statistics.median(p.cpu[label]) for p in (by_name["gateway"], reference))
+            ratio = f"{ours / theirs:.2f}"
         shown.add_row(label, *cells, ratio)
     return shown
 

@@ -51,7 +51,9 @@ class Loaders:
         return self._loader(("by", collection, names, keys), load)
 
     def clear(self) -> None:
-        """Forget what was loaded: the store has changed."""
+        """Forget what was loaded: the store has changed, or the request is over."""
+        for loader in self._made.values():
+            loader.clear()
         self._made.clear()
 
     def _loader(

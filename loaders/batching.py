@@ -36,6 +36,9 @@ class Loader(Generic[K, V]):
         await asyncio.wait({call for call, _ in found})
         return [call.result()[place] for call, place in found]
 
+    def clear(self) -> None:
+        self._found.clear()
+
     async def _dispatch(self, lists: list[list[K]]) -> list[None]:
         missing = list(dict.fromkeys(key for keys in lists for key in keys if key not in self._found))
         if missing:

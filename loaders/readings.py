@@ -106,7 +106,9 @@ class Readings:
         return await self._loader("catalogue", load).load(self.series.database)
 
     def clear(self) -> None:
-        """Forget what was loaded: the store has changed."""
+        """Forget what was loaded: the store has changed, or the request is over."""
+        for loader in self._made.values():
+            loader.clear()
         self._made.clear()
 
     def _loader(

@@ -109,11 +109,11 @@ def serve(
         timeout_keep_alive=30,
         timeout_graceful_shutdown=10,
     )
-    # What is there now stays: the collector need not look at it again and again. A large answer makes tens of
-    # thousands of objects and no cycles.
+    # What is there now stays: the collector need not look at it again and again. Large answers make tens of
+    # thousands of objects and no cycles: it looks at them only once a million have piled up.
     gc.collect()
     gc.freeze()
-    gc.set_threshold(100_000, 20, 100)
+    gc.set_threshold(1_000_000, 20, 100)
     with _told():
         uvicorn.Server(configured).run([listening])
 

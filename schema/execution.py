@@ -95,7 +95,12 @@ class Executor:
         )
         if isinstance(core, list):  # a variable is not of its type
             return _refusal(core, context)
-        data, errors, compiled = await self._execute(query, prepared, core)
+        try:
+            data, errors, compiled = await self._execute(query, prepared, core)
+        finally:
+            # What was loaded hangs in circles, which the collector would find much later.
+            context.viewer.forget()
+            core.async_helpers = None  # type: ignore[assignment]
         shown_errors = [shown_error(error, context.request_id) for error in errors]
         return Answer(data, shown_errors, compiled=compiled)
 
