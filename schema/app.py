@@ -20,6 +20,7 @@ from sync_gateway.schema.cors import Cors
 from sync_gateway.schema.execution import Executor
 from sync_gateway.schema.http import TRACE, GraphQLEndpoint
 from sync_gateway.schema.ingest import Ingest
+from sync_gateway.schema.metrics import Metrics
 from sync_gateway.schema.opening import open_documents, open_sealer, open_series
 from sync_gateway.schema.root import schema
 from sync_gateway.schema.settings import Settings
@@ -143,6 +144,7 @@ def create_app(
             Route("/graphql", graphql),
             Route("/health/live", gateway.live),
             Route("/health/ready", gateway.ready),
+            Route("/metrics", Metrics(gateway.executor).answer),
             *([explorer.assets()] if settings.graphql.graphiql else []),
             *gateway.ingest(),
             *routes,

@@ -111,7 +111,9 @@ class Executor:
         plan = self._plan(query, prepared, core)
         if plan is not None:
             try:
-                return *await plan.run(core), plan.lists
+                data, errors = await plan.run(core)
+                self.counts["answered_by_plan"] += 1
+                return data, errors, plan.lists
             except Unusual:
                 self.counts["fell_back"] += 1
                 core.context_value.points = 0
@@ -141,6 +143,10 @@ class Executor:
                 self.counts["not_compiled"] += 1
             self._plans[key] = plan
         return plan if isinstance(plan, Plan) else None
+
+    def kept(self) -> dict[str, int]:
+        """How many documents and operations are kept."""
+        return {"documents": len(self._documents), "operations": len(self._plans)}
 
     def check(self, query: str) -> None:
         """Raise `GraphQLErrors` unless the document fits the schema."""

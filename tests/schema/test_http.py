@@ -129,6 +129,20 @@ async def test_the_cost_is_in_the_answer_only_when_it_is_asked_for(client: Clien
     assert response.json()["extensions"] == {"trace": trace}
 
 
+async def test_metrics_tell_what_became_of_queries(client: Client) -> None:
+    for _ in range(3):
+        await client.run("{ organizations { totalCount } }")
+    response = await client.http.get("/metrics")
+    assert response.headers["content-type"].startswith("text/plain")
+    for line in (
+        'sync_gateway_queries_total{event="first_seen"} 1.0',
+        'sync_gateway_queries_total{event="compiled"} 1.0',
+        'sync_gateway_queries_total{event="answered_by_plan"} 2.0',
+        'sync_gateway_kept{what="operations"} 1.0',
+    ):
+        assert line in response.text
+
+
 async def test_health_says_which_store_answers_and_not_where(client: Client) -> None:
     assert (await client.http.get("/health/live")).json() == {"status": "ok"}
     response = await client.http.get("/health/ready")
