@@ -202,13 +202,22 @@ async def test_a_null_where_none_may_be_is_left_to_the_reference(both: Both, tmp
     assert both.compiled.counts["fell_back"] == 1
 
 
-@settings(max_examples=60, deadline=None, suppress_health_check=list(HealthCheck))
-@given(st.lists(queries(schema.as_str(), custom_scalars=SCALARS), min_size=20, max_size=40))
-def test_random_queries_are_the_same(tmp_path_factory: pytest.TempPathFactory, asked: list[str]) -> None:
+@settings(max_examples=100, deadline=None, suppress_health_check=list(HealthCheck))
+@given(st.lists(queries(schema.as_str(), custom_scalars=SCALARS), min_size=20, max_size=40), st.booleans())
+def test_random_queries_are_the_same(
+    tmp_path_factory: pytest.TempPathFactory, asked: list[str], down: bool
+) -> None:
+    """On a plant with broken devices, and with a time-series store that fails as well."""
+
     async def compare(folder: Path) -> None:
         async with stores(folder) as both:
+            if down:
+                (folder / "broken.db").write_bytes(b"no database" * 1000)
+                both.series = SqliteSeriesStore(folder / "broken.db")
             for query in asked:
                 await both.compare(query)
+            if down:
+                await both.series.close()
 
     asyncio.run(compare(tmp_path_factory.mktemp("compiled")))
 
