@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Callable, Coroutine, Hashable, Sequence
+from functools import partial
 from typing import Any, Generic, TypeVar
 
 from aiodataloader import DataLoader
@@ -18,9 +19,11 @@ class Loader(Generic[K, V]):
     """
 
     def __init__(self, load: Callable[[list[K]], Coroutine[Any, Any, list[V]]]) -> None:
-        self._load = load
         self._found: dict[K, tuple[asyncio.Task[list[V]], int]] = {}  # the call, and the key's place in it
-        self._ticks: DataLoader[list[K], None] = DataLoader(self._dispatch, cache=False)
+        # Not a method of its own: it would hold itself, and what it loaded, until the collector comes.
+        self._ticks: DataLoader[list[K], None] = DataLoader(
+            partial(_dispatch, load, self._found), cache=False
+        )
 
     async def load(self, key: K) -> V:
         return (await self.load_many((key,)))[0]
@@ -39,9 +42,15 @@ class Loader(Generic[K, V]):
     def clear(self) -> None:
         self._found.clear()
 
-    async def _dispatch(self, lists: list[list[K]]) -> list[None]:
-        missing = list(dict.fromkeys(key for keys in lists for key in keys if key not in self._found))
-        if missing:
-            call = asyncio.ensure_future(self._load(missing))
-            self._found |= {key: (call, place) for place, key in enumerate(missing)}
-        return [None] * len(lists)
+
+async def _dispatch(
+    load: Callable[[list[K]], Coroutine[Any, Any, list[V]]],
+    found: dict[K, tuple[asyncio.Task[list[V]], int]],
+    lists: list[list[K]],
+) -> list[None]:
+    """Begin one call for all keys of a tick that none was begun for."""
+    missing = list(dict.fromkeys(key for keys in lists for key in keys if key not in found))
+    if missing:
+        call = asyncio.ensure_future(load(missing))
+        found |= {key: (call, place) for place, key in enumerate(missing)}
+    return [None] * len(lists)
