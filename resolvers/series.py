@@ -64,7 +64,7 @@ async def series_of(
         if asked.fill.mode != "none":
             raise BadUserInput("`fill` goes with `every`", fields=["fill"])
         samples = await readings.points(measurement, start, stop).load(key)
-        times, values = [sample.time for sample in samples], [sample.value for sample in samples]
+        times, values = map(list, zip(*samples, strict=True)) if samples else ([], [])
     else:
         windows = Windows(start, stop, (start, stop), stop - start)
         if asked.every is not None:

@@ -74,11 +74,11 @@ def serve(
     ] = None,
 ) -> None:
     """Serve the graph at /graphql."""
-    import gc
     import importlib
 
     import uvicorn
 
+    from sync_gateway.schema import collector
     from sync_gateway.stores.errors import BadUserInput
 
     with _told():
@@ -109,11 +109,7 @@ def serve(
         timeout_keep_alive=30,
         timeout_graceful_shutdown=10,
     )
-    # What is there now stays: the collector need not look at it again and again. Large answers make tens of
-    # thousands of objects and no cycles: it looks at them only once a million have piled up.
-    gc.collect()
-    gc.freeze()
-    gc.set_threshold(1_000_000, 20, 100)
+    collector.relieve()
     with _told():
         uvicorn.Server(configured).run([listening])
 

@@ -54,9 +54,11 @@ def _time_text(value: datetime | int) -> str:
     if isinstance(value, datetime):
         return iso(value)
     seconds, rest = divmod(value, SECOND)
+    milliseconds, below = divmod(rest, 1_000_000)
+    if not below:
+        return f"{_second_text(seconds)}.{milliseconds:03}Z"
     digits = f"{rest:09}"
-    digits = digits[:3] if digits.endswith("000000") else digits[:6] if digits.endswith("000") else digits
-    return f"{_second_text(seconds)}.{digits}Z"
+    return f"{_second_text(seconds)}.{digits[:6] if digits.endswith('000') else digits}Z"
 
 
 @lru_cache(4096)  # the times of a series stand close together

@@ -10,10 +10,12 @@ names: quotes, backslashes, line feeds and pieces of query languages in them hav
 """
 
 from abc import ABC, abstractmethod
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import pairwise
 from typing import Literal, NamedTuple, TypeAlias
+
+from sync_gateway.stores.errors import LimitExceeded
 
 Value: TypeAlias = bool | int | float | str
 Kind = Literal["boolean", "integer", "float", "string"]
@@ -216,3 +218,22 @@ class WritableSeriesStore(SeriesStore):
     @abstractmethod
     async def retain(self, cut: int) -> int:
         """Delete what is older than a time, of every database; answers how many points that were."""
+
+
+def too_many_points(limit: int) -> LimitExceeded:
+    """What `Series.points` raises."""
+    return LimitExceeded(
+        f"the range holds more than {limit} points (series.max_points):"
+        " ask for a shorter range, or for windows",
+        limit=limit,
+    )
+
+
+def in_chunks(machines: Sequence[str] | None, size: int) -> Iterator[Sequence[str] | None]:
+    """The machines without repetitions, so many at a time; None, which stands for all, as it is."""
+    if machines is None:
+        yield None
+        return
+    different = sorted(set(machines))
+    for start in range(0, len(different), size):
+        yield different[start : start + size]

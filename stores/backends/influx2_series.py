@@ -10,7 +10,7 @@ import logging
 import math
 import time
 from collections import defaultdict
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 
 import aiohttp
 from influxdb_client.client.exceptions import InfluxDBError
@@ -20,7 +20,7 @@ from influxdb_client.rest import ApiException
 
 from sync_gateway.stores.backends import influx2_flux as flux
 from sync_gateway.stores.backends.influx2_flux import Row, Script
-from sync_gateway.stores.errors import LimitExceeded, Unavailable
+from sync_gateway.stores.errors import Unavailable
 from sync_gateway.stores.series import (
     END_OF_TIME,
     MACHINE,
@@ -36,6 +36,8 @@ from sync_gateway.stores.series import (
     Span,
     Value,
     Windows,
+    in_chunks,
+    too_many_points,
 )
 
 log = logging.getLogger(__name__)
@@ -153,11 +155,7 @@ class Influx2Series(Series):
         found: dict[str, dict[str, list[Sample]]] = {}
         rows = await self._ask(machines, ask)
         if len(rows) > limit:
-            raise LimitExceeded(
-                f"the range holds more than {limit} points (series.max_points):"
-                " ask for a shorter range, or for windows",
-                limit=limit,
-            )
+            raise too_many_points(limit)
         for row in rows:
             of_machine = found.setdefault(row.columns[MACHINE], {})
             of_machine.setdefault(row.columns["_field"], []).append(Sample(row.time, row.value))
@@ -271,7 +269,7 @@ class Influx2Series(Series):
     ) -> list[Row]:
         """The rows of a script, run once for each thousand machines."""
         calls = []
-        for chunk in _chunks(machines):
+        for chunk in in_chunks(machines, AT_ONCE):
             script = Script()
             text = ask(script, chunk)
             calls.append(self._store.query(text, script.values))
@@ -280,15 +278,6 @@ class Influx2Series(Series):
             if isinstance(answer, BaseException):
                 raise answer
         return [row for answer in answers if not isinstance(answer, BaseException) for row in answer]
-
-
-def _chunks(machines: Sequence[str] | None) -> Iterator[Sequence[str] | None]:
-    if machines is None:
-        yield None
-        return
-    different = sorted(set(machines))
-    for start in range(0, len(different), AT_ONCE):
-        yield different[start : start + AT_ONCE]
 
 
 def _aggregating(reading: str, asked: Aggregate, span: Span, name: str, whole: bool) -> list[str]:

@@ -11,7 +11,7 @@ import asyncio
 import logging
 import time
 from collections import defaultdict
-from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, TypeVar
 
@@ -19,7 +19,7 @@ import httpx
 import orjson
 
 from sync_gateway.stores.backends import influx3_sql as sql
-from sync_gateway.stores.errors import LimitExceeded, Unavailable
+from sync_gateway.stores.errors import Unavailable
 from sync_gateway.stores.series import (
     END_OF_TIME,
     MACHINE,
@@ -34,6 +34,8 @@ from sync_gateway.stores.series import (
     Source,
     Value,
     Windows,
+    in_chunks,
+    too_many_points,
 )
 
 T = TypeVar("T")
@@ -196,11 +198,7 @@ class Influx3Series(Series):
                     samples = found.setdefault(row["m"], {}).setdefault(name, [])
                     samples.append(Sample(row["t"], PYTHON[kind](value)))
         if told > limit:
-            raise LimitExceeded(
-                f"the range holds more than {limit} points (series.max_points):"
-                " ask for a shorter range, or for windows",
-                limit=limit,
-            )
+            raise too_many_points(limit)
         for by_field in found.values():
             for samples in by_field.values():
                 samples.sort()
@@ -317,7 +315,7 @@ class Influx3Series(Series):
                 known = await self._known(fresh=True)
             if machines is not None and measurement and MACHINE not in known.columns(measurement):
                 return known, []
-            statements = [ask(known, chunk) for chunk in _chunks(machines)]
+            statements = [ask(known, chunk) for chunk in in_chunks(machines, AT_ONCE)]
             try:
                 lists = await _gathered(
                     [self._store.query(self.database, *each) for each in statements if each is not None]
@@ -348,15 +346,6 @@ class Influx3Series(Series):
                 known.fields.setdefault(measurement, {})[column] = KINDS[kind]
         self._store.known[self.database] = known
         return known
-
-
-def _chunks(machines: Sequence[str] | None) -> Iterator[Sequence[str] | None]:
-    if machines is None:
-        yield None
-        return
-    different = sorted(set(machines))
-    for start in range(0, len(different), AT_ONCE):
-        yield different[start : start + AT_ONCE]
 
 
 async def _gathered(calls: Sequence[Awaitable[T]]) -> list[T]:

@@ -18,7 +18,7 @@ from typing import Any, NamedTuple, TypeVar, cast
 
 import apsw
 
-from sync_gateway.stores.errors import LimitExceeded, Unavailable
+from sync_gateway.stores.errors import Unavailable
 from sync_gateway.stores.series import (
     END_OF_TIME,
     MACHINE,
@@ -34,6 +34,7 @@ from sync_gateway.stores.series import (
     Value,
     Windows,
     WritableSeriesStore,
+    too_many_points,
 )
 
 T = TypeVar("T")
@@ -292,11 +293,7 @@ class SqliteSeries(Series):
                 samples = list(kept.samples(rows))
                 left -= len(samples)
                 if left < 0:
-                    raise LimitExceeded(
-                        f"the range holds more than {limit} points (series.max_points):"
-                        " ask for a shorter range, or for windows",
-                        limit=limit,
-                    )
+                    raise too_many_points(limit)
                 if samples:
                     of_machine = found.setdefault(kept.machine or "", {})
                     earlier = of_machine.get(kept.field)
