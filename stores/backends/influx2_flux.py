@@ -15,6 +15,8 @@ from sync_gateway.stores.series import MACHINE, SECOND, Kind, Source
 
 EARLIEST, LATEST = -(2**63) + 2, 2**63 - 2  # what a range may name, in nanoseconds
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+# `${` would begin an expression, and a control character may end the line.
+ESCAPES = {code: f"\\x{code:02x}" for code in (*range(32), 127, ord("$"))} | {34: '\\"', 92: "\\\\"}
 KINDS: dict[str, Kind] = {
     "boolean": "boolean",
     "long": "integer",
@@ -37,6 +39,9 @@ class Script:
 
     def reading(self, bucket: str, start: int, stop: int, condition: str) -> str:
         """The points of a range of which a condition holds; without an end it would end now."""
+        start, stop = (min(max(time, EARLIEST), LATEST) for time in (start, stop))
+        if start >= stop:  # the server refuses such a range
+            start, stop, condition = EARLIEST, EARLIEST + 1, "false"
         limits = f"start: {moment(start)}, stop: {moment(stop)}"
         return f"from(bucket: {self.value(bucket)}) |> range({limits}) |> filter(fn: (r) => {condition})"
 
@@ -72,13 +77,12 @@ def _any(conditions: Sequence[str]) -> str:
 
 def quoted(name: str) -> str:
     """A text as a literal, for column names, which cannot be bound."""
-    escaped = name.replace("\\", "\\\\").replace('"', '\\"').replace("$", "\\x24")
-    return '"' + escaped.replace("\n", "\\n").replace("\r", "\\r").replace("\t", "\\t") + '"'
+    return f'"{name.translate(ESCAPES)}"'
 
 
 def moment(time: int) -> str:
-    """A time as a literal, to the nanosecond."""
-    seconds, rest = divmod(min(max(time, EARLIEST), LATEST), SECOND)
+    """A time from `EARLIEST` to `LATEST` as a literal, to the nanosecond."""
+    seconds, rest = divmod(time, SECOND)
     return f"{(EPOCH + timedelta(seconds=seconds)):%Y-%m-%dT%H:%M:%S}.{rest:09}Z"
 
 
@@ -119,6 +123,8 @@ def rows(answer: str) -> Iterator[Row]:
             names = cells
             if "error" in names and "reference" in names:
                 types = []
+            elif not types:
+                raise FailedQuery("the answer is no annotated CSV")
         elif not types:
             raise FailedQuery(cells[1] if len(cells) > 1 else "")
         else:

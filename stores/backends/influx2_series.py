@@ -2,7 +2,7 @@
 
 A bucket is a database. `machine_id` has to be a tag. A field that was written with one type in one week and
 with another in the next is accepted by the server, which then answers the older week's values only. Its CSV
-leaves carriage returns out of texts.
+leaves carriage returns out of texts, so that machines with one in their id are not found by it.
 """
 
 import asyncio
@@ -45,6 +45,7 @@ AT_ONCE = 1000  # machines in a script
 FRESH = 30.0  # seconds that a catalogue is believed
 LONG = 1_000_000  # bytes of an answer that are read beside the event loop
 DIALECT = Dialect(header=True, delimiter=",", annotations=["datatype"])  # type: ignore[no-untyped-call]
+NO_BUCKET = "could not find bucket"  # any other 404 comes from something that is no InfluxDB
 SAMPLES = f'keep(columns: ["{MACHINE}", "_field", "_time", "_value"])'
 # What Flux calls each function; `quantile` so is the nearest rank.
 FLUX = {name: name for name in ("mean", "min", "max", "sum", "count")} | {
@@ -76,21 +77,28 @@ class Influx2SeriesStore(SeriesStore):
         """The rows of a script; none where the bucket does not exist. Raises `Unavailable`."""
         try:
             async with asyncio.timeout(self._deadline):
-                api = self._opened().query_api()
-                answer = await api.query_raw(script, dialect=DIALECT, params=values)
+                answer = await self._raw(script, values)
                 if len(answer) > LONG:
                     return await asyncio.to_thread(lambda: list(flux.rows(answer)))
                 return list(flux.rows(answer))
         except TimeoutError:
             raise Unavailable("the time-series store does not answer in time") from None
         except ApiException as error:
-            if error.status == 404:
+            if error.status == 404 and NO_BUCKET in str(error.body):
                 return []
             log.warning("InfluxDB 2: status %s: %s", error.status, str(error.body)[:500])
             raise Unavailable("the time-series store refuses to answer") from None
         except (aiohttp.ClientError, InfluxDBError, flux.FailedQuery, OSError) as error:
             log.warning("InfluxDB 2: %s: %s", type(error).__name__, error)
             raise Unavailable("the time-series store does not answer") from None
+
+    async def _raw(self, script: str, values: dict[str, str | bool | int | float]) -> str:
+        try:
+            api = self._opened().query_api()
+            answer: str = await api.query_raw(script, dialect=DIALECT, params=values)
+            return answer
+        except UnicodeDecodeError as error:  # the server takes any bytes for a text
+            return error.object.decode(errors="replace")
 
     def _opened(self) -> InfluxDBClientAsync:
         """The one client, made in the loop that uses it."""
@@ -149,14 +157,14 @@ class Influx2Series(Series):
     ) -> dict[str, dict[str, list[Sample]]]:
         def ask(script: Script, chunk: Sequence[str] | None) -> str:
             condition = script.fields(measurement, fields) + script.machines(chunk)
-            reading = script.reading(self.database, start, stop, condition)
-            return f"{reading} |> limit(n: {int(limit) + 1}) |> {SAMPLES}"
+            return f"{script.reading(self.database, start, stop, condition)} |> {SAMPLES}"
 
-        found: dict[str, dict[str, list[Sample]]] = {}
-        rows = await self._ask(machines, ask)
-        if len(rows) > limit:
+        # Counted first, because a limit of the server's is one of each series.
+        held = await self.counts([Source(measurement, name) for name in fields], machines, start, stop)
+        if sum(held.values()) > limit:
             raise too_many_points(limit)
-        for row in rows:
+        found: dict[str, dict[str, list[Sample]]] = {}
+        for row in await self._ask(machines, ask) if held else ():
             of_machine = found.setdefault(row.columns[MACHINE], {})
             of_machine.setdefault(row.columns["_field"], []).append(Sample(row.time, row.value))
         for by_field in found.values():
@@ -268,6 +276,8 @@ class Influx2Series(Series):
         self, machines: Sequence[str] | None, ask: Callable[[Script, Sequence[str] | None], str]
     ) -> list[Row]:
         """The rows of a script, run once for each thousand machines."""
+        if machines is not None:
+            machines = [name for name in machines if "\r" not in name]
         calls = []
         for chunk in in_chunks(machines, AT_ONCE):
             script = Script()
@@ -288,7 +298,7 @@ def _aggregating(reading: str, asked: Aggregate, span: Span, name: str, whole: b
         windowed = f"window({every}) |> {asked.function}() |> {columns}"
         return [f'{reading} |> {windowed} |> yield(name: "{name}")']
     together = f'group(columns: ["{MACHINE}", "_field"])'
-    function = FLUX[asked.function].replace("Q", f"{float(asked.q or 0.0):f}")
+    function = FLUX[asked.function].replace("Q", f"{float(asked.q or 0.0):.20f}")
     windowed = f'aggregateWindow({every}, fn: {function}, createEmpty: false, timeSrc: "_start")'
     if asked.function == "count":
         return [f'{reading} |> {together} |> {windowed} |> yield(name: "{name}")']
