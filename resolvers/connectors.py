@@ -69,22 +69,19 @@ async def connectors_of_devices(context: Context, devices: Sequence[Device]) -> 
 
     Both lists are short and shared by all devices, so that they are read whole and once.
     """
-    scopes = {scope_of(each) for each in devices if each.document.get("connectors")}
-    known = dict(zip(scopes, await gather(*(_known(context, *scope) for scope in scopes)), strict=True))
+    named = [
+        (each.organization_id, each.application_id, *names)
+        for each, names in zip(devices, Device.connector_names.of(devices), strict=True)
+    ]
     # Most devices of an application name the same connectors: they share one list.
-    lists: dict[Any, list[Connector]] = {}
-    found = []
-    for each in devices:
-        scope, names = scope_of(each), tuple(each.connector_names)
-        if (scope, names) not in lists:
-            of_scope = known.get(scope, {})
-            lists[scope, names] = [of_scope[name] for name in dict.fromkeys(names) if name in of_scope]
-        found.append(lists[scope, names])
-    return found
-
-
-def scope_of(device: Device) -> tuple[str | None, str | None]:
-    return device.organization_id, device.application_id
+    different = dict.fromkeys(named)
+    scopes = {each[:2] for each in different if len(each) > 2}
+    known = dict(zip(scopes, await gather(*(_known(context, *scope) for scope in scopes)), strict=True))
+    lists = {}
+    for each in different:
+        of_scope, names = known.get(each[:2], {}), dict.fromkeys(each[2:])
+        lists[each] = [of_scope[name] for name in names if name in of_scope]
+    return [lists[each] for each in named]
 
 
 async def _known(

@@ -222,9 +222,12 @@ class EventBinding(Record):
     class_ = optional(text, "class")
 
 
-def bindings_of(device: Device) -> list[EventBinding]:
-    organization_id, application_id = device.organization_id, device.application_id
-    return [EventBinding(each, organization_id, application_id) for each in device.events]
+def bindings_of(devices: Sequence[Device]) -> list[list[EventBinding]]:
+    """By device the events that it reports."""
+    return [
+        [EventBinding(event, device.organization_id, device.application_id) for event in events]
+        for device, events in zip(devices, Device.events.of(devices), strict=True)
+    ]
 
 
 async def event_classes_of(context: Context, bindings: Sequence[EventBinding]) -> list[EventClass | None]:

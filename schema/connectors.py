@@ -19,7 +19,7 @@ from sync_gateway.stores.secrets import masked
 
 @strawberry.type(description="How machines are read: a driver and its settings.")
 class Connector(Node):
-    document_id: str = shown("The id in the store.", metadata={"needs": ()})
+    document_id: str = shown("The id in the store.")
     name: str = shown("The name that devices refer to.")
     driver: str = shown("The driver, such as `fanuc` or `mtconnect`.")
     description: str | None = shown("What it is for.")

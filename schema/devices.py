@@ -39,7 +39,7 @@ class EventBinding:
 
 @strawberry.type(description="A machine: a lathe, a mill, a robot.")
 class Device(Reporting, Node):
-    document_id: str = shown("The id in the store.", metadata={"needs": ()})
+    document_id: str = shown("The id in the store.")
     machine_id: str = shown("The machine's id, unique within its application.")
     name: str | None = shown("What people call it.")
     created_at: DateTime | None = shown("When it was made.")
@@ -76,9 +76,9 @@ class Device(Reporting, Node):
     async def connectors(parents: strawberry.Parent[Sequence[stored.Device]], info: Info) -> Sequence[Any]:
         return await connectors.connectors_of_devices(info.context, parents)
 
-    @derived("The events that it reports.", list[EventBinding], needs=("events",))
-    def event_bindings(root: strawberry.Parent[stored.Device]) -> Any:
-        return devices.bindings_of(root)
+    @batched("The events that it reports.", list[EventBinding], needs=("events",))
+    def event_bindings(parents: strawberry.Parent[Sequence[stored.Device]]) -> Sequence[Any]:
+        return devices.bindings_of(parents)
 
     @derived("One property.", JSON | None, needs=("properties",))
     def property(root: strawberry.Parent[stored.Device], key: Annotated[str, argument("Its name.")]) -> Any:

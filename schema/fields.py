@@ -5,6 +5,7 @@ A type has no data of its own: its instances are records. A field is either an a
 """
 
 import functools
+import inspect
 from collections.abc import Awaitable, Callable, Iterable, Iterator, Sequence
 from typing import Any
 
@@ -39,23 +40,32 @@ def derived(
     return strawberry.field(description=description, graphql_type=type, metadata=metadata, **options)
 
 
-Many = Callable[..., Awaitable[Sequence[Any]]]
+Many = Callable[..., Awaitable[Sequence[Any]] | Sequence[Any]]
 
 
 def batched(
     description: str, type: Any, *, needs: tuple[str, ...] | None = None, **options: Any
 ) -> Callable[[Many], Any]:
-    """A field that is loaded for many parents in one call.
+    """A field that is loaded or made for many parents in one call.
 
-    What it decorates is given the parents as `strawberry.Parent[Sequence[...]]` and answers a value for
-    each, in their order. graphql-core asks for one parent at a time; a plan gives it the whole list.
+    What it decorates, asynchronous or not, is given the parents as `strawberry.Parent[Sequence[...]]` and
+    answers a value for each, in their order. graphql-core asks for one parent at a time; a plan gives it the
+    whole list.
     """
 
     def declare(many: Many) -> Any:
-        @functools.wraps(many)
-        async def one(**arguments: Any) -> Any:
-            return (await many(**{**arguments, "parents": [arguments["parents"]]}))[0]
+        def alone(arguments: dict[str, Any]) -> Any:
+            return many(**{**arguments, "parents": [arguments["parents"]]})
 
+        @functools.wraps(many)
+        def made(**arguments: Any) -> Any:
+            return alone(arguments)[0]
+
+        @functools.wraps(many)
+        async def loaded(**arguments: Any) -> Any:
+            return (await alone(arguments))[0]
+
+        one = loaded if inspect.iscoroutinefunction(many) else made
         metadata = {"needs": needs, "many": many}
         field = strawberry.field(description=description, graphql_type=type, metadata=metadata, **options)
         return field(one)

@@ -1,23 +1,27 @@
 """Plans: queries compiled, so that the objects of a whole list are answered together.
 
 graphql-core resolves and completes every field of every object by itself. A plan does the same for all
-objects that stand at one place of the query at once: fields that only read an attribute become one generated
-loop that makes the dicts of the answer; a `batched` field is one call; any other resolver is called for each
-object, all of them side by side. The answer is the specification's to the letter, because whatever is not
-plain (a null or an error where none may be, a value of an unexpected type, introspection) raises `Unusual`,
-and graphql-core answers the whole query instead. Queries have no side effects and loaders keep what they
-loaded, so that the second run asks the stores for nothing that the first has found.
+objects that stand at one place of the query at once. A field that needs nothing but its object is a column,
+the list of its values, and one generated expression makes the dicts of the answer from the columns; a
+`batched` field is one call; any other resolver is called for each object, all of them side by side.
+
+The answer is the specification's to the letter, because whatever is not plain (a null or an error where none
+may be, a value of an unexpected type, introspection) raises `Unusual`, and graphql-core answers the whole
+query instead. Queries have no side effects and loaders keep what they loaded, so that the second run asks the
+stores for nothing that the first has found.
 
 A plan holds no data of a request. It depends on the operation and on the variables of its `@skip` and
 `@include`, and on nothing else.
 """
 
 import asyncio
-from collections.abc import Awaitable, Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from inspect import isawaitable
-from operator import attrgetter
+from itertools import chain, islice, repeat
+from operator import attrgetter, is_
+from types import NoneType
 from typing import Any, TypeAlias
 
 from graphql import (
@@ -41,20 +45,13 @@ from strawberry.schema.schema_converter import get_arguments
 from strawberry.types import Info
 from strawberry.types.field import StrawberryField
 
-from sync_gateway.stores import records
-from sync_gateway.stores.records import Record, Stored
+from sync_gateway.schema.fields import Many
+from sync_gateway.schema.scalars import time_texts
+from sync_gateway.stores.records import Stored
 
 SLICE = 500  # objects that are made before other requests have their turn
 Path: TypeAlias = tuple[str | int, ...]
 Complete: TypeAlias = Callable[[Any], Any]
-
-
-# Of the readers of stored values: the type that most values have, and what is shown of one. Of a reader that
-# stands here every field has the one scalar that goes with it.
-PLAIN = {
-    records.text: ("str", "{0}"),
-    records.time: ("datetime", "{0}.isoformat(timespec='milliseconds') + 'Z'"),
-}
 
 
 class Unusual(Exception):
@@ -135,21 +132,30 @@ class Selection:
     def __init__(
         self, compiler: Compiler, type_: GraphQLObjectType, grouped: GroupedFieldSet, path: Path
     ) -> None:
+        self._is_type_of = type_.is_type_of
+        self._columns: list[Column] = []
         self._fields: list[Field] = []
-        source = Source(type_)
+        entries = []
         for key, details in grouped.items():
             name = details[0].node.name.value
+            value = "None"  # the place of a field that is filled in later
             if name == "__typename":
-                source.put(key, repr(type_.name))
+                value = repr(type_.name)
             elif name.startswith("__"):
                 raise Unusual
+            elif column := Column.of(type_.fields[name]):
+                value = f"c{len(self._columns)}"
+                self._columns.append(column)
             else:
-                definition = type_.fields[name]
-                plain = source.plain(definition)
-                source.put(key, plain or "None")  # the place of a field that is filled in later
-                if plain is None:
-                    self._fields.append(Field(compiler, type_, definition, key, details, (*path, key)))
-        self._make = source.function()
+                field_ = Field(compiler, type_, type_.fields[name], key, details, (*path, key))
+                self._fields.append(field_)
+            entries.append(f"{key!r}: {value}")
+        names = [f"c{i}" for i in range(len(self._columns))]
+        rows = f"zip({', '.join(['objects', *names])})"
+        # Names of the query's aliases are all that is not ours in the text.
+        text = f"lambda {', '.join(['objects', *names])}: "
+        text += f"[{{{', '.join(entries)}}} for {', '.join(['_', *names])}, in {rows}]"
+        self._dicts: Callable[..., list[dict[str, Any]]] = eval(text)
 
     async def complete(self, objects: Sequence[Any], run: Run) -> list[dict[str, Any]]:
         """The answers of objects, in their order."""
@@ -167,60 +173,48 @@ class Selection:
                     raise failure
         return made
 
+    def _make(self, objects: Sequence[Any]) -> list[dict[str, Any]]:
+        # Whether an object is of a type depends on its class alone.
+        kinds = dict(zip(map(type, objects), objects, strict=True))
+        if self._is_type_of and not all(self._is_type_of(each, None) for each in kinds.values()):  # type: ignore[arg-type]
+            raise Unusual
+        kind = next(iter(kinds)) if len(kinds) == 1 else object
+        return self._dicts(objects, *(column.values(objects, kind) for column in self._columns))
 
-class Source:
-    """The text of the loop that makes the dicts of a selection, and the names that it uses."""
 
-    def __init__(self, type_: GraphQLObjectType) -> None:
-        self._entries: list[str] = []
-        self._lines: list[str] = []
-        self._names: dict[str, Any] = {"Unusual": Unusual, "datetime": datetime}
-        # Records of a type share its name: their fields are read out of the document without a detour.
-        self._record = _records().get(type_.name)
-        if self._record is not None:
-            check = f"type(o) is not {self._name(self._record)}"
-            self._lines += [f"if {check}: raise Unusual", "get = o.document.get"]
-        elif type_.is_type_of is not None:
-            self._lines.append(f"if not {self._name(type_.is_type_of)}(o, None): raise Unusual")
+class Column:
+    """A field that needs nothing but its object, read and completed for many of them."""
 
-    def put(self, key: str, value: str) -> None:
-        self._entries.append(f"{key!r}: {value}")
+    def __init__(self, name: str | None, read: Callable[[Any], Any], type_: GraphQLOutputType) -> None:
+        self._name = name  # of the attribute, where it is one
+        self._read = read
+        self._complete = completer(type_)
+        nullable, inner = _unwrapped(type_)
+        scalar = getattr(inner, "name", "")
+        self._are_times = scalar == "DateTime"
+        as_it_is = {"String": str, "ID": str, "Boolean": bool}.get(scalar)
+        self._plain = {as_it_is, NoneType} if nullable else {as_it_is}
 
-    def plain(self, definition: GraphQLField) -> str | None:
-        """The name of the value of a field that needs nothing but its object; None for another field."""
-        complete = completer(definition.type)
+    @classmethod
+    def of(cls, definition: GraphQLField) -> "Column | None":
+        """None for a field that needs more than its object, or that holds objects."""
         declared = definition.extensions["strawberry-definition"]
         read = reader(declared)
-        if complete is None or read is None:
+        if read is None or completer(definition.type) is None:
             return None
-        value = f"v{len(self._lines)}"
-        stored = getattr(self._record, declared.python_name, None) if declared.is_basic_field else None
-        exact = _exact(definition.type)
-        if isinstance(stored, Stored) and stored.read in PLAIN:
-            kept, shown = PLAIN[stored.read]
-            slow = f"{self._name(complete)}({self._name(read)}(o))"
-            self._lines.append(f"{value} = get({stored.keys[0]!r})")
-            self._lines.append(f"{value} = {shown.format(value)} if type({value}) is {kept} else {slow}")
-            return value
-        access = f"o.{declared.python_name}" if declared.is_basic_field else f"{self._name(read)}(o)"
-        self._lines.append(f"{value} = {access}")
-        check = f"if type({value}) is not {exact.__name__}: " if exact else ""
-        self._lines.append(f"{check}{value} = {self._name(complete)}({value})")
-        return value
+        return cls(declared.python_name if declared.is_basic_field else None, read, definition.type)
 
-    def function(self) -> Callable[[Sequence[Any]], list[dict[str, Any]]]:
-        body = [*self._lines, f"add({{{', '.join(self._entries)}}})"]
-        head = ["def make(objects):", "    out = []", "    add = out.append", "    for o in objects:"]
-        text = "\n".join([*head, *(f"        {line}" for line in body), "    return out"])
-        # Names of the schema and of the query's aliases are all that the text is made of.
-        exec(compile(text, "<plan>", "exec"), self._names)
-        made: Callable[[Sequence[Any]], list[dict[str, Any]]] = self._names["make"]
-        return made
-
-    def _name(self, value: Any) -> str:
-        name = f"n{len(self._names)}"
-        self._names[name] = value
-        return name
+    def values(self, objects: Sequence[Any], kind: type) -> Sequence[Any]:
+        """What the answer shows of objects, which are all of one class if `kind` has any attributes."""
+        stored = getattr(kind, self._name, None) if self._name else None
+        values = stored.of(objects) if isinstance(stored, Stored) else list(map(self._read, objects))
+        kinds = set(map(type, values))
+        if kinds <= self._plain:
+            return values
+        if self._are_times and kinds == {datetime}:
+            return time_texts(values)
+        assert self._complete is not None
+        return list(map(self._complete, values))
 
 
 class Field:
@@ -243,7 +237,7 @@ class Field:
         self._details = details[0]
         self._schema = compiler.schema
         self._read = reader(self._declared)
-        self._many: Callable[..., Awaitable[Sequence[Any]]] | None = self._declared.metadata.get("many")
+        self._many: Many | None = self._declared.metadata.get("many")
         self._nullable, type_ = _unwrapped(definition.type)
         self._complete = completer(definition.type)
         self._items: tuple[bool, Any] | None = None
@@ -257,7 +251,7 @@ class Field:
         """Put the field's values, completed, into the answers of the objects that it belongs to."""
         key = self.key
         values = await self._values(owners, made, run)
-        if not self._nullable and any(value is None for value in values):
+        if not self._nullable and _has_none(values):
             raise Unusual
         if self._complete is not None:
             for answer, value in zip(made, values, strict=True):
@@ -273,27 +267,24 @@ class Field:
         self, lists: Sequence[Any], made: list[dict[str, Any]], nullable: bool, run: Run
     ) -> None:
         """Complete the objects of all lists as one list; a list that belongs to many, once."""
-        different = {id(each): each for each in lists if each is not None}
-        flat: list[Any] = []
-        for each in different.values():
-            if type(each) not in (list, tuple):
-                raise Unusual
-            flat += each
-        completed = await self._objects.complete(flat, nullable, run)
-        at = 0
-        answers: dict[int, list[Any]] = {}
+        ids = list(map(id, lists))
+        different = dict(zip(ids, lists, strict=True))
+        different.pop(id(None), None)
+        if not {list, tuple}.issuperset(map(type, different.values())):
+            raise Unusual
+        flat = list(chain.from_iterable(different.values()))
+        completed = iter(await self._objects.complete(flat, nullable, run))
+        answers: dict[int, list[Any] | None] = {id(None): None}
         for place, each in different.items():
-            answers[place] = completed[at : at + len(each)]
-            at += len(each)
-        for answer, each in zip(made, lists, strict=True):
-            if each is not None:
-                answer[self.key] = answers[id(each)]
+            answers[place] = list(islice(completed, len(each)))
+        for answer, place in zip(made, ids, strict=True):
+            answer[self.key] = answers[place]
 
     async def _values(self, owners: Sequence[Any], made: list[dict[str, Any]], run: Run) -> Sequence[Any]:
         if self._read is not None:
             return list(map(self._read, owners))
         values = await self._resolved(owners, run)
-        if any(isinstance(value, Exception) for value in values):
+        if any(map(isinstance, values, repeat(Exception))):
             if not self._nullable:
                 raise Unusual
             failed = [(a, v) for a, v in zip(made, values, strict=True) if isinstance(v, Exception)]
@@ -308,27 +299,28 @@ class Field:
         try:
             arguments = get_argument_values(definition, self._details.node, executor.variable_values)
             if self._many is not None:
-                return await self._many(**self._arguments(owners, info, arguments))
+                found = self._many(**self._arguments(owners, info, arguments))
+                return await found if isawaitable(found) else found
         except Exception as error:
             return [error] * len(owners)
         assert definition.resolve is not None
-        found: list[Any] = []
+        answers: list[Any] = []
         for owner in owners:
             try:
-                found.append(definition.resolve(owner, info, **arguments))
+                answers.append(definition.resolve(owner, info, **arguments))
             except Exception as error:
-                found.append(error)
-        waiting = [place for place, value in enumerate(found) if isawaitable(value)]
+                answers.append(error)
+        waiting = [place for place, value in enumerate(answers) if isawaitable(value)]
         if len(waiting) == 1:
             try:
-                found[waiting[0]] = await found[waiting[0]]
+                answers[waiting[0]] = await answers[waiting[0]]
             except Exception as error:
-                found[waiting[0]] = error
+                answers[waiting[0]] = error
         elif waiting:
-            answers = await asyncio.gather(*(found[place] for place in waiting), return_exceptions=True)
-            for place, answer in zip(waiting, answers, strict=True):
-                found[place] = answer
-        return found
+            awaited = await asyncio.gather(*(answers[place] for place in waiting), return_exceptions=True)
+            for place, answer in zip(waiting, awaited, strict=True):
+                answers[place] = answer
+        return answers
 
     def _info(self, executor: Executor[Any]) -> GraphQLResolveInfo[Any]:
         # The path is that of no single object: no resolver of this schema asks for it.
@@ -366,7 +358,7 @@ class Objects:
 
     async def complete(self, values: Sequence[Any], nullable: bool, run: Run) -> list[dict[str, Any] | None]:
         """The answers of objects, in their order."""
-        if None in values:
+        if _has_none(values):
             if not nullable:
                 raise Unusual
             present = iter(await self.complete([each for each in values if each is not None], False, run))
@@ -388,6 +380,8 @@ class Objects:
 
 def reader(declared: StrawberryField) -> Callable[[Any], Any] | None:
     """How a field is read that needs nothing but its object: an attribute, or a function of the object."""
+    if "many" in declared.metadata:
+        return None
     if declared.is_basic_field:
         return attrgetter(declared.python_name)
     resolver = declared.base_resolver
@@ -434,19 +428,11 @@ def completer(type_: GraphQLOutputType) -> Complete | None:
     return complete_value
 
 
-def _exact(type_: GraphQLOutputType) -> type | None:
-    """The type of values that stand in an answer as they are."""
-    _, inner = _unwrapped(type_)
-    return {"String": str, "ID": str, "Boolean": bool}.get(getattr(inner, "name", ""))
-
-
 def _unwrapped(type_: GraphQLOutputType) -> tuple[bool, Any]:
     """Whether a value may be null, and the type without that."""
     return (False, type_.of_type) if isinstance(type_, GraphQLNonNull) else (True, type_)
 
 
-def _records(base: type[Record] = Record) -> dict[str, type[Record]]:
-    found: dict[str, type[Record]] = {}
-    for each in base.__subclasses__():
-        found |= {each.__name__: each, **_records(each)}
-    return found
+def _has_none(values: Sequence[Any]) -> bool:
+    """`None in values` would ask each of them whether it equals None."""
+    return any(map(is_, values, repeat(None)))

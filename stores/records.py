@@ -1,7 +1,9 @@
 """Records: typed views of documents. A broken document costs the field that is broken, nothing else."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
+from itertools import chain
+from types import NoneType
 from typing import Any, ClassVar, Generic, TypeVar, overload
 
 from bson import ObjectId
@@ -61,11 +63,25 @@ def mappings(value: Any) -> list[dict[str, Any]]:
     return [item for item in items if isinstance(item, dict)] if isinstance(items, list) else []
 
 
+# Of readers: the type of the values, and of the items in them, that they answer as they are. Stored times are
+# naive and in UTC.
+AS_IT_IS: dict[Callable[[Any], Any], tuple[type | None, type | None]] = {
+    text: (str, None),
+    truth: (bool, None),
+    time: (datetime, None),
+    mapping: (dict, None),
+    texts: (list, str),
+    mappings: (list, dict),
+}
+
+
 class Stored(Generic[T]):
     """A field kept under the first of `keys` that is there; what cannot be read is `default`."""
 
     def __init__(self, read: Callable[[Any], T | None], *keys: str, default: T) -> None:
         self.read, self.keys, self.default = read, keys, default
+        kept, self._items = AS_IT_IS.get(read, (None, None))
+        self._plain = {kept, NoneType} if default is None and len(keys) == 1 else {kept}
 
     @overload
     def __get__(self, record: None, owner: type) -> "Stored[T]": ...
@@ -80,6 +96,26 @@ class Stored(Generic[T]):
             if value is not None:
                 return value
         return self.default
+
+    def of(self, records: "Sequence[Record]") -> list[T]:
+        """The field of many records, all at once where none of its values has to be looked at by itself."""
+        key = self.keys[0]
+        values: list[Any] = [each.document.get(key) for each in records]
+        if self._plain.issuperset(map(type, values)) and (
+            self._items is None or {self._items}.issuperset(map(type, chain.from_iterable(values)))
+        ):
+            return values
+        return [self.__get__(each, type(each)) for each in records]
+
+
+class Identity(Stored[str]):
+    """The document's id as text."""
+
+    def __init__(self) -> None:
+        super().__init__(str, "_id", default="")
+
+    def of(self, records: "Sequence[Record]") -> list[str]:
+        return [str(each.document.get("_id")) for each in records]
 
 
 def optional(read: Callable[[Any], T | None], *keys: str) -> Stored[T | None]:
@@ -117,9 +153,6 @@ class Record:
             if isinstance(each, Stored)
         }
 
-    @property
-    def document_id(self) -> str:
-        return str(self.document.get("_id"))
-
+    document_id = Identity()
     created_at = optional(time, "createdAt")
     updated_at = optional(time, "updatedAt")
