@@ -1,16 +1,33 @@
 """What machines last reported of their state, and which of them are connected."""
 
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Any, Protocol, TypeVar
 
 from sync_gateway.loaders.readings import Readings
 from sync_gateway.resolvers.context import Context
 from sync_gateway.resolvers.ranges import DAY
+from sync_gateway.stores.devices import Device
 from sync_gateway.stores.events import EXECUTION, MODE, POWER, STATE, STATUS
-from sync_gateway.stores.records import text, truth
+from sync_gateway.stores.records import Attribute, text, truth
 from sync_gateway.stores.series import END_OF_TIME, Sample
+
+T = TypeVar("T")
+
+
+class Reported(Attribute[T | None]):
+    """What was last reported of one field, where it is of the type that the field is known by."""
+
+    def __init__(self, read: Callable[[Any], T | None], field: str) -> None:
+        self._read, self._field = read, field
+
+    def __get__(self, status: "Status | None", owner: type) -> Any:
+        return self if status is None else self.of([status])[0]
+
+    def of(self, objects: "Sequence[Status]") -> list[T | None]:
+        samples = [each.samples.get(self._field) for each in objects]
+        return [self._read(sample.value) if sample else None for sample in samples]
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,21 +38,9 @@ class Status:
     now: int
     stale_after: int
 
-    def _value(self, field: str) -> Any:
-        sample = self.samples.get(field)
-        return sample.value if sample else None
-
-    @property
-    def power(self) -> bool | None:
-        return truth(self._value(POWER))
-
-    @property
-    def execution(self) -> str | None:
-        return text(self._value(EXECUTION))
-
-    @property
-    def mode(self) -> str | None:
-        return text(self._value(MODE))
+    power = Reported(truth, POWER)
+    execution = Reported(text, EXECUTION)
+    mode = Reported(text, MODE)
 
     @property
     def at(self) -> int:
@@ -86,9 +91,10 @@ async def statuses(context: Context, machines: Sequence[Reporting]) -> list[Stat
     """By machine its status; None for one that never reported. One query for each database."""
     found: list[Status | None] = [None] * len(machines)
     stale_after = context.viewer.series.stale_after
+    ids = _machine_ids(machines)
     for readings, places in _by_readings(context, machines):
         loader = readings.latest(STATE, STATUS)
-        samples = await loader.load_many([machines[i].machine_id for i in places])
+        samples = await loader.load_many([ids[i] for i in places])
         for i, each in zip(places, samples, strict=True):
             found[i] = Status(each, context.now, stale_after) if each else None
     return found
@@ -97,12 +103,20 @@ async def statuses(context: Context, machines: Sequence[Reporting]) -> list[Stat
 async def connected(context: Context, machines: Sequence[Reporting]) -> list[bool]:
     """By machine whether it was seen with its power on within the last day. One query for each database."""
     found = [False] * len(machines)
+    ids = _machine_ids(machines)
     for readings, places in _by_readings(context, machines):
         loader = readings.machines_with(STATE, POWER, True, context.now - DAY, END_OF_TIME)
-        on = await loader.load_many([machines[i].machine_id for i in places])
+        on = await loader.load_many([ids[i] for i in places])
         for i, each in zip(places, on, strict=True):
             found[i] = each
     return found
+
+
+def _machine_ids(machines: Sequence[Reporting]) -> list[str]:
+    devices = [each for each in machines if isinstance(each, Device)]
+    if len(devices) == len(machines):
+        return Device.machine_id.of(devices)
+    return [each.machine_id for each in machines]
 
 
 def _by_readings(context: Context, machines: Sequence[Reporting]) -> list[tuple[Readings, list[int]]]:

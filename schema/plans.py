@@ -47,7 +47,7 @@ from strawberry.types.field import StrawberryField
 
 from sync_gateway.schema.fields import Many
 from sync_gateway.schema.scalars import time_texts
-from sync_gateway.stores.records import Stored
+from sync_gateway.stores.records import Attribute
 
 SLICE = 500  # objects that are made before other requests have their turn
 Path: TypeAlias = tuple[str | int, ...]
@@ -206,8 +206,11 @@ class Column:
 
     def values(self, objects: Sequence[Any], kind: type) -> Sequence[Any]:
         """What the answer shows of objects, which are all of one class if `kind` has any attributes."""
-        stored = getattr(kind, self._name, None) if self._name else None
-        values = stored.of(objects) if isinstance(stored, Stored) else list(map(self._read, objects))
+        attribute = getattr(kind, self._name, None) if self._name else None
+        if isinstance(attribute, Attribute):
+            values = attribute.of(objects)
+        else:
+            values = list(map(self._read, objects))
         kinds = set(map(type, values))
         if kinds <= self._plain:
             return values

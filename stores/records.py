@@ -1,5 +1,6 @@
 """Records: typed views of documents. A broken document costs the field that is broken, nothing else."""
 
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
 from itertools import chain
@@ -75,7 +76,15 @@ AS_IT_IS: dict[Callable[[Any], Any], tuple[type | None, type | None]] = {
 }
 
 
-class Stored(Generic[T]):
+class Attribute(ABC, Generic[T]):
+    """A descriptor that can be read of many objects at once."""
+
+    @abstractmethod
+    def of(self, objects: Sequence[Any]) -> list[T]:
+        """Its value for each object."""
+
+
+class Stored(Attribute[T]):
     """A field kept under the first of `keys` that is there; what cannot be read is `default`."""
 
     def __init__(self, read: Callable[[Any], T | None], *keys: str, default: T) -> None:
@@ -97,15 +106,15 @@ class Stored(Generic[T]):
                 return value
         return self.default
 
-    def of(self, records: "Sequence[Record]") -> list[T]:
-        """The field of many records, all at once where none of its values has to be looked at by itself."""
+    def of(self, objects: "Sequence[Record]") -> list[T]:
+        """All at once where none of the values has to be looked at by itself."""
         key = self.keys[0]
-        values: list[Any] = [each.document.get(key) for each in records]
+        values: list[Any] = [each.document.get(key) for each in objects]
         if self._plain.issuperset(map(type, values)) and (
             self._items is None or {self._items}.issuperset(map(type, chain.from_iterable(values)))
         ):
             return values
-        return [self.__get__(each, type(each)) for each in records]
+        return [self.__get__(each, type(each)) for each in objects]
 
 
 class Identity(Stored[str]):
@@ -114,8 +123,8 @@ class Identity(Stored[str]):
     def __init__(self) -> None:
         super().__init__(str, "_id", default="")
 
-    def of(self, records: "Sequence[Record]") -> list[str]:
-        return [str(each.document.get("_id")) for each in records]
+    def of(self, objects: "Sequence[Record]") -> list[str]:
+        return [str(each.document.get("_id")) for each in objects]
 
 
 def optional(read: Callable[[Any], T | None], *keys: str) -> Stored[T | None]:

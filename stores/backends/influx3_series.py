@@ -15,7 +15,7 @@ from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, TypeVar
 
-import httpx
+import aiohttp
 import orjson
 
 from sync_gateway.stores.backends import influx3_sql as sql
@@ -75,18 +75,23 @@ class Known:
         return self.tags.get(measurement, set()) | set(self.fields.get(measurement, ()))
 
 
+@dataclass(frozen=True, slots=True)
+class Reply:
+    status: int
+    content: bytes
+
+    @property
+    def text(self) -> str:
+        return self.content.decode(errors="replace")
+
+
 class Influx3SeriesStore(SeriesStore):
     """A server at `url`; `deadline` in seconds bounds every call, waiting for a connection included."""
 
     def __init__(self, url: str, token: str | None, *, deadline: float = 5.0) -> None:
-        headers = {"Authorization": f"Bearer {token}"} if token else {}
-        self._client = httpx.AsyncClient(
-            base_url=url,
-            headers=headers,
-            timeout=None,
-            trust_env=False,
-            limits=httpx.Limits(max_connections=50),
-        )
+        self._url = url.rstrip("/")
+        self._headers = {"Authorization": f"Bearer {token}"} if token else {}
+        self._client: aiohttp.ClientSession | None = None
         self._deadline = deadline
         self.known: dict[str, Known] = {}
         self.reading: dict[str, asyncio.Task[Known]] = {}
@@ -95,12 +100,13 @@ class Influx3SeriesStore(SeriesStore):
         return Influx3Series(self, name)
 
     async def ping(self) -> None:
-        response = await self._send("GET", "/health")
-        if response.status_code != 200:
-            raise self._unavailable(response)
+        reply = await self._send("GET", "/health")
+        if reply.status != 200:
+            raise self._unavailable(reply)
 
     async def close(self) -> None:
-        await self._client.aclose()
+        if self._client is not None:
+            await self._client.close()
 
     async def query(self, database: str, statement: str, values: Mapping[str, Any]) -> Rows:
         """The rows of a statement; none where the database does not exist.
@@ -109,31 +115,46 @@ class Influx3SeriesStore(SeriesStore):
         """
         body = {"db": database, "q": statement, "format": "json", "params": dict(values)}
         headers = {"Content-Type": "application/json"}
-        response = await self._send("POST", "/api/v3/query_sql", content=orjson.dumps(body), headers=headers)
-        if response.status_code == 200:
-            content = response.content
-            if len(content) > LONG:
-                return await asyncio.to_thread(_rows, content)
-            return _rows(content)
-        if response.status_code == 404 and "database not found" in response.text:
+        reply = await self._send("POST", "/api/v3/query_sql", data=orjson.dumps(body), headers=headers)
+        if reply.status == 200:
+            if len(reply.content) > LONG:
+                return await asyncio.to_thread(_rows, reply.content)
+            return _rows(reply.content)
+        if reply.status == 404 and "database not found" in reply.text:
             return []
-        if response.status_code in (400, 500) and any(each in response.text for each in sql.SCHEMA_ERRORS):
+        if reply.status in (400, 500) and any(each in reply.text for each in sql.SCHEMA_ERRORS):
             raise SchemaChanged
-        raise self._unavailable(response)
+        raise self._unavailable(reply)
 
-    async def _send(self, method: str, path: str, **options: Any) -> httpx.Response:
+    async def _send(self, method: str, path: str, **options: Any) -> Reply:
         try:
-            async with asyncio.timeout(self._deadline):
-                return await self._client.request(method, path, **options)
+            async with (
+                asyncio.timeout(self._deadline),
+                self._opened().request(
+                    method, self._url + path, allow_redirects=False, **options
+                ) as response,
+            ):
+                return Reply(response.status, await response.read())
         except TimeoutError:
             raise Unavailable("the time-series store does not answer in time") from None
-        except (httpx.HTTPError, httpx.InvalidURL) as error:
+        except (aiohttp.ClientError, OSError, ValueError) as error:
             log.warning("InfluxDB 3: %s: %s", type(error).__name__, error)
             raise Unavailable("the time-series store does not answer") from None
 
-    def _unavailable(self, response: httpx.Response) -> Unavailable:
-        log.warning("InfluxDB 3: status %d: %s", response.status_code, response.text[:500])
-        if "file limit" in response.text:
+    def _opened(self) -> aiohttp.ClientSession:
+        """The one client, made in the loop that uses it."""
+        if self._client is None:
+            self._client = aiohttp.ClientSession(
+                headers=self._headers,
+                connector=aiohttp.TCPConnector(limit=50),
+                cookie_jar=aiohttp.DummyCookieJar(),
+                timeout=aiohttp.ClientTimeout(total=None, sock_connect=self._deadline),
+            )
+        return self._client
+
+    def _unavailable(self, reply: Reply) -> Unavailable:
+        log.warning("InfluxDB 3: status %d: %s", reply.status, reply.text[:500])
+        if "file limit" in reply.text:
             return Unavailable("the time-series store would have to read too much: ask for a shorter range")
         return Unavailable("the time-series store refuses to answer")
 
@@ -163,14 +184,12 @@ class Influx3Series(Series):
         found: dict[str, dict[str, Sample]] = {}
         known, rows = await self._ask(measurement, machines, ask)
         present = self._present(known, measurement, fields)
-        for row in rows:
-            samples = {
-                name: Sample(row[f"t{i}"], PYTHON[kind](row[f"v{i}"]))
-                for i, (name, kind) in enumerate(present.items())
-                if row.get(f"v{i}") is not None
-            }
-            if samples:
-                found[row["m"]] = samples
+        for i, (name, kind) in enumerate(present.items()):
+            time_key, value_key, convert = f"t{i}", f"v{i}", PYTHON[kind]
+            for row in rows:
+                value = row.get(value_key)
+                if value is not None:
+                    found.setdefault(row["m"], {})[name] = Sample(row[time_key], convert(value))
         return found
 
     async def points(
