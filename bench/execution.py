@@ -61,15 +61,15 @@ def devices(application: str, selection: str) -> str:
 QUERIES = {
     "Q1 organization, 3 applications, counts": (
         f'{{ organization(organizationId: "{DATABASE}") {{ name applications {{ name deviceCount }} }} }}',
-        64,
+        256,  # the system counts CPU time in hundredths of a second
     ),
-    "Q2 100 devices, events": (devices("app1", f"{SCALARS} {EVENTS}"), 32),
+    "Q2 100 devices, events": (devices("app1", f"{SCALARS} {EVENTS}"), 128),
     "Q3 1,000 devices, events, connectors, status": (
         devices("app0", f"{SCALARS} {EVENTS} {CONNECTORS} {STATUS}"),
         16,
     ),
     "Q3 without status": (devices("app0", f"{SCALARS} {EVENTS} {CONNECTORS}"), 16),
-    "Q4 1,000 devices, 5 scalars": (devices("app0", SCALARS), 16),
+    "Q4 1,000 devices, 5 scalars": (devices("app0", SCALARS), 32),
 }
 
 

@@ -1,7 +1,7 @@
 """Loading by key: what is asked for in one tick is one call, and nothing is asked for twice."""
 
 import asyncio
-from collections.abc import Callable, Coroutine, Hashable, Sequence
+from collections.abc import Awaitable, Callable, Coroutine, Hashable, Iterable, Sequence
 from functools import partial
 from typing import Any, Generic, TypeVar
 
@@ -9,6 +9,15 @@ from aiodataloader import DataLoader
 
 K = TypeVar("K", bound=Hashable)
 V = TypeVar("V")
+
+
+async def settled(calls: Iterable[Awaitable[V]]) -> list[V | Exception]:
+    """The answers of calls side by side; of one that fails, its exception."""
+    answers = await asyncio.gather(*calls, return_exceptions=True)
+    for answer in answers:
+        if isinstance(answer, BaseException) and not isinstance(answer, Exception):
+            raise answer
+    return answers  # type: ignore[return-value]  # other exceptions were raised
 
 
 class Loader(Generic[K, V]):

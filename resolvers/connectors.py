@@ -7,6 +7,7 @@ from typing import Any
 
 from bson import ObjectId
 
+from sync_gateway.loaders.batching import settled
 from sync_gateway.resolvers.applications import require_application
 from sync_gateway.resolvers.checks import document, named, unmasked_only
 from sync_gateway.resolvers.context import Context, Tenant
@@ -64,10 +65,13 @@ async def get_connector(
     return Connector(found[0], organization_id, application_id) if found else None
 
 
-async def connectors_of_devices(context: Context, devices: Sequence[Device]) -> list[list[Connector]]:
+async def connectors_of_devices(
+    context: Context, devices: Sequence[Device]
+) -> list[list[Connector] | Exception]:
     """By device the connectors that it names, in its order: the application's first, then the organization's.
 
-    Both lists are short and shared by all devices, so that they are read whole and once.
+    Both lists are short and shared by all devices, so that they are read whole and once; where that fails,
+    the exception stands for each device of the application.
     """
     named = [
         (each.organization_id, each.application_id, *names)
@@ -76,11 +80,14 @@ async def connectors_of_devices(context: Context, devices: Sequence[Device]) -> 
     # Most devices of an application name the same connectors: they share one list.
     different = dict.fromkeys(named)
     scopes = {each[:2] for each in different if len(each) > 2}
-    known = dict(zip(scopes, await gather(*(_known(context, *scope) for scope in scopes)), strict=True))
-    lists = {}
+    known = dict(zip(scopes, await settled(_known(context, *scope) for scope in scopes), strict=True))
+    lists: dict[Any, list[Connector] | Exception] = {}
     for each in different:
-        of_scope, names = known.get(each[:2], {}), dict.fromkeys(each[2:])
-        lists[each] = [of_scope[name] for name in names if name in of_scope]
+        of_scope = known.get(each[:2], {})
+        if isinstance(of_scope, Exception):
+            lists[each] = of_scope
+        else:
+            lists[each] = [of_scope[name] for name in dict.fromkeys(each[2:]) if name in of_scope]
     return [lists[each] for each in named]
 
 

@@ -8,6 +8,7 @@ from typing import Any
 
 from bson import ObjectId
 
+from sync_gateway.loaders.batching import settled
 from sync_gateway.resolvers.applications import require_application
 from sync_gateway.resolvers.checks import document, named
 from sync_gateway.resolvers.collation import dictionary_order
@@ -230,19 +231,25 @@ def bindings_of(devices: Sequence[Device]) -> list[list[EventBinding]]:
     ]
 
 
-async def event_classes_of(context: Context, bindings: Sequence[EventBinding]) -> list[EventClass | None]:
-    """By binding the event class of its name in the device's application."""
+async def event_classes_of(
+    context: Context, bindings: Sequence[EventBinding]
+) -> list[EventClass | Exception | None]:
+    """By binding the event class of its name in the device's application; where these fail, the exception."""
     scopes = {
         (each.organization_id, each.application_id)
         for each in bindings
         if each.organization_id is not None and each.application_id is not None
     }
-    lists = await gather(*(list_event_classes(context, *scope) for scope in scopes))
-    known: dict[tuple[str | None, str | None], dict[str | None, EventClass]] = {
-        scope: {each.class_: each for each in reversed(found)}
+    lists = await settled(list_event_classes(context, *scope) for scope in scopes)
+    known: dict[Any, dict[str | None, EventClass] | Exception] = {
+        scope: found if isinstance(found, Exception) else {each.class_: each for each in reversed(found)}
         for scope, found in zip(scopes, lists, strict=True)
     }
-    return [known.get((each.organization_id, each.application_id), {}).get(each.class_) for each in bindings]
+    classes: list[EventClass | Exception | None] = []
+    for each in bindings:
+        of_scope = known.get((each.organization_id, each.application_id), {})
+        classes.append(of_scope if isinstance(of_scope, Exception) else of_scope.get(each.class_))
+    return classes
 
 
 async def summarize_properties(

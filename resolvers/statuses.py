@@ -1,10 +1,12 @@
 """What machines last reported of their state, and which of them are connected."""
 
 from collections import defaultdict
-from collections.abc import Callable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
+from itertools import repeat
 from typing import Any, Protocol, TypeVar
 
+from sync_gateway.loaders.batching import settled
 from sync_gateway.loaders.readings import Readings
 from sync_gateway.resolvers.context import Context
 from sync_gateway.resolvers.ranges import DAY
@@ -14,6 +16,7 @@ from sync_gateway.stores.records import Attribute, text, truth
 from sync_gateway.stores.series import END_OF_TIME, Sample
 
 T = TypeVar("T")
+V = TypeVar("V")
 
 
 class Reported(Attribute[T | None]):
@@ -87,28 +90,43 @@ async def latest_of(context: Context, machine: Reporting, measurement: str, fiel
     return found.get(field)
 
 
-async def statuses(context: Context, machines: Sequence[Reporting]) -> list[Status | None]:
+async def statuses(context: Context, machines: Sequence[Reporting]) -> list[Status | Exception | None]:
     """By machine its status; None for one that never reported. One query for each database."""
-    found: list[Status | None] = [None] * len(machines)
     stale_after = context.viewer.series.stale_after
-    ids = _machine_ids(machines)
-    for readings, places in _by_readings(context, machines):
-        loader = readings.latest(STATE, STATUS)
-        samples = await loader.load_many([ids[i] for i in places])
-        for i, each in zip(places, samples, strict=True):
-            found[i] = Status(each, context.now, stale_after) if each else None
-    return found
+
+    async def load(readings: Readings, ids: Sequence[str]) -> list[Status | None]:
+        samples = await readings.latest(STATE, STATUS).load_many(ids)
+        return [Status(each, context.now, stale_after) if each else None for each in samples]
+
+    return await _by_database(context, machines, load)
 
 
-async def connected(context: Context, machines: Sequence[Reporting]) -> list[bool]:
+async def connected(context: Context, machines: Sequence[Reporting]) -> list[bool | Exception]:
     """By machine whether it was seen with its power on within the last day. One query for each database."""
-    found = [False] * len(machines)
-    ids = _machine_ids(machines)
-    for readings, places in _by_readings(context, machines):
+
+    async def load(readings: Readings, ids: Sequence[str]) -> list[bool]:
         loader = readings.machines_with(STATE, POWER, True, context.now - DAY, END_OF_TIME)
-        on = await loader.load_many([ids[i] for i in places])
-        for i, each in zip(places, on, strict=True):
-            found[i] = each
+        return await loader.load_many(ids)
+
+    return await _by_database(context, machines, load)
+
+
+async def _by_database(
+    context: Context,
+    machines: Sequence[Reporting],
+    load: Callable[[Readings, Sequence[str]], Awaitable[Sequence[V]]],
+) -> list[V | Exception]:
+    """What is loaded of machines by their ids; where a database fails, the exception for each of its own."""
+    groups: defaultdict[str | None, list[int]] = defaultdict(list)
+    for i, machine in enumerate(machines):
+        groups[machine.organization_id].append(i)
+    ids = _machine_ids(machines)
+    found: list[Any] = [None] * len(machines)
+    loads = (load(readings_of(context, machines[of[0]]), [ids[i] for i in of]) for of in groups.values())
+    for places, values in zip(groups.values(), await settled(loads), strict=True):
+        each = repeat(values) if isinstance(values, Exception) else values
+        for i, value in zip(places, each, strict=False):
+            found[i] = value
     return found
 
 
@@ -117,10 +135,3 @@ def _machine_ids(machines: Sequence[Reporting]) -> list[str]:
     if len(devices) == len(machines):
         return Device.machine_id.of(devices)
     return [each.machine_id for each in machines]
-
-
-def _by_readings(context: Context, machines: Sequence[Reporting]) -> list[tuple[Readings, list[int]]]:
-    groups: defaultdict[str | None, list[int]] = defaultdict(list)
-    for i, machine in enumerate(machines):
-        groups[machine.organization_id].append(i)
-    return [(readings_of(context, machines[places[0]]), places) for places in groups.values()]

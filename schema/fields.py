@@ -49,8 +49,8 @@ def batched(
     """A field that is loaded or made for many parents in one call.
 
     What it decorates, asynchronous or not, is given the parents as `strawberry.Parent[Sequence[...]]` and
-    answers a value for each, in their order. graphql-core asks for one parent at a time; a plan gives it the
-    whole list.
+    answers a value for each, in their order, or the exception of one that fails. graphql-core asks for one
+    parent at a time; a plan gives it the whole list.
     """
 
     def declare(many: Many) -> Any:

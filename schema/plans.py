@@ -207,10 +207,7 @@ class Column:
     def values(self, objects: Sequence[Any], kind: type) -> Sequence[Any]:
         """What the answer shows of objects, which are all of one class if `kind` has any attributes."""
         attribute = getattr(kind, self._name, None) if self._name else None
-        if isinstance(attribute, Attribute):
-            values = attribute.of(objects)
-        else:
-            values = list(map(self._read, objects))
+        values = attribute.of(objects) if isinstance(attribute, Attribute) else list(map(self._read, objects))
         kinds = set(map(type, values))
         if kinds <= self._plain:
             return values

@@ -181,16 +181,16 @@ class Influx3Series(Series):
             present = self._present(known, measurement, fields)
             return sql.latest(measurement, present, chunk, before) if present else None
 
-        found: dict[str, dict[str, Sample]] = {}
         known, rows = await self._ask(measurement, machines, ask)
         present = self._present(known, measurement, fields)
+        by_row: list[dict[str, Sample]] = [{} for _ in rows]
         for i, (name, kind) in enumerate(present.items()):
             time_key, value_key, convert = f"t{i}", f"v{i}", PYTHON[kind]
-            for row in rows:
+            for row, samples in zip(rows, by_row, strict=True):
                 value = row.get(value_key)
                 if value is not None:
-                    found.setdefault(row["m"], {})[name] = Sample(row[time_key], convert(value))
-        return found
+                    samples[name] = Sample(row[time_key], convert(value))
+        return {row["m"]: samples for row, samples in zip(rows, by_row, strict=True) if samples}
 
     async def points(
         self,

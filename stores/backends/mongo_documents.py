@@ -25,6 +25,7 @@ from sync_gateway.stores.backends.mongo_queries import (
     sort_of,
 )
 from sync_gateway.stores.changes import apply, later_than
+from sync_gateway.stores.collections import CONFIG
 from sync_gateway.stores.documents import (
     CODEC,
     ID,
@@ -49,6 +50,7 @@ from sync_gateway.stores.errors import Conflict, Unavailable
 log = logging.getLogger(__name__)
 SYSTEM = {"admin", "local", "config"}
 BATCH = 100_000  # documents in one answer: a list costs one command
+MOST_COUNTED = 100  # collections in one command
 LONGEST_NAME = 255  # bytes of database and collection
 MOST_IN_FACET = 5_000  # documents that one aggregation may answer, which has to fit 16 MB
 NAMESPACE_EXISTS, INDEX_EXISTS = 48, (85, 86)
@@ -181,9 +183,29 @@ class MongoDocuments(Documents):
         async with self._store.asked():
             there = [c for c in collections if self._may_exist(c)]
             found = filter_of(where)
-            counts = await asyncio.gather(*(self._of(c).count_documents(found) for c in there))
+            counts = await self._counted_together(there, found) if 1 < len(there) <= MOST_COUNTED else None
+            if counts is None:
+                counts = await asyncio.gather(*(self._of(c).count_documents(found) for c in there))
         known = dict(zip(there, counts, strict=True))
         return [known.get(collection, 0) for collection in collections]
+
+    async def _counted_together(self, collections: Sequence[Collection], found: Document) -> list[int] | None:
+        """Counts by one command, which has to begin at a document; None where there is none to begin at.
+
+        Nor does a server before 5.1 look into collections that are sharded.
+        """
+        counted: list[Document] = [{"$match": found}, {"$count": "n"}]
+        stages: list[Document] = [{"$limit": 1}, {"$project": {"_id": 1}}]
+        for i, each in enumerate(collections):
+            stages.append({"$lookup": {"from": each.name, "pipeline": counted, "as": f"c{i}"}})
+        try:
+            rows = await self._store.aggregate(self._of(CONFIG), stages)
+        except OperationFailure:
+            return None
+        if not rows:
+            return None
+        # A collection that holds none answers no count.
+        return [sum(each["n"] for each in rows[0][f"c{i}"]) for i in range(len(collections))]
 
     async def insert(self, collection: Collection, document: Document) -> None:
         async with self._writing(collection), self._store.asked():

@@ -2,10 +2,10 @@
 
 import asyncio
 import json
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import pytest
 from bson import ObjectId
@@ -18,11 +18,12 @@ from sync_gateway.schema.execution import PLANS, Answer, Executor
 from sync_gateway.schema.root import schema
 from sync_gateway.schema.scalars import to_json
 from sync_gateway.stores import collections, demo
-from sync_gateway.stores.backends.sqlite_documents import SqliteDocumentStore
+from sync_gateway.stores.backends.sqlite_documents import SqliteDocuments, SqliteDocumentStore
 from sync_gateway.stores.backends.sqlite_series import SqliteSeriesStore
-from sync_gateway.stores.documents import DocumentStore
+from sync_gateway.stores.documents import Collection, Document, DocumentStore, Query
+from sync_gateway.stores.errors import Unavailable
 from sync_gateway.stores.icons import Icons
-from sync_gateway.stores.series import Point, SeriesStore
+from sync_gateway.stores.series import Point, Series, SeriesStore
 from tests.schema.test_generated import SCALARS
 
 NOW = 1_790_000_000_000_000_000
@@ -40,11 +41,12 @@ class Both:
 
     def __init__(self, folder: Path, documents: DocumentStore, series: SeriesStore) -> None:
         self.folder, self.documents, self.series = folder, documents, series
+        self.databases: dict[str, str] = {}
         self.compiled = Executor(schema, max_tokens=20_000)
         self.plain = Executor(schema, max_tokens=20_000, compiled=False)
 
     async def run(self, executor: Executor, query: str, **variables: Any) -> Answer:
-        viewer = Viewer(self.documents, SeriesAccess(self.series))
+        viewer = Viewer(self.documents, SeriesAccess(self.series, databases=self.databases))
         context = Context(viewer, Icons(self.folder / "icons"), request_id="r", now=NOW)
         return await executor.run(query, variables, None, context)
 
@@ -188,6 +190,85 @@ async def test_a_store_that_is_down_costs_its_fields(both: Both, tmp_path: Path)
     assert len(answer.errors) == 3 * len(nodes)
     assert all(each["status"] is None for each in nodes)
     assert answer.compiled is not None
+
+
+class OneLost(SeriesStore):
+    """A store of which one database cannot be read."""
+
+    def __init__(self, good: SeriesStore, bad: SeriesStore, lost: str) -> None:
+        self.good, self.bad, self.lost = good, bad, lost
+
+    def database(self, name: str) -> Series:
+        return (self.bad if name == self.lost else self.good).database(name)
+
+    async def ping(self) -> None:
+        await self.good.ping()
+
+    async def close(self) -> None:
+        await self.bad.close()
+
+
+async def test_one_database_that_fails_costs_its_machines_alone(both: Both, tmp_path: Path) -> None:
+    """Devices of two organizations are one list to a plan: the loader of one of them fails."""
+    (tmp_path / "broken.db").write_bytes(b"no database" * 1000)
+    good = both.series
+    both.series = OneLost(good, SqliteSeriesStore(tmp_path / "broken.db"), "alpine")
+    both.databases = {"alpine-robotics": "alpine"}
+    devices = "devices { nodes { machineId status { power } connected } }"
+    answer = await both.compare("{ organizations { nodes { name applications { " + devices + " } } } }")
+    await both.series.close()
+    both.series = good
+    found = {
+        organization["name"]: [
+            device
+            for application in organization["applications"]
+            for device in application["devices"]["nodes"]
+        ]
+        for organization in answer.data["organizations"]["nodes"]  # type: ignore[index]
+    }
+    lost, kept = found["Alpine Robotics"], found["Ferro Works"]
+    assert answer.compiled is not None
+    assert len(answer.errors) == 2 * len(lost) > 0
+    assert all(each["status"] is None and each["connected"] is None for each in lost)
+    assert any(each["status"] for each in kept)
+    assert all(each["connected"] is not None for each in kept)
+
+
+class LostCollection(SqliteDocumentStore):
+    """A store of which one collection cannot be read."""
+
+    lost = ""
+
+    def database(self, name: str) -> SqliteDocuments:
+        found = super().database(name)
+        return LostDocuments(self, name) if self.lost else found
+
+
+class LostDocuments(SqliteDocuments):
+    async def find_each(self, collection: Collection, queries: Sequence[Query]) -> list[list[Document]]:
+        if collection.name == cast(LostCollection, self._store).lost:
+            raise Unavailable("the document store does not answer")
+        return await super().find_each(collection, queries)
+
+
+@pytest.mark.parametrize(
+    ("lost", "selection", "compiled"),
+    [
+        ("cnc-monitoring_connectors", "connectors { name }", False),  # the field may not be null
+        (collections.EVENT_CLASSES.name, "eventBindings { label eventClass { class } }", True),
+    ],
+)
+async def test_one_collection_that_fails_costs_what_is_read_from_it(
+    both: Both, tmp_path: Path, lost: str, selection: str, compiled: bool
+) -> None:
+    both.documents = store = LostCollection(tmp_path / "documents.db")
+    query = "{ organizations { nodes { applications { devices { nodes { " + selection + " } } } } } }"
+    assert not (await both.compare(query)).errors
+    store.lost = lost
+    answer = await both.compare(query)
+    await store.close()
+    assert answer.errors
+    assert (answer.compiled is not None) is compiled
 
 
 async def test_a_null_where_none_may_be_is_left_to_the_reference(both: Both, tmp_path: Path) -> None:

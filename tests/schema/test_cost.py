@@ -117,12 +117,30 @@ async def test_on_mongodb_a_call_is_one_command(
     commands.names.clear()
     await client.run(NESTED, o=organization)
     finds = [call for call in client.calls if call.startswith("find")]
-    assert sorted(commands.names) == sorted(["aggregate"] * 3 + ["find"] * len(finds))
+    assert sorted(commands.names) == sorted(["aggregate"] + ["find"] * len(finds))
     commands.names.clear()
     await client.run(BACKWARDS, o=organization)
     assert len(commands.names) == len(client.calls)
     assert "getMore" not in commands.names
     await client.http.aclose()
+    await store.close()
+
+
+async def test_on_mongodb_counts_of_many_collections_are_one_command(
+    mongodb_server: Server, organization: str
+) -> None:
+    commands = Commands()
+    store = MongoDocumentStore(mongodb_server.url, listeners=[commands])
+    documents = store.database(organization)
+    asked = [collections.devices(name) for name in ("a", "b", "none", "a..b")]
+    for collection, names in zip(asked, (["x", "y"], ["x"]), strict=False):
+        await documents.put(collection, [{"_id": ObjectId(), "name": name} for name in names])
+    for entry, needed in (([], 1 + 3), ([{"_id": ObjectId(), "key": "organization", "value": {}}], 1)):
+        await documents.put(collections.CONFIG, entry)  # without a document there is none to begin at
+        commands.names.clear()
+        assert await documents.count(asked) == [2, 1, 0, 0]
+        assert commands.names == ["aggregate"] * needed
+        assert await documents.count(asked, [equal("name", "x")]) == [1, 1, 0, 0]
     await store.close()
 
 
