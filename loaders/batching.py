@@ -1,8 +1,10 @@
 """Loading by key: what is asked for in one tick is one call, and nothing is asked for twice."""
 
 import asyncio
+from collections import defaultdict
 from collections.abc import Awaitable, Callable, Coroutine, Hashable, Iterable, Sequence
 from functools import partial
+from itertools import repeat
 from typing import Any, Generic, TypeVar
 
 from aiodataloader import DataLoader
@@ -18,6 +20,21 @@ async def settled(calls: Iterable[Awaitable[V]]) -> list[V | Exception]:
         if isinstance(answer, BaseException) and not isinstance(answer, Exception):
             raise answer
     return answers  # type: ignore[return-value]  # other exceptions were raised
+
+
+async def by_group(
+    groups: Sequence[Hashable], load: Callable[[list[int]], Awaitable[Sequence[V]]]
+) -> list[V | Exception]:
+    """What `load` answers for the places of each group; where it fails, the exception in each of them."""
+    places: defaultdict[Hashable, list[int]] = defaultdict(list)
+    for place, group in enumerate(groups):
+        places[group].append(place)
+    found: list[Any] = [None] * len(groups)
+    for of_group, values in zip(places.values(), await settled(map(load, places.values())), strict=True):
+        each = repeat(values) if isinstance(values, Exception) else values
+        for place, value in zip(of_group, each, strict=False):
+            found[place] = value
+    return found
 
 
 class Loader(Generic[K, V]):
@@ -45,7 +62,9 @@ class Loader(Generic[K, V]):
         found = [self._found[key] for key in keys]
         if not found:
             return []
-        await asyncio.wait({call for call, _ in found})
+        running = {call for call, _ in found if not call.done()}
+        if running:
+            await asyncio.wait(running)
         return [call.result()[place] for call, place in found]
 
     def clear(self) -> None:

@@ -1,12 +1,10 @@
 """What machines last reported of their state, and which of them are connected."""
 
-from collections import defaultdict
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from itertools import repeat
 from typing import Any, Protocol, TypeVar
 
-from sync_gateway.loaders.batching import settled
+from sync_gateway.loaders.batching import by_group
 from sync_gateway.loaders.readings import Readings
 from sync_gateway.resolvers.context import Context
 from sync_gateway.resolvers.ranges import DAY
@@ -16,7 +14,6 @@ from sync_gateway.stores.records import Attribute, text, truth
 from sync_gateway.stores.series import END_OF_TIME, Sample
 
 T = TypeVar("T")
-V = TypeVar("V")
 
 
 class Reported(Attribute[T | None]):
@@ -92,42 +89,26 @@ async def latest_of(context: Context, machine: Reporting, measurement: str, fiel
 
 async def statuses(context: Context, machines: Sequence[Reporting]) -> list[Status | Exception | None]:
     """By machine its status; None for one that never reported. One query for each database."""
-    stale_after = context.viewer.series.stale_after
+    ids, stale_after = _machine_ids(machines), context.viewer.series.stale_after
 
-    async def load(readings: Readings, ids: Sequence[str]) -> list[Status | None]:
-        samples = await readings.latest(STATE, STATUS).load_many(ids)
+    async def load(places: list[int]) -> list[Status | None]:
+        loader = readings_of(context, machines[places[0]]).latest(STATE, STATUS)
+        samples = await loader.load_many([ids[i] for i in places])
         return [Status(each, context.now, stale_after) if each else None for each in samples]
 
-    return await _by_database(context, machines, load)
+    return await by_group([each.organization_id for each in machines], load)
 
 
 async def connected(context: Context, machines: Sequence[Reporting]) -> list[bool | Exception]:
     """By machine whether it was seen with its power on within the last day. One query for each database."""
+    ids, start = _machine_ids(machines), context.now - DAY
 
-    async def load(readings: Readings, ids: Sequence[str]) -> list[bool]:
-        loader = readings.machines_with(STATE, POWER, True, context.now - DAY, END_OF_TIME)
-        return await loader.load_many(ids)
+    async def load(places: list[int]) -> list[bool]:
+        readings = readings_of(context, machines[places[0]])
+        loader = readings.machines_with(STATE, POWER, True, start, END_OF_TIME)
+        return await loader.load_many([ids[i] for i in places])
 
-    return await _by_database(context, machines, load)
-
-
-async def _by_database(
-    context: Context,
-    machines: Sequence[Reporting],
-    load: Callable[[Readings, Sequence[str]], Awaitable[Sequence[V]]],
-) -> list[V | Exception]:
-    """What is loaded of machines by their ids; where a database fails, the exception for each of its own."""
-    groups: defaultdict[str | None, list[int]] = defaultdict(list)
-    for i, machine in enumerate(machines):
-        groups[machine.organization_id].append(i)
-    ids = _machine_ids(machines)
-    found: list[Any] = [None] * len(machines)
-    loads = (load(readings_of(context, machines[of[0]]), [ids[i] for i in of]) for of in groups.values())
-    for places, values in zip(groups.values(), await settled(loads), strict=True):
-        each = repeat(values) if isinstance(values, Exception) else values
-        for i, value in zip(places, each, strict=False):
-            found[i] = value
-    return found
+    return await by_group([each.organization_id for each in machines], load)
 
 
 def _machine_ids(machines: Sequence[Reporting]) -> list[str]:

@@ -1,5 +1,6 @@
 """Applications in the graph."""
 
+from collections.abc import Sequence
 from typing import Annotated, Any
 
 import strawberry
@@ -18,7 +19,7 @@ from sync_gateway.schema.configuration import ConfigEntry
 from sync_gateway.schema.connectors import Connector
 from sync_gateway.schema.devices import Device, DeviceFilter, DeviceOrder, listing
 from sync_gateway.schema.event_classes import EventClass
-from sync_gateway.schema.fields import Info, argument, derived, mutation, selected_keys, shown
+from sync_gateway.schema.fields import Info, argument, batched, derived, mutation, selected_keys, shown
 from sync_gateway.schema.functions import Function
 from sync_gateway.schema.inputs import IF_UPDATED_AT, given, optional, required
 from sync_gateway.schema.node import Node
@@ -52,9 +53,11 @@ class Application(Node):
     async def organization(root: strawberry.Parent[stored.Application], info: Info) -> Any:
         return await organizations.require_organization(info.context, root.organization_id)
 
-    @derived("How many devices it has.")
-    async def device_count(root: strawberry.Parent[stored.Application], info: Info) -> int:
-        return await applications.count_devices(info.context, root)
+    @batched("How many devices it has.", int)
+    async def device_count(
+        parents: strawberry.Parent[Sequence[stored.Application]], info: Info
+    ) -> Sequence[Any]:
+        return await applications.count_devices(info.context, parents)
 
     @derived("How many of its devices were seen with their power on within the last day.", int | None)
     async def connected_device_count(root: strawberry.Parent[stored.Application], info: Info) -> Any:

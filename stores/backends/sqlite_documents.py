@@ -17,6 +17,7 @@ import apsw
 import bson
 from bson.errors import BSONError
 
+from sync_gateway.stores.backends.sqlite_connection import connect
 from sync_gateway.stores.backends.sqlite_queries import answers, key, lookups, select, tally
 from sync_gateway.stores.changes import apply, fits
 from sync_gateway.stores.documents import (
@@ -123,26 +124,20 @@ class SqliteDocumentStore(DocumentStore):
 
     def _work(self, work: Callable[[apsw.Connection], T]) -> T:
         if self._connection is None:
-            self._connection = self._open()
+            self._connection = connect(self._path, self._deadline, _prepare)
         return work(self._connection)
 
-    def _open(self) -> apsw.Connection:
-        self._path.parent.mkdir(parents=True, exist_ok=True)
-        db = apsw.Connection(str(self._path), statementcachesize=256)
-        try:
-            db.set_busy_timeout(int(self._deadline * 1000))
-            db.pragma("journal_mode", "wal")
-            db.pragma("synchronous", "full")
-            db.pragma("cache_size", -65536)
-            found = db.pragma("user_version")
-            if found > VERSION:
-                raise apsw.Error(f"the file is of version {found}, this gateway knows {VERSION}")
-            if found < VERSION:
-                db.execute(f"BEGIN IMMEDIATE; {SCHEMA} PRAGMA user_version = {VERSION}; COMMIT")
-        except BaseException:
-            db.close()
-            raise
-        return db
+
+def _prepare(db: apsw.Connection) -> None:
+    db.pragma("cache_size", -65536)
+    if db.pragma("user_version") < VERSION:
+        db.execute("BEGIN IMMEDIATE")
+        if db.pragma("user_version") < VERSION:  # no other process made it meanwhile
+            db.execute(f"{SCHEMA} PRAGMA user_version = {VERSION}")
+        db.execute("COMMIT")
+    found = db.pragma("user_version")
+    if found > VERSION:
+        raise apsw.Error(f"the file is of version {found}, this gateway knows {VERSION}")
 
 
 class SqliteDocuments(Documents):

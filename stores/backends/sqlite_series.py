@@ -18,6 +18,7 @@ from typing import Any, NamedTuple, TypeVar, cast
 
 import apsw
 
+from sync_gateway.stores.backends.sqlite_connection import connect
 from sync_gateway.stores.errors import Unavailable
 from sync_gateway.stores.series import (
     END_OF_TIME,
@@ -217,30 +218,21 @@ class SqliteSeriesStore(WritableSeriesStore):
 
     def _connection(self) -> apsw.Connection:
         if not hasattr(self._own, "connection"):
-            self._own.connection = self._open()
+            self._own.connection = connect(self._path, self._deadline, _prepare)
             self._opened.append(self._own.connection)
         return cast(apsw.Connection, self._own.connection)
 
-    def _open(self) -> apsw.Connection:
-        self._path.parent.mkdir(parents=True, exist_ok=True)
-        db = apsw.Connection(str(self._path), statementcachesize=256)
-        try:
-            db.set_busy_timeout(int(self._deadline * 1000))
-            db.pragma("journal_mode", "wal")
-            db.pragma("synchronous", "full")
-            db.pragma("wal_autocheckpoint", 4000)
-            db.pragma("cache_size", -16384)
-            if db.pragma("user_version") < VERSION:
-                db.execute("BEGIN IMMEDIATE")
-                if db.pragma("user_version") < VERSION:  # no other connection made it meanwhile
-                    db.execute(f"{SCHEMA} PRAGMA user_version = {VERSION}")
-                db.execute("COMMIT")
-            if db.pragma("user_version") > VERSION:
-                raise apsw.Error(f"the file is newer than version {VERSION}, which this gateway knows")
-        except BaseException:
-            db.close()
-            raise
-        return db
+
+def _prepare(db: apsw.Connection) -> None:
+    db.pragma("wal_autocheckpoint", 4000)
+    db.pragma("cache_size", -16384)
+    if db.pragma("user_version") < VERSION:
+        db.execute("BEGIN IMMEDIATE")
+        if db.pragma("user_version") < VERSION:  # no other connection made it meanwhile
+            db.execute(f"{SCHEMA} PRAGMA user_version = {VERSION}")
+        db.execute("COMMIT")
+    if db.pragma("user_version") > VERSION:
+        raise apsw.Error(f"the file is newer than version {VERSION}, which this gateway knows")
 
 
 class SqliteSeries(Series):

@@ -5,7 +5,9 @@ import os
 import signal
 import subprocess
 import sys
+import threading
 import time
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -126,6 +128,21 @@ def test_the_tally_is_what_a_count_would_be(
         await store.close()
 
     asyncio.run(check())
+
+
+def test_readers_that_open_a_new_file_together_all_read(tmp_path: Path) -> None:
+    with ThreadPoolExecutor(4) as readers:
+        for n in range(100):
+            stores = [SqliteSeriesStore(tmp_path / f"{n}.db") for _ in range(4)]
+            together = threading.Barrier(4)
+
+            def read(store: SqliteSeriesStore, together: threading.Barrier = together) -> None:
+                together.wait()
+                asyncio.run(store.ping())
+
+            list(readers.map(read, stores))
+            for store in stores:
+                asyncio.run(store.close())
 
 
 async def test_a_file_that_is_no_store_is_unavailable(tmp_path: Path) -> None:
