@@ -27,7 +27,6 @@ from sync_gateway.stores.backends.mongo_queries import (
 from sync_gateway.stores.changes import apply, later_than
 from sync_gateway.stores.collections import CONFIG
 from sync_gateway.stores.documents import (
-    CODEC,
     ID,
     AnyOf,
     Change,
@@ -97,7 +96,7 @@ class MongoDocuments(Documents):
         self.database = database
 
     def _of(self, collection: Collection) -> Any:
-        return self._store.client.get_database(self.database, codec_options=CODEC)[collection.name]
+        return self._store.collection(self.database, collection.name)
 
     def _may_exist(self, collection: Collection) -> bool:
         """Whether the server would take the name: others hold nothing, and asking would be an error."""
