@@ -253,16 +253,16 @@ class SqliteSeries(Series):
     async def latest(
         self, measurement: str, fields: Sequence[str], machines: Sequence[str], before: int = END_OF_TIME
     ) -> dict[str, dict[str, Sample]]:
+        chosen, values = self._chosen(measurement, fields, machines)
+        sql = f"""SELECT machine, field, kind, time, value FROM series JOIN samples ON series = number
+            AND time = (SELECT max(time) FROM samples WHERE series = number AND time < ?) WHERE {chosen}"""
+
         def read(db: apsw.Connection) -> dict[str, dict[str, Sample]]:
             found: defaultdict[str, dict[str, Sample]] = defaultdict(dict)
-            for kept in self._series(db, measurement, fields, machines):
-                sql = (
-                    "SELECT time, value FROM samples WHERE series = ? AND time < ? ORDER BY time DESC LIMIT 1"
-                )
-                for time, value in db.execute(sql, (kept.number, before)):
-                    sample = Sample(time, kept.value(value))
-                    of_machine = found[kept.machine or ""]
-                    of_machine[kept.field] = max(of_machine.get(kept.field, sample), sample)
+            for machine, field, kind, time, value in db.execute(sql, (before, *values)):
+                sample = Sample(time, bool(value) if kind == "boolean" else value)
+                of_machine = found[machine]
+                of_machine[field] = max(of_machine[field], sample) if field in of_machine else sample
             return dict(found)
 
         return await self._store.read(read)
@@ -372,13 +372,20 @@ class SqliteSeries(Series):
     def _series(
         self, db: apsw.Connection, measurement: str, fields: Sequence[str], machines: Sequence[str] | None
     ) -> list[Kept]:
-        sql = "SELECT number, machine, field, kind, tags FROM series WHERE database = ? AND measurement = ?"
-        sql += " AND field IN (SELECT value FROM json_each(?))"
+        chosen, values = self._chosen(measurement, fields, machines)
+        sql = f"SELECT number, machine, field, kind, tags FROM series WHERE {chosen}"
+        return [Kept(*row) for row in db.execute(sql, values)]
+
+    def _chosen(
+        self, measurement: str, fields: Sequence[str], machines: Sequence[str] | None
+    ) -> tuple[str, list[str]]:
+        """The condition that chooses series, and its values."""
+        condition = "database = ? AND measurement = ? AND field IN (SELECT value FROM json_each(?))"
         values = [self.database, measurement, json.dumps(list(fields))]
         if machines is not None:
-            sql += " AND machine IN (SELECT value FROM json_each(?))"
+            condition += " AND machine IN (SELECT value FROM json_each(?))"
             values.append(json.dumps(list(machines)))
-        return [Kept(*row) for row in db.execute(sql, values)]
+        return condition, values
 
     def _of(
         self, db: apsw.Connection, sources: Sequence[Source], machines: Sequence[str] | None
