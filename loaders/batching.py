@@ -4,7 +4,6 @@ import asyncio
 from collections import defaultdict
 from collections.abc import Awaitable, Callable, Coroutine, Hashable, Iterable, Sequence
 from functools import partial
-from itertools import repeat
 from typing import Any, Generic, TypeVar
 
 from aiodataloader import DataLoader
@@ -31,8 +30,8 @@ async def by_group(
         places[group].append(place)
     found: list[Any] = [None] * len(groups)
     for of_group, values in zip(places.values(), await settled(map(load, places.values())), strict=True):
-        each = repeat(values) if isinstance(values, Exception) else values
-        for place, value in zip(of_group, each, strict=False):
+        each = [values] * len(of_group) if isinstance(values, Exception) else values
+        for place, value in zip(of_group, each, strict=True):
             found[place] = value
     return found
 
