@@ -64,6 +64,8 @@ QUERIES = {
         256,  # the system counts CPU time in hundredths of a second
     ),
     "Q2 100 devices, events": (devices("app1", f"{SCALARS} {EVENTS}"), 128),
+    "Q2 with connectors, status": (devices("app1", f"{SCALARS} {EVENTS} {CONNECTORS} {STATUS}"), 64),
+    "Q2 5 scalars only": (devices("app1", SCALARS), 128),
     "Q3 1,000 devices, events, connectors, status": (
         devices("app0", f"{SCALARS} {EVENTS} {CONNECTORS} {STATUS}"),
         16,
