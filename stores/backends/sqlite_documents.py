@@ -124,20 +124,10 @@ class SqliteDocumentStore(DocumentStore):
 
     def _work(self, work: Callable[[apsw.Connection], T]) -> T:
         if self._connection is None:
-            self._connection = connect(self._path, self._deadline, _prepare)
+            self._connection = connect(
+                self._path, self._deadline, schema=SCHEMA, version=VERSION, cache=65536
+            )
         return work(self._connection)
-
-
-def _prepare(db: apsw.Connection) -> None:
-    db.pragma("cache_size", -65536)
-    if db.pragma("user_version") < VERSION:
-        db.execute("BEGIN IMMEDIATE")
-        if db.pragma("user_version") < VERSION:  # no other process made it meanwhile
-            db.execute(f"{SCHEMA} PRAGMA user_version = {VERSION}")
-        db.execute("COMMIT")
-    found = db.pragma("user_version")
-    if found > VERSION:
-        raise apsw.Error(f"the file is of version {found}, this gateway knows {VERSION}")
 
 
 class SqliteDocuments(Documents):

@@ -218,21 +218,11 @@ class SqliteSeriesStore(WritableSeriesStore):
 
     def _connection(self) -> apsw.Connection:
         if not hasattr(self._own, "connection"):
-            self._own.connection = connect(self._path, self._deadline, _prepare)
+            db = connect(self._path, self._deadline, schema=SCHEMA, version=VERSION, cache=16384)
+            db.pragma("wal_autocheckpoint", 4000)
+            self._own.connection = db
             self._opened.append(self._own.connection)
         return cast(apsw.Connection, self._own.connection)
-
-
-def _prepare(db: apsw.Connection) -> None:
-    db.pragma("wal_autocheckpoint", 4000)
-    db.pragma("cache_size", -16384)
-    if db.pragma("user_version") < VERSION:
-        db.execute("BEGIN IMMEDIATE")
-        if db.pragma("user_version") < VERSION:  # no other connection made it meanwhile
-            db.execute(f"{SCHEMA} PRAGMA user_version = {VERSION}")
-        db.execute("COMMIT")
-    if db.pragma("user_version") > VERSION:
-        raise apsw.Error(f"the file is newer than version {VERSION}, which this gateway knows")
 
 
 class SqliteSeries(Series):
