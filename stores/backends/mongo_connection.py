@@ -73,7 +73,7 @@ class MongoConnection:
             self._collections.clear()
 
     def collection(self, database: str, name: str) -> Any:
-        """The driver's collection, kept: to make one takes a tenth of a small command's time."""
+        """The driver's collection, kept: to make one for each command shows in the profile."""
         if (database, name) not in self._collections:
             opened = self.client.get_database(database, codec_options=CODEC)
             self._collections[database, name] = opened[name]
