@@ -13,9 +13,9 @@ from rich.table import Table
 
 from bench.graph import fill, timed
 from bench.machine import machine
-from sync_gateway.stores.collections import devices
-from sync_gateway.stores.documents import Documents, Query, equal
-from sync_gateway.stores.opening import open_documents
+from stores.contracts.documents import Documents, Query, equal
+from stores.entities.collections import devices
+from stores.opening import open_documents
 from tests.servers import mongodb
 
 ROUNDS = 30

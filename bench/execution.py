@@ -32,10 +32,10 @@ from rich.progress import Progress
 from rich.table import Table
 
 from bench.machine import machine
-from sync_gateway.stores import collections
-from sync_gateway.stores.documents import DocumentStore
-from sync_gateway.stores.opening import open_documents, open_series
-from sync_gateway.stores.series import MACHINE, Point, WritableSeriesStore
+from stores.contracts.documents import DocumentStore
+from stores.contracts.series import MACHINE, Point, WritableSeriesStore
+from stores.entities import collections
+from stores.opening import open_documents, open_series
 from tests.contract.series_stores import send
 from tests.servers import influxdb3, mongodb
 
@@ -177,7 +177,7 @@ def free_port() -> int:
 
 def gateway(name: str, folder: Path, environment: dict[str, str]) -> contextlib.AbstractContextManager[Peer]:
     port = free_port()
-    command = [sys.executable, "-m", "sync_gateway.schema.command", "serve", "--port", str(port)]
+    command = [sys.executable, "-m", "compat_rest.main", "serve", "--port", str(port)]
     (folder / "config.yaml").write_text("log: {level: warning}\n")
     command += ["--data", str(folder), "--config", str(folder / "config.yaml")]
     return peer(name, command, port, {"INFLUXDB_DATABASE": DATABASE, **environment})

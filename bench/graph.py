@@ -25,14 +25,14 @@ from rich.progress import track
 from rich.table import Table
 
 from bench.machine import machine
-from sync_gateway.resolvers.context import Context, SeriesAccess, Viewer
-from sync_gateway.schema.execution import Executor
-from sync_gateway.schema.root import schema
-from sync_gateway.stores import collections
-from sync_gateway.stores.counting import CountingDocumentStore
-from sync_gateway.stores.documents import DocumentStore, now
-from sync_gateway.stores.icons import Icons
-from sync_gateway.stores.opening import open_documents, open_series
+from resolvers.context import Context, SeriesAccess, Viewer
+from schema.engine.execution import Executor
+from schema.types.root import schema
+from stores.contracts.documents import DocumentStore, now
+from stores.entities import collections
+from stores.entities.icons import Icons
+from stores.opening import open_documents, open_series
+from stores.wrappers.counting_documents import CountingDocumentStore
 from tests.servers import mongodb
 
 APPLICATIONS, ROUNDS = 10, 5
@@ -130,7 +130,7 @@ async def long_list(stores: dict[str, DocumentStore], console: Console) -> None:
 
 def start_up(console: Console) -> None:
     with tempfile.TemporaryDirectory() as folder:
-        command = [sys.executable, "-m", "sync_gateway.schema.command"]
+        command = [sys.executable, "-m", "compat_rest.main"]
         subprocess.run([*command, "demo", "--data", folder], check=True, stdout=subprocess.DEVNULL)
         began = time.perf_counter()
         with subprocess.Popen(

@@ -23,11 +23,11 @@ from starlette.routing import Route
 
 from bench.graph import fill
 from bench.machine import machine
-from sync_gateway.compat_rest.app import create_app
-from sync_gateway.schema.settings import Settings
-from sync_gateway.stores.collections import devices
-from sync_gateway.stores.documents import DocumentStore, iso
-from sync_gateway.stores.opening import open_documents
+from compat_rest.app import create_app
+from schema.server.settings import Settings
+from stores.contracts.documents import DocumentStore, iso
+from stores.entities.collections import devices
+from stores.opening import open_documents
 
 ROUNDS = 40
 PATH = "/api/organizations/rest-{size}/applications/app0/devices"

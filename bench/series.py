@@ -21,16 +21,12 @@ from rich.progress import Progress
 from rich.table import Table
 
 from bench.machine import machine
-from sync_gateway.resolvers.context import Context, SeriesAccess, Viewer
-from sync_gateway.schema import collector
-from sync_gateway.schema.execution import Executor
-from sync_gateway.schema.root import schema
-from sync_gateway.schema.scalars import to_json
-from sync_gateway.stores.counting_series import CountingSeriesStore
-from sync_gateway.stores.events import SOURCES, STATUS
-from sync_gateway.stores.icons import Icons
-from sync_gateway.stores.opening import open_documents, open_series
-from sync_gateway.stores.series import (
+from resolvers.context import Context, SeriesAccess, Viewer
+from schema.engine.execution import Executor
+from schema.engine.scalars import to_json
+from schema.server import gc_tuning as collector
+from schema.types.root import schema
+from stores.contracts.series import (
     END_OF_TIME,
     MACHINE,
     SECOND,
@@ -40,6 +36,10 @@ from sync_gateway.stores.series import (
     Windows,
     WritableSeriesStore,
 )
+from stores.entities.icons import Icons
+from stores.entities.machine_events import SOURCES, STATUS
+from stores.opening import open_documents, open_series
+from stores.wrappers.counting_series import CountingSeriesStore
 
 MACHINES, DAYS, BATCH, ROUNDS = 200, 30, 5000, 20
 DAY = 86_400 * SECOND

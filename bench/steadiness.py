@@ -19,7 +19,7 @@ from rich.progress import track
 from bench.execution import gateway
 from bench.graph import fill
 from bench.machine import machine
-from sync_gateway.stores.opening import open_documents
+from stores.opening import open_documents
 
 LIST = """{ application(organizationId: "steady", applicationId: "app0") {
   devices(first: 1000) { nodes { machineId name updatedAt connectors { name driver } } } } }"""

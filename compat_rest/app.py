@@ -7,10 +7,10 @@ from starlette.requests import Request
 from starlette.responses import HTMLResponse, JSONResponse, Response
 from starlette.routing import Route
 
-from sync_gateway.compat_rest import migration, openapi
-from sync_gateway.compat_rest.routes import OPERATIONS, OldRoutes
-from sync_gateway.schema.app import create_app as create_graph
-from sync_gateway.schema.settings import Settings
+from compat_rest import migration, openapi
+from compat_rest.handler import OPERATIONS, OldRoutes
+from schema.server.app import create_app as create_graph
+from schema.server.settings import Settings
 
 
 def create_app(settings: Settings, **options: Any) -> Starlette:

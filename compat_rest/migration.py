@@ -5,7 +5,7 @@ from html import escape
 from graphql import FragmentDefinitionNode, OperationDefinitionNode, parse, print_ast, visit
 from graphql.language import FragmentSpreadNode, Visitor
 
-from sync_gateway.compat_rest.table import TABLE, OldRoute
+from compat_rest.table import TABLE, OldRoute
 
 PAGE = "/api/migrate"
 # Deprecated since the graph is there: RFC 9745, seconds since 1970.

@@ -3,8 +3,8 @@
 import re
 from typing import Any
 
-from sync_gateway.compat_rest.migration import PAGE
-from sync_gateway.compat_rest.table import TABLE, OldRoute
+from compat_rest.migration import PAGE
+from compat_rest.table import TABLE, OldRoute
 
 PATH = "/api/openapi.json"
 # What any route may answer besides its success, by status.

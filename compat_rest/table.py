@@ -4,9 +4,9 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from sync_gateway.compat_rest import shapes
-from sync_gateway.compat_rest.requests import Refused
-from sync_gateway.compat_rest.shapes import Shape
+from compat_rest import shapes
+from compat_rest.requests import Refused
+from compat_rest.shapes import Shape
 
 Parameters = Mapping[str, str]
 Variables = Callable[[Parameters, Any], dict[str, Any]]

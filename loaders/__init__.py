@@ -3,8 +3,8 @@
 from collections.abc import Callable, Coroutine, Hashable
 from typing import Any, TypeVar
 
-from sync_gateway.loaders.batching import Loader
-from sync_gateway.stores.documents import AnyOf, Collection, Document, Documents, OneOf, Query, values_at
+from loaders.batching import Loader
+from stores.contracts.documents import AnyOf, Collection, Document, Documents, OneOf, Query, values_at
 
 K = TypeVar("K", bound=Hashable)
 V = TypeVar("V")

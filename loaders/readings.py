@@ -3,9 +3,9 @@
 from collections.abc import Callable, Coroutine, Hashable, Sequence
 from typing import Any, TypeVar
 
-from sync_gateway.loaders.batching import Loader
-from sync_gateway.stores.errors import LimitExceeded
-from sync_gateway.stores.series import (
+from loaders.batching import Loader
+from stores.contracts.errors import LimitExceeded
+from stores.contracts.series import (
     END_OF_TIME,
     Aggregate,
     Catalogue,

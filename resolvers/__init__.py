@@ -1,1 +1,1 @@
-"""What each operation does: plain functions over a context, with no GraphQL and no driver in sight."""
+"""What each operation does: plain functions over a context. No GraphQL and no database driver here."""

@@ -7,23 +7,16 @@ from typing import Any
 
 from bson import ObjectId
 
-from sync_gateway.loaders.batching import by_group
-from sync_gateway.resolvers.checks import application_name, named, storable
-from sync_gateway.resolvers.context import Context
-from sync_gateway.resolvers.organizations import get_organization, require_organization
-from sync_gateway.resolvers.writing import unchanged
-from sync_gateway.stores.applications import Application, settings_path
-from sync_gateway.stores.collections import (
-    CONFIG,
-    EVENT_CLASSES,
-    FUNCTIONS,
-    configuration,
-    connectors,
-    devices,
-)
-from sync_gateway.stores.documents import Change, Condition, Document, Exists, Touch, equal, now
-from sync_gateway.stores.errors import Conflict, NotFound
-from sync_gateway.stores.organizations import APPLICATIONS
+from loaders.batching import by_group
+from resolvers.context import Context
+from resolvers.organizations import get_organization, require_organization
+from resolvers.rules.checks import application_name, named, storable
+from resolvers.rules.writing import unchanged
+from stores.contracts.documents import Change, Condition, Document, Exists, Touch, equal, now
+from stores.contracts.errors import Conflict, NotFound
+from stores.entities.applications import Application, settings_path
+from stores.entities.collections import CONFIG, EVENT_CLASSES, FUNCTIONS, configuration, connectors, devices
+from stores.entities.organizations import APPLICATIONS
 
 AVAILABLE = ("value", "availableApplications")
 DEFAULT = ("value", "defaultApplication")

@@ -2,10 +2,10 @@
 
 from typing import Any
 
-from sync_gateway.resolvers.context import Context
-from sync_gateway.stores.collections import configuration
-from sync_gateway.stores.documents import ALL
-from sync_gateway.stores.records import text
+from resolvers.context import Context
+from stores.contracts.documents import ALL
+from stores.contracts.records import text
+from stores.entities.collections import configuration
 
 
 async def application_entries(

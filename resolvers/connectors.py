@@ -7,38 +7,22 @@ from typing import Any
 
 from bson import ObjectId
 
-from sync_gateway.loaders.batching import settled
-from sync_gateway.resolvers.applications import require_application
-from sync_gateway.resolvers.checks import document, named, unmasked_only
-from sync_gateway.resolvers.context import Context, Tenant
-from sync_gateway.resolvers.devices import (
-    DeviceFilter,
-    Keys,
-    Listing,
-    list_devices,
-    list_organization_devices,
-)
-from sync_gateway.resolvers.ids import object_id
-from sync_gateway.resolvers.organizations import require_organization
-from sync_gateway.resolvers.paging import Page
-from sync_gateway.resolvers.writing import delete_one, update_one
-from sync_gateway.stores.collections import CONNECTORS
-from sync_gateway.stores.collections import connectors as connectors_of
-from sync_gateway.stores.connectors import Connector
-from sync_gateway.stores.devices import Device
-from sync_gateway.stores.documents import (
-    ALL,
-    Change,
-    Collection,
-    Condition,
-    Document,
-    Query,
-    Touch,
-    equal,
-    now,
-)
-from sync_gateway.stores.errors import BadUserInput, Conflict, NotFound
-from sync_gateway.stores.secrets import MASK, unmasked
+from loaders.batching import settled
+from resolvers.applications import require_application
+from resolvers.context import Context, Tenant
+from resolvers.devices import DeviceFilter, Keys, Listing, list_devices, list_organization_devices
+from resolvers.organizations import require_organization
+from resolvers.rules.checks import document, named, unmasked_only
+from resolvers.rules.ids import object_id
+from resolvers.rules.paging import Page
+from resolvers.rules.writing import delete_one, update_one
+from stores.contracts.documents import ALL, Change, Collection, Condition, Document, Query, Touch, equal, now
+from stores.contracts.errors import BadUserInput, Conflict, NotFound
+from stores.entities.collections import CONNECTORS
+from stores.entities.collections import connectors as connectors_of
+from stores.entities.connectors import Connector
+from stores.entities.devices import Device
+from stores.entities.secrets import MASK, unmasked
 
 OWN = ("_id", "organizationId", "applicationId", "createdAt", "updatedAt", "__v")
 

@@ -8,15 +8,15 @@ from typing import Any
 
 from cachetools import TTLCache
 
-from sync_gateway.loaders import Loaders
-from sync_gateway.loaders.readings import Readings
-from sync_gateway.resolvers.ranges import LIMITS, Limits
-from sync_gateway.stores.documents import DatabaseInfo, Documents, DocumentStore
-from sync_gateway.stores.errors import BadUserInput
-from sync_gateway.stores.icons import Icons
-from sync_gateway.stores.organizations import is_name
-from sync_gateway.stores.secrets import Sealer
-from sync_gateway.stores.series import SECOND, SeriesStore
+from loaders import Loaders
+from loaders.readings import Readings
+from resolvers.limits import LIMITS, Limits
+from stores.contracts.documents import DatabaseInfo, Documents, DocumentStore
+from stores.contracts.errors import BadUserInput
+from stores.contracts.series import SECOND, SeriesStore
+from stores.entities.icons import Icons
+from stores.entities.organizations import is_name
+from stores.entities.secrets import Sealer
 
 
 @dataclass(slots=True)

@@ -8,18 +8,15 @@ from typing import Any
 
 from bson import ObjectId
 
-from sync_gateway.loaders.batching import settled
-from sync_gateway.resolvers.applications import require_application
-from sync_gateway.resolvers.checks import document, named
-from sync_gateway.resolvers.collation import dictionary_order
-from sync_gateway.resolvers.context import Context, Tenant
-from sync_gateway.resolvers.event_classes import list_event_classes
-from sync_gateway.resolvers.paging import Page, after, cursor, position, size
-from sync_gateway.resolvers.writing import delete_one, update_one
-from sync_gateway.stores.collections import LEGACY_DEVICES
-from sync_gateway.stores.collections import devices as devices_of
-from sync_gateway.stores.devices import MACHINE_ID_KEYS, Device
-from sync_gateway.stores.documents import (
+from loaders.batching import settled
+from resolvers.applications import require_application
+from resolvers.context import Context, Tenant
+from resolvers.event_classes import list_event_classes
+from resolvers.rules.checks import document, named
+from resolvers.rules.collation import dictionary_order
+from resolvers.rules.paging import Page, after, cursor, position, size
+from resolvers.rules.writing import delete_one, update_one
+from stores.contracts.documents import (
     BY_ID,
     AnyOf,
     Change,
@@ -36,10 +33,13 @@ from sync_gateway.stores.documents import (
     now,
     order_key,
 )
-from sync_gateway.stores.errors import BadUserInput, Conflict
-from sync_gateway.stores.event_classes import EventClass
-from sync_gateway.stores.organizations import Organization
-from sync_gateway.stores.records import Record, Stored, optional, text
+from stores.contracts.errors import BadUserInput, Conflict
+from stores.contracts.records import Record, Stored, optional, text
+from stores.entities.collections import LEGACY_DEVICES
+from stores.entities.collections import devices as devices_of
+from stores.entities.devices import MACHINE_ID_KEYS, Device
+from stores.entities.event_classes import EventClass
+from stores.entities.organizations import Organization
 
 # What a client cannot set: the path and the server decide.
 OWN = ("_id", "organizationId", "applicationId", "createdAt", "updatedAt", "__v")

@@ -2,11 +2,11 @@
 
 from collections.abc import Callable
 
-from sync_gateway.resolvers.context import Context
-from sync_gateway.stores import collections
-from sync_gateway.stores.documents import Collection, Document, Order, Query, equal
-from sync_gateway.stores.errors import BadUserInput
-from sync_gateway.stores.secrets import masked
+from resolvers.context import Context
+from stores.contracts.documents import Collection, Document, Order, Query, equal
+from stores.contracts.errors import BadUserInput
+from stores.entities import collections
+from stores.entities.secrets import masked
 
 # What may be asked for: how it is named in an application, and whether all applications share it.
 KINDS: dict[str, Callable[[str], Collection]] = {

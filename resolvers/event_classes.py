@@ -6,13 +6,13 @@ from typing import Any
 
 from bson import ObjectId
 
-from sync_gateway.resolvers.applications import require_application
-from sync_gateway.resolvers.checks import document
-from sync_gateway.resolvers.context import Context
-from sync_gateway.stores.collections import EVENT_CLASSES
-from sync_gateway.stores.documents import Document, Query, equal, now
-from sync_gateway.stores.errors import BadUserInput, Conflict
-from sync_gateway.stores.event_classes import EventClass
+from resolvers.applications import require_application
+from resolvers.context import Context
+from resolvers.rules.checks import document
+from stores.contracts.documents import Document, Query, equal, now
+from stores.contracts.errors import BadUserInput, Conflict
+from stores.entities.collections import EVENT_CLASSES
+from stores.entities.event_classes import EventClass
 
 
 async def list_event_classes(context: Context, organization_id: str, application_id: str) -> list[EventClass]:

@@ -5,15 +5,15 @@ from typing import Any
 
 from bson import ObjectId
 
-from sync_gateway.resolvers.applications import require_application
-from sync_gateway.resolvers.checks import document
-from sync_gateway.resolvers.context import Context
-from sync_gateway.resolvers.event_classes import fresh_ids
-from sync_gateway.resolvers.writing import delete_one, update_one
-from sync_gateway.stores.collections import FUNCTIONS
-from sync_gateway.stores.documents import Change, Condition, Document, Query, Touch, equal, now
-from sync_gateway.stores.errors import BadUserInput, Conflict
-from sync_gateway.stores.functions import Function
+from resolvers.applications import require_application
+from resolvers.context import Context
+from resolvers.event_classes import fresh_ids
+from resolvers.rules.checks import document
+from resolvers.rules.writing import delete_one, update_one
+from stores.contracts.documents import Change, Condition, Document, Query, Touch, equal, now
+from stores.contracts.errors import BadUserInput, Conflict
+from stores.entities.collections import FUNCTIONS
+from stores.entities.functions import Function
 
 COUNTER, ALGEBRAIC = "Counter", "Algebraic Function"
 

@@ -4,13 +4,13 @@ from typing import Any
 
 from bson import ObjectId
 
-from sync_gateway.resolvers.checks import named, storable
-from sync_gateway.resolvers.context import Context
-from sync_gateway.resolvers.organizations import require_organization
-from sync_gateway.stores.collections import GATEWAYS
-from sync_gateway.stores.documents import Order, Query, equal, now
-from sync_gateway.stores.errors import Conflict
-from sync_gateway.stores.gateways import Gateway
+from resolvers.context import Context
+from resolvers.organizations import require_organization
+from resolvers.rules.checks import named, storable
+from stores.contracts.documents import Order, Query, equal, now
+from stores.contracts.errors import Conflict
+from stores.entities.collections import GATEWAYS
+from stores.entities.gateways import Gateway
 
 NEWEST_FIRST = Order(("createdAt",), descending=True)
 

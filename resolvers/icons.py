@@ -2,9 +2,9 @@
 
 from asyncio import to_thread
 
-from sync_gateway.resolvers.context import Context
-from sync_gateway.stores.errors import BadUserInput
-from sync_gateway.stores.icons import FORMATS, Icon
+from resolvers.context import Context
+from stores.contracts.errors import BadUserInput
+from stores.entities.icons import FORMATS, Icon
 
 
 async def list_icons(context: Context, category: str | None) -> list[Icon]:

@@ -5,15 +5,15 @@ from typing import Any
 
 from bson import ObjectId
 
-from sync_gateway.resolvers import casting
-from sync_gateway.resolvers.checks import document
-from sync_gateway.resolvers.context import Context
-from sync_gateway.resolvers.writing import delete_one, update_one
-from sync_gateway.stores.collections import LEGACY_DEVICES
-from sync_gateway.stores.devices import Device
-from sync_gateway.stores.documents import Change, Document, Touch, equal, now
-from sync_gateway.stores.errors import BadUserInput, Conflict
-from sync_gateway.stores.records import time
+from resolvers.context import Context
+from resolvers.rules import casting
+from resolvers.rules.checks import document
+from resolvers.rules.writing import delete_one, update_one
+from stores.contracts.documents import Change, Document, Touch, equal, now
+from stores.contracts.errors import BadUserInput, Conflict
+from stores.contracts.records import time
+from stores.entities.collections import LEGACY_DEVICES
+from stores.entities.devices import Device
 
 TEXTS = ("machineId", "name", "applicationId", "organizationId")
 

@@ -2,24 +2,24 @@
 
 from typing import Any
 
-from sync_gateway.resolvers.applications import get_application
-from sync_gateway.resolvers.connectors import collection_of as connectors_in
-from sync_gateway.resolvers.context import Context
-from sync_gateway.resolvers.devices import collection_of as devices_in
-from sync_gateway.resolvers.event_classes import get_event_class
-from sync_gateway.resolvers.functions import get_function
-from sync_gateway.resolvers.gateways import get_gateway
-from sync_gateway.resolvers.ids import global_id, parse_global_id
-from sync_gateway.resolvers.organizations import get_organization
-from sync_gateway.resolvers.users import get_user
-from sync_gateway.stores.collections import SERVICES
-from sync_gateway.stores.connectors import Connector
-from sync_gateway.stores.devices import Device
-from sync_gateway.stores.documents import Collection, Query, equal
-from sync_gateway.stores.errors import BadUserInput
-from sync_gateway.stores.icons import Icon
-from sync_gateway.stores.records import Record
-from sync_gateway.stores.services import Service
+from resolvers.applications import get_application
+from resolvers.connectors import collection_of as connectors_in
+from resolvers.context import Context
+from resolvers.devices import collection_of as devices_in
+from resolvers.event_classes import get_event_class
+from resolvers.functions import get_function
+from resolvers.gateways import get_gateway
+from resolvers.organizations import get_organization
+from resolvers.rules.ids import global_id, parse_global_id
+from resolvers.users import get_user
+from stores.contracts.documents import Collection, Query, equal
+from stores.contracts.errors import BadUserInput
+from stores.contracts.records import Record
+from stores.entities.collections import SERVICES
+from stores.entities.connectors import Connector
+from stores.entities.devices import Device
+from stores.entities.icons import Icon
+from stores.entities.services import Service
 
 
 def identify(record: Record | Icon) -> str:

@@ -6,14 +6,14 @@ from typing import Any
 
 from bson import ObjectId
 
-from sync_gateway.resolvers.checks import either_form, storable
-from sync_gateway.resolvers.context import Context, Tenant
-from sync_gateway.resolvers.paging import Page, after, cursor, size
-from sync_gateway.stores.changes import lower
-from sync_gateway.stores.collections import CONFIG, USERS, devices
-from sync_gateway.stores.documents import Change, Document, OneOf, Touch, equal
-from sync_gateway.stores.errors import Conflict, NotFound
-from sync_gateway.stores.organizations import APPLICATIONS, ORGANIZATION, Organization
+from resolvers.context import Context, Tenant
+from resolvers.rules.checks import either_form, storable
+from resolvers.rules.paging import Page, after, cursor, size
+from stores.contracts.changes import lower
+from stores.contracts.documents import Change, Document, OneOf, Touch, equal
+from stores.contracts.errors import Conflict, NotFound
+from stores.entities.collections import CONFIG, USERS, devices
+from stores.entities.organizations import APPLICATIONS, ORGANIZATION, Organization
 
 PLACE = ("organizations",)
 

@@ -5,25 +5,16 @@ from typing import Any
 
 from bson import ObjectId
 
-from sync_gateway.resolvers import casting
-from sync_gateway.resolvers.checks import document, unmasked_only
-from sync_gateway.resolvers.context import Context
-from sync_gateway.resolvers.ids import object_id
-from sync_gateway.resolvers.writing import delete_one, update_one
-from sync_gateway.stores.collections import SERVICES
-from sync_gateway.stores.documents import (
-    Change,
-    Condition,
-    Document,
-    Order,
-    Query,
-    Touch,
-    equal,
-    now,
-)
-from sync_gateway.stores.errors import BadUserInput, Conflict, NotFound
-from sync_gateway.stores.secrets import unmasked
-from sync_gateway.stores.services import TYPES, Service
+from resolvers.context import Context
+from resolvers.rules import casting
+from resolvers.rules.checks import document, unmasked_only
+from resolvers.rules.ids import object_id
+from resolvers.rules.writing import delete_one, update_one
+from stores.contracts.documents import Change, Condition, Document, Order, Query, Touch, equal, now
+from stores.contracts.errors import BadUserInput, Conflict, NotFound
+from stores.entities.collections import SERVICES
+from stores.entities.secrets import unmasked
+from stores.entities.services import TYPES, Service
 
 NEWEST_FIRST = Order(("updatedAt",), descending=True)
 

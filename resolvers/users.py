@@ -4,14 +4,14 @@ from typing import Any
 
 from bson import ObjectId
 
-from sync_gateway.resolvers.checks import named, storable
-from sync_gateway.resolvers.context import Context
-from sync_gateway.resolvers.organizations import require_organization
-from sync_gateway.stores.collections import USERS
-from sync_gateway.stores.documents import ALL, equal, iso, now
-from sync_gateway.stores.documents import Query as DocumentQuery
-from sync_gateway.stores.errors import Conflict
-from sync_gateway.stores.users import User
+from resolvers.context import Context
+from resolvers.organizations import require_organization
+from resolvers.rules.checks import named, storable
+from stores.contracts.documents import ALL, equal, iso, now
+from stores.contracts.documents import Query as DocumentQuery
+from stores.contracts.errors import Conflict
+from stores.entities.collections import USERS
+from stores.entities.users import User
 
 
 async def list_users(context: Context, organization_id: str) -> list[User]:

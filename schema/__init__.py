@@ -1,1 +1,1 @@
-"""The front door: the GraphQL types, the executable schema and the served application."""
+"""The front door: the server, the GraphQL types and the engine that executes queries."""

@@ -1,1 +1,1 @@
-"""Where data lives: contracts, records, errors and the backends behind them."""
+"""Where data is stored. This layer knows neither GraphQL nor HTTP."""

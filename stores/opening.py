@@ -3,9 +3,9 @@
 from pathlib import Path
 from typing import Literal
 
-from sync_gateway.stores.documents import DocumentStore
-from sync_gateway.stores.errors import BadUserInput
-from sync_gateway.stores.series import SeriesStore
+from stores.contracts.documents import DocumentStore
+from stores.contracts.errors import BadUserInput
+from stores.contracts.series import SeriesStore
 
 Driver = Literal["pymongo", "motor"]
 
@@ -23,12 +23,12 @@ def open_documents(
     Raises `BadUserInput` for a URL of another kind.
     """
     if url is None or url.startswith("sqlite:///"):
-        from sync_gateway.stores.backends.sqlite_documents import SqliteDocumentStore
+        from stores.backends.sqlite.documents import SqliteDocumentStore
 
         path = data / "documents.db" if url is None else Path(url.removeprefix("sqlite:///"))
         return SqliteDocumentStore(path, deadline=deadline)
     if url.startswith(("mongodb://", "mongodb+srv://")):
-        from sync_gateway.stores.backends.mongo_documents import MongoDocumentStore
+        from stores.backends.mongo.documents import MongoDocumentStore
 
         return MongoDocumentStore(url, driver=driver, deadline=deadline, pool=pool)
     raise BadUserInput("a document store is named by mongodb://, mongodb+srv:// or sqlite:///FILE")
@@ -43,16 +43,16 @@ def open_series(
     kind.
     """
     if url is None or url.startswith("sqlite:///"):
-        from sync_gateway.stores.backends.sqlite_series import SqliteSeriesStore
+        from stores.backends.sqlite.series import SqliteSeriesStore
 
         path = data / "series.db" if url is None else Path(url.removeprefix("sqlite:///"))
         return SqliteSeriesStore(path, deadline=deadline)
     if url.startswith(("http://", "https://")):
-        from sync_gateway.stores.backends.influx3_series import Influx3SeriesStore
+        from stores.backends.influx.influx3 import Influx3SeriesStore
 
         return Influx3SeriesStore(url, token, deadline=deadline)
     if url.startswith(("influxdb2+http://", "influxdb2+https://")):
-        from sync_gateway.stores.backends.influx2_series import Influx2SeriesStore
+        from stores.backends.influx.influx2 import Influx2SeriesStore
 
         return Influx2SeriesStore(url.removeprefix("influxdb2+"), token, org, deadline=deadline)
     raise BadUserInput(

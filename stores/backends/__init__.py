@@ -1,1 +1,1 @@
-"""The stores' backends, named by server and contract; only `stores.opening` knows them."""
+"""One package for each kind of server. Only `stores.opening` imports a backend."""

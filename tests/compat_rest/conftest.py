@@ -7,9 +7,9 @@ from pathlib import Path
 import httpx
 import pytest
 
-from sync_gateway.compat_rest.app import create_app
-from sync_gateway.schema.settings import Settings
-from sync_gateway.stores.opening import open_documents, open_series
+from compat_rest.app import create_app
+from schema.server.settings import Settings
+from stores.opening import open_documents, open_series
 
 ORGANIZATION = "/api/organizations/acme"
 CNC = f"{ORGANIZATION}/applications/cnc"

@@ -8,7 +8,7 @@ import brotli
 import httpx
 import pytest
 
-from sync_gateway.stores.icons import clean
+from stores.entities.icons import clean
 from tests.compat_rest.conftest import CNC, EVENT_CLASS, OLD_CNC, ORGANIZATION, SVG
 
 

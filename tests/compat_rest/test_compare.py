@@ -7,8 +7,8 @@ from pathlib import Path
 import httpx
 import pytest
 
-from sync_gateway.compat_rest.app import create_app
-from sync_gateway.schema.settings import Settings
+from compat_rest.app import create_app
+from schema.server.settings import Settings
 from tests.schema.test_command import fails, run
 from tests.serving import served
 

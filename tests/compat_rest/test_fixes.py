@@ -9,10 +9,10 @@ from urllib.parse import quote
 import httpx
 import pytest
 
-from sync_gateway.compat_rest.app import create_app
-from sync_gateway.schema.settings import Settings
-from sync_gateway.stores.collections import CONFIG, devices
-from sync_gateway.stores.opening import open_documents
+from compat_rest.app import create_app
+from schema.server.settings import Settings
+from stores.entities.collections import CONFIG, devices
+from stores.opening import open_documents
 from tests.compat_rest.conftest import CNC, EVENT_CLASS, OLD_CNC, ORGANIZATION, SVG
 
 CONSOLE = "https://console.example"

@@ -3,10 +3,10 @@
 import httpx
 from graphql import parse, validate
 
-from sync_gateway.compat_rest.migration import operations
-from sync_gateway.compat_rest.routes import OPERATIONS
-from sync_gateway.compat_rest.table import TABLE
-from sync_gateway.schema.root import schema
+from compat_rest.handler import OPERATIONS
+from compat_rest.migration import operations
+from compat_rest.table import TABLE
+from schema.types.root import schema
 
 
 def test_every_row_names_an_operation_and_every_operation_has_a_row() -> None:

@@ -6,9 +6,9 @@ import subprocess
 import sys
 from pathlib import Path
 
-from sync_gateway.compat_rest.app import create_app
-from sync_gateway.schema.settings import Settings
-from sync_gateway.stores import demo
+from compat_rest.app import create_app
+from schema.server.settings import Settings
+from stores.demo import plant as demo
 from tests.serving import served
 
 CHECKS = "not_a_server_error,status_code_conformance,content_type_conformance"

@@ -6,7 +6,7 @@ from typing import Any
 import httpx
 import pytest
 
-from sync_gateway.compat_rest.replay import blank, capture, filled, read, send
+from compat_rest.replay import blank, capture, filled, read, send
 
 EXAMPLES = read(Path(__file__).parent / "examples.jsonl")
 NOT_CAPTURED = (68, 69)  # the recording shows the id of its own legacy device, which it does not capture

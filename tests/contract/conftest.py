@@ -7,8 +7,8 @@ from typing import Literal, cast
 
 import pytest
 
-from sync_gateway.stores.documents import Documents, DocumentStore
-from sync_gateway.stores.opening import open_documents
+from stores.contracts.documents import Documents, DocumentStore
+from stores.opening import open_documents
 from tests.contract.series_stores import written
 
 __all__ = ["document_store", "documents", "written"]

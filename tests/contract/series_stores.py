@@ -9,8 +9,8 @@ from pathlib import Path
 import httpx
 import pytest
 
-from sync_gateway.stores.opening import open_series
-from sync_gateway.stores.series import Point, Series, SeriesStore, Value, WritableSeriesStore
+from stores.contracts.series import Point, Series, SeriesStore, Value, WritableSeriesStore
+from stores.opening import open_series
 from tests.servers import InfluxDB2, InfluxDB3
 
 STORES = ("sqlite", "influxdb3", "influxdb2")

@@ -8,8 +8,7 @@ import bson
 import pytest
 from bson import DatetimeMS, Decimal128, Int64, ObjectId
 
-from sync_gateway.stores.collections import CONFIG, EVENT_CLASSES, GATEWAYS, devices
-from sync_gateway.stores.documents import (
+from stores.contracts.documents import (
     AnyOf,
     Change,
     Collection,
@@ -27,7 +26,8 @@ from sync_gateway.stores.documents import (
     milliseconds,
     order_value,
 )
-from sync_gateway.stores.errors import BadUserInput, Conflict
+from stores.contracts.errors import BadUserInput, Conflict
+from stores.entities.collections import CONFIG, EVENT_CLASSES, GATEWAYS, devices
 
 DEVICES = devices("cnc")
 TIMES = (datetime(2026, 1, 2, 3, 4, 5, 678000), datetime(1969, 12, 31))

@@ -15,10 +15,10 @@ from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import Bundle, RuleBasedStateMachine, initialize, invariant, rule
 
-from sync_gateway.stores.backends.sqlite_documents import SqliteDocumentStore
-from sync_gateway.stores.collections import devices
-from sync_gateway.stores.documents import Change, Document, Order, Query, equal, order_key, order_value
-from sync_gateway.stores.errors import Conflict
+from stores.backends.sqlite.documents import SqliteDocumentStore
+from stores.contracts.documents import Change, Document, Order, Query, equal, order_key, order_value
+from stores.contracts.errors import Conflict
+from stores.entities.collections import devices
 
 DEVICES = devices("model")
 names = st.sampled_from(["a", "b", "B", "ñ", "", 1, 1.5, True, None]) | st.text(max_size=3)
@@ -112,8 +112,8 @@ WRITER = """
 import asyncio, sys
 from pathlib import Path
 from bson import ObjectId
-from sync_gateway.stores.backends.sqlite_documents import SqliteDocumentStore
-from sync_gateway.stores.collections import devices
+from stores.backends.sqlite.documents import SqliteDocumentStore
+from stores.entities.collections import devices
 
 async def main():
     documents = SqliteDocumentStore(Path(sys.argv[1])).database("tenant")

@@ -9,11 +9,11 @@ from typing import Literal
 import pymongo.errors
 import pytest
 
-from sync_gateway.schema.app import create_app
-from sync_gateway.schema.settings import Settings
-from sync_gateway.stores.backends.mongo_documents import MongoDocumentStore
-from sync_gateway.stores.collections import CONFIG
-from sync_gateway.stores.errors import GatewayError, Unavailable
+from schema.server.app import create_app
+from schema.server.settings import Settings
+from stores.backends.mongo.documents import MongoDocumentStore
+from stores.contracts.errors import GatewayError, Unavailable
+from stores.entities.collections import CONFIG
 from tests.schema.client import Client
 from tests.servers import Server
 from tests.servers.process import free_port

@@ -13,11 +13,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from sync_gateway.stores.backends import influx2_flux as flux
-from sync_gateway.stores.backends import influx2_series
-from sync_gateway.stores.backends.influx2_series import Influx2Series, Influx2SeriesStore
-from sync_gateway.stores.errors import LimitExceeded, Unavailable
-from sync_gateway.stores.series import (
+from stores.backends.influx import flux
+from stores.backends.influx import influx2 as influx2_series
+from stores.backends.influx.influx2 import Influx2Series, Influx2SeriesStore
+from stores.contracts.errors import LimitExceeded, Unavailable
+from stores.contracts.series import (
     END_OF_TIME,
     MACHINE,
     SECOND,

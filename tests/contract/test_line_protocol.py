@@ -5,8 +5,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from influxdb_client import Point as ClientPoint  # type: ignore[attr-defined]
 
-from sync_gateway.stores.line_protocol import parse
-from sync_gateway.stores.series import Point, Value
+from schema.server.line_protocol import parse
+from stores.contracts.series import Point, Value
 from tests.contract.series_stores import line
 
 NOW = 1_790_000_000_000_000_000

@@ -8,9 +8,8 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
-from sync_gateway.stores.errors import LimitExceeded
-from sync_gateway.stores.events import SOURCES, sources_of
-from sync_gateway.stores.series import (
+from stores.contracts.errors import LimitExceeded
+from stores.contracts.series import (
     END_OF_TIME,
     MACHINE,
     SECOND,
@@ -23,6 +22,7 @@ from sync_gateway.stores.series import (
     Value,
     Windows,
 )
+from stores.entities.machine_events import SOURCES, sources_of
 from tests.contract.series_stores import Written
 
 MINUTE = 60 * SECOND

@@ -14,17 +14,17 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from sync_gateway.stores.backends.sqlite_series import SqliteSeriesStore
-from sync_gateway.stores.errors import Unavailable
-from sync_gateway.stores.series import END_OF_TIME, MACHINE, SECOND, Point, Source, Value
+from stores.backends.sqlite.series import SqliteSeriesStore
+from stores.contracts.errors import Unavailable
+from stores.contracts.series import END_OF_TIME, MACHINE, SECOND, Point, Source, Value
 
 HOUR = 3600 * SECOND
 SOURCE = [Source("state", "a")]
 WRITER = """
 import asyncio, sys
 from pathlib import Path
-from sync_gateway.stores.backends.sqlite_series import SqliteSeriesStore
-from sync_gateway.stores.series import Point
+from stores.backends.sqlite.series import SqliteSeriesStore
+from stores.contracts.series import Point
 async def main():
     store = SqliteSeriesStore(Path(sys.argv[1]))
     for batch in range(10**6):

@@ -7,9 +7,10 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
-from sync_gateway.resolvers.ranges import DAY, LIMITS, Limits, TimeRange, Unit, bounds, windows_of
-from sync_gateway.stores.errors import BadUserInput, GatewayError, LimitExceeded
-from sync_gateway.stores.series import END_OF_TIME, SECOND
+from resolvers.limits import DAY, LIMITS, Limits
+from resolvers.series.ranges import TimeRange, Unit, bounds, windows_of
+from stores.contracts.errors import BadUserInput, GatewayError, LimitExceeded
+from stores.contracts.series import END_OF_TIME, SECOND
 
 HOUR = 3600 * SECOND
 NOW = int(datetime(2026, 11, 24, 12, tzinfo=UTC).timestamp()) * SECOND

@@ -8,8 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sync_gateway.resolvers.shaping import Fill, Mode, filled, thinned
-from sync_gateway.stores.errors import BadUserInput, LimitExceeded
+from resolvers.series.shaping import Fill, Mode, filled, thinned
+from stores.contracts.errors import BadUserInput, LimitExceeded
 
 EDGES = (0, 10, 20, 30, 40, 50, 60)
 CELLS = [(1, 1.0), (4, 4.0)]

@@ -2,8 +2,8 @@
 
 import pytest
 
-from sync_gateway.resolvers.timelines import counted, durations, intervals
-from sync_gateway.stores.series import SECOND, Sample, Value
+from resolvers.series.timelines import counted, durations, intervals
+from stores.contracts.series import SECOND, Sample, Value
 
 
 def samples(*pairs: tuple[int, Value]) -> list[Sample]:

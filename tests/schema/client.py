@@ -5,7 +5,7 @@ from typing import Any
 import httpx
 from starlette.applications import Starlette
 
-from sync_gateway.stores.documents import DocumentStore
+from stores.contracts.documents import DocumentStore
 
 RESPONSE = "application/graphql-response+json"
 

@@ -6,11 +6,11 @@ from pathlib import Path
 
 import pytest
 
-from sync_gateway.schema.app import create_app
-from sync_gateway.schema.settings import Settings
-from sync_gateway.stores.documents import DocumentStore
-from sync_gateway.stores.opening import open_documents, open_series
-from sync_gateway.stores.series import WritableSeriesStore
+from schema.server.app import create_app
+from schema.server.settings import Settings
+from stores.contracts.documents import DocumentStore
+from stores.contracts.series import WritableSeriesStore
+from stores.opening import open_documents, open_series
 from tests.schema.client import Client
 
 BACKENDS = ("sqlite", "mongodb")

@@ -4,8 +4,8 @@ import asyncio
 
 import pytest
 
-from sync_gateway.stores import collections
-from sync_gateway.stores.documents import Query, equal
+from stores.contracts.documents import Query, equal
+from stores.entities import collections
 from tests.schema.client import Client
 from tests.schema.conftest import BACKENDS, CREATE_APPLICATION, CREATE_ORGANIZATION
 

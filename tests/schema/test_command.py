@@ -14,7 +14,7 @@ import pytest
 
 from tests.servers import Server
 
-GATEWAY = [sys.executable, "-m", "sync_gateway.schema.command"]
+GATEWAY = [sys.executable, "-m", "compat_rest.main"]
 QUERY = "{ organizations { nodes { organizationId applications { applicationId deviceCount } } } }"
 
 

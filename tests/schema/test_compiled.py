@@ -13,17 +13,18 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from hypothesis_graphql import queries
 
-from sync_gateway.resolvers.context import PLAIN, Context, SeriesAccess, Viewer
-from sync_gateway.schema.execution import PLANS, Answer, Executor
-from sync_gateway.schema.root import schema
-from sync_gateway.schema.scalars import to_json
-from sync_gateway.stores import collections, demo
-from sync_gateway.stores.backends.sqlite_documents import SqliteDocuments, SqliteDocumentStore
-from sync_gateway.stores.backends.sqlite_series import SqliteSeriesStore
-from sync_gateway.stores.documents import Collection, Document, DocumentStore, Query
-from sync_gateway.stores.errors import Unavailable
-from sync_gateway.stores.icons import Icons
-from sync_gateway.stores.series import Point, Series, SeriesStore
+from resolvers.context import PLAIN, Context, SeriesAccess, Viewer
+from schema.engine.execution import PLANS, Answer, Executor
+from schema.engine.scalars import to_json
+from schema.types.root import schema
+from stores.backends.sqlite.documents import SqliteDocuments, SqliteDocumentStore
+from stores.backends.sqlite.series import SqliteSeriesStore
+from stores.contracts.documents import Collection, Document, DocumentStore, Query
+from stores.contracts.errors import Unavailable
+from stores.contracts.series import Point, Series, SeriesStore
+from stores.demo import plant as demo
+from stores.entities import collections
+from stores.entities.icons import Icons
 from tests.schema.test_generated import SCALARS
 
 NOW = 1_790_000_000_000_000_000

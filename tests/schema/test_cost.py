@@ -11,11 +11,11 @@ from pymongo.monitoring import (
     CommandSucceededEvent,
 )
 
-from sync_gateway.schema.app import create_app
-from sync_gateway.schema.settings import Settings
-from sync_gateway.stores import collections
-from sync_gateway.stores.backends.mongo_documents import MongoDocumentStore
-from sync_gateway.stores.documents import DocumentStore, equal
+from schema.server.app import create_app
+from schema.server.settings import Settings
+from stores.backends.mongo.documents import MongoDocumentStore
+from stores.contracts.documents import DocumentStore, equal
+from stores.entities import collections
 from tests.schema.client import Client
 from tests.schema.conftest import BACKENDS
 from tests.servers import Server

@@ -8,11 +8,11 @@ from typing import Any
 
 import pytest
 
-from sync_gateway.schema.app import create_app
-from sync_gateway.schema.settings import Settings
-from sync_gateway.stores.documents import DocumentStore
-from sync_gateway.stores.opening import open_series
-from sync_gateway.stores.series import MACHINE, Point
+from schema.server.app import create_app
+from schema.server.settings import Settings
+from stores.contracts.documents import DocumentStore
+from stores.contracts.series import MACHINE, Point
+from stores.opening import open_series
 from tests.contract.series_stores import send
 from tests.schema.client import Client
 from tests.servers import InfluxDB2, InfluxDB3

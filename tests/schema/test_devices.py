@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from bson import DatetimeMS, ObjectId
 
-from sync_gateway.stores import collections
+from stores.entities import collections
 from tests.schema.client import Client
 from tests.schema.conftest import BACKENDS, CREATE_APPLICATION, CREATE_DEVICE
 

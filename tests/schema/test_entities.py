@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from sync_gateway.stores.secrets import Sealer, read_keys
+from stores.entities.secrets import Sealer, read_keys
 from tests.schema.client import Client
 from tests.schema.conftest import BACKENDS
 
@@ -105,7 +105,7 @@ def sealer(data: Path) -> Sealer:
 
 
 def services() -> Any:
-    from sync_gateway.stores.collections import SERVICES
+    from stores.entities.collections import SERVICES
 
     return SERVICES
 
@@ -118,7 +118,7 @@ async def test_a_connector_takes_the_secrets_of_its_template(
     sent = {"host": "mine", "password": "********"}
     made = await client.run(create, o=plant, p=sent)
     assert made["createConnector"]["connector"]["properties"] == sent
-    from sync_gateway.stores.collections import connectors
+    from stores.entities.collections import connectors
 
     found = await client.documents.database(plant).find(connectors("cnc"))
     assert "demo-only" not in str(found)

@@ -8,13 +8,13 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from hypothesis_graphql import from_schema, nodes
 
-from sync_gateway.resolvers.context import PLAIN, Context, SeriesAccess, Viewer
-from sync_gateway.schema.execution import Executor
-from sync_gateway.schema.root import schema
-from sync_gateway.stores import demo
-from sync_gateway.stores.backends.sqlite_documents import SqliteDocumentStore
-from sync_gateway.stores.backends.sqlite_series import SqliteSeriesStore
-from sync_gateway.stores.icons import Icons
+from resolvers.context import PLAIN, Context, SeriesAccess, Viewer
+from schema.engine.execution import Executor
+from schema.types.root import schema
+from stores.backends.sqlite.documents import SqliteDocumentStore
+from stores.backends.sqlite.series import SqliteSeriesStore
+from stores.demo import plant as demo
+from stores.entities.icons import Icons
 
 SCALARS = {
     "DateTime": st.just("2026-01-31T09:05:07.123Z").map(nodes.String),

@@ -11,11 +11,11 @@ import pytest
 from graphql import parse, validate
 from playwright.async_api import Page, Route, TimeoutError, async_playwright
 
-from sync_gateway.schema.app import create_app
-from sync_gateway.schema.explorer import BUILT
-from sync_gateway.schema.root import schema
-from sync_gateway.schema.settings import Settings
-from sync_gateway.stores import demo
+from schema.server.app import create_app
+from schema.server.explorer import BUILT
+from schema.server.settings import Settings
+from schema.types.root import schema
+from stores.demo import plant as demo
 from tests.schema.client import Client
 from tests.serving import served
 

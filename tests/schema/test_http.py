@@ -10,8 +10,8 @@ from pathlib import Path
 
 import pytest
 
-from sync_gateway.schema.app import create_app
-from sync_gateway.schema.settings import Settings
+from schema.server.app import create_app
+from schema.server.settings import Settings
 from tests.schema.client import RESPONSE, Client
 from tests.serving import served
 

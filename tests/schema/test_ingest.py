@@ -14,8 +14,8 @@ from influxdb_client.client.influxdb_client_async import InfluxDBClientAsync
 from influxdb_client.client.write_api import SYNCHRONOUS
 from influxdb_client.rest import ApiException
 
-from sync_gateway.schema.app import create_app
-from sync_gateway.schema.settings import Settings
+from schema.server.app import create_app
+from schema.server.settings import Settings
 from tests.servers import InfluxDB3
 from tests.serving import served
 

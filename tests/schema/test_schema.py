@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 from graphql import GraphQLEnumType, GraphQLInputObjectType, GraphQLInterfaceType, GraphQLObjectType
 
-from sync_gateway.schema.root import schema
+from schema.types.root import schema
 
 PRINTED = Path(__file__).parents[2] / "schema" / "schema.graphql"
 

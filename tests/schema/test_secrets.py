@@ -5,11 +5,11 @@ from pathlib import Path
 
 import pytest
 
-from sync_gateway.stores.collections import SERVICES
-from sync_gateway.stores.documents import Document
-from sync_gateway.stores.errors import BadUserInput
-from sync_gateway.stores.opening import open_documents
-from sync_gateway.stores.secrets import MASK, Sealer, add_key, masked, read_keys
+from stores.contracts.documents import Document
+from stores.contracts.errors import BadUserInput
+from stores.entities.collections import SERVICES
+from stores.entities.secrets import MASK, Sealer, add_key, masked, read_keys
+from stores.opening import open_documents
 from tests.schema.test_command import fails, run
 
 CONFIGURATION = {"host": "h", "auth": {"password": "demo-only", "token": ""}, "tokens": ["a", 5]}

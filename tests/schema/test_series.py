@@ -8,9 +8,9 @@ from typing import Any
 import pytest
 from bson import ObjectId
 
-from sync_gateway.stores import collections
-from sync_gateway.stores.documents import DocumentStore
-from sync_gateway.stores.series import MACHINE, SECOND, Point, Value, WritableSeriesStore
+from stores.contracts.documents import DocumentStore
+from stores.contracts.series import MACHINE, SECOND, Point, Value, WritableSeriesStore
+from stores.entities import collections
 from tests.schema.client import Client
 
 MINUTE, HOUR = 60 * SECOND, 3600 * SECOND

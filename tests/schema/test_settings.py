@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 import yaml
 
-from sync_gateway.schema.settings import Settings, SettingsError, load
+from schema.server.settings import Settings, SettingsError, load
 
 COMMITTED = Path(__file__).parents[2] / "config.yaml"
 README = Path(__file__).parents[2] / "README.md"

@@ -1,0 +1,1 @@
+"""What all entities share: paging, ids, checks, casting and writing. These modules know no entity."""

@@ -1,0 +1,1 @@
+"""How fields are declared and how queries are executed. These modules know no entity."""

@@ -1,0 +1,1 @@
+"""The HTTP application: GraphQL over HTTP, ingest, health, metrics and settings."""

@@ -1,0 +1,45 @@
+"""From the settings to what they name: open stores, and the keys that secrets are sealed with."""
+
+from schema.server.settings import Settings
+from stores import opening
+from stores.contracts.documents import DocumentStore
+from stores.contracts.series import SeriesStore
+from stores.entities.secrets import Sealer, add_key, read_keys
+
+
+def open_documents(settings: Settings) -> DocumentStore:
+    """The document store. Opening waits for no server. Raises `BadUserInput`."""
+    documents = settings.documents
+    return opening.open_documents(
+        documents.url.get_secret_value() if documents.url else None,
+        data=settings.data,
+        driver=documents.driver,
+        deadline=documents.deadline,
+        pool=documents.pool,
+    )
+
+
+def open_series(settings: Settings) -> SeriesStore:
+    """The time-series store. Opening waits for no server. Raises `BadUserInput`."""
+    series = settings.series
+    return opening.open_series(
+        series.url.get_secret_value() if series.url else None,
+        data=settings.data,
+        deadline=series.deadline,
+        token=series.token.get_secret_value() if series.token else None,
+        org=series.org,
+    )
+
+
+def open_sealer(settings: Settings) -> Sealer:
+    """The keys of the settings; an embedded store without any makes itself one.
+
+    Raises `BadUserInput` and `OSError`.
+    """
+    keys = [key.get_secret_value() for key in settings.secrets.keys]
+    path = settings.secrets.key_file
+    if path is None and not keys and settings.documents.url is None:
+        path = settings.data / "secrets.key"
+        if not path.exists():
+            return Sealer(add_key(path))
+    return Sealer([*keys, *(read_keys(path) if path else ())])

@@ -1,0 +1,1 @@
+"""What clients see: one module for each entity with its types, inputs, queries and mutations."""

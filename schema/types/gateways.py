@@ -1,0 +1,58 @@
+"""Gateways in the graph."""
+
+from typing import Annotated, Any
+
+import strawberry
+
+from resolvers import gateways, organizations
+from schema.engine.fields import Info, argument, derived, mutation, shown
+from schema.engine.inputs import given, optional, required
+from schema.engine.scalars import JSON, DateTime
+from schema.types.node import Node
+from schema.types.shared import ORGANIZATION
+from stores.entities import gateways as stored
+
+
+@strawberry.type(description="A box on the shop floor that machines are read through.")
+class Gateway(Node):
+    document_id: str = shown("The id in the store.")
+    gateway_id: str = shown("The id, unique within the organization.")
+    name: str = shown("The name.")
+    location: str | None = shown("Where it stands.")
+    status: str = shown("The status, such as `connected`.")
+    created_at: DateTime | None = shown("When it was made.")
+    updated_at: DateTime | None = shown("When it was last changed.")
+
+    @derived("The whole document as it is stored.", JSON)
+    def document(root: strawberry.Parent[stored.Gateway]) -> Any:
+        return root.document
+
+    @derived("The organization it belongs to.", ORGANIZATION)
+    async def organization(root: strawberry.Parent[stored.Gateway], info: Info) -> Any:
+        assert root.organization_id is not None
+        return await organizations.require_organization(info.context, root.organization_id)
+
+
+@strawberry.input(description="A new gateway.")
+class CreateGatewayInput:
+    organization_id: str = required("The organization.")
+    gateway_id: str = required("The id, unique within the organization.")
+    name: str = required("The name.")
+    location: str | None = optional("Where it stands.")
+    status: str | None = optional("The status; `connected` when it is not given.")
+
+
+@strawberry.type(description="The gateway as it is now.")
+class GatewayPayload:
+    gateway: Gateway = shown("The gateway.")
+
+
+@strawberry.type
+class GatewayMutations:
+    @mutation("Create a gateway.")
+    async def create_gateway(
+        self, info: Info, input: Annotated[CreateGatewayInput, argument("The gateway.")]
+    ) -> GatewayPayload:
+        values = given(input, "name", "location", "status", gatewayId="gateway_id")
+        created = await gateways.create_gateway(info.context, input.organization_id, values)
+        return GatewayPayload(gateway=created)  # type: ignore[arg-type]  # a record

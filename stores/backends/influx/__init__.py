@@ -1,0 +1,1 @@
+"""The time-series stores on InfluxDB 3 (SQL) and InfluxDB 2 (Flux)."""

@@ -1,0 +1,1 @@
+"""The specification of every backend: documents, time series, records and errors."""

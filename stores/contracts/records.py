@@ -1,0 +1,167 @@
+"""Records: typed views of documents. A broken document costs the field that is broken, nothing else."""
+
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Sequence
+from datetime import UTC, datetime
+from itertools import chain
+from types import NoneType
+from typing import Any, ClassVar, Generic, TypeVar, overload
+
+from bson import ObjectId
+
+from stores.contracts.documents import Document, iso
+
+T = TypeVar("T")
+
+
+def text(value: Any) -> str | None:
+    """A text as it is; what has one obvious text as that; anything else as nothing."""
+    match value:
+        case str():
+            return value
+        case bool():
+            return "true" if value else "false"
+        case int() | float() | ObjectId():
+            return str(value)
+        case datetime():
+            return iso(value)
+    return None
+
+
+def truth(value: Any) -> bool | None:
+    return value if isinstance(value, bool) else None
+
+
+def time(value: Any) -> datetime | None:
+    """A time stored as a date or as ISO text, naive and in UTC."""
+    if isinstance(value, str):
+        try:
+            value = datetime.fromisoformat(value)
+        except ValueError:
+            return None
+    if not isinstance(value, datetime):
+        return None
+    try:
+        return value.astimezone(UTC).replace(tzinfo=None) if value.tzinfo else value
+    except OverflowError:
+        return None
+
+
+def texts(value: Any) -> list[str]:
+    """The texts of a list; a text alone is a list of one, as the old clients sent it."""
+    if isinstance(value, str):
+        return [value]
+    found = [each if type(each) is str else text(each) for each in value] if isinstance(value, list) else []
+    return [each for each in found if each is not None]
+
+
+def mapping(value: Any) -> dict[str, Any]:
+    return value if isinstance(value, dict) else {}
+
+
+def mappings(value: Any) -> list[dict[str, Any]]:
+    items = [value] if isinstance(value, dict) else value
+    return [item for item in items if isinstance(item, dict)] if isinstance(items, list) else []
+
+
+# Of readers: the type of the values, and of the items in them, that they answer as they are. Stored times are
+# naive and in UTC.
+AS_IT_IS: dict[Callable[[Any], Any], tuple[type | None, type | None]] = {
+    text: (str, None),
+    truth: (bool, None),
+    time: (datetime, None),
+    mapping: (dict, None),
+    texts: (list, str),
+    mappings: (list, dict),
+}
+
+
+class Attribute(ABC, Generic[T]):
+    """A descriptor that can be read of many objects at once."""
+
+    @abstractmethod
+    def of(self, objects: Sequence[Any]) -> list[T]:
+        """Its value for each object."""
+
+
+class Stored(Attribute[T]):
+    """A field kept under the first of `keys` that is there; what cannot be read is `default`."""
+
+    def __init__(self, read: Callable[[Any], T | None], *keys: str, default: T) -> None:
+        self.read, self.keys, self.default = read, keys, default
+        kept, self._items = AS_IT_IS.get(read, (None, None))
+        self._plain = {kept, NoneType} if default is None and len(keys) == 1 else {kept}
+
+    @overload
+    def __get__(self, record: None, owner: type) -> "Stored[T]": ...
+    @overload
+    def __get__(self, record: "Record", owner: type) -> T: ...
+    def __get__(self, record: "Record | None", owner: type) -> "T | Stored[T]":
+        if record is None:
+            return self
+        get, read = record.document.get, self.read
+        for key in self.keys:
+            value = read(get(key))
+            if value is not None:
+                return value
+        return self.default
+
+    def of(self, objects: "Sequence[Record]") -> list[T]:
+        """All at once where none of the values has to be looked at by itself."""
+        key = self.keys[0]
+        values: list[Any] = [each.document.get(key) for each in objects]
+        if self._plain.issuperset(map(type, values)) and (
+            self._items is None or {self._items}.issuperset(map(type, chain.from_iterable(values)))
+        ):
+            return values
+        return [self.__get__(each, type(each)) for each in objects]
+
+
+class Identity(Stored[str]):
+    """The document's id as text."""
+
+    def __init__(self) -> None:
+        super().__init__(str, "_id", default="")
+
+    def of(self, objects: "Sequence[Record]") -> list[str]:
+        return [str(each.document.get("_id")) for each in objects]
+
+
+def optional(read: Callable[[Any], T | None], *keys: str) -> Stored[T | None]:
+    """A field that may be missing."""
+    return Stored[T | None](read, *keys, default=None)
+
+
+def empty_if_missing(read: Callable[[Any], T], key: str) -> Stored[T]:
+    """A list or an object that reads as an empty one where there is none."""
+    return Stored(read, key, default=read(None))
+
+
+class Record:
+    """A document and where it lies: in an application, in an organization, or (None) in neither."""
+
+    __slots__ = ("application_id", "document", "organization_id")
+    stored: ClassVar[dict[str, tuple[str, ...]]] = {}  # attribute -> the document's keys it reads
+
+    def __init__(
+        self,
+        document: Document,
+        organization_id: str | None = None,
+        application_id: str | None = None,
+    ) -> None:
+        self.document = document
+        self.organization_id = organization_id
+        self.application_id = application_id
+
+    def __init_subclass__(cls) -> None:
+        super().__init_subclass__()
+        cls.stored = {
+            name: each.keys
+            for base in cls.__mro__
+            for name, each in vars(base).items()
+            if isinstance(each, Stored)
+        }
+
+    document_id = Identity()
+    created_at = optional(time, "createdAt")
+    updated_at = optional(time, "updatedAt")

@@ -1,0 +1,1 @@
+"""The demo plant as data, and what its machines report."""

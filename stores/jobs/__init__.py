@@ -1,0 +1,1 @@
+"""Long work over whole stores: copying between them and rotating the keys of secrets."""

@@ -1,0 +1,1 @@
+"""Stores around a store: they count, limit or disturb the calls that they pass on."""
