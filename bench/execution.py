@@ -40,7 +40,7 @@ from tests.contract.series_stores import send
 from tests.servers import influxdb3, mongodb
 
 ROOT = Path(__file__).parent.parent
-DATABASE, AT_ONCE = "bench", 16
+DATABASE, CONCURRENT_REQUESTS = "bench", 16
 APPLICATIONS = {"app0": 1000, "app1": 100, "app2": 10}
 SCALARS = "documentId machineId name createdAt updatedAt"
 EVENTS, CONNECTORS, STATUS = (
@@ -145,7 +145,7 @@ class Peer:
                 self.latency.setdefault(label, []).append((time.perf_counter() - began) * 1e3)
 
         before = self.process.cpu_times()
-        await asyncio.gather(*(one_after_another() for _ in range(AT_ONCE)))
+        await asyncio.gather(*(one_after_another() for _ in range(CONCURRENT_REQUESTS)))
         after = self.process.cpu_times()
         spent = after.user + after.system - before.user - before.system
         self.cpu.setdefault(label, []).append(spent / requests * 1e3)
@@ -238,7 +238,7 @@ async def main(rounds: int) -> None:
                             each.cpu[label].clear()
                             each.latency[label].clear()
                         progress.advance(bar)
-        told.print(f"{machine()}; {rounds} rounds, {AT_ONCE} requests at a time")
+        told.print(f"{machine()}; {rounds} rounds, {CONCURRENT_REQUESTS} requests at a time")
         told.print(table("CPU ms a request (latency p50, ms)", [*peers, embedded]))
 
 

@@ -30,7 +30,7 @@ from stores.contracts.series import (
     END_OF_TIME,
     MACHINE,
     SECOND,
-    Aggregate,
+    Aggregation,
     Point,
     Value,
     Windows,
@@ -98,7 +98,7 @@ def questions(store: WritableSeriesStore) -> dict[str, Callable[[], Awaitable[An
     step = 300 * SECOND
     edges = tuple(range(NOW - DAY, NOW + 1, step))
     windows = Windows(NOW - DAY, NOW, edges, step)
-    mean = Aggregate("mean")
+    mean = Aggregation("mean")
     return {
         "latest status, 1 machine": lambda: series.latest("state", STATUS, NAMES[:1]),
         "latest status, 200 machines": lambda: series.latest("state", STATUS, NAMES),

@@ -25,7 +25,7 @@ LIST = """{ application(organizationId: "steady", applicationId: "app0") {
   devices(first: 1000) { nodes { machineId name updatedAt connectors { name driver } } } } }"""
 ALL = """{ organization(organizationId: "steady") { applications { devices(first: 1000) {
   nodes { machineId name updatedAt connectors { name driver } eventBindings { label } } } } } }"""
-AT_ONCE = 8
+CONCURRENT_REQUESTS = 8
 
 
 async def main(answers: int) -> None:
@@ -39,9 +39,9 @@ async def main(answers: int) -> None:
         peer = stack.enter_context(gateway("gateway", folder, {}))
         async with httpx.AsyncClient(trust_env=False, timeout=60) as client:
             early = 0
-            for n in track(range(answers // AT_ONCE), "answers of 1,000 devices"):
-                await asyncio.gather(*(peer.ask(client, LIST) for _ in range(AT_ONCE)))
-                if n == 100 // AT_ONCE:
+            for n in track(range(answers // CONCURRENT_REQUESTS), "answers of 1,000 devices"):
+                await asyncio.gather(*(peer.ask(client, LIST) for _ in range(CONCURRENT_REQUESTS)))
+                if n == 100 // CONCURRENT_REQUESTS:
                     early = peer.process.memory_info().rss
             late = peer.process.memory_info().rss
             told.print(

@@ -14,11 +14,11 @@ from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.types import Message
 
-MOST_BYTES = 100 * 1024
-MOST_PARAMETERS = 1000
-MOST_DEPTH = 64
-MOST_ICON_BYTES = 5 * 1024 * 1024  # exclusive
-MOST_FIELD_BYTES = 64 * 1024
+MAX_BYTES = 100 * 1024
+MAX_PARAMETERS = 1000
+MAX_DEPTH = 64
+MAX_ICON_BYTES = 5 * 1024 * 1024  # exclusive
+MAX_FIELD_BYTES = 64 * 1024
 ICON_TYPES = ("image/png", "image/jpeg", "image/jpg", "image/svg+xml")
 
 
@@ -84,7 +84,7 @@ async def _bytes(request: Request) -> bytes:
     body = bytearray()
     async for chunk in request.stream():
         body += chunk
-        if len(body) > MOST_BYTES:
+        if len(body) > MAX_BYTES:
             raise Refused(413, "The body is larger than 100 KiB")
     return bytes(body)
 
@@ -99,12 +99,12 @@ def _unpacked(body: bytes, request: Request) -> bytes:
         raise Refused(415, "The Content-Encoding must be gzip, deflate or br")
     try:
         if encoding == "br":
-            unpacked: bytes = brotli.Decompressor().process(body, output_buffer_limit=MOST_BYTES + 1)
+            unpacked: bytes = brotli.Decompressor().process(body, output_buffer_limit=MAX_BYTES + 1)
         else:
-            unpacked = zlib.decompressobj(windows[encoding]).decompress(body, MOST_BYTES + 1)
+            unpacked = zlib.decompressobj(windows[encoding]).decompress(body, MAX_BYTES + 1)
     except (zlib.error, gzip.BadGzipFile, brotli.error):
         raise Refused(400, "The body is not in its Content-Encoding") from None
-    if len(unpacked) > MOST_BYTES:
+    if len(unpacked) > MAX_BYTES:
         raise Refused(413, "The body is larger than 100 KiB")
     return unpacked
 
@@ -112,13 +112,13 @@ def _unpacked(body: bytes, request: Request) -> bytes:
 def _form(text: str) -> Any:
     """A form with nested names: `properties[ip]=x` is an object, `connectors[]=a` a list."""
     try:
-        pairs = parse_qsl(text, keep_blank_values=True, max_num_fields=MOST_PARAMETERS)
+        pairs = parse_qsl(text, keep_blank_values=True, max_num_fields=MAX_PARAMETERS)
     except ValueError:
-        raise Refused(400, f"The form has more than {MOST_PARAMETERS} parameters") from None
+        raise Refused(400, f"The form has more than {MAX_PARAMETERS} parameters") from None
     root: dict[str, Any] = {}
     for name, value in pairs:
         keys = [name.partition("[")[0], *re.findall(r"\[([^\]]*)\]", name)]
-        if len(keys) > MOST_DEPTH:
+        if len(keys) > MAX_DEPTH:
             raise Refused(400, "The form is nested too deep")
         _put(root, keys, value)
     return root
@@ -156,18 +156,18 @@ async def read_icon(request: Request) -> dict[str, str]:
     if not request.headers.get("content-type", "").lower().startswith("multipart/form-data"):
         raise Refused(400, "No file uploaded")
     try:
-        async with _capped(request, MOST_ICON_BYTES + MOST_FIELD_BYTES).form(
-            max_files=1, max_fields=10, max_part_size=MOST_FIELD_BYTES
+        async with _capped(request, MAX_ICON_BYTES + MAX_FIELD_BYTES).form(
+            max_files=1, max_fields=10, max_part_size=MAX_FIELD_BYTES
         ) as form:
             file = form.get("icon")
             if not isinstance(file, UploadFile):
                 raise Refused(400, "No file uploaded")
             if (file.content_type or "").lower() not in ICON_TYPES:
                 raise Refused(400, "The icon must be a PNG, a JPEG or an SVG")
-            content = await file.read(MOST_ICON_BYTES)
+            content = await file.read(MAX_ICON_BYTES)
             fields = {k: v for k, v in form.items() if isinstance(v, str) and k in ("category", "name")}
     except HTTPException as error:  # what the framework makes of a body that it cannot take apart
         raise Refused(400, f"The multipart body cannot be read: {error.detail}") from None
-    if len(content) >= MOST_ICON_BYTES:
+    if len(content) >= MAX_ICON_BYTES:
         raise Refused(413, "The file must be smaller than 5 MiB")
     return {"category": "misc", "name": "icon", **fields, "content": base64.b64encode(content).decode()}

@@ -7,11 +7,11 @@ from loaders.batching import Loader
 from stores.contracts.errors import LimitExceeded
 from stores.contracts.series import (
     END_OF_TIME,
-    Aggregate,
+    Aggregation,
     Catalogue,
     Occurrence,
     Sample,
-    Series,
+    SeriesDatabase,
     Source,
     Value,
     Windows,
@@ -28,7 +28,7 @@ class Readings:
     `most` caps the values that one query may ask for: more raises `LimitExceeded` before the store is asked.
     """
 
-    def __init__(self, series: Series, most: int) -> None:
+    def __init__(self, series: SeriesDatabase, most: int) -> None:
         self.series = series
         self._most = most
         self._made: dict[Hashable, Loader[Any, Any]] = {}
@@ -55,7 +55,7 @@ class Readings:
         return self._loader(("points", measurement, start, stop), load)
 
     def windows(
-        self, measurement: str, windows: Windows, aggregate: Aggregate
+        self, measurement: str, windows: Windows, aggregate: Aggregation
     ) -> Loader[tuple[str, str], Cells]:
         """By machine and field: the windows that hold samples, and the aggregate of each."""
 

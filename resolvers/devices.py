@@ -43,7 +43,7 @@ from stores.entities.organizations import Organization
 
 # What a client cannot set: the path and the server decide.
 OWN = ("_id", "organizationId", "applicationId", "createdAt", "updatedAt", "__v")
-MOST_MACHINES = 1000
+MAX_MACHINES = 1000
 Keys = frozenset[str] | None
 
 
@@ -63,8 +63,8 @@ class DeviceFilter:
         if self.search:
             found.append(Contains((("machineId",), ("machine_id",), ("name",)), self.search))
         if self.machine_ids is not None:
-            if len(self.machine_ids) > MOST_MACHINES:
-                raise BadUserInput(f"at most {MOST_MACHINES} machineIds", fields=["filter.machineIds"])
+            if len(self.machine_ids) > MAX_MACHINES:
+                raise BadUserInput(f"at most {MAX_MACHINES} machineIds", fields=["filter.machineIds"])
             found.append(is_machine(*self.machine_ids))
         if self.connector is not None:
             found.append(equal("connectors", self.connector))

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from resolvers.context import Context
 from resolvers.limits import DAY
 from resolvers.series.events import events_of_machines, machines_of
-from resolvers.series.ranges import TimeRange
+from resolvers.series.ranges import RequestedRange
 from stores.contracts.series import END_OF_TIME
 from stores.entities.applications import Application
 from stores.entities.machine_events import POWER, STATE, STATUS, MachineEvent
@@ -36,7 +36,7 @@ async def events(
     context: Context,
     application: Application,
     first: int,
-    asked: TimeRange | None,
+    asked: RequestedRange | None,
     classes: Sequence[str] | None,
 ) -> list[MachineEvent]:
     """The last events of all devices together, newest first."""

@@ -10,14 +10,14 @@ from resolvers.limits import DAY
 from resolvers.organizations import count_devices as count_of_organization
 from resolvers.organizations import get_organization
 from resolvers.series.events import events_of_machines, machines_of
-from resolvers.series.ranges import TimeRange, bounds
+from resolvers.series.ranges import RequestedRange, bounds
 from stores.contracts.series import END_OF_TIME, SECOND, Source
 from stores.entities.machine_events import POWER, SOURCES, STATE, STATISTICS, MachineEvent
 from stores.entities.organizations import Organization
 
 TOTAL = "cpu-total"
 GIGABYTES_PER_EVENT = 0.00001  # what the original reckons
-MOST_HOST_SAMPLES = 1000
+MAX_HOST_SAMPLES = 1000
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,7 +53,7 @@ async def connected_devices(context: Context, asked: Analytics) -> int:
     return found
 
 
-async def events_processed(context: Context, asked: Analytics, within: TimeRange | None) -> int:
+async def events_processed(context: Context, asked: Analytics, within: RequestedRange | None) -> int:
     """How many events there were, in a range or ever: of all time it may be half a minute old."""
     series = context.viewer.series
     start, stop = -END_OF_TIME, END_OF_TIME
@@ -75,7 +75,7 @@ async def storage_gigabytes(context: Context, asked: Analytics) -> float:
 
 
 async def recent_events(
-    context: Context, asked: Analytics, first: int, within: TimeRange | None
+    context: Context, asked: Analytics, first: int, within: RequestedRange | None
 ) -> list[MachineEvent]:
     """The last events of all machines together, newest first."""
     scopes = await _scopes(context, asked)
@@ -114,7 +114,7 @@ async def host_samples(context: Context, measurement: str, field: str) -> list[H
     source = Source(measurement, field, ("cpu", "host"))
     series = context.viewer.series.store.database(STATISTICS)
     start = context.now - 60 * SECOND
-    found = await series.last((source,), None, MOST_HOST_SAMPLES, start, END_OF_TIME)
+    found = await series.last((source,), None, MAX_HOST_SAMPLES, start, END_OF_TIME)
     totals = [each for each in found if each.tags[0] == TOTAL]
     return [
         HostSample(each.time, each.tags[1], float(each.value))

@@ -7,8 +7,8 @@ from collections.abc import Sequence
 from loaders.readings import Readings
 from resolvers.context import Context
 from resolvers.limits import DAY
-from resolvers.series.ranges import TimeRange, bounds
-from resolvers.series.statuses import Reporting, readings_of
+from resolvers.series.ranges import RequestedRange, bounds
+from resolvers.series.statuses import HasMachineId, readings_of
 from stores.contracts.documents import Query
 from stores.contracts.errors import BadUserInput, LimitExceeded
 from stores.contracts.series import Source
@@ -16,12 +16,16 @@ from stores.entities.collections import devices as devices_of
 from stores.entities.devices import MACHINE_ID_KEYS, Device
 from stores.entities.machine_events import MachineEvent, event_of, sources_of
 
-MOST_EVENTS = 1000
-LAST_DAY = TimeRange(last=DAY)
+MAX_EVENTS = 1000
+LAST_DAY = RequestedRange(last=DAY)
 
 
 async def events_of_machine(
-    context: Context, machine: Reporting, first: int, asked: TimeRange | None, classes: Sequence[str] | None
+    context: Context,
+    machine: HasMachineId,
+    first: int,
+    asked: RequestedRange | None,
+    classes: Sequence[str] | None,
 ) -> list[MachineEvent]:
     """The last events of one machine, newest first. One query for all machines that are asked for alike."""
     sources, start, stop = _asked(context, first, asked, classes)
@@ -34,7 +38,7 @@ async def events_of_machines(
     readings: Readings,
     machines: Sequence[str] | None,
     first: int,
-    asked: TimeRange | None,
+    asked: RequestedRange | None,
     classes: Sequence[str] | None,
 ) -> list[MachineEvent]:
     """The last events of several machines together or, with None, of all that a database holds."""
@@ -56,12 +60,12 @@ async def machines_of(context: Context, organization_id: str, application_ids: S
 
 
 def _asked(
-    context: Context, first: int, asked: TimeRange | None, classes: Sequence[str] | None
+    context: Context, first: int, asked: RequestedRange | None, classes: Sequence[str] | None
 ) -> tuple[tuple[Source, ...], int, int]:
     if first < 0:
         raise BadUserInput("`first` must not be negative", fields=["first"])
-    if first > MOST_EVENTS:
-        raise LimitExceeded(f"at most {MOST_EVENTS} events", fields=["first"], limit=MOST_EVENTS)
+    if first > MAX_EVENTS:
+        raise LimitExceeded(f"at most {MAX_EVENTS} events", fields=["first"], limit=MAX_EVENTS)
     limits = context.viewer.series.limits
     start, stop = bounds(asked or LAST_DAY, context.now, limits, open_ended=True)
     return sources_of(None if classes is None else tuple(classes)), start, stop

@@ -7,32 +7,32 @@ from dataclasses import dataclass
 
 from resolvers.context import Context
 from resolvers.devices import get_device
-from resolvers.series.ranges import TimeRange, Unit, bounds, windows_of
-from resolvers.series.shaping import NOTHING, Fill, Times, Values, filled, thinned
-from resolvers.series.statuses import Reporting, readings_of
+from resolvers.series.ranges import CalendarUnitName, RequestedRange, bounds, windows_of
+from resolvers.series.shaping import NOTHING, FillRule, Times, Values, filled, thinned
+from resolvers.series.statuses import HasMachineId, readings_of
 from resolvers.series.timelines import Count, StateInterval, counted, intervals
 from stores.contracts.errors import BadUserInput, LimitExceeded, NotFound
-from stores.contracts.series import NUMERIC, Aggregate, Sample, Windows
+from stores.contracts.series import NUMERIC, Aggregation, Sample, Windows
 from stores.entities.devices import Device
 from stores.entities.machine_events import STATE, STATUS
 
-MOST_SERIES = 3_000
+MAX_SERIES = 3_000
 
 
 @dataclass(frozen=True, slots=True)
-class Asked:
+class SeriesRequest:
     """What is asked of a series, beside whose it is. Without `every` and `aggregate`: its samples."""
 
-    range: TimeRange
-    every: int | Unit | None = None  # nanoseconds, or a calendar's unit in `zone`
+    range: RequestedRange
+    every: int | CalendarUnitName | None = None  # nanoseconds, or a calendar's unit in `zone`
     zone: str = "UTC"
-    aggregate: Aggregate | None = None  # the mean where only `every` is given
-    fill: Fill = NOTHING
+    aggregate: Aggregation | None = None  # the mean where only `every` is given
+    fill: FillRule = NOTHING
     max_points: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
-class Series:
+class SeriesResult:
     """The points of a field from `start` to `stop`, in nanoseconds since 1970.
 
     `coverage` is the share of windows that hold samples (None without windows), `truncated` whether points
@@ -50,8 +50,8 @@ class Series:
 
 
 async def series_of(
-    context: Context, machine: Reporting, measurement: str, field: str, asked: Asked
-) -> Series:
+    context: Context, machine: HasMachineId, measurement: str, field: str, asked: SeriesRequest
+) -> SeriesResult:
     """A machine's series. One query for all machines and fields of a measurement that are asked for alike."""
     limits = context.viewer.series.limits
     start, stop = bounds(asked.range, context.now, limits)
@@ -69,7 +69,7 @@ async def series_of(
         windows = Windows(start, stop, (start, stop), stop - start)
         if asked.every is not None:
             windows = windows_of(start, stop, asked.every, asked.zone, limits)
-        aggregate = asked.aggregate or Aggregate("mean")
+        aggregate = asked.aggregate or Aggregation("mean")
         cells = await readings.windows(measurement, windows, aggregate).load(key)
         if not cells and aggregate.function in NUMERIC:
             await _refuse_texts(context, machine, measurement, field, aggregate)
@@ -79,11 +79,11 @@ async def series_of(
     if asked.max_points is not None:
         times, values = thinned(times, values, asked.max_points)
     _spend(context, len(times))
-    return Series(measurement, field, start, stop, times, values, coverage, len(times) < count)
+    return SeriesResult(measurement, field, start, stop, times, values, coverage, len(times) < count)
 
 
 async def _refuse_texts(
-    context: Context, machine: Reporting, measurement: str, field: str, aggregate: Aggregate
+    context: Context, machine: HasMachineId, measurement: str, field: str, aggregate: Aggregation
 ) -> None:
     catalogue = await readings_of(context, machine).catalogue()
     if catalogue.get(measurement, {}).get(field) == "string":
@@ -109,18 +109,18 @@ class MachineSeries:
     """One machine's series of one field."""
 
     device: Device
-    series: Series
+    series: SeriesResult
 
 
 async def series_of_machines(
     context: Context,
     machines: Sequence[tuple[str, str, str]],
     fields: Sequence[tuple[str, str]],
-    asked: Asked,
+    asked: SeriesRequest,
 ) -> list[MachineSeries]:
     """Each machine's (organization, application and machine id) series of each (measurement, field)."""
-    if len(machines) * len(fields) > MOST_SERIES:
-        raise LimitExceeded(f"at most {MOST_SERIES} series", fields=["machines", "fields"], limit=MOST_SERIES)
+    if len(machines) * len(fields) > MAX_SERIES:
+        raise LimitExceeded(f"at most {MAX_SERIES} series", fields=["machines", "fields"], limit=MAX_SERIES)
     repeated = [each for each, n in Counter([*machines, *fields]).items() if n > 1]
     if repeated:
         raise BadUserInput(f"{' '.join(repeated[0])} is asked for twice", fields=["machines", "fields"])
@@ -145,7 +145,7 @@ class StateTimeline:
     mode: list[StateInterval]
 
 
-async def states_of(context: Context, machine: Reporting, asked: TimeRange) -> StateTimeline:
+async def states_of(context: Context, machine: HasMachineId, asked: RequestedRange) -> StateTimeline:
     """A machine's states. Two queries for all machines: the samples of the range, and what was carried in."""
     start, stop = bounds(asked, context.now, context.viewer.series.limits)
     stop = max(min(stop, context.now), start + 1)  # nobody knows what state a machine will be in
@@ -173,7 +173,7 @@ class CounterSeries:
 
 
 async def counter_of(
-    context: Context, machine: Reporting, measurement: str, field: str, asked: Asked
+    context: Context, machine: HasMachineId, measurement: str, field: str, asked: SeriesRequest
 ) -> CounterSeries:
     """What a counter counted in a range and, with `every`, by window. Two queries for all machines."""
     limits = context.viewer.series.limits

@@ -12,8 +12,8 @@ from stores.contracts.documents import milliseconds
 from stores.contracts.errors import BadUserInput, LimitExceeded
 from stores.contracts.series import END_OF_TIME, SECOND, Windows
 
-Unit = Literal["hour", "day", "week", "month"]
-SHORTEST: dict[Unit, int] = {
+CalendarUnitName = Literal["hour", "day", "week", "month"]
+SHORTEST: dict[CalendarUnitName, int] = {
     "hour": 1800 * SECOND,
     "day": 22 * 3600 * SECOND,
     "week": 166 * 3600 * SECOND,
@@ -22,7 +22,7 @@ SHORTEST: dict[Unit, int] = {
 
 
 @dataclass(frozen=True, slots=True)
-class TimeRange:
+class RequestedRange:
     """As asked for: from a time to another (or to now), or the `last` nanoseconds up to now."""
 
     start: datetime | None = None
@@ -30,7 +30,7 @@ class TimeRange:
     last: int | None = None
 
 
-def bounds(asked: TimeRange, now: int, limits: Limits, *, open_ended: bool = False) -> tuple[int, int]:
+def bounds(asked: RequestedRange, now: int, limits: Limits, *, open_ended: bool = False) -> tuple[int, int]:
     """Start and stop in nanoseconds; with `open_ended` what has no end given has none."""
     if (asked.last is None) == (asked.start is None):
         raise BadUserInput("a range has either `last`, or `from` and perhaps `to`", fields=["range"])
@@ -59,7 +59,9 @@ def nanoseconds(time: datetime) -> int:
 
 
 @lru_cache(maxsize=64)
-def windows_of(start: int, stop: int, every: int | Unit, zone_name: str, limits: Limits) -> Windows:
+def windows_of(
+    start: int, stop: int, every: int | CalendarUnitName, zone_name: str, limits: Limits
+) -> Windows:
     """The windows of a range: `every` so many nanoseconds since 1970, or at the calendar's local boundaries.
 
     Raises `BadUserInput` for a width of nothing or an unknown zone and, before any is made, `LimitExceeded`.
@@ -91,7 +93,7 @@ def _zone(name: str) -> ZoneInfo:
         ) from None
 
 
-def _edges(start: int, stop: int, unit: Unit, zone: ZoneInfo) -> tuple[int, ...]:
+def _edges(start: int, stop: int, unit: CalendarUnitName, zone: ZoneInfo) -> tuple[int, ...]:
     try:
         local = datetime.fromtimestamp(start // SECOND, zone)
         edges = [_hour(local) if unit == "hour" else _midnight(_first_day(local.date(), unit), zone)]
@@ -107,13 +109,13 @@ def _edges(start: int, stop: int, unit: Unit, zone: ZoneInfo) -> tuple[int, ...]
     return tuple(edges)
 
 
-def _first_day(day: date, unit: Unit) -> date:
+def _first_day(day: date, unit: CalendarUnitName) -> date:
     if unit == "week":
         return day - timedelta(days=day.weekday())
     return day.replace(day=1) if unit == "month" else day
 
 
-def _next_day(day: date, unit: Unit) -> date:
+def _next_day(day: date, unit: CalendarUnitName) -> date:
     if unit == "month":
         return (day.replace(day=1) + timedelta(days=32)).replace(day=1)
     return day + timedelta(days=7 if unit == "week" else 1)

@@ -10,14 +10,14 @@ from stores.contracts.series import Value
 
 Times: TypeAlias = list[int]
 Values: TypeAlias = list[Value | None]
-Mode = Literal["none", "null", "previous", "linear", "value"]
+FillMode = Literal["none", "null", "previous", "linear", "value"]
 
 
 @dataclass(frozen=True, slots=True)
-class Fill:
+class FillRule:
     """What stands in windows without samples: nothing, null, or a value in holes of at most `max_gap`."""
 
-    mode: Mode = "none"
+    mode: FillMode = "none"
     value: float | None = None
     max_gap: int | None = None  # nanoseconds; None for holes of any length
 
@@ -28,10 +28,10 @@ class Fill:
             raise BadUserInput("`maxGap` must be longer than nothing", fields=["maxGap"])
 
 
-NOTHING = Fill()
+NOTHING = FillRule()
 
 
-def filled(cells: Sequence[tuple[int, Value]], edges: Sequence[int], fill: Fill) -> tuple[Times, Values]:
+def filled(cells: Sequence[tuple[int, Value]], edges: Sequence[int], fill: FillRule) -> tuple[Times, Values]:
     """The windows by their starts, and their values; a hole longer than `max_gap` holds nulls.
 
     A hole is as long as the time from the window before it (or the first edge) to the one behind it (or the
@@ -51,7 +51,7 @@ def filled(cells: Sequence[tuple[int, Value]], edges: Sequence[int], fill: Fill)
     return list(edges[:-1]), values
 
 
-def _fill_hole(values: Values, before: int, behind: int, edges: Sequence[int], fill: Fill) -> None:
+def _fill_hole(values: Values, before: int, behind: int, edges: Sequence[int], fill: FillRule) -> None:
     left = values[before] if before >= 0 else None
     right = values[behind] if behind < len(values) else None
     for i in range(before + 1, behind):

@@ -55,7 +55,7 @@ class Status:
         return self.age > self.stale_after
 
 
-class Reporting(Protocol):
+class HasMachineId(Protocol):
     """What reports: a device, or a machine that no application has registered."""
 
     @property
@@ -73,7 +73,7 @@ class Machine:
     organization_id: str | None = None
 
 
-def readings_of(context: Context, machine: Reporting) -> Readings:
+def readings_of(context: Context, machine: HasMachineId) -> Readings:
     """The series of a machine's organization; of one that belongs to none, those of the default database."""
     viewer = context.viewer
     if machine.organization_id is None:
@@ -81,13 +81,13 @@ def readings_of(context: Context, machine: Reporting) -> Readings:
     return viewer.organization(machine.organization_id).readings
 
 
-async def latest_of(context: Context, machine: Reporting, measurement: str, field: str) -> Sample | None:
+async def latest_of(context: Context, machine: HasMachineId, measurement: str, field: str) -> Sample | None:
     """The newest sample of one field. One query for all machines that are asked for alike."""
     found = await readings_of(context, machine).latest(measurement, (field,)).load(machine.machine_id)
     return found.get(field)
 
 
-async def statuses(context: Context, machines: Sequence[Reporting]) -> list[Status | Exception | None]:
+async def statuses(context: Context, machines: Sequence[HasMachineId]) -> list[Status | Exception | None]:
     """By machine its status; None for one that never reported. One query for each database."""
     ids, stale_after = _machine_ids(machines), context.viewer.series.stale_after
 
@@ -99,7 +99,7 @@ async def statuses(context: Context, machines: Sequence[Reporting]) -> list[Stat
     return await by_group([each.organization_id for each in machines], load)
 
 
-async def connected(context: Context, machines: Sequence[Reporting]) -> list[bool | Exception]:
+async def connected(context: Context, machines: Sequence[HasMachineId]) -> list[bool | Exception]:
     """By machine whether it was seen with its power on within the last day. One query for each database."""
     ids, start = _machine_ids(machines), context.now - DAY
 
@@ -111,7 +111,7 @@ async def connected(context: Context, machines: Sequence[Reporting]) -> list[boo
     return await by_group([each.organization_id for each in machines], load)
 
 
-def _machine_ids(machines: Sequence[Reporting]) -> list[str]:
+def _machine_ids(machines: Sequence[HasMachineId]) -> list[str]:
     devices = [each for each in machines if isinstance(each, Device)]
     if len(devices) == len(machines):
         return Device.machine_id.of(devices)

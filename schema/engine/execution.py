@@ -30,7 +30,7 @@ from schema.engine.plans import Plan, Unusual
 
 DOCUMENTS = 512  # of the last documents, the parsed ones are kept
 PLANS = 512  # of the last operations, the compiled ones are kept
-MOST_ERRORS = 20  # of a document
+MAX_ERRORS = 20  # of a document
 
 
 @dataclass(slots=True)
@@ -169,7 +169,7 @@ class Executor:
             return [error]
         except RecursionError:
             return [GraphQLError("the document is nested too deep")]
-        errors = validate(self._schema._schema, document, max_errors=MOST_ERRORS)
+        errors = validate(self._schema._schema, document, max_errors=MAX_ERRORS)
         if errors and isinstance(errors[-1], ValidationAbortedError):
             # The library stops comparing fields where that would take quadratic time, or after enough errors.
             errors[-1] = GraphQLError("the document has too many errors, or repeats too many fields")

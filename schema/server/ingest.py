@@ -16,8 +16,8 @@ from stores.contracts.errors import Unavailable
 from stores.contracts.series import Point, WritableSeriesStore
 
 UNITS = {"ns": 1, "us": 1_000, "ms": 1_000_000, "s": 1_000_000_000}
-MOST_BYTES = 32 * 1024 * 1024  # of a body, unpacked
-MOST_TOLD = 10  # of the lines that cannot be read
+MAX_BYTES = 32 * 1024 * 1024  # of a body, unpacked
+MAX_REPORTED_LINES = 10  # of the lines that cannot be read
 NAME = {"X-Influxdb-Build": "sync-gateway", "X-Influxdb-Version": version("sync-gateway")}
 
 
@@ -100,7 +100,7 @@ def _points(body: bytes, unit: int) -> list[Point]:
         else:
             faults.append(f"unable to parse '{line[:200]}': {found}")
     if faults:
-        raise Refused(400, "invalid", "\n".join(faults[:MOST_TOLD]))
+        raise Refused(400, "invalid", "\n".join(faults[:MAX_REPORTED_LINES]))
     if not points:
         raise Refused(400, "invalid", "writing requires points")
     return points
@@ -115,10 +115,10 @@ async def _body(request: Request) -> bytes:
     try:
         async for chunk in request.stream():
             if encoding == "gzip":
-                chunk = unpacking.decompress(chunk, MOST_BYTES + 1 - len(body))
+                chunk = unpacking.decompress(chunk, MAX_BYTES + 1 - len(body))
             body += chunk
-            if len(body) > MOST_BYTES:
-                raise Refused(413, "request too large", f"a body holds at most {MOST_BYTES} bytes")
+            if len(body) > MAX_BYTES:
+                raise Refused(413, "request too large", f"a body holds at most {MAX_BYTES} bytes")
     except zlib.error:
         raise Refused(400, "invalid", "the body is not gzip") from None
     if encoding == "gzip" and not unpacking.eof:

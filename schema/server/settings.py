@@ -10,7 +10,7 @@ from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError, f
 
 Place = tuple[str, ...]
 PREFIX = "SYNC_GATEWAY_"
-MOST_BYTES = 1024 * 1024
+MAX_BYTES = 1024 * 1024
 # The original's variables, and the settings that they are now. ORGANIZATION_ID is taken and of no effect:
 # the path of a request names its organization.
 ORIGINAL: dict[str, Place] = {
@@ -141,7 +141,7 @@ def load(path: Path | None = None, environ: Mapping[str, str] = os.environ) -> S
 def read(path: Path) -> tuple[dict[str, Any], dict[Place, str]]:
     """The mapping of a YAML file, and where each of its keys stands as `FILE:LINE`."""
     try:
-        if path.stat().st_size > MOST_BYTES:
+        if path.stat().st_size > MAX_BYTES:
             raise SettingsError(f"{path}: larger than 1 MiB; this is no configuration")
         text = path.read_text(encoding="utf-8")
     except OSError as error:

@@ -7,7 +7,7 @@ import strawberry
 from resolvers.series import analytics
 from schema.engine.fields import Info, argument, derived, shown
 from schema.engine.scalars import DateTime
-from schema.types.reporting import First, Within
+from schema.types.machine_fields import First, Within
 from schema.types.series import MachineEvent, TimeRange, within
 
 

@@ -23,10 +23,10 @@ from schema.types.connectors import Connector
 from schema.types.devices import Device, DeviceFilter, DeviceOrder, listing
 from schema.types.event_classes import EventClass
 from schema.types.functions import Function
+from schema.types.machine_fields import Classes, Within
+from schema.types.machine_fields import First as EventCount
 from schema.types.node import Node
 from schema.types.paging import Connection
-from schema.types.reporting import Classes, Within
-from schema.types.reporting import First as EventCount
 from schema.types.series import MachineEvent, within
 from schema.types.shared import ORGANIZATION, After, First
 from stores.entities import applications as stored

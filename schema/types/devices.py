@@ -10,9 +10,9 @@ from resolvers import applications, connectors, devices, legacy_devices, organiz
 from schema.engine.fields import Info, argument, batched, derived, mutation, selected_keys, shown
 from schema.engine.inputs import DOCUMENT, IF_UPDATED_AT, given, optional, required, with_document
 from schema.engine.scalars import JSON, DateTime
+from schema.types.machine_fields import MachineFields
 from schema.types.node import Node
 from schema.types.paging import Connection
-from schema.types.reporting import Reporting
 from schema.types.shared import APPLICATION, CONNECTOR, EVENT_CLASS, ORGANIZATION, After, First
 from stores.contracts.documents import BY_ID, Order
 from stores.entities import devices as stored
@@ -32,7 +32,7 @@ class EventBinding:
 
 
 @strawberry.type(description="A machine: a lathe, a mill, a robot.")
-class Device(Reporting, Node):
+class Device(MachineFields, Node):
     document_id: str = shown("The id in the store.")
     machine_id: str = shown("The machine's id, unique within its application.")
     name: str | None = shown("What people call it.")

@@ -8,7 +8,7 @@ from resolvers.series import queries as series
 from resolvers.series import statuses
 from schema.engine.fields import Info, argument, derived, shown
 from schema.types.devices import Device
-from schema.types.reporting import Reporting
+from schema.types.machine_fields import MachineFields
 from schema.types.series import (
     AggregateArgument,
     EveryArgument,
@@ -28,7 +28,7 @@ from schema.types.series import (
 
 
 @strawberry.type(description="A machine as the time series know it, registered or not.")
-class Machine(Reporting):
+class Machine(MachineFields):
     machine_id: str = shown("The machine's id.")
 
 

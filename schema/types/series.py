@@ -11,8 +11,7 @@ from schema.engine.fields import argument, derived, shown
 from schema.engine.inputs import optional, required
 from schema.engine.scalars import JSON, DateTime, Duration
 from stores.contracts.errors import BadUserInput
-from stores.contracts.series import Aggregate as StoredAggregate
-from stores.contracts.series import Function
+from stores.contracts.series import AggregateFunction, Aggregation
 
 
 @strawberry.input(
@@ -83,18 +82,18 @@ MaxPoints = Annotated[
 ]
 
 
-def range_of(given: TimeRange) -> ranges.TimeRange:
-    return ranges.TimeRange(given.from_, given.to, given.last)
+def range_of(given: TimeRange) -> ranges.RequestedRange:
+    return ranges.RequestedRange(given.from_, given.to, given.last)
 
 
-def within(given: TimeRange | None) -> ranges.TimeRange | None:
+def within(given: TimeRange | None) -> ranges.RequestedRange | None:
     return None if given is None else range_of(given)
 
 
-def every_of(every: Every | None) -> int | ranges.Unit | None:
+def every_of(every: Every | None) -> int | ranges.CalendarUnitName | None:
     if every is None:
         return None
-    return cast(ranges.Unit, every.unit.value) if every.unit else every.duration
+    return cast(ranges.CalendarUnitName, every.unit.value) if every.unit else every.duration
 
 
 def asked(
@@ -107,7 +106,7 @@ def asked(
     fill_value: float | None,
     max_gap: int | None,
     max_points: int | None,
-) -> series.Asked:
+) -> series.SeriesRequest:
     """The arguments of a series as the resolvers take them. Raises `BadUserInput` where they contradict."""
     if (aggregate is Aggregate.QUANTILE) != (quantile is not None):
         raise BadUserInput(
@@ -115,12 +114,12 @@ def asked(
         )
     if quantile is not None and not 0 <= quantile <= 1:
         raise BadUserInput("`quantile` must be from 0 to 1", fields=["quantile"])
-    return series.Asked(
+    return series.SeriesRequest(
         range_of(range),
         every_of(every),
         time_zone,
-        None if aggregate is None else StoredAggregate(cast(Function, aggregate.value), quantile),
-        shaping.Fill(cast(shaping.Mode, fill.value), fill_value, max_gap),
+        None if aggregate is None else Aggregation(cast(AggregateFunction, aggregate.value), quantile),
+        shaping.FillRule(cast(shaping.FillMode, fill.value), fill_value, max_gap),
         max_points,
     )
 
@@ -141,19 +140,19 @@ class Series:
     truncated: bool = shown("Whether points were left out to keep to `maxPoints`.")
 
     @derived("How many points there are.")
-    def count(root: strawberry.Parent[series.Series]) -> int:
+    def count(root: strawberry.Parent[series.SeriesResult]) -> int:
         return len(root.times)
 
     @derived("The points one by one; of many, `times` and `values` cost far less.")
-    def points(root: strawberry.Parent[series.Series]) -> list[Point]:
+    def points(root: strawberry.Parent[series.SeriesResult]) -> list[Point]:
         return [Point(time=t, value=v) for t, v in zip(root.times, root.values, strict=True)]  # type: ignore[arg-type]  # nanoseconds
 
     @derived("The times as one list, in milliseconds since 1970.", JSON)
-    def times(root: strawberry.Parent[series.Series]) -> Any:
+    def times(root: strawberry.Parent[series.SeriesResult]) -> Any:
         return [time // 1_000_000 if time % 1_000_000 == 0 else time / 1e6 for time in root.times]
 
     @derived("The values as one list, in the order of `times`.", JSON)
-    def values(root: strawberry.Parent[series.Series]) -> Any:
+    def values(root: strawberry.Parent[series.SeriesResult]) -> Any:
         return root.values
 
 

@@ -53,12 +53,12 @@ class Source:
     where: tuple[tuple[str, tuple[str, ...]], ...] = ()
 
 
-Function = Literal["mean", "min", "max", "sum", "count", "first", "last", "stddev", "quantile"]
-NUMERIC: tuple[Function, ...] = ("mean", "min", "max", "sum", "stddev", "quantile")  # not of texts
+AggregateFunction = Literal["mean", "min", "max", "sum", "count", "first", "last", "stddev", "quantile"]
+NUMERIC: tuple[AggregateFunction, ...] = ("mean", "min", "max", "sum", "stddev", "quantile")  # not of texts
 
 
 @dataclass(frozen=True, slots=True)
-class Aggregate:
+class Aggregation:
     """What becomes of the values of a window. True counts as 1 and False as 0 in all but `first` and `last`.
 
     `stddev` is the sample's, and nothing for a single value. `quantile` is the nearest rank: of n values in
@@ -66,7 +66,7 @@ class Aggregate:
     `count` is an integer, `min`, `max` and `sum` are integers of integers and booleans and else floats.
     """
 
-    function: Function
+    function: AggregateFunction
     q: float | None = None  # of quantile: 0 <= q <= 1
 
 
@@ -105,7 +105,7 @@ class Windows:
         return found
 
 
-class Series(ABC):
+class SeriesDatabase(ABC):
     """One database's time series: no call can reach another's.
 
     Every call raises `Unavailable` when the store does not answer within its deadline. `machines` None means
@@ -148,7 +148,7 @@ class Series(ABC):
         fields: Sequence[str],
         machines: Sequence[str],
         windows: Windows,
-        aggregate: Aggregate,
+        aggregate: Aggregation,
     ) -> dict[str, dict[str, list[tuple[int, Value]]]]:
         """By machine and field the windows that hold samples: their number (of `edges`) and the aggregate.
 
@@ -193,7 +193,7 @@ class SeriesStore(ABC):
     """All databases of a deployment. One client, pooled; opening it does not wait for the server."""
 
     @abstractmethod
-    def database(self, name: str) -> Series:
+    def database(self, name: str) -> SeriesDatabase:
         """The time series of one database (or bucket); nothing is made by asking."""
 
     @abstractmethod
@@ -221,7 +221,7 @@ class WritableSeriesStore(SeriesStore):
 
 
 def too_many_points(limit: int) -> LimitExceeded:
-    """What `Series.points` raises."""
+    """What `SeriesDatabase.points` raises."""
     return LimitExceeded(
         f"the range holds more than {limit} points (series.max_points):"
         " ask for a shorter range, or for windows",

@@ -18,7 +18,7 @@ from stores.demo.plant import machines
 
 ZONE = ZoneInfo("Europe/Berlin")
 MINUTE = 60 * SECOND
-BEAT = 5 * MINUTE  # a machine reports its state this often, changed or not
+HEARTBEAT_NS = 5 * MINUTE  # a machine reports its state this often, changed or not
 BATCH = 5000
 TICK = 2.0  # seconds between two writes of what happens now
 # By kind of machine: the local hours that it works on weekdays and on Saturdays.
@@ -140,7 +140,7 @@ def _beats(
 ) -> Iterator[Point]:
     """Every five minutes the state as it is, and what is measured of it."""
     warmth, place = 22.0, 0
-    for now in range(begin + random.randrange(BEAT), end, BEAT):
+    for now in range(begin + random.randrange(HEARTBEAT_NS), end, HEARTBEAT_NS):
         while place + 1 < len(states) and states[place + 1].time <= now:
             place += 1
         _, power, execution, mode = states[place]

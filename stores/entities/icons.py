@@ -20,8 +20,8 @@ CONTENT_TYPES = {
     "jpg": "image/jpeg",
     "jpeg": "image/jpeg",
 }
-MOST_BYTES = 5 * 1024 * 1024  # exclusive
-MOST_SVG_BYTES, MOST_DEPTH, MOST_ELEMENTS = 1024 * 1024, 64, 20_000
+MAX_BYTES = 5 * 1024 * 1024  # exclusive
+MAX_SVG_BYTES, MAX_DEPTH, MAX_ELEMENTS = 1024 * 1024, 64, 20_000
 STARTER = Path(__file__).parent / "starter_icons"
 _NAME = re.compile(r"[^\W_][\w .-]{0,99}|_[\w .-]{0,99}")
 
@@ -75,8 +75,8 @@ class Icons:
     def keep(self, category: str, name: str, content: bytes) -> Icon:
         """Keep an icon; its type is what the content is. Raises where it is none, or too large."""
         folder, stem = self._place(category, name)
-        if len(content) >= MOST_BYTES:
-            raise LimitExceeded("an icon must be smaller than 5 MiB", fields=["content"], limit=MOST_BYTES)
+        if len(content) >= MAX_BYTES:
+            raise LimitExceeded("an icon must be smaller than 5 MiB", fields=["content"], limit=MAX_BYTES)
         format = format_of(content)
         if format == "svg":
             content = clean(content)
@@ -134,8 +134,8 @@ def clean(content: bytes) -> bytes:
     What the cleaning library could be made to labour on (its output grows with the square of the depth)
     is refused first, by a parser that stops at the first offence.
     """
-    if len(content) > MOST_SVG_BYTES:
-        raise LimitExceeded("an SVG must not exceed 1 MiB", fields=["content"], limit=MOST_SVG_BYTES)
+    if len(content) > MAX_SVG_BYTES:
+        raise LimitExceeded("an SVG must not exceed 1 MiB", fields=["content"], limit=MAX_SVG_BYTES)
     depth = elements = 0
 
     def start(name: str, attributes: dict[str, str]) -> None:
@@ -143,7 +143,7 @@ def clean(content: bytes) -> bytes:
         if elements == 0 and name != "svg":
             raise BadUserInput("the outermost element is no svg", fields=["content"])
         depth, elements = depth + 1, elements + 1
-        if depth > MOST_DEPTH or elements > MOST_ELEMENTS:
+        if depth > MAX_DEPTH or elements > MAX_ELEMENTS:
             raise BadUserInput("the SVG has too many or too deeply nested elements", fields=["content"])
 
     def end(name: str) -> None:

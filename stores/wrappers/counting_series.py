@@ -4,11 +4,11 @@ from collections.abc import Sequence
 
 from stores.contracts.series import (
     END_OF_TIME,
-    Aggregate,
+    Aggregation,
     Catalogue,
     Occurrence,
     Sample,
-    Series,
+    SeriesDatabase,
     SeriesStore,
     Source,
     Value,
@@ -23,8 +23,8 @@ class CountingSeriesStore(SeriesStore):
         self._store = store
         self.calls: list[str] = []
 
-    def database(self, name: str) -> Series:
-        return CountingSeries(self._store.database(name), self.calls)
+    def database(self, name: str) -> SeriesDatabase:
+        return CountingSeriesDatabase(self._store.database(name), self.calls)
 
     async def ping(self) -> None:
         await self._store.ping()
@@ -33,8 +33,8 @@ class CountingSeriesStore(SeriesStore):
         await self._store.close()
 
 
-class CountingSeries(Series):
-    def __init__(self, series: Series, calls: list[str]) -> None:
+class CountingSeriesDatabase(SeriesDatabase):
+    def __init__(self, series: SeriesDatabase, calls: list[str]) -> None:
         self._series, self._calls = series, calls
         self.database = series.database
 
@@ -69,7 +69,7 @@ class CountingSeries(Series):
         fields: Sequence[str],
         machines: Sequence[str],
         windows: Windows,
-        aggregate: Aggregate,
+        aggregate: Aggregation,
     ) -> dict[str, dict[str, list[tuple[int, Value]]]]:
         self._count("windows", measurement, fields)
         return await self._series.windows(measurement, fields, machines, windows, aggregate)

@@ -9,7 +9,7 @@ from pathlib import Path
 import httpx
 import pytest
 
-from stores.contracts.series import Point, Series, SeriesStore, Value, WritableSeriesStore
+from stores.contracts.series import Point, SeriesDatabase, SeriesStore, Value, WritableSeriesStore
 from stores.opening import open_series
 from tests.servers import InfluxDB2, InfluxDB3
 
@@ -22,7 +22,7 @@ class Written:
     """A store, one of its databases, and how points come into it."""
 
     store: SeriesStore
-    series: Series
+    series: SeriesDatabase
     put: Put
 
 

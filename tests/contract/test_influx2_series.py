@@ -15,13 +15,13 @@ from hypothesis import strategies as st
 
 from stores.backends.influx import flux
 from stores.backends.influx import influx2 as influx2_series
-from stores.backends.influx.influx2 import Influx2Series, Influx2SeriesStore
+from stores.backends.influx.influx2 import Influx2SeriesDatabase, Influx2SeriesStore
 from stores.contracts.errors import LimitExceeded, Unavailable
 from stores.contracts.series import (
     END_OF_TIME,
     MACHINE,
     SECOND,
-    Aggregate,
+    Aggregation,
     Occurrence,
     Point,
     Sample,
@@ -66,20 +66,20 @@ async def store(influxdb2_server: InfluxDB2) -> AsyncIterator[Influx2SeriesStore
 
 
 @pytest.fixture
-async def series(store: Influx2SeriesStore, influxdb2_server: InfluxDB2) -> Influx2Series:
+async def series(store: Influx2SeriesStore, influxdb2_server: InfluxDB2) -> Influx2SeriesDatabase:
     """The series of a bucket that is empty."""
     name = f"influx2-{next(numbers)}-{time.time_ns()}"
     await make_bucket(influxdb2_server, name)
     return store.database(name)
 
 
-def every_call(series: Influx2Series, machine: str = "M1") -> list[Awaitable[object]]:
+def every_call(series: Influx2SeriesDatabase, machine: str = "M1") -> list[Awaitable[object]]:
     sources = [Source("state", "power")]
     return [
         series.catalogue(),
         series.latest("state", ["power"], [machine]),
         series.points("state", ["power"], [machine], 0, END_OF_TIME, 10),
-        series.windows("state", ["power"], [machine], MINUTE, Aggregate("mean")),
+        series.windows("state", ["power"], [machine], MINUTE, Aggregation("mean")),
         series.last(sources, None, 5, 0, END_OF_TIME),
         series.last(sources, [machine], 5, 0, END_OF_TIME),
         series.counts(sources, None, 0, END_OF_TIME),
@@ -131,18 +131,18 @@ def test_a_machine_is_found_by_its_literal_id_or_not_at_all(
 
 
 async def test_an_id_with_a_carriage_return_is_not_taken_for_another(
-    series: Influx2Series, influxdb2_server: InfluxDB2
+    series: Influx2SeriesDatabase, influxdb2_server: InfluxDB2
 ) -> None:
     await send(influxdb2_server, series.database, [point(T, "ab", a=1), point(T + 1, "a\rb", a=2)])
     assert await series.latest("state", ["a"], ["ab", "a\rb"]) == {"ab": {"a": Sample(T, 1)}}
 
 
 async def test_two_thousand_machines_are_one_tree(
-    series: Influx2Series, influxdb2_server: InfluxDB2, monkeypatch: pytest.MonkeyPatch
+    series: Influx2SeriesDatabase, influxdb2_server: InfluxDB2, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     names = [f"M{n}" for n in range(2000)]
     await send(influxdb2_server, series.database, [point(T, name, a=1) for name in [*names, "other"]])
-    monkeypatch.setattr(influx2_series, "AT_ONCE", 2000)
+    monkeypatch.setattr(influx2_series, "MAX_MACHINES_PER_QUERY", 2000)
     assert set(await series.latest("state", ["a"], names)) == set(names)
     assert await series.counts([Source("state", "a")], names, T, T + 1) == dict.fromkeys(names, 1)
 
@@ -152,13 +152,15 @@ async def test_a_bucket_that_is_missing_is_empty(store: Influx2SeriesStore) -> N
     assert found == [{}, {}, {}, {}, [], [], {None: 0}, set()]
 
 
-async def test_a_range_without_length_is_empty(series: Influx2Series, influxdb2_server: InfluxDB2) -> None:
+async def test_a_range_without_length_is_empty(
+    series: Influx2SeriesDatabase, influxdb2_server: InfluxDB2
+) -> None:
     """The server refuses such a range."""
     await send(influxdb2_server, series.database, [point(T, power=True, mode="A")])
     for start, stop in ((T, T), (T + 1, T), (END_OF_TIME, END_OF_TIME), (-(2**63), -(2**63))):
         windows = Windows(start, stop, (start, start + SECOND), SECOND)
         assert await series.points("state", ["mode"], ["M1"], start, stop, 5) == {}
-        assert await series.windows("state", ["mode"], ["M1"], windows, Aggregate("count")) == {}
+        assert await series.windows("state", ["mode"], ["M1"], windows, Aggregation("count")) == {}
         assert await series.last([Source("state", "mode")], ["M1"], 5, start, stop) == []
         assert await series.counts([Source("state", "mode")], None, start, stop) == {None: 0}
         assert await series.machines_with("state", "power", True, start, stop) == set()
@@ -166,7 +168,7 @@ async def test_a_range_without_length_is_empty(series: Influx2Series, influxdb2_
 
 
 async def test_the_future_and_the_time_before_1970_count(
-    series: Influx2Series, influxdb2_server: InfluxDB2
+    series: Influx2SeriesDatabase, influxdb2_server: InfluxDB2
 ) -> None:
     times = [-(2**63) + 3, -90 * SECOND + 1, -1, 0, time.time_ns() + 3600 * SECOND, 2**63 - 3]
     await send(influxdb2_server, series.database, [point(at, a=n) for n, at in enumerate(times)])
@@ -177,15 +179,17 @@ async def test_the_future_and_the_time_before_1970_count(
     assert await series.counts(source, None, -END_OF_TIME, END_OF_TIME) == {None: 6}
     assert [each.time for each in await series.last(source, None, 2, 0, END_OF_TIME)] == times[:-3:-1]
     windows = Windows(-120 * SECOND, SECOND, (-120 * SECOND, -60 * SECOND, 0, 60 * SECOND), 60 * SECOND)
-    cells = await series.windows("state", ["a"], ["M1"], windows, Aggregate("first"))
+    cells = await series.windows("state", ["a"], ["M1"], windows, Aggregation("first"))
     assert cells == {"M1": {"a": [(0, 1), (1, 2), (2, 3)]}}
 
 
 @pytest.mark.parametrize("long", [0, 1_000_000])
 async def test_nanoseconds_and_empty_texts_survive_the_csv(
-    series: Influx2Series, influxdb2_server: InfluxDB2, monkeypatch: pytest.MonkeyPatch, long: int
+    series: Influx2SeriesDatabase, influxdb2_server: InfluxDB2, monkeypatch: pytest.MonkeyPatch, long: int
 ) -> None:
-    monkeypatch.setattr(influx2_series, "LONG", long)  # beyond it an answer is read in a thread
+    monkeypatch.setattr(
+        influx2_series, "THREAD_DECODE_BYTES", long
+    )  # beyond it an answer is read in a thread
     values = ["", " ", '"', "\n", "\n\n,,\n", "#datatype", ",error,reference", "x" * 60_000]
     await send(influxdb2_server, series.database, [point(T + n, a=text) for n, text in enumerate(values)])
     await send(influxdb2_server, series.database, [point(T, None, a="")])
@@ -198,7 +202,7 @@ async def test_nanoseconds_and_empty_texts_survive_the_csv(
 
 
 async def test_bytes_that_are_no_text_do_not_cost_the_others(
-    series: Influx2Series, influxdb2_server: InfluxDB2
+    series: Influx2SeriesDatabase, influxdb2_server: InfluxDB2
 ) -> None:
     """The server takes them."""
     async with httpx.AsyncClient(base_url=influxdb2_server.url, trust_env=False) as client:
@@ -216,16 +220,16 @@ async def test_bytes_that_are_no_text_do_not_cost_the_others(
 
 
 async def test_a_quantile_is_asked_for_to_the_last_digit(
-    series: Influx2Series, influxdb2_server: InfluxDB2
+    series: Influx2SeriesDatabase, influxdb2_server: InfluxDB2
 ) -> None:
     await send(influxdb2_server, series.database, [point(T + n, a=n) for n in range(3)])
     for q, expected in ((0.33333333, 0.0), (0.33333335, 1.0), (1e-12, 0.0), (0.99999999, 2.0)):
-        found = await series.windows("state", ["a"], ["M1"], MINUTE, Aggregate("quantile", q))
+        found = await series.windows("state", ["a"], ["M1"], MINUTE, Aggregation("quantile", q))
         assert found == {"M1": {"a": [(0, expected)]}}
 
 
 async def test_too_many_points_are_counted_and_not_read(
-    series: Influx2Series, influxdb2_server: InfluxDB2, monkeypatch: pytest.MonkeyPatch
+    series: Influx2SeriesDatabase, influxdb2_server: InfluxDB2, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     await send(influxdb2_server, series.database, [point(T + n, f"M{n % 5}", a=n) for n in range(5000)])
     answers = []
@@ -317,7 +321,7 @@ async def _failure(call: Awaitable[object]) -> BaseException | None:
 
 @pytest.mark.parametrize("cut", [True, False])
 async def test_an_answer_that_ends_in_the_middle_is_unavailable(
-    series: Influx2Series, influxdb2_server: InfluxDB2, cut: bool
+    series: Influx2SeriesDatabase, influxdb2_server: InfluxDB2, cut: bool
 ) -> None:
     await send(influxdb2_server, series.database, [point(T + n, a=n) for n in range(2000)])
     async with (
@@ -367,7 +371,7 @@ async def relay(url: str, passed: int, cut: bool) -> AsyncIterator[str]:
 
 
 async def test_a_call_that_is_given_up_leaves_the_store_usable(
-    series: Influx2Series, influxdb2_server: InfluxDB2
+    series: Influx2SeriesDatabase, influxdb2_server: InfluxDB2
 ) -> None:
     await send(influxdb2_server, series.database, [point(T, power=True)])
     for _ in range(10):

@@ -13,8 +13,8 @@ from stores.contracts.series import (
     END_OF_TIME,
     MACHINE,
     SECOND,
-    Aggregate,
-    Function,
+    AggregateFunction,
+    Aggregation,
     Occurrence,
     Point,
     Sample,
@@ -53,7 +53,7 @@ async def test_what_was_never_written_is_empty(written: Written) -> None:
     for _ in range(2):
         assert await series.latest("state", ["power"], ["M1"]) == {}
         assert await series.points("state", ["power"], ["M1"], 0, T, 10) == {}
-        assert await series.windows("state", ["power"], ["M1"], windows, Aggregate("mean")) == {}
+        assert await series.windows("state", ["power"], ["M1"], windows, Aggregation("mean")) == {}
         assert await series.last(SOURCES, None, 5, 0, T) == []
         assert await series.last(SOURCES, ["M1"], 5, 0, T) == []
         assert await series.counts(SOURCES, None, 0, T) == {None: 0}
@@ -113,7 +113,7 @@ VALUES: dict[str, list[Any]] = {
     "b": [True, False, True, True, False],
     "s": ["b", "a", "", "c", "a"],
 }
-EXPECTED: dict[Function, dict[str, Value | None]] = {
+EXPECTED: dict[AggregateFunction, dict[str, Value | None]] = {
     "mean": {"i": 4.2, "f": 0.95, "b": 0.6},
     "min": {"i": 1, "f": -2.0, "b": 0},
     "max": {"i": 9, "f": 4.25, "b": 1},
@@ -126,12 +126,14 @@ EXPECTED: dict[Function, dict[str, Value | None]] = {
 
 
 @pytest.mark.parametrize("function", list(EXPECTED))
-async def test_windows_hold_what_their_values_come_to(written: Written, function: Function) -> None:
+async def test_windows_hold_what_their_values_come_to(written: Written, function: AggregateFunction) -> None:
     rows = [{name: values[n] for name, values in VALUES.items()} for n in range(5)]
     await written.put(*(point(T + n * SECOND, **row) for n, row in enumerate(rows)))
     await written.put(point(T + 2 * MINUTE, i=8), point(T - 1, i=100), point(T + 3 * MINUTE, i=100))
     windows = minutes(T, T + 3 * MINUTE)
-    found = (await written.series.windows("state", list("ifbs"), ["M1"], windows, Aggregate(function)))["M1"]
+    found = (await written.series.windows("state", list("ifbs"), ["M1"], windows, Aggregation(function)))[
+        "M1"
+    ]
     for name, expected in EXPECTED[function].items():
         number, value = found[name][0]
         assert number == 0
@@ -149,7 +151,7 @@ async def test_a_quantile_is_the_nearest_rank(written: Written, q: float, expect
     for n in range(5):
         await written.put(point(T + n, i=VALUES["i"][n], f=VALUES["f"][n], b=VALUES["b"][n]))
     found = await written.series.windows(
-        "state", ["i", "b"], ["M1", "M2"], minutes(T, T + MINUTE), Aggregate("quantile", q)
+        "state", ["i", "b"], ["M1", "M2"], minutes(T, T + MINUTE), Aggregation("quantile", q)
     )
     assert found["M1"]["i"] == [(0, expected)]
     assert found["M1"]["b"] == [(0, 0.0 if q <= 0.4 else 1.0)]
@@ -160,7 +162,7 @@ async def test_sums_of_integers_are_exact_beyond_64_bits(written: Written) -> No
     most = 2**63 - 1
     await written.put(*(point(T + n, a=most, c=-most) for n in range(3)))
     found = await written.series.windows(
-        "state", ["a", "c"], ["M1"], minutes(T, T + MINUTE), Aggregate("sum")
+        "state", ["a", "c"], ["M1"], minutes(T, T + MINUTE), Aggregation("sum")
     )
     assert found == {"M1": {"a": [(0, 3 * most)], "c": [(0, -3 * most)]}}
 
@@ -171,7 +173,7 @@ async def test_several_series_of_a_machine_count_together(written: Written) -> N
     )
     windows = minutes(T, T + MINUTE)
     for function, expected in (("sum", 9), ("count", 3), ("first", 5), ("last", 3)):
-        found = await written.series.windows("state", ["a"], ["M1"], windows, Aggregate(function))  # type: ignore[arg-type]
+        found = await written.series.windows("state", ["a"], ["M1"], windows, Aggregation(function))  # type: ignore[arg-type]
         assert found == {"M1": {"a": [(0, expected)]}}
     assert await written.series.latest("state", ["a"], ["M1"], before=T + 1) == {"M1": {"a": Sample(T, 5)}}
 
@@ -187,7 +189,7 @@ async def test_days_of_23_and_25_hours_are_whole(written: Written, first: dateti
     windows = days("Europe/Berlin", first, 4)
     hours = range(windows.edges[0], windows.edges[-1], 3600 * SECOND)
     await written.put(*(point(at, a=1) for at in hours))
-    found = await written.series.windows("state", ["a"], ["M1"], windows, Aggregate("count"))
+    found = await written.series.windows("state", ["a"], ["M1"], windows, Aggregation("count"))
     lengths = [(b - a) // (3600 * SECOND) for a, b in zip(windows.edges, windows.edges[1:], strict=False)]
     assert sorted(set(lengths)) in ([23, 24], [24, 25])
     assert found["M1"]["a"] == list(enumerate(lengths))
@@ -198,7 +200,7 @@ async def test_a_range_cuts_its_first_and_last_window(written: Written) -> None:
     windows = Windows(
         T + 30 * SECOND, T + 130 * SECOND, (T, T + MINUTE, T + 2 * MINUTE, T + 3 * MINUTE), MINUTE
     )
-    found = await written.series.windows("state", ["a"], ["M1"], windows, Aggregate("count"))
+    found = await written.series.windows("state", ["a"], ["M1"], windows, Aggregation("count"))
     assert found["M1"]["a"] == [(0, 30), (1, 60), (2, 10)]
 
 
@@ -319,11 +321,11 @@ async def test_means_and_deviations_of_many_values_are_stable(written: Written) 
     mean = math.fsum(values) / 1000
     deviation = math.sqrt(math.fsum((value - mean) ** 2 for value in values) / 999)
     windows = minutes(T, T + MINUTE)
-    [(_, found)] = (await written.series.windows("state", ["a"], ["M1"], windows, Aggregate("stddev")))["M1"][
-        "a"
-    ]
+    [(_, found)] = (await written.series.windows("state", ["a"], ["M1"], windows, Aggregation("stddev")))[
+        "M1"
+    ]["a"]
     assert found == pytest.approx(deviation, rel=1e-6)
-    [(_, found)] = (await written.series.windows("state", ["a"], ["M1"], windows, Aggregate("mean")))["M1"][
+    [(_, found)] = (await written.series.windows("state", ["a"], ["M1"], windows, Aggregation("mean")))["M1"][
         "a"
     ]
     assert found == pytest.approx(mean, rel=1e-14)

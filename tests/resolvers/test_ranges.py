@@ -8,7 +8,7 @@ from zoneinfo import ZoneInfo
 import pytest
 
 from resolvers.limits import DAY, LIMITS, Limits
-from resolvers.series.ranges import TimeRange, Unit, bounds, windows_of
+from resolvers.series.ranges import CalendarUnitName, RequestedRange, bounds, windows_of
 from stores.contracts.errors import BadUserInput, GatewayError, LimitExceeded
 from stores.contracts.series import END_OF_TIME, SECOND
 
@@ -26,11 +26,11 @@ def naive(text: str) -> datetime:
 
 
 def test_the_last_hours_end_with_now_itself() -> None:
-    assert bounds(TimeRange(last=DAY), NOW, LIMITS) == (NOW - DAY, NOW + 1)
+    assert bounds(RequestedRange(last=DAY), NOW, LIMITS) == (NOW - DAY, NOW + 1)
 
 
 def test_a_range_without_an_end_ends_now_or_never() -> None:
-    asked = TimeRange(start=naive("2026-11-24T00:00"))
+    asked = RequestedRange(start=naive("2026-11-24T00:00"))
     assert bounds(asked, NOW, LIMITS) == (NOW - 12 * HOUR, NOW + 1)
     assert bounds(asked, NOW, LIMITS, open_ended=True) == (NOW - 12 * HOUR, END_OF_TIME)
 
@@ -38,19 +38,19 @@ def test_a_range_without_an_end_ends_now_or_never() -> None:
 @pytest.mark.parametrize(
     ("asked", "error"),
     [
-        (TimeRange(), BadUserInput),
-        (TimeRange(stop=naive("2026-11-24T00:00")), BadUserInput),
-        (TimeRange(start=naive("2026-11-24T00:00"), last=DAY), BadUserInput),
-        (TimeRange(stop=naive("2026-11-24T00:00"), last=DAY), BadUserInput),
-        (TimeRange(last=0), BadUserInput),
-        (TimeRange(last=-DAY), BadUserInput),
-        (TimeRange(start=naive("2026-11-24T00:00"), stop=naive("2026-11-24T00:00")), BadUserInput),
-        (TimeRange(start=naive("2026-11-24T00:00"), stop=naive("2026-11-23T00:00")), BadUserInput),
-        (TimeRange(last=401 * DAY), LimitExceeded),
-        (TimeRange(start=naive("1970-01-01T00:00")), LimitExceeded),
+        (RequestedRange(), BadUserInput),
+        (RequestedRange(stop=naive("2026-11-24T00:00")), BadUserInput),
+        (RequestedRange(start=naive("2026-11-24T00:00"), last=DAY), BadUserInput),
+        (RequestedRange(stop=naive("2026-11-24T00:00"), last=DAY), BadUserInput),
+        (RequestedRange(last=0), BadUserInput),
+        (RequestedRange(last=-DAY), BadUserInput),
+        (RequestedRange(start=naive("2026-11-24T00:00"), stop=naive("2026-11-24T00:00")), BadUserInput),
+        (RequestedRange(start=naive("2026-11-24T00:00"), stop=naive("2026-11-23T00:00")), BadUserInput),
+        (RequestedRange(last=401 * DAY), LimitExceeded),
+        (RequestedRange(start=naive("1970-01-01T00:00")), LimitExceeded),
     ],
 )
-def test_a_range_that_is_none_is_refused(asked: TimeRange, error: type[GatewayError]) -> None:
+def test_a_range_that_is_none_is_refused(asked: RequestedRange, error: type[GatewayError]) -> None:
     with pytest.raises(error):
         bounds(asked, NOW, LIMITS)
 
@@ -71,7 +71,9 @@ def test_windows_of_a_duration_are_counted_from_1970() -> None:
         ("hour", "2026-10-25T01:30", "2026-10-25T03:30", [1, 1, 1, 1]),
     ],
 )
-def test_calendar_windows_follow_the_local_clock(unit: Unit, start: str, stop: str, hours: list[int]) -> None:
+def test_calendar_windows_follow_the_local_clock(
+    unit: CalendarUnitName, start: str, stop: str, hours: list[int]
+) -> None:
     windows = windows_of(at(start, MADRID), at(stop, MADRID), unit, MADRID, LIMITS)
     assert [(b - a) // HOUR for a, b in pairwise(windows.edges)] == hours
     assert windows.edges[0] <= at(start, MADRID)

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from resolvers.series.shaping import Fill, Mode, filled, thinned
+from resolvers.series.shaping import FillMode, FillRule, filled, thinned
 from stores.contracts.errors import BadUserInput, LimitExceeded
 
 EDGES = (0, 10, 20, 30, 40, 50, 60)
@@ -18,35 +18,35 @@ CELLS = [(1, 1.0), (4, 4.0)]
 @pytest.mark.parametrize(
     ("fill", "values"),
     [
-        (Fill("null"), [None, 1.0, None, None, 4.0, None]),
-        (Fill("previous"), [None, 1.0, 1.0, 1.0, 4.0, 4.0]),
-        (Fill("linear"), [None, 1.0, 2.0, 3.0, 4.0, None]),
-        (Fill("value", 0), [0, 1.0, 0, 0, 4.0, 0]),
-        (Fill("previous", max_gap=29), [None, 1.0, None, None, 4.0, 4.0]),
-        (Fill("linear", max_gap=30), [None, 1.0, 2.0, 3.0, 4.0, None]),
-        (Fill("value", 0, max_gap=20), [0, 1.0, None, None, 4.0, 0]),
+        (FillRule("null"), [None, 1.0, None, None, 4.0, None]),
+        (FillRule("previous"), [None, 1.0, 1.0, 1.0, 4.0, 4.0]),
+        (FillRule("linear"), [None, 1.0, 2.0, 3.0, 4.0, None]),
+        (FillRule("value", 0), [0, 1.0, 0, 0, 4.0, 0]),
+        (FillRule("previous", max_gap=29), [None, 1.0, None, None, 4.0, 4.0]),
+        (FillRule("linear", max_gap=30), [None, 1.0, 2.0, 3.0, 4.0, None]),
+        (FillRule("value", 0, max_gap=20), [0, 1.0, None, None, 4.0, 0]),
     ],
 )
-def test_a_fill_stands_in_holes_that_are_not_too_long(fill: Fill, values: list[Any]) -> None:
+def test_a_fill_stands_in_holes_that_are_not_too_long(fill: FillRule, values: list[Any]) -> None:
     assert filled(CELLS, EDGES, fill) == (list(EDGES[:-1]), values)
 
 
 def test_without_a_fill_empty_windows_are_left_out() -> None:
-    assert filled(CELLS, EDGES, Fill()) == ([10, 40], [1.0, 4.0])
+    assert filled(CELLS, EDGES, FillRule()) == ([10, 40], [1.0, 4.0])
 
 
 def test_texts_have_no_line_between_them() -> None:
-    assert filled([(0, "a"), (2, "b")], EDGES[:4], Fill("linear"))[1] == ["a", None, "b"]
+    assert filled([(0, "a"), (2, "b")], EDGES[:4], FillRule("linear"))[1] == ["a", None, "b"]
 
 
 @pytest.mark.parametrize("mode", ["none", "previous"])
-def test_a_fill_value_without_its_mode_is_refused(mode: Mode) -> None:
+def test_a_fill_value_without_its_mode_is_refused(mode: FillMode) -> None:
     with pytest.raises(BadUserInput):
-        Fill(mode, 1)
+        FillRule(mode, 1)
     with pytest.raises(BadUserInput):
-        Fill("value")
+        FillRule("value")
     with pytest.raises(BadUserInput):
-        Fill(mode, max_gap=0)
+        FillRule(mode, max_gap=0)
 
 
 def test_a_spike_of_one_sample_in_a_million_survives() -> None:

@@ -21,7 +21,7 @@ from stores.backends.sqlite.documents import SqliteDocuments, SqliteDocumentStor
 from stores.backends.sqlite.series import SqliteSeriesStore
 from stores.contracts.documents import Collection, Document, DocumentStore, Query
 from stores.contracts.errors import Unavailable
-from stores.contracts.series import Point, Series, SeriesStore
+from stores.contracts.series import Point, SeriesDatabase, SeriesStore
 from stores.demo import plant as demo
 from stores.entities import collections
 from stores.entities.icons import Icons
@@ -199,7 +199,7 @@ class OneLost(SeriesStore):
     def __init__(self, good: SeriesStore, bad: SeriesStore, lost: str) -> None:
         self.good, self.bad, self.lost = good, bad, lost
 
-    def database(self, name: str) -> Series:
+    def database(self, name: str) -> SeriesDatabase:
         return (self.bad if name == self.lost else self.good).database(name)
 
     async def ping(self) -> None:

@@ -25,12 +25,12 @@ from stores.contracts.series import (
     END_OF_TIME,
     MACHINE,
     NUMERIC,
-    Aggregate,
+    Aggregation,
     Catalogue,
     Kind,
     Occurrence,
     Sample,
-    Series,
+    SeriesDatabase,
     SeriesStore,
     Source,
     Span,
@@ -41,9 +41,9 @@ from stores.contracts.series import (
 )
 
 log = logging.getLogger(__name__)
-AT_ONCE = 1000  # machines in a script
-FRESH = 30.0  # seconds that a catalogue is believed
-LONG = 1_000_000  # bytes of an answer that are read beside the event loop
+MAX_MACHINES_PER_QUERY = 1000  # machines in a script
+CATALOGUE_TTL_S = 30.0  # seconds that a catalogue is believed
+THREAD_DECODE_BYTES = 1_000_000  # bytes of an answer that are read beside the event loop
 DIALECT = Dialect(header=True, delimiter=",", annotations=["datatype"])  # type: ignore[no-untyped-call]
 NO_BUCKET = "could not find bucket"  # any other 404 comes from something that is no InfluxDB
 SAMPLES = f'keep(columns: ["{MACHINE}", "_field", "_time", "_value"])'
@@ -63,8 +63,8 @@ class Influx2SeriesStore(SeriesStore):
         self._client: InfluxDBClientAsync | None = None
         self.known: dict[str, tuple[float, dict[str, dict[str, Kind]]]] = {}
 
-    def database(self, name: str) -> "Influx2Series":
-        return Influx2Series(self, name)
+    def database(self, name: str) -> "Influx2SeriesDatabase":
+        return Influx2SeriesDatabase(self, name)
 
     async def ping(self) -> None:
         await self.query('buckets() |> limit(n: 1) |> keep(columns: ["name"])', {})
@@ -78,7 +78,7 @@ class Influx2SeriesStore(SeriesStore):
         try:
             async with asyncio.timeout(self._deadline):
                 answer = await self._raw(script, values)
-                if len(answer) > LONG:
+                if len(answer) > THREAD_DECODE_BYTES:
                     return await asyncio.to_thread(lambda: list(flux.rows(answer)))
                 return list(flux.rows(answer))
         except TimeoutError:
@@ -109,7 +109,7 @@ class Influx2SeriesStore(SeriesStore):
         return self._client
 
 
-class Influx2Series(Series):
+class Influx2SeriesDatabase(SeriesDatabase):
     """One bucket of the server."""
 
     def __init__(self, store: Influx2SeriesStore, database: str) -> None:
@@ -129,7 +129,7 @@ class Influx2Series(Series):
             found[row.columns["_measurement"]][row.columns["_field"]] = row.kind
         # An empty bucket is asked again: it is about to be written to.
         if found:
-            self._store.known[self.database] = time.monotonic() + FRESH, dict(found)
+            self._store.known[self.database] = time.monotonic() + CATALOGUE_TTL_S, dict(found)
         return dict(found)
 
     async def latest(
@@ -178,7 +178,7 @@ class Influx2Series(Series):
         fields: Sequence[str],
         machines: Sequence[str],
         windows: Windows,
-        aggregate: Aggregate,
+        aggregate: Aggregation,
     ) -> dict[str, dict[str, list[tuple[int, Value]]]]:
         held = (await self.catalogue()).get(measurement, {})
         kinds = {name: held[name] for name in fields if name in held}
@@ -279,7 +279,7 @@ class Influx2Series(Series):
         if machines is not None:
             machines = [name for name in machines if "\r" not in name]
         calls = []
-        for chunk in in_chunks(machines, AT_ONCE):
+        for chunk in in_chunks(machines, MAX_MACHINES_PER_QUERY):
             script = Script()
             text = ask(script, chunk)
             calls.append(self._store.query(text, script.values))
@@ -290,7 +290,7 @@ class Influx2Series(Series):
         return [row for answer in answers if not isinstance(answer, BaseException) for row in answer]
 
 
-def _aggregating(reading: str, asked: Aggregate, span: Span, name: str, whole: bool) -> list[str]:
+def _aggregating(reading: str, asked: Aggregation, span: Span, name: str, whole: bool) -> list[str]:
     """The scripts for the windows of one span; sums of integers, which may be long, come in halves."""
     every = f"every: {span.width}ns, offset: {span.start % span.width}ns"
     if asked.function in ("first", "last"):
@@ -319,7 +319,7 @@ def _aggregating(reading: str, asked: Aggregate, span: Span, name: str, whole: b
 class _Cells:
     """The windows of an answer, put together from its rows."""
 
-    def __init__(self, asked: Aggregate) -> None:
+    def __init__(self, asked: Aggregation) -> None:
         self._function = asked.function
         self._values: dict[tuple[str, str], dict[int, Value]] = {}
         self._times: dict[tuple[str, str, int], tuple[int, Value]] = {}  # of `first` and `last`

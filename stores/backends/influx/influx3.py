@@ -24,12 +24,12 @@ from stores.contracts.series import (
     END_OF_TIME,
     MACHINE,
     NUMERIC,
-    Aggregate,
+    Aggregation,
     Catalogue,
     Kind,
     Occurrence,
     Sample,
-    Series,
+    SeriesDatabase,
     SeriesStore,
     Source,
     Value,
@@ -41,9 +41,9 @@ from stores.contracts.series import (
 T = TypeVar("T")
 Rows = list[dict[str, Any]]
 log = logging.getLogger(__name__)
-AT_ONCE = 1000  # machines in a statement
-FRESH = 30.0  # seconds that a catalogue is believed
-LONG = 1_000_000  # bytes of an answer that are read beside the event loop
+MAX_MACHINES_PER_QUERY = 1000  # machines in a statement
+CATALOGUE_TTL_S = 30.0  # seconds that a catalogue is believed
+THREAD_DECODE_BYTES = 1_000_000  # bytes of an answer that are read beside the event loop
 KINDS: dict[str, Kind] = {
     "Int64": "integer",
     "UInt64": "integer",
@@ -96,8 +96,8 @@ class Influx3SeriesStore(SeriesStore):
         self.known: dict[str, Known] = {}
         self.reading: dict[str, asyncio.Task[Known]] = {}
 
-    def database(self, name: str) -> "Influx3Series":
-        return Influx3Series(self, name)
+    def database(self, name: str) -> "Influx3SeriesDatabase":
+        return Influx3SeriesDatabase(self, name)
 
     async def ping(self) -> None:
         reply = await self._send("GET", "/health")
@@ -117,7 +117,7 @@ class Influx3SeriesStore(SeriesStore):
         headers = {"Content-Type": "application/json"}
         reply = await self._send("POST", "/api/v3/query_sql", data=orjson.dumps(body), headers=headers)
         if reply.status == 200:
-            if len(reply.content) > LONG:
+            if len(reply.content) > THREAD_DECODE_BYTES:
                 return await asyncio.to_thread(_rows, reply.content)
             return _rows(reply.content)
         if reply.status == 404 and "database not found" in reply.text:
@@ -164,7 +164,7 @@ def _rows(content: bytes) -> Rows:
     return rows
 
 
-class Influx3Series(Series):
+class Influx3SeriesDatabase(SeriesDatabase):
     """One database of the server."""
 
     def __init__(self, store: Influx3SeriesStore, database: str) -> None:
@@ -229,7 +229,7 @@ class Influx3Series(Series):
         fields: Sequence[str],
         machines: Sequence[str],
         windows: Windows,
-        aggregate: Aggregate,
+        aggregate: Aggregation,
     ) -> dict[str, dict[str, list[tuple[int, Value]]]]:
         def wanted(known: Known) -> dict[str, Kind]:
             present = self._present(known, measurement, fields)
@@ -334,7 +334,7 @@ class Influx3Series(Series):
                 known = await self._known(fresh=True)
             if machines is not None and measurement and MACHINE not in known.columns(measurement):
                 return known, []
-            statements = [ask(known, chunk) for chunk in in_chunks(machines, AT_ONCE)]
+            statements = [ask(known, chunk) for chunk in in_chunks(machines, MAX_MACHINES_PER_QUERY)]
             try:
                 lists = await _gathered(
                     [self._store.query(self.database, *each) for each in statements if each is not None]
@@ -356,7 +356,7 @@ class Influx3Series(Series):
         return await asyncio.shield(store.reading[name])
 
     async def _read_catalogue(self) -> Known:
-        known = Known(until=time.monotonic() + FRESH)
+        known = Known(until=time.monotonic() + CATALOGUE_TTL_S)
         for row in await self._store.query(self.database, sql.CATALOGUE, {}):
             measurement, column, kind = row["table_name"], row["column_name"], row["data_type"]
             if kind.startswith("Dictionary"):

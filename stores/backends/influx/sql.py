@@ -10,7 +10,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from stores.contracts.series import END_OF_TIME, MACHINE, Aggregate, Function, Kind, Value, Windows
+from stores.contracts.series import END_OF_TIME, MACHINE, AggregateFunction, Aggregation, Kind, Value, Windows
 
 Statement = tuple[str, dict[str, Any]]
 SCHEMA_ERRORS = ("Error during planning", "Schema error", "No field named", "not found")
@@ -109,7 +109,7 @@ def windows(
     fields: Mapping[str, Kind],
     machines: Sequence[str] | None,
     asked: Windows,
-    aggregate: Aggregate,
+    aggregate: Aggregation,
 ) -> Statement:
     bound = Bound()
     conditions = [bound.one_of(M, machines or ()), *bound.within(asked.start, asked.stop)]
@@ -137,7 +137,7 @@ def _number(asked: Windows) -> str:
     return f"CASE {cases} ELSE {parts[-1]} END"
 
 
-def _aggregate(name: str, i: int, kind: Kind, function: Function) -> list[str]:
+def _aggregate(name: str, i: int, kind: Kind, function: AggregateFunction) -> list[str]:
     """The columns of one field: `v` or, of a sum of integers, which may be long, its halves `h` and `l`."""
     plain = f"CAST({name} AS BIGINT)" if kind == "boolean" else name
     match function:
@@ -160,7 +160,7 @@ def _aggregate(name: str, i: int, kind: Kind, function: Function) -> list[str]:
             return [f"{function}({plain}) AS v{i}"]
 
 
-def aggregated(row: Mapping[str, Any], i: int, kind: Kind, function: Function) -> Value | None:
+def aggregated(row: Mapping[str, Any], i: int, kind: Kind, function: AggregateFunction) -> Value | None:
     """What a field's values came to in a row of `windows`; None where there were none."""
     if function == "sum" and kind in ("integer", "boolean"):
         high = row.get(f"h{i}")

@@ -41,9 +41,9 @@ from stores.entities.collections import CONFIG
 log = logging.getLogger(__name__)
 SYSTEM = {"admin", "local", "config"}
 BATCH = 100_000  # documents in one answer: a list costs one command
-MOST_COUNTED = 100  # collections in one command
+MAX_COUNTED_TOGETHER = 100  # collections in one command
 LONGEST_NAME = 255  # bytes of database and collection
-MOST_IN_FACET = 5_000  # documents that one aggregation may answer, which has to fit 16 MB
+MAX_IN_FACET = 5_000  # documents that one aggregation may answer, which has to fit 16 MB
 NAMESPACE_EXISTS, INDEX_EXISTS = 48, (85, 86)
 TOUCHES = 100  # tries to make a time later than those of the writers beside us
 
@@ -101,7 +101,7 @@ class MongoDocuments(Documents):
             return [[] for _ in queries]
         async with self._store.asked():
             together = [q for q in queries if q.order.path == ID and q.limit is not None]
-            if len(queries) == len(together) > 1 and sum(q.limit or 0 for q in queries) <= MOST_IN_FACET:
+            if len(queries) == len(together) > 1 and sum(q.limit or 0 for q in queries) <= MAX_IN_FACET:
                 return await self._facet(collection, queries)
             return list(await asyncio.gather(*(self._find(collection, query) for query in queries)))
 
@@ -174,7 +174,9 @@ class MongoDocuments(Documents):
         async with self._store.asked():
             there = [c for c in collections if self._may_exist(c)]
             found = filter_of(where)
-            counts = await self._counted_together(there, found) if 1 < len(there) <= MOST_COUNTED else None
+            counts = (
+                await self._counted_together(there, found) if 1 < len(there) <= MAX_COUNTED_TOGETHER else None
+            )
             if counts is None:
                 counts = await asyncio.gather(*(self._of(c).count_documents(found) for c in there))
         known = dict(zip(there, counts, strict=True))

@@ -25,12 +25,12 @@ from stores.contracts.series import (
     MACHINE,
     NUMERIC,
     SECOND,
-    Aggregate,
+    Aggregation,
     Kind,
     Occurrence,
     Point,
     Sample,
-    Series,
+    SeriesDatabase,
     Source,
     Value,
     Windows,
@@ -95,8 +95,8 @@ class SqliteSeriesStore(WritableSeriesStore):
         self._numbers: dict[tuple[str, str, tuple[tuple[str, str], ...], str], int] = {}
         self._kinds: dict[tuple[str, str, str], Kind] = {}
 
-    def database(self, name: str) -> "SqliteSeries":
-        return SqliteSeries(self, name)
+    def database(self, name: str) -> "SqliteSeriesDatabase":
+        return SqliteSeriesDatabase(self, name)
 
     async def ping(self) -> None:
         await self.read(lambda db: db.execute("SELECT 1").get)
@@ -225,7 +225,7 @@ class SqliteSeriesStore(WritableSeriesStore):
         return cast(apsw.Connection, self._own.connection)
 
 
-class SqliteSeries(Series):
+class SqliteSeriesDatabase(SeriesDatabase):
     """One database of the file."""
 
     def __init__(self, store: SqliteSeriesStore, database: str) -> None:
@@ -290,7 +290,7 @@ class SqliteSeries(Series):
         fields: Sequence[str],
         machines: Sequence[str],
         windows: Windows,
-        aggregate: Aggregate,
+        aggregate: Aggregation,
     ) -> dict[str, dict[str, list[tuple[int, Value]]]]:
         def read(db: apsw.Connection) -> dict[str, dict[str, list[tuple[int, Value]]]]:
             groups: defaultdict[tuple[str, str], list[Kept]] = defaultdict(list)
@@ -411,7 +411,7 @@ def _counts(db: apsw.Connection, numbers: Sequence[int], start: int, stop: int) 
 
 
 def _cells(
-    db: apsw.Connection, series: Sequence[Kept], windows: Windows, aggregate: Aggregate
+    db: apsw.Connection, series: Sequence[Kept], windows: Windows, aggregate: Aggregation
 ) -> Iterator[tuple[int, Value]]:
     """The windows that hold samples of any of the series, and what these come to."""
     if windows.step is not None:
@@ -432,7 +432,7 @@ def _regular(
     stop: int,
     origin: int,
     step: int,
-    asked: Aggregate,
+    asked: Aggregation,
 ) -> Iterator[tuple[int, Value]]:
     kind = series[0].kind
     rows = f"""SELECT (time - {origin}) / {step} AS n, time, value FROM samples

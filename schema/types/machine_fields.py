@@ -33,7 +33,7 @@ from schema.types.series import (
 )
 from stores.entities.devices import Device
 
-Parents = strawberry.Parent[Sequence[statuses.Reporting]]
+Parents = strawberry.Parent[Sequence[statuses.HasMachineId]]
 NEEDS = Device.machine_id.keys
 First = Annotated[int, argument("How many, at most 1000.")]
 Within = Annotated[TimeRange | None, argument("Of which time; the last day unless it is given.")]
@@ -43,7 +43,7 @@ Field = Annotated[str, argument("The field, such as `pieces_produced`.")]
 
 
 @strawberry.type
-class Reporting:
+class MachineFields:
     @batched("What it last reported of its state; null if it never did.", DeviceStatus | None, needs=NEEDS)
     async def status(parents: Parents, info: Info) -> Sequence[Any]:
         return await statuses.statuses(info.context, parents)
@@ -54,13 +54,13 @@ class Reporting:
 
     @derived("The newest value of a field of a measurement, and its time.", Point | None, needs=NEEDS)
     async def latest(
-        root: strawberry.Parent[statuses.Reporting], info: Info, measurement: Measurement, field: Field
+        root: strawberry.Parent[statuses.HasMachineId], info: Info, measurement: Measurement, field: Field
     ) -> Any:
         return await statuses.latest_of(info.context, root, measurement, field)
 
     @derived("Its last events, newest first.", list[MachineEvent] | None, needs=NEEDS)
     async def events(
-        root: strawberry.Parent[statuses.Reporting],
+        root: strawberry.Parent[statuses.HasMachineId],
         info: Info,
         first: First = 20,
         range: Within = None,
@@ -70,7 +70,7 @@ class Reporting:
 
     @derived("The series of one of its fields.", Series | None, needs=NEEDS)
     async def series(
-        root: strawberry.Parent[statuses.Reporting],
+        root: strawberry.Parent[statuses.HasMachineId],
         info: Info,
         measurement: Measurement,
         field: Field,
@@ -88,12 +88,12 @@ class Reporting:
         return await series.series_of(info.context, root, measurement, field, what)
 
     @derived("The states it was in.", StateTimeline | None, needs=NEEDS)
-    async def states(root: strawberry.Parent[statuses.Reporting], info: Info, range: Range) -> Any:
+    async def states(root: strawberry.Parent[statuses.HasMachineId], info: Info, range: Range) -> Any:
         return await series.states_of(info.context, root, range_of(range))
 
     @derived("What one of its counters counted.", Counter | None, needs=NEEDS)
     async def counter(
-        root: strawberry.Parent[statuses.Reporting],
+        root: strawberry.Parent[statuses.HasMachineId],
         info: Info,
         measurement: Measurement,
         field: Field,
@@ -101,5 +101,5 @@ class Reporting:
         every: EveryArgument = None,
         time_zone: TimeZone = "UTC",
     ) -> Any:
-        what = series.Asked(range_of(range), every_of(every), time_zone)
+        what = series.SeriesRequest(range_of(range), every_of(every), time_zone)
         return await series.counter_of(info.context, root, measurement, field, what)
