@@ -117,14 +117,14 @@ def demo(
     live: Annotated[bool, typer.Option("--live", help="Then go on reporting, until it is stopped.")] = False,
 ) -> None:
     """Load the demo plant: what is there already stays as it is. Its machines report to an embedded store."""
-    from schema.server.opening import open_documents, open_sealer, open_series
+    from schema.server.opening import open_cipher, open_documents, open_series
     from stores.contracts.series import WritableSeriesStore
     from stores.demo.plant import load
 
     with _told():
         settings = _settings(config, data)
-        sealer = open_sealer(settings)
-        added = asyncio.run(_closing(open_documents(settings), lambda store: load(store, sealer)))
+        cipher = open_cipher(settings)
+        added = asyncio.run(_closing(open_documents(settings), lambda store: load(store, cipher)))
         out.print(
             f"the demo plant is loaded: {added} documents added"
             if added
@@ -165,7 +165,7 @@ def copy(
     from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
     from stores.contracts.errors import BadUserInput
-    from stores.jobs.copying import copy as copy_all
+    from stores.jobs.copying import copy_stores
     from stores.opening import open_documents
 
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
@@ -180,7 +180,7 @@ def copy(
                 def report(what: str, done: int, total: int) -> None:
                     progress.update(task, description=what, completed=done, total=total)
 
-                return await copy_all(source, target, report)
+                return await copy_stores(source, target, report)
         finally:
             await source.close()
             await target.close()
@@ -249,7 +249,7 @@ def compare(
 @app.command()
 def new_key(config: ConfigOption = None, data: DataOption = None) -> None:
     """Put a fresh key in front of the key file: restart the gateway with it, then run rotate-secrets."""
-    from stores.entities.secrets import add_key
+    from stores.entities.cipher import add_key
 
     with _told():
         settings = _settings(config, data)
@@ -265,14 +265,14 @@ def rotate_secrets(config: ConfigOption = None, data: DataOption = None) -> None
     """Encrypt every stored secret with the newest key; older keys may be taken out of the key file then."""
     from rich.progress import Progress
 
-    from schema.server.opening import open_documents, open_sealer
+    from schema.server.opening import open_cipher, open_documents
     from stores.contracts.errors import BadUserInput
-    from stores.jobs.rotation import reseal
+    from stores.jobs.rotation import rotate_stored_secrets
 
     with _told():
         settings = _settings(config, data)
-        sealer = open_sealer(settings)
-        if not sealer.has_keys:
+        cipher = open_cipher(settings)
+        if not cipher.has_keys:
             raise BadUserInput("there is no key: run new-key, and name the file as secrets.key_file")
         with Progress(console=err, disable=not err.is_terminal) as progress:
             task = progress.add_task("encrypting", total=None)
@@ -280,12 +280,12 @@ def rotate_secrets(config: ConfigOption = None, data: DataOption = None) -> None
             def report(done: int, total: int) -> None:
                 progress.update(task, completed=done, total=total)
 
-            found = asyncio.run(
-                _closing(open_documents(settings), lambda store: reseal(store, sealer, report))
+            rotated = asyncio.run(
+                _closing(open_documents(settings), lambda store: rotate_stored_secrets(store, cipher, report))
             )
-    out.print(f"{found.changed} documents encrypted with the newest key")
-    if found.unopened:
-        err.print(f"{found.unopened} documents hold secrets that no key opens", style="red")
+    out.print(f"{rotated.changed} documents encrypted with the newest key")
+    if rotated.undecryptable:
+        err.print(f"{rotated.undecryptable} documents hold secrets that no key opens", style="red")
         raise typer.Exit(1)
 
 

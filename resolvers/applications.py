@@ -10,8 +10,8 @@ from bson import ObjectId
 from loaders.batching import by_group
 from resolvers.context import Context
 from resolvers.organizations import get_organization, require_organization
-from resolvers.rules.checks import application_name, named, storable
-from resolvers.rules.writing import unchanged
+from resolvers.rules.checks import check_value, require_application_id, require_name
+from resolvers.rules.writing import match_updated_at
 from stores.contracts.documents import Change, Condition, Document, Exists, Touch, equal, now
 from stores.contracts.errors import Conflict, NotFound
 from stores.entities.applications import Application, settings_path
@@ -41,7 +41,7 @@ async def count_devices(context: Context, applications: Sequence[Application]) -
     """By application how many devices it has. One call for each organization."""
 
     async def load(places: list[int]) -> list[int]:
-        loaders = context.viewer.organization(applications[places[0]].organization_id).loaders
+        loaders = context.viewer.tenant(applications[places[0]].organization_id).loaders
         return await loaders.counts().load_many([devices(applications[i].application_id) for i in places])
 
     return await by_group([each.organization_id for each in applications], load)
@@ -51,13 +51,13 @@ async def create_application(
     context: Context, organization_id: str, application_id: str, values: dict[str, Any]
 ) -> Application:
     """Register an application. The first one of an organization becomes its default."""
-    tenant = context.viewer.organization(organization_id)
+    tenant = context.viewer.tenant(organization_id)
     await require_organization(context, organization_id)
-    name = application_name(application_id, organization_id)
+    name = require_application_id(application_id, organization_id)
     settings = {
-        "name": named(values.get("name"), "name"),
-        "description": storable(values.get("description") or "", "description"),
-        "status": storable(values.get("status") or "active", "status"),
+        "name": require_name(values.get("name"), "name"),
+        "description": check_value(values.get("description") or "", "description"),
+        "status": check_value(values.get("status") or "active", "status"),
         "collections": ["devices", "config"],
         "createdAt": now(),
     }
@@ -91,17 +91,17 @@ async def update_application(
     if_updated_at: datetime | None,
 ) -> Application:
     """Change the settings given; those that are not keep their values."""
-    tenant = context.viewer.organization(organization_id)
+    tenant = context.viewer.tenant(organization_id)
     known = await require_application(context, organization_id, application_id)
     path = settings_path(known.application_id)
     change = Change(
-        set={(*path, name): storable(value, name) for name, value in values.items()},
+        set={(*path, name): check_value(value, name) for name, value in values.items()},
         touch=Touch((*path, "updatedAt")),
     )
-    where: list[Condition] = [ENTRY, Exists(path), *unchanged(if_updated_at, (*path, "updatedAt"))]
+    where: list[Condition] = [ENTRY, Exists(path), *match_updated_at(if_updated_at, (*path, "updatedAt"))]
     if await tenant.documents.update(CONFIG, where, change) is None:
         await _explain(context, known)
-    context.viewer.forget()
+    context.viewer.discard_loaded()
     return await require_application(context, organization_id, application_id)
 
 
@@ -112,7 +112,7 @@ async def delete_application(
 
     Its data goes first and its entry last: a deletion that was cut off is finished by repeating it.
     """
-    tenant = context.viewer.organization(organization_id)
+    tenant = context.viewer.tenant(organization_id)
     known = await require_application(context, organization_id, application_id)
     name = known.application_id
     if if_updated_at is not None and known.updated_at != if_updated_at:
@@ -132,6 +132,6 @@ async def delete_application(
 
 
 async def _explain(context: Context, application: Application) -> None:
-    context.viewer.forget()
+    context.viewer.discard_loaded()
     current = await require_application(context, application.organization_id, application.application_id)
     raise Conflict("the application has changed since", fields=["ifUpdatedAt"], current=current.document)

@@ -12,8 +12,8 @@ from resolvers.applications import require_application
 from resolvers.context import Context, Tenant
 from resolvers.devices import DeviceFilter, Keys, Listing, list_devices, list_organization_devices
 from resolvers.organizations import require_organization
-from resolvers.rules.checks import document, named, unmasked_only
-from resolvers.rules.ids import object_id
+from resolvers.rules.checks import check_object, reject_masks, require_name
+from resolvers.rules.ids import parse_object_id
 from resolvers.rules.paging import Page
 from resolvers.rules.writing import delete_one, update_one
 from stores.contracts.documents import ALL, Change, Collection, Condition, Document, Query, Touch, equal, now
@@ -22,7 +22,7 @@ from stores.entities.collections import CONNECTORS
 from stores.entities.collections import connectors as connectors_of
 from stores.entities.connectors import Connector
 from stores.entities.devices import Device
-from stores.entities.secrets import MASK, unmasked
+from stores.entities.secrets import MASK, restore_secrets
 
 OWN = ("_id", "organizationId", "applicationId", "createdAt", "updatedAt", "__v")
 
@@ -35,7 +35,7 @@ async def list_connectors(
     context: Context, organization_id: str, application_id: str | None
 ) -> list[Connector]:
     """The connectors of one application or, without one, the organization's own."""
-    loaders = context.viewer.organization(organization_id).loaders
+    loaders = context.viewer.tenant(organization_id).loaders
     found = await loaders.pages(collection_of(application_id)).load(ALL)
     return [Connector(each, organization_id, application_id) for each in found]
 
@@ -43,7 +43,7 @@ async def list_connectors(
 async def get_connector(
     context: Context, organization_id: str, application_id: str | None, document_id: str
 ) -> Connector | None:
-    loaders = context.viewer.organization(organization_id).loaders
+    loaders = context.viewer.tenant(organization_id).loaders
     query = Query(where=(_by_id(document_id),), limit=1)
     found = await loaders.pages(collection_of(application_id)).load(query)
     return Connector(found[0], organization_id, application_id) if found else None
@@ -104,7 +104,7 @@ async def create_connector(
     """Keep a new connector. A mask among its properties stands for the secret of a template of its driver."""
     tenant = await _writable(context, organization_id, application_id)
     given = _given(values)
-    given["name"], given["driver"] = (named(given.get(name), name) for name in ("name", "driver"))
+    given["name"], given["driver"] = (require_name(given.get(name), name) for name in ("name", "driver"))
     time = now()
     if application_id is None:
         kept = {"_id": ObjectId(), **given, "organizationId": organization_id}
@@ -144,13 +144,13 @@ async def update_connector(
     given = _given(values)
     for name in ("name", "driver"):
         if name in given:
-            named(given[name], name)
+            require_name(given[name], name)
     if "properties" in given:
         stored = await tenant.documents.find(collection, Query(where=tuple(where), limit=1))
         if not stored:
             raise NotFound("Connector not found")
-        sealed = context.sealer.seal(given["properties"])
-        given["properties"] = unmasked_only(unmasked(sealed, stored[0].get("properties")), "properties")
+        sealed = context.cipher.encrypt(given["properties"])
+        given["properties"] = reject_masks(restore_secrets(sealed, stored[0].get("properties")), "properties")
     given["organizationId"] = organization_id
     change = Change(set={(k,): v for k, v in given.items()}, touch=Touch(("updatedAt",)))
     kept = await update_one(tenant, collection, where, change, what="Connector", if_updated_at=if_updated_at)
@@ -180,28 +180,28 @@ async def _writable(context: Context, organization_id: str, application_id: str 
         await require_organization(context, organization_id)
     else:
         await require_application(context, organization_id, application_id)
-    return context.viewer.organization(organization_id)
+    return context.viewer.tenant(organization_id)
 
 
 async def _with_secrets(context: Context, tenant: Tenant, kept: Document) -> Any:
     """The properties, sealed, each mask replaced by what every template of this driver holds in its place."""
-    properties = context.sealer.seal(kept.get("properties"))
+    properties = context.cipher.encrypt(kept.get("properties"))
     if not _has_mask(properties):
         return properties
     templates = await tenant.documents.find(CONNECTORS)
     filled = [
-        unmasked(properties, template.get("properties"))
+        restore_secrets(properties, template.get("properties"))
         for template in templates
         if template.get("driver") == kept["driver"]
     ]
     complete = [each for each in filled if not _has_mask(each)]
-    opened = [context.sealer.open(each) for each in complete]
+    opened = [context.cipher.decrypt(each) for each in complete]
     if any(each != opened[0] for each in opened):
         raise BadUserInput(
             "properties hold a mask that could stand for several templates' secrets; send the secret itself",
             fields=["properties"],
         )
-    return unmasked_only(complete[0] if complete else properties, "properties")
+    return reject_masks(complete[0] if complete else properties, "properties")
 
 
 def _has_mask(value: Any) -> bool:
@@ -211,11 +211,11 @@ def _has_mask(value: Any) -> bool:
 
 
 def _by_id(document_id: str) -> Condition:
-    return equal("_id", object_id(document_id, "documentId", "Invalid connector ID format"))
+    return equal("_id", parse_object_id(document_id, "documentId", "Invalid connector ID format"))
 
 
 def _given(values: dict[str, Any]) -> Document:
-    kept = {key: value for key, value in document(values).items() if key not in OWN}
+    kept = {key: value for key, value in check_object(values).items() if key not in OWN}
     for name in ("name", "driver"):
         if not isinstance(kept.get(name), str | None):
             raise BadUserInput(f"{name} must be a text", fields=[name])

@@ -14,9 +14,9 @@ from resolvers.limits import LIMITS, Limits
 from stores.contracts.documents import DatabaseInfo, Documents, DocumentStore
 from stores.contracts.errors import BadUserInput
 from stores.contracts.series import SECOND, SeriesStore
+from stores.entities.cipher import SecretCipher
 from stores.entities.icons import Icons
 from stores.entities.organizations import is_name
-from stores.entities.secrets import Sealer
 
 
 @dataclass(slots=True)
@@ -59,7 +59,7 @@ class Viewer:
         self._tenants: dict[str, Tenant] = {}
         self._databases: Future[dict[str, DatabaseInfo]] | None = None
 
-    def organization(self, organization_id: str) -> Tenant:
+    def tenant(self, organization_id: str) -> Tenant:
         """The data of an organization. Raises `BadUserInput` where the id can name none."""
         if not is_name(organization_id):
             raise BadUserInput(
@@ -67,7 +67,7 @@ class Viewer:
             )
         return self._tenant(organization_id, organization_id)
 
-    def shared(self) -> Tenant:
+    def shared_tenant(self) -> Tenant:
         """What belongs to no organization: services and legacy devices."""
         return self._tenant(self._store.default, None)
 
@@ -91,7 +91,7 @@ class Viewer:
         """Whether this is the name of the default database, which need not be an organization."""
         return organization_id == self._store.default
 
-    def forget(self) -> None:
+    def discard_loaded(self) -> None:
         """Drop what the request has loaded: the store has changed."""
         self._databases = None
         for tenant in self._tenants.values():
@@ -110,16 +110,16 @@ class Viewer:
         return self._tenants[name]
 
 
-PLAIN = Sealer()
+PLAIN = SecretCipher()
 
 
 @dataclass(slots=True)
 class Context:
-    """What every resolver is given: the viewer, the icons, how secrets are sealed, and the request's id."""
+    """What every resolver is given: the viewer, the icons, the cipher of secrets, and the request's id."""
 
     viewer: Viewer
     icons: Icons
-    sealer: Sealer = PLAIN
+    cipher: SecretCipher = PLAIN
     request_id: str = ""
     now: int = field(default_factory=time.time_ns)  # one for the whole request, so that windows are shared
     points: int = 0  # of series in the answer so far

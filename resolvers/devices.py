@@ -12,9 +12,9 @@ from loaders.batching import settled
 from resolvers.applications import require_application
 from resolvers.context import Context, Tenant
 from resolvers.event_classes import list_event_classes
-from resolvers.rules.checks import document, named
-from resolvers.rules.collation import dictionary_order
-from resolvers.rules.paging import Page, after, cursor, position, size
+from resolvers.rules.checks import check_object, require_name
+from resolvers.rules.collation import collation_key
+from resolvers.rules.paging import Page, decode_cursor, encode_cursor, page_size, sort_key
 from resolvers.rules.writing import delete_one, update_one
 from stores.contracts.documents import (
     BY_ID,
@@ -34,7 +34,7 @@ from stores.contracts.documents import (
     order_key,
 )
 from stores.contracts.errors import BadUserInput, Conflict
-from stores.contracts.records import Record, Stored, optional, text
+from stores.contracts.records import Record, Stored, optional, read_string
 from stores.entities.collections import LEGACY_DEVICES
 from stores.entities.collections import devices as devices_of
 from stores.entities.devices import MACHINE_ID_KEYS, Device
@@ -99,14 +99,14 @@ async def get_device(
     context: Context, organization_id: str, application_id: str, machine_id: str, keys: Keys = None
 ) -> Device | None:
     """A device by its machine id; applications that are not registered are looked into as well."""
-    tenant = context.viewer.organization(organization_id)
+    tenant = context.viewer.tenant(organization_id)
     loader = tenant.loaders.by_field(devices_of(application_id), MACHINE_ID_KEYS, keys)
     found = await loader.load(machine_id)
     return Device(found[0], organization_id, application_id) if found else None
 
 
 async def get_legacy_device(context: Context, machine_id: str, keys: Keys = None) -> Device | None:
-    loader = context.viewer.shared().loaders.by_field(LEGACY_DEVICES, ("machineId",), keys)
+    loader = context.viewer.shared_tenant().loaders.by_field(LEGACY_DEVICES, ("machineId",), keys)
     found = await loader.load(machine_id)
     return Device(found[0]) if found else None
 
@@ -126,8 +126,8 @@ class Listing:
         return Query(
             where=self.filter.conditions(),
             order=self.order,
-            after=after((*place, *self.order.path, str(self.order.descending)), self.after),
-            limit=size(self.first) + 1,
+            after=decode_cursor((*place, *self.order.path, str(self.order.descending)), self.after),
+            limit=page_size(self.first) + 1,
             keys=keys,
         )
 
@@ -136,7 +136,7 @@ async def list_devices(
     context: Context, organization_id: str, application_id: str, listing: Listing
 ) -> Page[Device]:
     """The devices of one application, registered or not."""
-    tenant = context.viewer.organization(organization_id)
+    tenant = context.viewer.tenant(organization_id)
     place = ("devices", organization_id, application_id)
     query = listing.query(place)
     collection = devices_of(application_id)
@@ -150,7 +150,7 @@ async def list_devices(
 
 
 async def list_legacy_devices(context: Context, listing: Listing) -> Page[Device]:
-    tenant = context.viewer.shared()
+    tenant = context.viewer.shared_tenant()
     query = listing.query(("legacy",))
     found = await tenant.loaders.pages(LEGACY_DEVICES).load(query)
     return _page(
@@ -166,14 +166,14 @@ async def list_organization_devices(
 ) -> Page[Device]:
     """The devices of all registered applications as one list: a page of each, merged."""
     organization_id = organization.organization_id
-    tenant = context.viewer.organization(organization_id)
+    tenant = context.viewer.tenant(organization_id)
     place = ("devices", organization_id)
     query = listing.query(place)
     ids = list(organization.settings)
     pages = await gather(*(tenant.loaders.pages(devices_of(a)).load(query) for a in ids))
     found = [Device(each, organization_id, a) for a, page in zip(ids, pages, strict=True) for each in page]
     found.sort(
-        key=lambda d: tuple(map(order_key, position(d.document, query.order))),
+        key=lambda d: tuple(map(order_key, sort_key(d.document, query.order))),
         reverse=query.order.descending,
     )
     return _page(
@@ -193,7 +193,7 @@ def _page(place: Sequence[str], query: Query, found: list[Device], counts: Any) 
 
     return Page(
         nodes=found[:limit],
-        cursor=lambda device: cursor(here, position(device.document, query.order)),
+        encode_cursor=lambda device: encode_cursor(here, sort_key(device.document, query.order)),
         has_next=len(found) > limit,
         has_previous=query.after is not None,
         count=count,
@@ -207,7 +207,7 @@ async def devices_with_event_class(
     organization_id, application_id = event_class.organization_id, event_class.application_id
     assert organization_id is not None
     assert application_id is not None
-    tenant = context.viewer.organization(organization_id)
+    tenant = context.viewer.tenant(organization_id)
     loader = tenant.loaders.by_field(devices_of(application_id), ("events.class",), keys)
     found = await loader.load(event_class.class_)
     return [Device(each, organization_id, application_id) for each in found]
@@ -218,9 +218,9 @@ class EventBinding(Record):
 
     __slots__ = ()
 
-    source_id = Stored(text, "id", default="")
-    label = optional(text, "label")
-    class_ = optional(text, "class")
+    source_id = Stored(read_string, "id", default="")
+    label = optional(read_string, "label")
+    class_ = optional(read_string, "class")
 
 
 def bindings_of(devices: Sequence[Device]) -> list[list[EventBinding]]:
@@ -256,14 +256,14 @@ async def summarize_properties(
     context: Context, organization_id: str, application_id: str
 ) -> list[tuple[str, list[str]]]:
     """Every property key of an application's devices with the machines that have it."""
-    loader = context.viewer.organization(organization_id).loaders.pages(devices_of(application_id))
+    loader = context.viewer.tenant(organization_id).loaders.pages(devices_of(application_id))
     found = await loader.load(Query(keys=frozenset({*MACHINE_ID_KEYS, "name", "properties"})))
     machines: dict[str, list[str]] = {}
     for device in map(Device, found):
         for key in device.properties:
             if key.strip():
                 machines.setdefault(key, []).append(device.machine_id)
-    return [(key, machines[key]) for key in sorted(machines, key=dictionary_order)]
+    return [(key, machines[key]) for key in sorted(machines, key=collation_key)]
 
 
 def scope(organization_id: str | None, application_id: str | None) -> tuple[str, str] | None:
@@ -282,7 +282,7 @@ async def create_device(
     context: Context, organization_id: str, application_id: str, values: dict[str, Any]
 ) -> Device:
     """Keep a new device of a registered application. Raises `Conflict` where its machine id is taken."""
-    tenant = context.viewer.organization(organization_id)
+    tenant = context.viewer.tenant(organization_id)
     await require_application(context, organization_id, application_id)
     time = now()
     kept = {
@@ -306,7 +306,7 @@ async def update_device(
     if_updated_at: datetime | None,
 ) -> Device:
     """Set the top-level fields given, whole, and keep the others."""
-    tenant = context.viewer.organization(organization_id)
+    tenant = context.viewer.tenant(organization_id)
     await require_application(context, organization_id, application_id)
     change = Change(
         set={(key,): value for key, value in _given(values, new=False).items()},
@@ -330,7 +330,7 @@ async def delete_device(
     machine_id: str,
     if_updated_at: datetime | None,
 ) -> Device:
-    tenant = context.viewer.organization(organization_id)
+    tenant = context.viewer.tenant(organization_id)
     kept = await delete_one(
         tenant,
         devices_of(application_id),
@@ -350,12 +350,12 @@ async def _insert(tenant: Tenant, collection: Collection, kept: Document) -> Non
 
 def _given(values: dict[str, Any], *, new: bool) -> Document:
     """What a client may set, checked; a new device needs its machine id in one of the two spellings."""
-    kept = {key: value for key, value in document(values).items() if key not in OWN}
+    kept = {key: value for key, value in check_object(values).items() if key not in OWN}
     spelled = [key for key in MACHINE_ID_KEYS if key in kept]
     for key in spelled:
         if not isinstance(kept[key], str):
             raise BadUserInput(f"{key} must be a text", fields=[key])
-        named(kept[key], key)
+        require_name(kept[key], key)
     if new and not spelled:
         raise BadUserInput("machineId is required", fields=["machineId"])
     if not isinstance(kept.get("name"), str | None):

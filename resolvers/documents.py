@@ -6,7 +6,7 @@ from resolvers.context import Context
 from stores.contracts.documents import Collection, Document, Order, Query, equal
 from stores.contracts.errors import BadUserInput
 from stores.entities import collections
-from stores.entities.secrets import masked
+from stores.entities.secrets import mask_secrets
 
 # What may be asked for: how it is named in an application, and whether all applications share it.
 KINDS: dict[str, Callable[[str], Collection]] = {
@@ -28,10 +28,10 @@ async def list_documents(
     context: Context, organization_id: str, application_id: str | None, kind: str
 ) -> list[Document]:
     """Every document of a kind, registered application or not; secrets are masked."""
-    tenant = context.viewer.organization(organization_id)
+    tenant = context.viewer.tenant(organization_id)
     if application_id is None and kind not in OF_ORGANIZATION:
         raise BadUserInput("applicationId is required", fields=["applicationId"])
     where = (equal("applicationId", application_id),) if kind in SHARED else ()
     query = Query(where, NEWEST_FIRST) if kind == "gateways" else Query(where)
     found = await tenant.loaders.pages(KINDS[kind](application_id or "")).load(query)
-    return [masked(each) for each in found] if kind in WITH_SECRETS else found
+    return [mask_secrets(each) for each in found] if kind in WITH_SECRETS else found

@@ -8,7 +8,7 @@ from bson import ObjectId
 
 from resolvers.applications import require_application
 from resolvers.context import Context
-from resolvers.rules.checks import document
+from resolvers.rules.checks import check_object
 from stores.contracts.documents import Document, Query, equal, now
 from stores.contracts.errors import BadUserInput, Conflict
 from stores.entities.collections import EVENT_CLASSES
@@ -17,7 +17,7 @@ from stores.entities.event_classes import EventClass
 
 async def list_event_classes(context: Context, organization_id: str, application_id: str) -> list[EventClass]:
     """The event classes of one application, in the order they were made."""
-    loaders = context.viewer.organization(organization_id).loaders
+    loaders = context.viewer.tenant(organization_id).loaders
     found = await loaders.by_field(EVENT_CLASSES, ("applicationId",)).load(application_id)
     return [EventClass(each, organization_id, application_id) for each in found]
 
@@ -27,7 +27,7 @@ async def add_event_class(
 ) -> EventClass:
     """Keep a new event class. Raises `Conflict` where the application has one of its id."""
     await require_application(context, organization_id, application_id)
-    documents = context.viewer.organization(organization_id).documents
+    documents = context.viewer.tenant(organization_id).documents
     for made_id in fresh_ids("ec"):
         kept = _kept(values, application_id, made_id)
         try:
@@ -57,7 +57,7 @@ async def set_event_classes(
             f"Event class at index {repeated} repeats the id {ids[repeated]}",
             fields=[f"eventClasses.{repeated}.id"],
         )
-    documents = context.viewer.organization(organization_id).documents
+    documents = context.viewer.tenant(organization_id).documents
     await documents.replace(EVENT_CLASSES, [equal("applicationId", application_id)], kept)
     return [EventClass(each, organization_id, application_id) for each in kept]
 
@@ -73,7 +73,7 @@ def _kept(values: Any, application_id: str, made_id: str, what: str = "Event cla
     """The document of an event class. Only values that belong to its type are kept."""
     if not isinstance(values, dict):
         raise BadUserInput(f"{what} must be an object")
-    given = document(values)
+    given = check_object(values)
     given["class"] = given.get("class") or given.get("className")
     for name, said in (("class", "class or className"), ("topic", "topic"), ("type", "type")):
         if not given.get(name):
@@ -102,7 +102,7 @@ async def get_event_class(
     context: Context, organization_id: str, application_id: str, document_id: Any
 ) -> EventClass | None:
     """An event class by the store's id, which is what its global id holds."""
-    loaders = context.viewer.organization(organization_id).loaders
+    loaders = context.viewer.tenant(organization_id).loaders
     where = (equal("_id", document_id), equal("applicationId", application_id))
     found = await loaders.pages(EVENT_CLASSES).load(Query(where=where, limit=1))
     return EventClass(found[0], organization_id, application_id) if found else None

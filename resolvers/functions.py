@@ -8,7 +8,7 @@ from bson import ObjectId
 from resolvers.applications import require_application
 from resolvers.context import Context
 from resolvers.event_classes import fresh_ids
-from resolvers.rules.checks import document
+from resolvers.rules.checks import check_object
 from resolvers.rules.writing import delete_one, update_one
 from stores.contracts.documents import Change, Condition, Document, Query, Touch, equal, now
 from stores.contracts.errors import BadUserInput, Conflict
@@ -20,7 +20,7 @@ COUNTER, ALGEBRAIC = "Counter", "Algebraic Function"
 
 async def list_functions(context: Context, organization_id: str, application_id: str) -> list[Function]:
     """The functions of one application, in the order they were made."""
-    loaders = context.viewer.organization(organization_id).loaders
+    loaders = context.viewer.tenant(organization_id).loaders
     found = await loaders.by_field(FUNCTIONS, ("applicationId",)).load(application_id)
     return [Function(each, organization_id, application_id) for each in found]
 
@@ -29,7 +29,7 @@ async def get_function(
     context: Context, organization_id: str, application_id: str, document_id: Any
 ) -> Function | None:
     """A function by the store's id, which is what its global id holds."""
-    loaders = context.viewer.organization(organization_id).loaders
+    loaders = context.viewer.tenant(organization_id).loaders
     where = (equal("_id", document_id), equal("applicationId", application_id))
     found = await loaders.pages(FUNCTIONS).load(Query(where=where, limit=1))
     return Function(found[0], organization_id, application_id) if found else None
@@ -40,7 +40,7 @@ async def create_function(
 ) -> Function:
     """Keep a new function. Raises `Conflict` where the application has one of its id."""
     await require_application(context, organization_id, application_id)
-    documents = context.viewer.organization(organization_id).documents
+    documents = context.viewer.tenant(organization_id).documents
     given = _given(values, new=True)
     function_id = values.get("id")
     if function_id and not isinstance(function_id, str):
@@ -78,7 +78,7 @@ async def update_function(
     await require_application(context, organization_id, application_id)
     change = Change(set={(k,): v for k, v in given.items()}, touch=Touch(("updatedAt",)))
     kept = await update_one(
-        context.viewer.organization(organization_id),
+        context.viewer.tenant(organization_id),
         FUNCTIONS,
         _by_id(application_id, function_id),
         change,
@@ -96,7 +96,7 @@ async def delete_function(
     if_updated_at: datetime | None,
 ) -> Function:
     kept = await delete_one(
-        context.viewer.organization(organization_id),
+        context.viewer.tenant(organization_id),
         FUNCTIONS,
         _by_id(application_id, function_id),
         what="Function",
@@ -110,7 +110,7 @@ def _by_id(application_id: str, function_id: str) -> list[Condition]:
 
 
 def _given(values: dict[str, Any], *, new: bool) -> Document:
-    given = document(values)
+    given = check_object(values)
     _require(given.get("name"), "name", "Function name is required")
     expression = given.get("expression")
     counter = given.get("counter")

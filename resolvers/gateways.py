@@ -6,7 +6,7 @@ from bson import ObjectId
 
 from resolvers.context import Context
 from resolvers.organizations import require_organization
-from resolvers.rules.checks import named, storable
+from resolvers.rules.checks import check_value, require_name
 from stores.contracts.documents import Order, Query, equal, now
 from stores.contracts.errors import Conflict
 from stores.entities.collections import GATEWAYS
@@ -17,27 +17,27 @@ NEWEST_FIRST = Order(("createdAt",), descending=True)
 
 async def list_gateways(context: Context, organization_id: str) -> list[Gateway]:
     """The gateways, newest first."""
-    loader = context.viewer.organization(organization_id).loaders.pages(GATEWAYS)
+    loader = context.viewer.tenant(organization_id).loaders.pages(GATEWAYS)
     return [Gateway(each, organization_id) for each in await loader.load(Query(order=NEWEST_FIRST))]
 
 
 async def get_gateway(context: Context, organization_id: str, document_id: Any) -> Gateway | None:
-    loader = context.viewer.organization(organization_id).loaders.pages(GATEWAYS)
+    loader = context.viewer.tenant(organization_id).loaders.pages(GATEWAYS)
     found = await loader.load(Query(where=(equal("_id", document_id),), limit=1))
     return Gateway(found[0], organization_id) if found else None
 
 
 async def create_gateway(context: Context, organization_id: str, values: dict[str, Any]) -> Gateway:
     """Keep a new gateway. Raises `Conflict` where the organization has one of its id."""
-    tenant = context.viewer.organization(organization_id)
+    tenant = context.viewer.tenant(organization_id)
     await require_organization(context, organization_id)
     time = now()
     kept = {
         "_id": ObjectId(),
-        "gatewayId": named(values.get("gatewayId"), "gatewayId"),
-        "name": named(values.get("name"), "name"),
-        "location": storable(values.get("location"), "location"),
-        "status": storable(values.get("status") or "connected", "status"),
+        "gatewayId": require_name(values.get("gatewayId"), "gatewayId"),
+        "name": require_name(values.get("name"), "name"),
+        "location": check_value(values.get("location"), "location"),
+        "status": check_value(values.get("status") or "connected", "status"),
         "createdAt": time,
         "updatedAt": time,
     }

@@ -6,12 +6,12 @@ from typing import Any
 from bson import ObjectId
 
 from resolvers.context import Context
-from resolvers.rules import casting
-from resolvers.rules.checks import document
+from resolvers.rules.casting import cast_list, cast_string, cast_strings, drop_empty_objects
+from resolvers.rules.checks import check_object
 from resolvers.rules.writing import delete_one, update_one
 from stores.contracts.documents import Change, Document, Touch, equal, now
 from stores.contracts.errors import BadUserInput, Conflict
-from stores.contracts.records import time
+from stores.contracts.records import read_time
 from stores.entities.collections import LEGACY_DEVICES
 from stores.entities.devices import Device
 
@@ -21,8 +21,8 @@ TEXTS = ("machineId", "name", "applicationId", "organizationId")
 async def create_legacy_device(context: Context, values: dict[str, Any]) -> Device:
     """Keep a new legacy device. Raises `Conflict` where its machine id is taken."""
     given = _cast(values)
-    casting.text(given.get("machineId"), "machineId", required=True)
-    created = time(values.get("createdAt")) or now()
+    cast_string(given.get("machineId"), "machineId", required=True)
+    created = read_time(values.get("createdAt")) or now()
     kept: Document = {
         "_id": ObjectId(),
         "connectors": [],
@@ -35,7 +35,7 @@ async def create_legacy_device(context: Context, values: dict[str, Any]) -> Devi
     if kept.get("properties") is None:
         kept.pop("properties", None)
     try:
-        await context.viewer.shared().documents.insert(LEGACY_DEVICES, kept)
+        await context.viewer.shared_tenant().documents.insert(LEGACY_DEVICES, kept)
     except Conflict:
         raise Conflict("Machine ID already exists!", fields=["machineId"]) from None
     return Device(kept)
@@ -53,7 +53,7 @@ async def update_legacy_device(
         touch=Touch(("updatedAt",)),
     )
     kept = await update_one(
-        context.viewer.shared(),
+        context.viewer.shared_tenant(),
         LEGACY_DEVICES,
         [equal("machineId", machine_id)],
         change,
@@ -65,7 +65,7 @@ async def update_legacy_device(
 
 async def delete_legacy_device(context: Context, machine_id: str, if_updated_at: datetime | None) -> Device:
     kept = await delete_one(
-        context.viewer.shared(),
+        context.viewer.shared_tenant(),
         LEGACY_DEVICES,
         [equal("machineId", machine_id)],
         what="Device",
@@ -76,17 +76,17 @@ async def delete_legacy_device(context: Context, machine_id: str, if_updated_at:
 
 def _cast(values: dict[str, Any]) -> Document:
     """The known fields given, cast; `properties` None where nothing of it is kept."""
-    given = document(values)
+    given = check_object(values)
     kept: Document = {}
     for name in TEXTS:
         if name in given:
-            kept[name] = casting.text(given[name], name, required=name == "machineId")
+            kept[name] = cast_string(given[name], name, required=name == "machineId")
     if "connectors" in given:
-        kept["connectors"] = casting.texts(_present(given, "connectors"), "connectors")
+        kept["connectors"] = cast_strings(_present(given, "connectors"), "connectors")
     if "properties" in given:
-        kept["properties"] = casting.without_empty_objects(_present(given, "properties"))
+        kept["properties"] = drop_empty_objects(_present(given, "properties"))
     if "events" in given:
-        items = casting.listed(_present(given, "events"))
+        items = cast_list(_present(given, "events"))
         kept["events"] = [_event(item, f"events.{i}") for i, item in enumerate(items)]
     return kept
 
@@ -95,7 +95,7 @@ def _event(item: Any, path: str) -> Document:
     if not isinstance(item, dict):
         raise BadUserInput(f"{path} must be an object", fields=[path])
     names = [name for name in ("id", "label", "class") if name in item or name != "label"]
-    return {name: casting.text(item.get(name), f"{path}.{name}", required=name != "label") for name in names}
+    return {name: cast_string(item.get(name), f"{path}.{name}", required=name != "label") for name in names}
 
 
 def _present(given: Document, name: str) -> Any:

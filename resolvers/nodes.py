@@ -10,7 +10,7 @@ from resolvers.event_classes import get_event_class
 from resolvers.functions import get_function
 from resolvers.gateways import get_gateway
 from resolvers.organizations import get_organization
-from resolvers.rules.ids import global_id, parse_global_id
+from resolvers.rules.ids import decode_global_id, encode_global_id
 from resolvers.users import get_user
 from stores.contracts.documents import Collection, Query, equal
 from stores.contracts.errors import BadUserInput
@@ -26,16 +26,16 @@ def identify(record: Record | Icon) -> str:
     """The global id of a record: its kind, its tenant, its application and its own key."""
     kind = type(record).__name__
     if isinstance(record, Icon):
-        return global_id(kind, record.category, record.name)
+        return encode_global_id(kind, record.category, record.name)
     place = (record.organization_id, record.application_id)
     if kind in ("Organization", "Application"):
-        return global_id(kind, *(key for key in place if key is not None))
-    return global_id(kind, *place, record.document.get("_id"))
+        return encode_global_id(kind, *(key for key in place if key is not None))
+    return encode_global_id(kind, *place, record.document.get("_id"))
 
 
 async def get_node(context: Context, node_id: str) -> Record | Icon | None:
     """The record of a global id, or None: unknown, malformed and foreign ids are all alike."""
-    parsed = parse_global_id(node_id)
+    parsed = decode_global_id(node_id)
     if parsed is None:
         return None
     kind, keys = parsed
@@ -83,7 +83,7 @@ async def _document(
         case _:
             return None
     viewer = context.viewer
-    tenant = viewer.shared() if organization is None else viewer.organization(organization)
+    tenant = viewer.shared_tenant() if organization is None else viewer.tenant(organization)
     found = await tenant.loaders.pages(collection).load(Query(where=(equal("_id", key),), limit=1))
     record.document = found[0] if found else {}
     return record if found else None

@@ -7,8 +7,8 @@ from typing import Any
 from bson import ObjectId
 
 from resolvers.context import Context, Tenant
-from resolvers.rules.checks import either_form, storable
-from resolvers.rules.paging import Page, after, cursor, size
+from resolvers.rules.checks import check_value, list_stored_forms
+from resolvers.rules.paging import Page, decode_cursor, encode_cursor, page_size
 from stores.contracts.changes import lower
 from stores.contracts.documents import Change, Document, OneOf, Touch, equal
 from stores.contracts.errors import Conflict, NotFound
@@ -20,7 +20,7 @@ PLACE = ("organizations",)
 
 async def get_organization(context: Context, organization_id: str) -> Organization | None:
     """The organization, or None where there is none or the viewer may not see it."""
-    tenant = context.viewer.organization(organization_id)
+    tenant = context.viewer.tenant(organization_id)
     entries = await config_entries(tenant)
     if not entries:
         known = await context.viewer.databases()
@@ -46,7 +46,7 @@ async def list_organizations(
     context: Context, first: int | None, cursor_after: str | None, search: str | None
 ) -> Page[Organization]:
     """The organizations that the viewer may see, by id."""
-    limit, seen = size(first), after(PLACE, cursor_after)
+    limit, seen = page_size(first), decode_cursor(PLACE, cursor_after)
     names = await _names(context, search)
     rest = [name for name in names if seen is None or name > str(seen[1])]
     found = await _organizations(context, rest[:limit])
@@ -56,7 +56,7 @@ async def list_organizations(
 
     return Page(
         nodes=found,
-        cursor=lambda o: cursor(PLACE, (None, o.organization_id)),
+        encode_cursor=lambda o: encode_cursor(PLACE, (None, o.organization_id)),
         has_next=len(rest) > limit,
         has_previous=seen is not None,
         count=count,
@@ -81,12 +81,12 @@ async def _organizations(context: Context, names: list[str]) -> list[Organizatio
 
 async def count_devices(context: Context, organization: Organization) -> int:
     """The devices of the registered applications."""
-    loaders = context.viewer.organization(organization.organization_id).loaders
+    loaders = context.viewer.tenant(organization.organization_id).loaders
     return sum(await loaders.counts().load_many([devices(a) for a in organization.settings]))
 
 
 async def count_users(context: Context, organization: Organization) -> int:
-    loaders = context.viewer.organization(organization.organization_id).loaders
+    loaders = context.viewer.tenant(organization.organization_id).loaders
     return await loaders.counts().load(USERS)
 
 
@@ -96,7 +96,7 @@ async def size_on_disk(context: Context, organization: Organization) -> int | No
 
 
 async def create_organization(context: Context, organization_id: str, values: dict[str, Any]) -> Organization:
-    tenant = context.viewer.organization(organization_id)
+    tenant = context.viewer.tenant(organization_id)
     fresh = _entry()
     # No stored entry has the fresh id, so that this either inserts it or finds the key taken.
     where = [equal("key", ORGANIZATION), equal("_id", fresh["_id"])]
@@ -114,12 +114,12 @@ async def update_organization(
     create_if_missing: bool,
 ) -> Organization:
     """Change the fields given. One that holds data but was never saved is saved by it."""
-    documents = context.viewer.organization(organization_id).documents
+    documents = context.viewer.tenant(organization_id).documents
     if not create_if_missing:
         await require_organization(context, organization_id)
     where = [equal("key", ORGANIZATION)]
     if if_updated_at is not None:
-        condition = OneOf(("value", "updatedAt"), either_form(if_updated_at))
+        condition = OneOf(("value", "updatedAt"), list_stored_forms(if_updated_at))
         if await documents.update(CONFIG, [*where, condition], _change(values)) is None:
             current = (await _changed(context, organization_id)).document
             raise Conflict("the organization has changed since", fields=["ifUpdatedAt"], current=current)
@@ -130,7 +130,7 @@ async def update_organization(
 
 
 async def _changed(context: Context, organization_id: str) -> Organization:
-    context.viewer.forget()
+    context.viewer.discard_loaded()
     return await require_organization(context, organization_id)
 
 
@@ -140,6 +140,6 @@ def _entry() -> Document:
 
 def _change(values: dict[str, Any]) -> Change:
     return Change(
-        set={("value", name): storable(value, name) for name, value in values.items()},
+        set={("value", name): check_value(value, name) for name, value in values.items()},
         touch=Touch(("value", "updatedAt"), as_text=True),
     )

@@ -6,14 +6,14 @@ from typing import Any
 from bson import ObjectId
 
 from resolvers.context import Context
-from resolvers.rules import casting
-from resolvers.rules.checks import document, unmasked_only
-from resolvers.rules.ids import object_id
+from resolvers.rules.casting import cast_bool, cast_string, drop_empty_objects
+from resolvers.rules.checks import check_object, reject_masks
+from resolvers.rules.ids import parse_object_id
 from resolvers.rules.writing import delete_one, update_one
 from stores.contracts.documents import Change, Condition, Document, Order, Query, Touch, equal, now
 from stores.contracts.errors import BadUserInput, Conflict, NotFound
 from stores.entities.collections import SERVICES
-from stores.entities.secrets import unmasked
+from stores.entities.secrets import restore_secrets
 from stores.entities.services import TYPES, Service
 
 NEWEST_FIRST = Order(("updatedAt",), descending=True)
@@ -23,7 +23,7 @@ async def list_services(
     context: Context, service_type: str | None = None, enabled: bool | None = None
 ) -> list[Service]:
     """The services, the one changed last first."""
-    loader = context.viewer.shared().loaders.pages(SERVICES)
+    loader = context.viewer.shared_tenant().loaders.pages(SERVICES)
     services = [Service(each) for each in await loader.load(Query(order=NEWEST_FIRST))]
     return [s for s in services if service_type in (None, s.type) and enabled in (None, s.enabled)]
 
@@ -32,7 +32,7 @@ async def get_service(context: Context, document_id: str | None, name: str | Non
     if (document_id is None) == (name is None):
         raise BadUserInput("give either documentId or name", fields=["documentId", "name"])
     where = _by_id(document_id) if document_id is not None else equal("name", name)
-    found = await context.viewer.shared().loaders.pages(SERVICES).load(Query(where=(where,), limit=1))
+    found = await context.viewer.shared_tenant().loaders.pages(SERVICES).load(Query(where=(where,), limit=1))
     return Service(found[0]) if found else None
 
 
@@ -43,20 +43,20 @@ async def create_service(context: Context, values: dict[str, Any]) -> Service:
         raise BadUserInput(
             "Missing required fields: name, type, and configuration are required", fields=missing
         )
-    unmasked_only(given["configuration"], "configuration")
+    reject_masks(given["configuration"], "configuration")
     time = now()
     kept: Document = {
         "_id": ObjectId(),
         "name": given["name"],
         "type": given["type"],
         "enabled": given.get("enabled", True),
-        "configuration": context.sealer.seal(casting.without_empty_objects(given["configuration"])),
+        "configuration": context.cipher.encrypt(drop_empty_objects(given["configuration"])),
         "createdAt": time,
         "updatedAt": time,
         "__v": 0,
     }
     try:
-        await context.viewer.shared().documents.insert(SERVICES, kept)
+        await context.viewer.shared_tenant().documents.insert(SERVICES, kept)
     except Conflict:
         raise _taken() from None
     return Service(kept)
@@ -68,14 +68,16 @@ async def update_service(
     """Set the fields given. `configuration` is replaced whole; a mask in it keeps the secret in its place."""
     given = _cast(values)
     where = [_by_id(document_id)]
-    tenant = context.viewer.shared()
+    tenant = context.viewer.shared_tenant()
     if "configuration" in given:
         stored = await tenant.documents.find(SERVICES, Query(where=tuple(where), limit=1))
         if not stored:
             raise NotFound("Service not found")
-        whole = unmasked(context.sealer.seal(given["configuration"]), stored[0].get("configuration"))
-        unmasked_only(whole, "configuration")
-        given["configuration"] = casting.without_empty_objects(whole)
+        whole = restore_secrets(
+            context.cipher.encrypt(given["configuration"]), stored[0].get("configuration")
+        )
+        reject_masks(whole, "configuration")
+        given["configuration"] = drop_empty_objects(whole)
     change = Change(set={(k,): v for k, v in given.items()}, touch=Touch(("updatedAt",)))
     try:
         kept = await update_one(tenant, SERVICES, where, change, what="Service", if_updated_at=if_updated_at)
@@ -86,7 +88,7 @@ async def update_service(
 
 async def delete_service(context: Context, document_id: str, if_updated_at: datetime | None) -> Service:
     where = [_by_id(document_id)]
-    tenant = context.viewer.shared()
+    tenant = context.viewer.shared_tenant()
     return Service(await delete_one(tenant, SERVICES, where, what="Service", if_updated_at=if_updated_at))
 
 
@@ -95,20 +97,20 @@ def _taken() -> Conflict:
 
 
 def _by_id(document_id: str) -> Condition:
-    return equal("_id", object_id(document_id, "documentId", "Invalid service ID format"))
+    return equal("_id", parse_object_id(document_id, "documentId", "Invalid service ID format"))
 
 
 def _cast(values: dict[str, Any]) -> Document:
-    given = document(values)
+    given = check_object(values)
     kept: Document = {}
     if "name" in given:
-        kept["name"] = casting.text(given["name"], "name", required=True)
+        kept["name"] = cast_string(given["name"], "name", required=True)
     if "type" in given:
-        kept["type"] = casting.text(given["type"], "type", required=True)
+        kept["type"] = cast_string(given["type"], "type", required=True)
         if kept["type"] not in TYPES:
             raise BadUserInput(f"type must be one of {', '.join(TYPES)}", fields=["type"])
     if "enabled" in given:
-        kept["enabled"] = casting.truth(given["enabled"], "enabled")
+        kept["enabled"] = cast_bool(given["enabled"], "enabled")
     if "configuration" in given:
         if given["configuration"] is None:
             raise BadUserInput("configuration is required", fields=["configuration"])

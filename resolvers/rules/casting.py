@@ -11,7 +11,7 @@ TRUE = (True, "true", 1, "1", "yes")
 FALSE = (False, "false", 0, "0", "no")
 
 
-def text(value: Any, path: str, *, required: bool = False) -> str | None:
+def cast_string(value: Any, path: str, *, required: bool = False) -> str | None:
     """A text; numbers and booleans become one."""
     match value:
         case bool():
@@ -24,16 +24,16 @@ def text(value: Any, path: str, *, required: bool = False) -> str | None:
     raise BadUserInput(f"{path} {'is required' if value in (None, '') else 'must be a text'}", fields=[path])
 
 
-def texts(value: Any, path: str) -> list[str | None]:
+def cast_strings(value: Any, path: str) -> list[str | None]:
     """A list of texts; a scalar becomes a list of one."""
-    return [text(item, f"{path}.{i}") for i, item in enumerate(listed(value))]
+    return [cast_string(item, f"{path}.{i}") for i, item in enumerate(cast_list(value))]
 
 
-def listed(value: Any) -> list[Any]:
+def cast_list(value: Any) -> list[Any]:
     return value if isinstance(value, list) else [value]
 
 
-def truth(value: Any, path: str) -> bool | None:
+def cast_bool(value: Any, path: str) -> bool | None:
     if value is None:
         return None
     if not isinstance(value, dict | list | float):
@@ -44,13 +44,13 @@ def truth(value: Any, path: str) -> bool | None:
     raise BadUserInput(f"{path} must be true or false", fields=[path])
 
 
-def without_empty_objects(value: Any) -> Any:
+def drop_empty_objects(value: Any) -> Any:
     """The value without members that are `{}`, at any depth; None for one that is nothing else."""
     match value:
         case dict():
-            items = {k: (v, without_empty_objects(v)) for k, v in value.items()}
+            items = {k: (v, drop_empty_objects(v)) for k, v in value.items()}
             kept = {k: new for k, (old, new) in items.items() if old is None or new is not None}
             return kept or None
         case list():
-            return [{} if isinstance(v, dict) and not v else without_empty_objects(v) for v in value]
+            return [{} if isinstance(v, dict) and not v else drop_empty_objects(v) for v in value]
     return value

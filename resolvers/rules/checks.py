@@ -9,22 +9,24 @@ from stores.contracts.errors import BadUserInput
 from stores.entities.secrets import MASK
 
 MAX_DEPTH = 64  # MongoDB keeps no more than 100 levels
-MAX_TEXT = 1024  # of an id or a name
-EXACT = 2**53  # beyond it a double, which is how the stores keep large numbers, loses digits
+MAX_NAME_LENGTH = 1024  # of an id or a name
+MAX_EXACT = 2**53  # beyond it a double, which is how the stores keep large numbers, loses digits
 
 
-def named(value: str | None, field: str) -> str:
+def require_name(value: str | None, field: str) -> str:
     """A name or an id that has to be there: a text that is not blank."""
     if value is None or not value.strip():
         raise BadUserInput(f"{field} is required", fields=[field])
-    if len(value) > MAX_TEXT or "\0" in value:
-        raise BadUserInput(f"{field} is longer than {MAX_TEXT} characters or holds NUL", fields=[field])
-    return storable(value, field)  # type: ignore[no-any-return]  # a text stays a text
+    if len(value) > MAX_NAME_LENGTH or "\0" in value:
+        raise BadUserInput(
+            f"{field} is longer than {MAX_NAME_LENGTH} characters or holds NUL", fields=[field]
+        )
+    return check_value(value, field)  # type: ignore[no-any-return]  # a text stays a text
 
 
-def application_name(application_id: str | None, organization_id: str) -> str:
+def require_application_id(application_id: str | None, organization_id: str) -> str:
     """An application's id, which has to name collections: no `$`, `.` or NUL, and not too long."""
-    name = named(application_id, "applicationId")
+    name = require_name(application_id, "applicationId")
     longest = f"{organization_id}.{name}_connectors"
     if any(c in name for c in "$.\0") or len(longest.encode()) > 255 or name.startswith("system"):
         raise BadUserInput(
@@ -34,21 +36,21 @@ def application_name(application_id: str | None, organization_id: str) -> str:
     return name
 
 
-def storable(value: Any, path: str, depth: int = 0) -> Any:
+def check_value(value: Any, path: str, depth: int = 0) -> Any:
     """A value as stores keep it: keys without `$` and dots at any depth, whole numbers as integers."""
     if depth > MAX_DEPTH:
         raise BadUserInput(f"{path} is nested deeper than {MAX_DEPTH} levels", fields=[path])
     match value:
         case dict():
-            return {_key(k, path): storable(v, f"{path}.{k}", depth + 1) for k, v in value.items()}
+            return {_key(k, path): check_value(v, f"{path}.{k}", depth + 1) for k, v in value.items()}
         case list():
-            return [storable(v, f"{path}.{i}", depth + 1) for i, v in enumerate(value)]
+            return [check_value(v, f"{path}.{i}", depth + 1) for i, v in enumerate(value)]
         case bool() | None | datetime():
             return value
         case int():
-            return value if -EXACT <= value <= EXACT else _float(value, path)
+            return value if -MAX_EXACT <= value <= MAX_EXACT else _float(value, path)
         case float():
-            return int(value) if value.is_integer() and abs(value) <= EXACT else _float(value, path)
+            return int(value) if value.is_integer() and abs(value) <= MAX_EXACT else _float(value, path)
         case str():
             try:
                 value.encode()
@@ -58,30 +60,30 @@ def storable(value: Any, path: str, depth: int = 0) -> Any:
     raise BadUserInput(f"{path} cannot be kept", fields=[path])
 
 
-def document(value: Any, path: str = "document") -> dict[str, Any]:
+def check_object(value: Any, path: str = "document") -> dict[str, Any]:
     """A free-form object, as stores keep it."""
     if value is None:
         return {}
     if not isinstance(value, dict):
         raise BadUserInput(f"{path} must be an object", fields=[path])
-    return storable(value, path)  # type: ignore[no-any-return]  # an object stays an object
+    return check_value(value, path)  # type: ignore[no-any-return]  # an object stays an object
 
 
-def unmasked_only(value: Any, path: str) -> Any:
+def reject_masks(value: Any, path: str) -> Any:
     """Refuses a mask where nothing is stored that it could stand for."""
     match value:
         case dict():
             for k, v in value.items():
-                unmasked_only(v, f"{path}.{k}")
+                reject_masks(v, f"{path}.{k}")
         case list():
             for i, v in enumerate(value):
-                unmasked_only(v, f"{path}.{i}")
+                reject_masks(v, f"{path}.{i}")
         case str() if value == MASK:
             raise BadUserInput(f"{path} holds a mask; send the secret itself", fields=[path])
     return value
 
 
-def either_form(time: datetime) -> tuple[Any, ...]:
+def list_stored_forms(time: datetime) -> tuple[Any, ...]:
     """A time as stores may hold it: a date, or ISO text."""
     return time, iso(time)
 
@@ -91,7 +93,7 @@ def _key(key: str, path: str) -> str:
         raise BadUserInput(
             f"{path}: the key {key!r} starts with $ or holds a dot or NUL", fields=[f"{path}.{key}"]
         )
-    storable(key, path)
+    check_value(key, path)
     return key
 
 

@@ -7,7 +7,7 @@ property keys are written in: no tailoring, no contractions.
 import unicodedata
 
 
-def dictionary_order(text: str) -> tuple[list[tuple[int, str]], list[str], str]:
+def collation_key(text: str) -> tuple[list[tuple[int, str]], list[str], str]:
     decomposed = unicodedata.normalize("NFKD", text)
     letters = [c for c in decomposed if not unicodedata.combining(c)]
     accents = [c for c in decomposed if unicodedata.combining(c)]

@@ -11,20 +11,20 @@ from bson.errors import InvalidId
 from stores.contracts.errors import BadUserInput
 
 
-def object_id(value: str, field: str, message: str = "") -> ObjectId:
+def parse_object_id(value: str, field: str, message: str = "") -> ObjectId:
     """The object id of 24 hex digits. Raises `BadUserInput` for anything else."""
     if len(value) == 24 and all(c in "0123456789abcdefABCDEF" for c in value):
         return ObjectId(value)
     raise BadUserInput(message or f"{field} is not an id of 24 hex digits", fields=[field])
 
 
-def global_id(kind: str, *keys: Any) -> str:
+def encode_global_id(kind: str, *keys: Any) -> str:
     """An opaque id: the kind of an entity and its keys, outermost first. Object ids keep their type."""
     named = [{"": str(key)} if isinstance(key, ObjectId) else key for key in keys]
     return base64.urlsafe_b64encode(orjson.dumps([kind, *named], default=str)).decode().rstrip("=")
 
 
-def parse_global_id(value: str) -> tuple[str, list[Any]] | None:
+def decode_global_id(value: str) -> tuple[str, list[Any]] | None:
     """The kind and the keys of a global id, or None for what is none."""
     try:
         raw = base64.b64decode(value + "=" * (-len(value) % 4), altchars=b"-_", validate=True)
@@ -33,6 +33,6 @@ def parse_global_id(value: str) -> tuple[str, list[Any]] | None:
     except (binascii.Error, ValueError, TypeError, KeyError, InvalidId):
         return None
     scalar = all(isinstance(key, str | int | float | ObjectId | None) for key in keys)
-    if not isinstance(kind, str) or not scalar or global_id(kind, *keys) != value:
+    if not isinstance(kind, str) or not scalar or encode_global_id(kind, *keys) != value:
         return None
     return kind, keys

@@ -13,7 +13,7 @@ from stores.contracts.documents import CODEC, Document, Order, order_value
 from stores.contracts.errors import BadUserInput, LimitExceeded, NotFound
 
 R = TypeVar("R")
-DEFAULT, MOST = 50, 1000
+DEFAULT_PAGE_SIZE, MAX_PAGE_SIZE = 50, 1000
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,34 +21,34 @@ class Page(Generic[R]):
     """Some records of a list, where each stands in it, and how to count the whole when that is asked for."""
 
     nodes: list[R]
-    cursor: Callable[[R], str]
+    encode_cursor: Callable[[R], str]
     has_next: bool
     has_previous: bool
     count: Callable[[], Awaitable[int]]
 
 
-def size(first: int | None) -> int:
+def page_size(first: int | None) -> int:
     """How many to read. Raises where the caller asks for less than none or more than the cap."""
     if first is None:
-        return DEFAULT
+        return DEFAULT_PAGE_SIZE
     if first < 0:
         raise BadUserInput("first must not be negative", fields=["first"])
-    if first > MOST:
-        raise LimitExceeded(f"first must be at most {MOST}", fields=["first"], limit=MOST)
+    if first > MAX_PAGE_SIZE:
+        raise LimitExceeded(f"first must be at most {MAX_PAGE_SIZE}", fields=["first"], limit=MAX_PAGE_SIZE)
     return first
 
 
-def position(document: Document, order: Order) -> tuple[Any, Any]:
+def sort_key(document: Document, order: Order) -> tuple[Any, Any]:
     return order_value(document, order.path), document["_id"]
 
 
-def cursor(place: Sequence[str], at: tuple[Any, Any]) -> str:
+def encode_cursor(place: Sequence[str], at: tuple[Any, Any]) -> str:
     """The cursor of a position; `place` names the list, so that no other list takes it for its own."""
     raw = _digest(place) + bson.encode({"v": at[0], "i": at[1]})
     return base64.urlsafe_b64encode(raw).decode().rstrip("=")
 
 
-def after(place: Sequence[str], cursor: str | None) -> tuple[Any, Any] | None:
+def decode_cursor(place: Sequence[str], cursor: str | None) -> tuple[Any, Any] | None:
     """The position of a cursor. Raises `NotFound` for what is no cursor of this list."""
     if cursor is None:
         return None

@@ -14,7 +14,7 @@ from stores.entities.machine_events import POWER, STATE, STATUS, MachineEvent
 
 async def connected_count(context: Context, application: Application) -> int:
     """How many devices were seen with their power on within the last day. One query for all applications."""
-    readings = context.viewer.organization(application.organization_id).readings
+    readings = context.viewer.tenant(application.organization_id).readings
     machines = await machines_of(context, application.organization_id, [application.application_id])
     loader = readings.machines_with(STATE, POWER, True, context.now - DAY, END_OF_TIME)
     return sum(await loader.load_many(machines))
@@ -22,7 +22,7 @@ async def connected_count(context: Context, application: Application) -> int:
 
 async def last_activity(context: Context, application: Application) -> int | None:
     """When a device last told its state or, within the last day, an event. In nanoseconds since 1970."""
-    readings = context.viewer.organization(application.organization_id).readings
+    readings = context.viewer.tenant(application.organization_id).readings
     machines = await machines_of(context, application.organization_id, [application.application_id])
     states, last = await gather(
         readings.latest(STATE, STATUS).load_many(machines),
@@ -41,6 +41,6 @@ async def events(
 ) -> list[MachineEvent]:
     """The last events of all devices together, newest first."""
     organization_id = application.organization_id
-    readings = context.viewer.organization(organization_id).readings
+    readings = context.viewer.tenant(organization_id).readings
     machines = await machines_of(context, organization_id, [application.application_id])
     return await events_of_machines(context, readings, machines, first, asked, classes)

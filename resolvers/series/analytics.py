@@ -93,7 +93,7 @@ async def _scopes(context: Context, asked: Analytics) -> list[tuple[Readings, Se
     if organization is None:
         return [(viewer.readings(each), None) for each in viewer.series.every_database()]
     machines = await machines_of(context, organization.organization_id, list(organization.settings))
-    return [(viewer.organization(organization.organization_id).readings, machines)]
+    return [(viewer.tenant(organization.organization_id).readings, machines)]
 
 
 @dataclass(frozen=True, slots=True)

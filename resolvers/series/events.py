@@ -53,7 +53,7 @@ async def events_of_machines(
 
 async def machines_of(context: Context, organization_id: str, application_ids: Sequence[str]) -> list[str]:
     """The machine ids of some applications' devices."""
-    loaders = context.viewer.organization(organization_id).loaders
+    loaders = context.viewer.tenant(organization_id).loaders
     query = Query(keys=frozenset({*MACHINE_ID_KEYS, "name"}))
     lists = await gather(*(loaders.pages(devices_of(each)).load(query) for each in application_ids))
     return list(dict.fromkeys(Device(document).machine_id for found in lists for document in found))

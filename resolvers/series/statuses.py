@@ -8,7 +8,7 @@ from loaders.batching import by_group
 from loaders.readings import Readings
 from resolvers.context import Context
 from resolvers.limits import DAY
-from stores.contracts.records import Attribute, text, truth
+from stores.contracts.records import Attribute, read_bool, read_string
 from stores.contracts.series import END_OF_TIME, Sample
 from stores.entities.devices import Device
 from stores.entities.machine_events import EXECUTION, MODE, POWER, STATE, STATUS
@@ -38,9 +38,9 @@ class Status:
     now: int
     stale_after: int
 
-    power = Reported(truth, POWER)
-    execution = Reported(text, EXECUTION)
-    mode = Reported(text, MODE)
+    power = Reported(read_bool, POWER)
+    execution = Reported(read_string, EXECUTION)
+    mode = Reported(read_string, MODE)
 
     @property
     def at(self) -> int:
@@ -77,8 +77,8 @@ def readings_of(context: Context, machine: HasMachineId) -> Readings:
     """The series of a machine's organization; of one that belongs to none, those of the default database."""
     viewer = context.viewer
     if machine.organization_id is None:
-        return viewer.shared().readings
-    return viewer.organization(machine.organization_id).readings
+        return viewer.shared_tenant().readings
+    return viewer.tenant(machine.organization_id).readings
 
 
 async def latest_of(context: Context, machine: HasMachineId, measurement: str, field: str) -> Sample | None:

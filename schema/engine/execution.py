@@ -99,7 +99,7 @@ class Executor:
             data, errors, compiled = await self._execute(query, prepared, core)
         finally:
             # What was loaded hangs in circles, which the collector would find much later.
-            context.viewer.forget()
+            context.viewer.discard_loaded()
             core.async_helpers = None  # type: ignore[assignment]
         shown_errors = [shown_error(error, context.request_id) for error in errors]
         return Answer(data, shown_errors, compiled=compiled)

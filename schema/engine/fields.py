@@ -80,7 +80,7 @@ class _Forget(FieldExtension):
         try:
             return await next_(source, info, **arguments)
         finally:
-            info.context.viewer.forget()
+            info.context.viewer.discard_loaded()
 
 
 def mutation(description: str) -> Any:

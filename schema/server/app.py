@@ -21,7 +21,7 @@ from schema.server.cors import Cors
 from schema.server.graphql_http import TRACE, GraphQLEndpoint
 from schema.server.ingest import Ingest
 from schema.server.metrics import Metrics
-from schema.server.opening import open_documents, open_sealer, open_series
+from schema.server.opening import open_cipher, open_documents, open_series
 from schema.server.settings import Settings
 from schema.types.root import schema
 from stores.contracts.documents import DocumentStore
@@ -39,7 +39,7 @@ class Gateway:
     """What the routes share: the stores, the executor, and how a request becomes a context."""
 
     def __init__(self, settings: Settings, documents: DocumentStore, series: SeriesStore) -> None:
-        self.sealer = open_sealer(settings)
+        self.cipher = open_cipher(settings)
         self.settings = settings
         self.documents = documents
         given = settings.series
@@ -58,12 +58,12 @@ class Gateway:
     def context_of(self, request: Request, request_id: str) -> Context:
         """The one place where a request becomes a viewer: in open mode, one who may do everything."""
         if request.headers.get(TRACE) != "1":
-            return Context(Viewer(self.documents, self.series), self.icons, self.sealer, request_id)
+            return Context(Viewer(self.documents, self.series), self.icons, self.cipher, request_id)
         documents = CountingDocumentStore(self.documents)
         series = CountingSeriesStore(self.series.store)
         viewer = Viewer(documents, replace(self.series, store=series))
         trace = {"documentCalls": documents.calls, "seriesCalls": series.calls}
-        return Context(viewer, self.icons, self.sealer, request_id, trace=lambda: trace)
+        return Context(viewer, self.icons, self.cipher, request_id, trace=lambda: trace)
 
     def ingest(self) -> list[Route]:
         """The routes that writers of points use; none where a server keeps the series."""

@@ -4,7 +4,7 @@ from schema.server.settings import Settings
 from stores import opening
 from stores.contracts.documents import DocumentStore
 from stores.contracts.series import SeriesStore
-from stores.entities.secrets import Sealer, add_key, read_keys
+from stores.entities.cipher import SecretCipher, add_key, read_keys
 
 
 def open_documents(settings: Settings) -> DocumentStore:
@@ -31,7 +31,7 @@ def open_series(settings: Settings) -> SeriesStore:
     )
 
 
-def open_sealer(settings: Settings) -> Sealer:
+def open_cipher(settings: Settings) -> SecretCipher:
     """The keys of the settings; an embedded store without any makes itself one.
 
     Raises `BadUserInput` and `OSError`.
@@ -41,5 +41,5 @@ def open_sealer(settings: Settings) -> Sealer:
     if path is None and not keys and settings.documents.url is None:
         path = settings.data / "secrets.key"
         if not path.exists():
-            return Sealer(add_key(path))
-    return Sealer([*keys, *(read_keys(path) if path else ())])
+            return SecretCipher(add_key(path))
+    return SecretCipher([*keys, *(read_keys(path) if path else ())])

@@ -14,7 +14,7 @@ from schema.types.paging import Connection
 from schema.types.shared import APPLICATION, ORGANIZATION, After, First
 from stores.entities import connectors as stored
 from stores.entities.devices import Device as StoredDevice
-from stores.entities.secrets import masked
+from stores.entities.secrets import mask_secrets
 
 
 @strawberry.type(description="How machines are read: a driver and its settings.")
@@ -29,11 +29,11 @@ class Connector(Node):
 
     @derived("The driver's settings; secrets are masked.", JSON, needs=("properties",))
     def properties(root: strawberry.Parent[stored.Connector]) -> Any:
-        return masked(root.properties)
+        return mask_secrets(root.properties)
 
     @derived("The whole document as it is stored; secrets are masked.", JSON)
     def document(root: strawberry.Parent[stored.Connector]) -> Any:
-        return masked(root.document)
+        return mask_secrets(root.document)
 
     @derived("The application it belongs to; null for one of an organization.", APPLICATION | None, needs=())
     async def application(root: strawberry.Parent[stored.Connector], info: Info) -> Any:

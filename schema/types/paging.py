@@ -30,7 +30,7 @@ class Connection(Generic[T]):
 
     @derived("The nodes of the page, each with its cursor.")
     def edges(root: strawberry.Parent[Page[T]]) -> list[Edge[T]]:
-        return [Edge(cursor=root.cursor(node), node=node) for node in root.nodes]
+        return [Edge(cursor=root.encode_cursor(node), node=node) for node in root.nodes]
 
     @derived("Where the page lies in the list.")
     def page_info(root: strawberry.Parent[Page[T]]) -> PageInfo:
@@ -38,8 +38,8 @@ class Connection(Generic[T]):
         return PageInfo(
             has_next_page=root.has_next,
             has_previous_page=root.has_previous,
-            start_cursor=root.cursor(nodes[0]) if nodes else None,
-            end_cursor=root.cursor(nodes[-1]) if nodes else None,
+            start_cursor=root.encode_cursor(nodes[0]) if nodes else None,
+            end_cursor=root.encode_cursor(nodes[-1]) if nodes else None,
         )
 
     @derived("How many the whole list holds; counted only when asked for.")

@@ -11,7 +11,7 @@ from schema.engine.inputs import DOCUMENT, IF_UPDATED_AT, given, optional, requi
 from schema.engine.scalars import JSON, DateTime
 from schema.types.node import Node
 from stores.entities import services as stored
-from stores.entities.secrets import masked
+from stores.entities.secrets import mask_secrets
 
 
 @strawberry.enum(description="What a service is.")
@@ -40,11 +40,11 @@ class Service(Node):
 
     @derived("Its settings; secrets are masked.", JSON | None)
     def configuration(root: strawberry.Parent[stored.Service]) -> Any:
-        return masked(root.configuration)
+        return mask_secrets(root.configuration)
 
     @derived("The whole document as it is stored; secrets are masked.", JSON)
     def document(root: strawberry.Parent[stored.Service]) -> Any:
-        return masked(root.document)
+        return mask_secrets(root.document)
 
 
 @strawberry.input(description="A new service.")

@@ -14,7 +14,7 @@ from stores.contracts.documents import Document, iso
 T = TypeVar("T")
 
 
-def text(value: Any) -> str | None:
+def read_string(value: Any) -> str | None:
     """A text as it is; what has one obvious text as that; anything else as nothing."""
     match value:
         case str():
@@ -28,11 +28,11 @@ def text(value: Any) -> str | None:
     return None
 
 
-def truth(value: Any) -> bool | None:
+def read_bool(value: Any) -> bool | None:
     return value if isinstance(value, bool) else None
 
 
-def time(value: Any) -> datetime | None:
+def read_time(value: Any) -> datetime | None:
     """A time stored as a date or as ISO text, naive and in UTC."""
     if isinstance(value, str):
         try:
@@ -47,32 +47,34 @@ def time(value: Any) -> datetime | None:
         return None
 
 
-def texts(value: Any) -> list[str]:
+def read_strings(value: Any) -> list[str]:
     """The texts of a list; a text alone is a list of one, as the old clients sent it."""
     if isinstance(value, str):
         return [value]
-    found = [each if type(each) is str else text(each) for each in value] if isinstance(value, list) else []
-    return [each for each in found if each is not None]
+    if not isinstance(value, list):
+        return []
+    strings = (item if type(item) is str else read_string(item) for item in value)
+    return [string for string in strings if string is not None]
 
 
-def mapping(value: Any) -> dict[str, Any]:
+def read_object(value: Any) -> dict[str, Any]:
     return value if isinstance(value, dict) else {}
 
 
-def mappings(value: Any) -> list[dict[str, Any]]:
+def read_objects(value: Any) -> list[dict[str, Any]]:
     items = [value] if isinstance(value, dict) else value
     return [item for item in items if isinstance(item, dict)] if isinstance(items, list) else []
 
 
 # Of readers: the type of the values, and of the items in them, that they answer as they are. Stored times are
 # naive and in UTC.
-AS_IT_IS: dict[Callable[[Any], Any], tuple[type | None, type | None]] = {
-    text: (str, None),
-    truth: (bool, None),
-    time: (datetime, None),
-    mapping: (dict, None),
-    texts: (list, str),
-    mappings: (list, dict),
+UNCHANGED_TYPES: dict[Callable[[Any], Any], tuple[type | None, type | None]] = {
+    read_string: (str, None),
+    read_bool: (bool, None),
+    read_time: (datetime, None),
+    read_object: (dict, None),
+    read_strings: (list, str),
+    read_objects: (list, dict),
 }
 
 
@@ -89,7 +91,7 @@ class Stored(Attribute[T]):
 
     def __init__(self, read: Callable[[Any], T | None], *keys: str, default: T) -> None:
         self.read, self.keys, self.default = read, keys, default
-        kept, self._items = AS_IT_IS.get(read, (None, None))
+        kept, self._items = UNCHANGED_TYPES.get(read, (None, None))
         self._plain = {kept, NoneType} if default is None and len(keys) == 1 else {kept}
 
     @overload
@@ -163,5 +165,5 @@ class Record:
         }
 
     document_id = Identity()
-    created_at = optional(time, "createdAt")
-    updated_at = optional(time, "updatedAt")
+    created_at = optional(read_time, "createdAt")
+    updated_at = optional(read_time, "updatedAt")

@@ -9,8 +9,8 @@ from bson import ObjectId
 
 from stores.contracts.documents import Collection, Document, DocumentStore, OneOf, Query, iso
 from stores.entities import collections
+from stores.entities.cipher import SecretCipher
 from stores.entities.organizations import APPLICATIONS, ORGANIZATION
-from stores.entities.secrets import Sealer
 
 FIRST_DAY = datetime(2026, 1, 12, 6, 0)
 FERRO, ALPINE = "ferro-works", "alpine-robotics"
@@ -151,7 +151,7 @@ SERVICES: list[tuple[str, str, bool, dict[str, Any]]] = [
 ]
 
 
-async def load(store: DocumentStore, sealer: Sealer) -> int:
+async def load(store: DocumentStore, cipher: SecretCipher) -> int:
     """Add what is missing of the plant, and say how many documents that was. What is there stays as it is."""
     added = 0
     for database, collection, documents in plant(store.default):
@@ -162,7 +162,7 @@ async def load(store: DocumentStore, sealer: Sealer) -> int:
         missing = [document for document in documents if document["_id"] not in known]
         if collection is collections.CONFIG:  # an organization that somebody has made is theirs
             missing = [] if await place.find(collection) else missing
-        await place.put(collection, [sealer.seal(document) for document in missing])
+        await place.put(collection, [cipher.encrypt(document) for document in missing])
         added += len(missing)
     return added
 

@@ -1,6 +1,6 @@
 """Applications as they are kept: all of an organization's in one document, by id."""
 
-from stores.contracts.records import Record, empty_if_missing, optional, text, texts
+from stores.contracts.records import Record, empty_if_missing, optional, read_string, read_strings
 
 
 class Application(Record):
@@ -8,10 +8,10 @@ class Application(Record):
     organization_id: str
     application_id: str
 
-    stored_name = optional(text, "name")
-    description = optional(text, "description")
-    status = optional(text, "status")
-    collections = empty_if_missing(texts, "collections")
+    stored_name = optional(read_string, "name")
+    description = optional(read_string, "description")
+    status = optional(read_string, "status")
+    collections = empty_if_missing(read_strings, "collections")
 
     @property
     def name(self) -> str:

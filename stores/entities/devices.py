@@ -4,11 +4,11 @@ from stores.contracts.records import (
     Record,
     Stored,
     empty_if_missing,
-    mapping,
-    mappings,
     optional,
-    text,
-    texts,
+    read_object,
+    read_objects,
+    read_string,
+    read_strings,
 )
 
 MACHINE_ID_KEYS = ("machineId", "machine_id")  # either spelling is the key
@@ -17,10 +17,10 @@ MACHINE_ID_KEYS = ("machineId", "machine_id")  # either spelling is the key
 class Device(Record):
     __slots__ = ()
 
-    machine_id = Stored(text, *MACHINE_ID_KEYS, "name", default="Unknown")
-    name = optional(text, "name")
-    connector_names = empty_if_missing(texts, "connectors")
-    properties = empty_if_missing(mapping, "properties")
-    events = empty_if_missing(mappings, "events")
-    stored_organization_id = optional(text, "organizationId")
-    stored_application_id = optional(text, "applicationId")
+    machine_id = Stored(read_string, *MACHINE_ID_KEYS, "name", default="Unknown")
+    name = optional(read_string, "name")
+    connector_names = empty_if_missing(read_strings, "connectors")
+    properties = empty_if_missing(read_object, "properties")
+    events = empty_if_missing(read_objects, "events")
+    stored_organization_id = optional(read_string, "organizationId")
+    stored_application_id = optional(read_string, "applicationId")

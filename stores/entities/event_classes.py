@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from stores.contracts.records import Record, Stored, optional, text, texts
+from stores.contracts.records import Record, Stored, optional, read_string, read_strings
 
 
 def two_numbers(value: Any) -> list[float] | None:
@@ -12,15 +12,15 @@ def two_numbers(value: Any) -> list[float] | None:
 
 
 def listed_texts(value: Any) -> list[str] | None:
-    return texts(value) if isinstance(value, list) else None
+    return read_strings(value) if isinstance(value, list) else None
 
 
 class EventClass(Record):
     __slots__ = ()
 
-    event_class_id = Stored(text, "id", default="")
-    class_ = Stored(text, "class", default="")
-    topic = optional(text, "topic")
-    type = optional(text, "type")
+    event_class_id = Stored(read_string, "id", default="")
+    class_ = Stored(read_string, "class", default="")
+    topic = optional(read_string, "topic")
+    type = optional(read_string, "type")
     auth_values = optional(listed_texts, "auth_values")
     values_range = optional(two_numbers, "values_range")

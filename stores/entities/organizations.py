@@ -4,7 +4,7 @@ import re
 from typing import Any
 
 from stores.contracts.documents import Document
-from stores.contracts.records import Record, mapping, optional, text
+from stores.contracts.records import Record, optional, read_object, read_string
 from stores.entities.applications import Application
 
 ORGANIZATION, APPLICATIONS = "organization", "applications"  # the keys of `config`
@@ -23,14 +23,14 @@ class Organization(Record):
     __slots__ = ("applications_value",)
     organization_id: str
 
-    stored_name = optional(text, "name")
-    description = optional(text, "description")
-    email = optional(text, "email")
-    website = optional(text, "website")
-    status = optional(text, "status")
+    stored_name = optional(read_string, "name")
+    description = optional(read_string, "description")
+    email = optional(read_string, "email")
+    website = optional(read_string, "website")
+    status = optional(read_string, "status")
 
     def __init__(self, organization_id: str, entries: list[Document]) -> None:
-        values = {entry.get("key"): mapping(entry.get("value")) for entry in entries}
+        values = {entry.get("key"): read_object(entry.get("value")) for entry in entries}
         super().__init__(values.get(ORGANIZATION, {}), organization_id)
         self.applications_value: dict[str, Any] = values.get(APPLICATIONS, {})
 
@@ -40,15 +40,15 @@ class Organization(Record):
 
     @property
     def settings(self) -> dict[str, Any]:
-        return mapping(self.applications_value.get("applicationSettings"))
+        return read_object(self.applications_value.get("applicationSettings"))
 
     @property
     def applications(self) -> list[Application]:
         return [
-            Application(mapping(value), self.organization_id, application_id)
+            Application(read_object(value), self.organization_id, application_id)
             for application_id, value in self.settings.items()
         ]
 
     @property
     def default_application_id(self) -> str | None:
-        return text(self.applications_value.get("defaultApplication"))
+        return read_string(self.applications_value.get("defaultApplication"))

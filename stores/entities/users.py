@@ -1,12 +1,12 @@
 """Users of an organization as they are kept."""
 
-from stores.contracts.records import Record, Stored, text
+from stores.contracts.records import Record, Stored, read_string
 
 
 class User(Record):
     __slots__ = ()
 
-    name = Stored(text, "name", default="")
-    email = Stored(text, "email", default="")
-    role = Stored(text, "role", default="user")
-    status = Stored(text, "status", default="active")
+    name = Stored(read_string, "name", default="")
+    email = Stored(read_string, "email", default="")
+    role = Stored(read_string, "role", default="user")
+    status = Stored(read_string, "status", default="active")

@@ -13,7 +13,7 @@ Progress = Callable[[str, int, int], None]  # what is done, how much of it, of h
 
 
 @dataclass(slots=True)
-class Report:
+class CopyReport:
     """What a copy wrote, what was there already, what it compared, and where the stores still differ."""
 
     written: int = 0
@@ -22,35 +22,35 @@ class Report:
     differences: list[str] = field(default_factory=list)
 
 
-async def copy(source: DocumentStore, target: DocumentStore, progress: Progress) -> Report:
+async def copy_stores(source: DocumentStore, target: DocumentStore, progress: Progress) -> CopyReport:
     """Copy what the target lacks, then compare. The source is only read.
 
     What is equal already is not written again, so that a copy that was cut off is finished by repeating it.
     The default database of the source becomes that of the target.
     """
-    report = Report()
+    report = CopyReport()
     parts = [
-        (source.database(info.name), target.database(_renamed(info.name, source, target)), named(name))
+        (source.database(info.name), target.database(_target_name(info.name, source, target)), named(name))
         for info in await source.databases()
         for name in await source.database(info.name).collections()
     ]
     done, total = 0, sum([(await old.count([collection]))[0] for old, _, collection in parts])
     for old, new, collection in parts:
         await new.create([collection])
-        async for batch in batches(old, collection):
-            kept = await _by_ids(new, collection, batch)
-            missing = [d for d in batch if kept.get(_key(d)) != bson.encode(d)]
+        async for batch in read_batches(old, collection):
+            kept = await _read_by_ids(new, collection, batch)
+            missing = [d for d in batch if kept.get(_encode_id(d)) != bson.encode(d)]
             await new.put(collection, missing)
             report.written += len(missing)
             report.equal += len(batch) - len(missing)
             progress(f"copying {old.database}", done := done + len(batch), total)
     done = 0
     for old, new, collection in parts:
-        async for batch in batches(old, collection):
-            kept = await _by_ids(new, collection, batch)
+        async for batch in read_batches(old, collection):
+            kept = await _read_by_ids(new, collection, batch)
             place = f"{new.database}.{collection.name}"
             for document in batch:
-                if kept.get(_key(document)) != bson.encode(document):
+                if kept.get(_encode_id(document)) != bson.encode(document):
                     report.differences.append(f"{place}: {document['_id']} differs")
             report.verified += len(batch)
             progress(f"verifying {old.database}", done := done + len(batch), total)
@@ -60,11 +60,11 @@ async def copy(source: DocumentStore, target: DocumentStore, progress: Progress)
     return report
 
 
-def _renamed(name: str, source: DocumentStore, target: DocumentStore) -> str:
+def _target_name(name: str, source: DocumentStore, target: DocumentStore) -> str:
     return target.default if name == source.default else name
 
 
-async def batches(documents: Documents, collection: Collection) -> AsyncIterator[list[Document]]:
+async def read_batches(documents: Documents, collection: Collection) -> AsyncIterator[list[Document]]:
     """Every document of a collection, by id, some hundred at a time."""
     after = None
     while batch := await documents.find(collection, Query(after=after, limit=BATCH)):
@@ -72,12 +72,14 @@ async def batches(documents: Documents, collection: Collection) -> AsyncIterator
         after = (None, batch[-1]["_id"])
 
 
-async def _by_ids(documents: Documents, collection: Collection, batch: list[Document]) -> dict[bytes, bytes]:
+async def _read_by_ids(
+    documents: Documents, collection: Collection, batch: list[Document]
+) -> dict[bytes, bytes]:
     """The documents of the same ids, encoded: their types and key order count."""
     ids = OneOf(("_id",), tuple(document["_id"] for document in batch))
     found = await documents.find(collection, Query(where=(ids,)))
-    return {_key(document): bson.encode(document) for document in found}
+    return {_encode_id(document): bson.encode(document) for document in found}
 
 
-def _key(document: Document) -> bytes:
+def _encode_id(document: Document) -> bytes:
     return bson.encode({"_id": document["_id"]})

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from stores.entities.secrets import Sealer, read_keys
+from stores.entities.cipher import SecretCipher, read_keys
 from tests.schema.client import Client
 from tests.schema.conftest import BACKENDS
 
@@ -95,13 +95,13 @@ async def test_a_secret_goes_in_and_comes_out_only_as_a_mask(
     await client.run(update, d=made["documentId"], c={**masked, "host": "other"})
     [kept] = await client.documents.database(client.documents.default).find(services())
     assert "demo-only" not in str(kept)
-    assert sealer(tmp_path).open(kept["configuration"]) == {**secret, "host": "other"}
+    assert cipher(tmp_path).decrypt(kept["configuration"]) == {**secret, "host": "other"}
     assert await client.code(update, d=made["documentId"], c={"new_secret": "********"}) == "BAD_USER_INPUT"
 
 
-def sealer(data: Path) -> Sealer:
+def cipher(data: Path) -> SecretCipher:
     """What opens the secrets of the application whose data folder it is."""
-    return Sealer(read_keys(data / "secrets.key"))
+    return SecretCipher(read_keys(data / "secrets.key"))
 
 
 def services() -> Any:
@@ -122,7 +122,7 @@ async def test_a_connector_takes_the_secrets_of_its_template(
 
     found = await client.documents.database(plant).find(connectors("cnc"))
     assert "demo-only" not in str(found)
-    opened = sealer(tmp_path).open(found[-1]["properties"])
+    opened = cipher(tmp_path).decrypt(found[-1]["properties"])
     assert opened == {"host": "mine", "password": "demo-only"}
 
 

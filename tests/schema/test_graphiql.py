@@ -28,7 +28,7 @@ QUIET += ["--disable-background-networking", "--disable-component-update"]
 async def url(tmp_path: Path) -> AsyncIterator[str]:
     """The application with the demo plant, served on a free port."""
     app = create_app(Settings(data=tmp_path))
-    await demo.load(app.state.gateway.documents, app.state.gateway.sealer)
+    await demo.load(app.state.gateway.documents, app.state.gateway.cipher)
     async with served(app) as url:
         yield f"{url}/graphql"
 

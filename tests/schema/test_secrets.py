@@ -7,8 +7,9 @@ import pytest
 
 from stores.contracts.documents import Document
 from stores.contracts.errors import BadUserInput
+from stores.entities.cipher import SecretCipher, add_key, read_keys
 from stores.entities.collections import SERVICES
-from stores.entities.secrets import MASK, Sealer, add_key, masked, read_keys
+from stores.entities.secrets import MASK, mask_secrets
 from stores.opening import open_documents
 from tests.schema.test_command import fails, run
 
@@ -16,29 +17,29 @@ CONFIGURATION = {"host": "h", "auth": {"password": "demo-only", "token": ""}, "t
 
 
 def test_only_secrets_are_sealed_and_a_mask_hides_them_alike(tmp_path: Path) -> None:
-    sealer = Sealer(add_key(tmp_path / "keys"))
-    sealed = sealer.seal(CONFIGURATION)
+    cipher = SecretCipher(add_key(tmp_path / "keys"))
+    sealed = cipher.encrypt(CONFIGURATION)
     assert "demo-only" not in str(sealed)
     assert (sealed["host"], sealed["auth"]["token"], sealed["tokens"][1]) == ("h", "", 5)
-    assert sealer.open(sealed) == CONFIGURATION
-    assert masked(sealed) == masked(CONFIGURATION)
-    assert sealer.seal({"password": MASK}) == {"password": MASK}
-    assert Sealer().seal(CONFIGURATION) == CONFIGURATION
+    assert cipher.decrypt(sealed) == CONFIGURATION
+    assert mask_secrets(sealed) == mask_secrets(CONFIGURATION)
+    assert cipher.encrypt({"password": MASK}) == {"password": MASK}
+    assert SecretCipher().encrypt(CONFIGURATION) == CONFIGURATION
 
 
 def test_older_keys_open_and_the_newest_seals(tmp_path: Path) -> None:
-    old = Sealer(add_key(tmp_path / "keys"))
-    new = Sealer(add_key(tmp_path / "keys"))
-    kept = old.seal(CONFIGURATION)
-    assert new.open(kept) == CONFIGURATION
-    assert old.open(new.seal(CONFIGURATION)) != CONFIGURATION
-    resealed = new.reseal(kept)
-    assert Sealer(read_keys(tmp_path / "keys")[:1]).open(resealed) == CONFIGURATION
-    assert new.reseal(resealed) == resealed
-    stranger = Sealer(add_key(tmp_path / "other"))
-    assert stranger.reseal(kept) == kept
-    assert stranger.has_unopened(kept)
-    assert not new.has_unopened(kept)
+    old = SecretCipher(add_key(tmp_path / "keys"))
+    new = SecretCipher(add_key(tmp_path / "keys"))
+    kept = old.encrypt(CONFIGURATION)
+    assert new.decrypt(kept) == CONFIGURATION
+    assert old.decrypt(new.encrypt(CONFIGURATION)) != CONFIGURATION
+    rotated = new.rotate(kept)
+    assert SecretCipher(read_keys(tmp_path / "keys")[:1]).decrypt(rotated) == CONFIGURATION
+    assert new.rotate(rotated) == rotated
+    stranger = SecretCipher(add_key(tmp_path / "other"))
+    assert stranger.rotate(kept) == kept
+    assert stranger.has_undecryptable(kept)
+    assert not new.has_undecryptable(kept)
 
 
 def test_a_key_file_is_its_owners_alone(tmp_path: Path) -> None:
@@ -68,7 +69,7 @@ def test_rotation_puts_every_secret_under_the_newest_key(tmp_path: Path) -> None
     assert "0 documents encrypted" in run("rotate-secrets", *data).stdout
     newest = read_keys(tmp_path / "secrets.key")[:1]
     for service in asyncio.run(_services(tmp_path)):
-        assert not Sealer(newest).has_unopened(service)
+        assert not SecretCipher(newest).has_undecryptable(service)
     (tmp_path / "secrets.key").write_text("\n".join(add_key(tmp_path / "other")))
     assert "no key opens" in fails("rotate-secrets", *data)
 

@@ -1,0 +1,111 @@
+"""Encryption of secrets at rest, and the key file."""
+
+import os
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from cryptography.fernet import Fernet, InvalidToken, MultiFernet
+
+from stores.contracts.errors import BadUserInput
+from stores.entities.secrets import MASK, map_secrets
+
+PREFIX = "sealed:"
+
+
+class SecretCipher:
+    """Encrypts secrets with the first of `keys` (Fernet keys) and decrypts with any of them.
+
+    Without keys, secrets are stored in plain text. An encrypted secret is the string `sealed:` followed by a
+    Fernet token. The constructor raises `BadUserInput` for a string that is not a key.
+    """
+
+    def __init__(self, keys: Sequence[str] = ()) -> None:
+        try:
+            fernets = [Fernet(key) for key in keys]
+        except ValueError:
+            raise BadUserInput(
+                "a key is 32 bytes in URL-safe Base64, as `sync-gateway new-key` makes"
+            ) from None
+        self._newest = fernets[0] if fernets else None
+        self._any = MultiFernet(fernets) if fernets else None
+
+    @property
+    def has_keys(self) -> bool:
+        return self._newest is not None
+
+    def encrypt(self, value: Any) -> Any:
+        """A copy of `value` in which every secret is encrypted; masks stay masks."""
+        return map_secrets(value, lambda text: text if text == MASK else self._encrypt(text))
+
+    def rotate(self, value: Any) -> Any:
+        """A copy of `value` in which every secret is encrypted with the first key.
+
+        The copy is equal to `value` if that was so already. A secret that no key decrypts stays unchanged.
+        """
+        return map_secrets(value, self._rotate)
+
+    def decrypt(self, value: Any) -> Any:
+        """A copy of `value` in plain text; a secret that no key decrypts stays unchanged."""
+        return map_secrets(value, self._decrypt)
+
+    def has_undecryptable(self, value: Any) -> bool:
+        """Whether `value` contains an encrypted secret that no key decrypts."""
+        secrets: list[str] = []
+        map_secrets(value, lambda text: secrets.append(text) or text)  # type: ignore[func-returns-value]
+        return any(text.startswith(PREFIX) and _decrypt(self._any, text) is None for text in secrets)
+
+    def _decrypt(self, text: str) -> str:
+        plain = _decrypt(self._any, text)
+        return text if plain is None else plain
+
+    def _encrypt(self, text: str) -> str:
+        return text if self._newest is None else PREFIX + self._newest.encrypt(text.encode()).decode()
+
+    def _rotate(self, text: str) -> str:
+        if not text.startswith(PREFIX):
+            return self._encrypt(text)
+        plain = _decrypt(self._any, text)
+        return text if plain is None or _decrypt(self._newest, text) is not None else self._encrypt(plain)
+
+
+def _decrypt(fernet: Fernet | MultiFernet | None, text: str) -> str | None:
+    if fernet is None or not text.startswith(PREFIX):
+        return None
+    try:
+        return fernet.decrypt(text.removeprefix(PREFIX)).decode()
+    except InvalidToken:
+        return None
+
+
+def read_keys(path: Path) -> list[str]:
+    """The keys of a file, one on each line, the newest first.
+
+    Raises `BadUserInput` if users other than the owner may read the file.
+    """
+    if path.stat().st_mode & 0o077:
+        raise BadUserInput(f"{path}: other users may read the keys; restrict it to its owner (chmod 600)")
+    return path.read_text(encoding="ascii").split()
+
+
+def add_key(path: Path) -> list[str]:
+    """Add a new key in front of the keys of a file and return all keys.
+
+    A file that does not exist is created; only its owner may read it.
+    """
+    keys = [Fernet.generate_key().decode(), *(read_keys(path) if path.exists() else ())]
+    path.parent.mkdir(parents=True, exist_ok=True)
+    temporary = path.with_name(f".{path.name}.{os.getpid()}")
+    handle = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+    with os.fdopen(handle, "w", encoding="ascii") as file:
+        file.write("\n".join(keys) + "\n")
+        file.flush()
+        os.fsync(file.fileno())
+    if len(keys) > 1:
+        temporary.replace(path)
+    else:  # never replace a key that another process has created meanwhile
+        try:
+            os.link(temporary, path)
+        finally:
+            temporary.unlink()
+    return keys
