@@ -1,18 +1,35 @@
-# make run: serve the demo plant on 127.0.0.1:3000.   make test: the whole suite.   make check: what a commit must pass.   make bench: figures.
+# make run         serve the demo plant on 127.0.0.1:3000
+# make test-fast   the tests that need no server, no browser and no npm (under a minute)
+# make test        the whole suite, with real servers (under five minutes; what is missing is built meanwhile)
+# make test-long   the long randomized runs; SEED=... repeats one
+# make check       what a commit must pass: format, lint, types, import contracts and the suite
+# make bench       figures of the gateway beside other GraphQL servers
 PYTHON ?= python3
 BIN := .venv/bin
+WORKERS ?= auto
+SEED ?= $(shell date +%s)
+PYTEST = $(BIN)/python -m pytest
+PARALLEL = -n $(WORKERS) --maxprocesses 4 --dist load --maxschedchunk 1
 
-.PHONY: run test check bench lock format clean
+.PHONY: run test test-fast test-long lint check bench lock format clean
 
 run: .venv/runtime
 	$(BIN)/sync-gateway demo
 	$(BIN)/sync-gateway serve
 
-test: .venv/dev
-	$(BIN)/python -m pytest
+test-fast: .venv/dev
+	$(PYTEST) $(PARALLEL) -m "not long and not external"
 
-check: .venv/dev
-	$(BIN)/ruff format --check . && $(BIN)/ruff check . && $(BIN)/mypy && $(BIN)/lint-imports && $(BIN)/python -m pytest
+test: .venv/dev
+	$(PYTEST) $(PARALLEL)
+
+test-long: .venv/dev
+	SYNC_TEST_SEED=$(SEED) $(PYTEST) $(PARALLEL) -m long --hypothesis-seed=$(SEED)
+
+lint: .venv/dev
+	$(BIN)/ruff format --check . && $(BIN)/ruff check . && $(BIN)/mypy && $(BIN)/lint-imports
+
+check: lint test
 
 # The gateway against other GraphQL servers over one MongoDB and one InfluxDB (needs java, maven and npm).
 bench: .venv/bench bench/peers/mercurius/node_modules

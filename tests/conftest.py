@@ -1,10 +1,34 @@
-"""What every test may rely on: the real servers, and an environment that sets nothing."""
+"""What every test may rely on: real servers, a clean environment, and a seed for random values.
+
+Tests that need something from outside are marked `external` and run last. What is missing for them is
+built while the other tests run (`tests/servers/preparing.py`).
+"""
 
 import os
+import random
+import time
 
 import pytest
 
+from tests.servers import preparing
+
 pytest_plugins = ["tests.servers.fixtures"]
+
+DEFAULT_SEED = "1"
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    os.environ.setdefault("SYNC_TEST_SEED", DEFAULT_SEED)  # the worker processes inherit it
+    config.pluginmanager.register(preparing.Preparation(config), "preparation")
+
+
+def pytest_report_header() -> str:
+    return f"random values: SYNC_TEST_SEED={os.environ['SYNC_TEST_SEED']}"
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    preparing.mark_and_sort(items)  # before pytest deselects by the markers
 
 
 @pytest.fixture(autouse=True)
@@ -13,3 +37,17 @@ def clean_environment(monkeypatch: pytest.MonkeyPatch) -> None:
     for name in list(os.environ):
         if name in names or name.startswith(("SYNC_GATEWAY_", "INFLUXDB_")):
             monkeypatch.delenv(name)
+
+
+@pytest.fixture
+def seeded_random(request: pytest.FixtureRequest) -> random.Random:
+    """Random numbers that the seed of the run and the name of the test decide."""
+    return random.Random(f"{os.environ['SYNC_TEST_SEED']} {request.node.nodeid}")
+
+
+@pytest.fixture(autouse=True)
+def _time_left(request: pytest.FixtureRequest) -> None:
+    """Skip a long run if SYNC_TEST_UNTIL, in seconds since 1970, has passed."""
+    until = os.environ.get("SYNC_TEST_UNTIL")
+    if until and request.node.get_closest_marker("long") and time.time() > float(until):
+        pytest.skip("there is no time left for this long run")

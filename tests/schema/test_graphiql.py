@@ -3,7 +3,6 @@
 import contextlib
 import json
 import os
-import shutil
 from collections.abc import AsyncIterator
 from pathlib import Path
 
@@ -48,11 +47,7 @@ async def answered(page: Page) -> None:
     await answer.wait_for()
 
 
-async def test_a_browser_runs_a_query_and_asks_nobody_else(url: str) -> None:
-    chromium = shutil.which("chromium")
-    if chromium is None:
-        reason = "chromium is not installed: it is the browser that opens the page"
-        pytest.fail(reason) if os.environ.get("SYNC_TEST_REQUIRE_SERVERS") == "1" else pytest.skip(reason)
+async def test_a_browser_runs_a_query_and_asks_nobody_else(url: str, chromium: str) -> None:
     outside: list[str] = []
     complaints: list[str] = []
 

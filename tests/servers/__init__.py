@@ -43,11 +43,9 @@ def mongodb(*, own: bool = False) -> Iterator[Server]:
         yield Server("the user's MongoDB", url)
         return
     if shutil.which("java") is None:
-        raise ServerUnavailable(
-            "java is not installed: Java 17, which the MongoDB server of the tests runs on"
-        )
+        raise ServerUnavailable("java is not installed: the MongoDB server of the tests runs on Java 17")
     port = free_port()
-    classes = str(building.mongodb_jars() / "*")
+    classes = str(building.MONGODB_JARS.ensure() / "lib" / "*")
     command = ["java", "-cp", classes, str(HERE / "mongodb" / "Main.java"), str(port)]
     with _running(Server("the tests' MongoDB", f"mongodb://127.0.0.1:{port}", command)) as server:
         yield server
@@ -87,7 +85,7 @@ def influxdb2(*, own: bool = False) -> Iterator[InfluxDB2]:
         server.bucket = os.environ.get("SYNC_TEST_INFLUXDB2_BUCKET", server.bucket)
         yield server
         return
-    program = building.influxd()
+    program = building.INFLUXD.ensure() / "influxd"
     with tempfile.TemporaryDirectory(prefix="influxd-", ignore_cleanup_errors=True) as folder:
         port = free_port()
         url = f"http://127.0.0.1:{port}"

@@ -1,81 +1,133 @@
-"""What the servers are built from, built once into .cache/ at the top of the project."""
+"""What the tests need from outside, built once into .cache/ at the top of the project.
+
+`python -m tests.servers.building NAME...` builds what is missing. Every build holds a lock, so that several
+test runs share one build, and writes its output to `.cache/NAME.log`.
+"""
 
 import fcntl
+import re
 import shutil
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 
 from tests.servers.process import ServerUnavailable
 
 HERE = Path(__file__).parent
 CACHE = HERE.parent.parent / ".cache"
+AUDITS = HERE.parent / "schema" / "audits"
 
 
-def mongodb_jars() -> Path:
-    """The folder with the jars of the MongoDB server, fetched by Maven if it is not there yet."""
-    sources = HERE / "mongodb"
+@dataclass(frozen=True)
+class Build:
+    """A folder of the cache: what makes it, from which files, and how long that takes on two cores."""
 
-    def build(into: Path) -> None:
-        _require("mvn", "Maven, which fetches the MongoDB server of the tests")
-        goal = ["dependency:copy-dependencies", f"-DoutputDirectory={into / 'lib'}"]
-        _run(["mvn", "--batch-mode", "--quiet", "--file", str(sources / "pom.xml"), *goal])
+    name: str
+    sources: tuple[Path, ...]
+    command: Callable[[Path], list[str]]
+    tools: tuple[str, ...]
+    takes: str
 
-    return _built("mongodb-server", [sources / "pom.xml"], build) / "lib"
+    @property
+    def folder(self) -> Path:
+        return CACHE / self.name
+
+    @property
+    def log(self) -> Path:
+        return CACHE / f"{self.name}.log"
+
+    def is_built(self) -> bool:
+        """Whether the folder was built from the present sources."""
+        stamp = self.folder / "built-from"
+        return stamp.exists() and stamp.read_text() == self._fingerprint()
+
+    def ensure(self) -> Path:
+        """The folder, built first if it is missing. Raises ServerUnavailable if that fails."""
+        with self._locked():
+            if not self.is_built():
+                self._build()
+        return self.folder
+
+    def progress(self) -> str | None:
+        """How far a build that is running now has come, or None."""
+        try:
+            with self._locked(wait=False):
+                return None
+        except BlockingIOError:
+            printed = self.log.read_text(errors="replace") if self.log.exists() else ""
+            total = re.search(r"^packages: (\d+)$", printed, re.MULTILINE)
+            return f"{printed.count(chr(10))} of {total[1]} packages" if total else "fetching"
+
+    def _build(self) -> None:
+        for tool in self.tools:
+            if shutil.which(tool) is None:
+                needed = ", ".join(self.tools)
+                raise ServerUnavailable(f"{tool} is not installed: {self.name} is built with {needed}")
+        shutil.rmtree(self.folder, ignore_errors=True)
+        self.folder.mkdir()
+        command = self.command(self.folder)
+        with self.log.open("w") as log:
+            code = subprocess.call(
+                command, stdin=subprocess.DEVNULL, stdout=log, stderr=subprocess.STDOUT, cwd=self.folder
+            )
+        if code != 0:
+            printed = self.log.read_text(errors="replace")
+            raise ServerUnavailable(f"`{' '.join(command)}` failed:\n{printed[-2000:]}")
+        (self.folder / "built-from").write_text(self._fingerprint())  # last: an aborted build is repeated
+
+    def _fingerprint(self) -> str:
+        return "".join(source.read_text() for source in self.sources)
+
+    @contextmanager
+    def _locked(self, *, wait: bool = True) -> Iterator[None]:
+        """Let one process at a time build; the kernel frees the lock of a process that dies."""
+        CACHE.mkdir(exist_ok=True)
+        with (CACHE / f"{self.name}.lock").open("w") as lock:
+            fcntl.flock(lock, fcntl.LOCK_EX | (0 if wait else fcntl.LOCK_NB))
+            yield
 
 
-def influxd() -> Path:
-    """The influxd program, compiled if it is not there yet, which takes minutes."""
-    sources = HERE / "influxdb2"
-
-    def build(into: Path) -> None:
-        for tool in ("go", "cargo", "cc", "pkg-config"):
-            _require(tool, "InfluxDB 2 is compiled for the tests with go, cargo, cc and pkg-config")
-        _run(["sh", str(sources / "build.sh"), str(into)])
-
-    return _built("influxd", [sources / "go.mod", sources / "go.sum"], build) / "influxd"
+def _fetch_jars(folder: Path) -> list[str]:
+    goal = ["dependency:copy-dependencies", f"-DoutputDirectory={folder / 'lib'}"]
+    return ["mvn", "--batch-mode", "--quiet", "--file", str(HERE / "mongodb" / "pom.xml"), *goal]
 
 
-def _built(name: str, sources: list[Path], build: Callable[[Path], None]) -> Path:
-    """The folder `name` of the cache, built anew if it is not of these sources."""
-    folder = CACHE / name
-    stamp = folder / "built-from"
-    wanted = "".join(source.read_text() for source in sources)
-    with _alone(name):
-        if not stamp.exists() or stamp.read_text() != wanted:
-            shutil.rmtree(folder, ignore_errors=True)
-            folder.mkdir()
-            build(folder)
-            stamp.write_text(wanted)  # last, so that a build that was broken off is done again
-    return folder
+def _compile_influxd(folder: Path) -> list[str]:
+    return ["sh", str(HERE / "influxdb2" / "build.sh"), str(folder)]
 
 
-@contextmanager
-def _alone(name: str) -> Iterator[None]:
-    """Let one test run at a time build; the kernel frees the lock of a run that dies."""
-    CACHE.mkdir(exist_ok=True)
-    with (CACHE / f"{name}.lock").open("w") as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)
-        yield
+def _install_audits(folder: Path) -> list[str]:
+    for name in ("package.json", "package-lock.json", "run.mjs"):
+        shutil.copy(AUDITS / name, folder)
+    return ["npm", "ci", "--silent", "--no-audit", "--no-fund"]
 
 
-def _require(tool: str, what_for: str) -> None:
-    if shutil.which(tool) is None:
-        raise ServerUnavailable(f"{tool} is not installed: {what_for}")
+MONGODB_JARS = Build(
+    "mongodb-server", (HERE / "mongodb" / "pom.xml",), _fetch_jars, ("mvn",), takes="half a minute"
+)
+INFLUXD = Build(
+    "influxd",
+    (HERE / "influxdb2" / "go.mod", HERE / "influxdb2" / "go.sum"),
+    _compile_influxd,
+    ("go", "cargo", "cc", "pkg-config"),
+    takes="six minutes",
+)
+GRAPHQL_AUDITS = Build(
+    "graphql-http-audits",
+    (AUDITS / "package.json", AUDITS / "package-lock.json", AUDITS / "run.mjs"),
+    _install_audits,
+    ("npm",),
+    takes="a few seconds",
+)
+BUILDS = {build.name: build for build in (MONGODB_JARS, GRAPHQL_AUDITS, INFLUXD)}
 
 
-def _run(command: list[str]) -> None:
-    print(f"building a server for the tests: {' '.join(command)}", file=sys.stderr, flush=True)
-    done = subprocess.run(
-        command,
-        stdin=subprocess.DEVNULL,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        text=True,
-        errors="replace",
-        check=False,
-    )
-    if done.returncode != 0:
-        raise ServerUnavailable(f"`{' '.join(command)}` failed:\n{done.stdout[-2000:]}")
+if __name__ == "__main__":
+    for name in sys.argv[1:]:
+        try:
+            BUILDS[name].ensure()
+        except ServerUnavailable as unavailable:
+            print(unavailable, file=sys.stderr)

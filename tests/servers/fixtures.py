@@ -1,75 +1,99 @@
-"""Fixtures with the servers: each is started when the first test asks for it and lasts as long as the run."""
+"""Fixtures of what is external: each server starts when the first test needs it and runs until the tests end.
+
+With several worker processes, each of them has servers of its own: a server starts in one or two seconds.
+"""
 
 import os
+import shutil
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
-from typing import TypeVar
+from pathlib import Path
+from typing import NoReturn, TypeVar
 
 import pytest
 
 from tests.servers import InfluxDB2, InfluxDB3, Server, ServerUnavailable, influxdb2, influxdb3, mongodb
+from tests.servers.building import GRAPHQL_AUDITS
 
 S = TypeVar("S", bound=Server)
 
 
 @pytest.fixture(scope="session")
-def mongodb_server(request: pytest.FixtureRequest) -> Iterator[Server]:
+def mongodb_server() -> Iterator[Server]:
     """A MongoDB that all tests of the run share, or the user's."""
-    with _or_skip(request, mongodb) as server:
+    with _or_skip(mongodb) as server:
         yield server
 
 
 @pytest.fixture(scope="session")
-def influxdb3_server(request: pytest.FixtureRequest) -> Iterator[InfluxDB3]:
+def influxdb3_server() -> Iterator[InfluxDB3]:
     """An InfluxDB 3 that all tests of the run share, or the user's."""
-    with _or_skip(request, influxdb3) as server:
+    with _or_skip(influxdb3) as server:
         yield server
 
 
 @pytest.fixture(scope="session")
-def influxdb2_server(request: pytest.FixtureRequest) -> Iterator[InfluxDB2]:
+def influxdb2_server() -> Iterator[InfluxDB2]:
     """An InfluxDB 2 that all tests of the run share, or the user's."""
-    with _or_skip(request, influxdb2) as server:
+    with _or_skip(influxdb2) as server:
         yield server
 
 
 @pytest.fixture
-def own_mongodb_server(request: pytest.FixtureRequest) -> Iterator[Server]:
+def own_mongodb_server() -> Iterator[Server]:
     """A MongoDB of this test alone, which it may stop and pause."""
-    with _or_skip(request, lambda: mongodb(own=True)) as server:
+    with _or_skip(lambda: mongodb(own=True)) as server:
         yield server
 
 
 @pytest.fixture
-def own_influxdb3_server(request: pytest.FixtureRequest) -> Iterator[InfluxDB3]:
+def own_influxdb3_server() -> Iterator[InfluxDB3]:
     """An InfluxDB 3 of this test alone, which it may stop and pause."""
-    with _or_skip(request, lambda: influxdb3(own=True)) as server:
+    with _or_skip(lambda: influxdb3(own=True)) as server:
         yield server
 
 
 @pytest.fixture
-def own_influxdb2_server(request: pytest.FixtureRequest) -> Iterator[InfluxDB2]:
+def own_influxdb2_server() -> Iterator[InfluxDB2]:
     """An InfluxDB 2 of this test alone, which it may stop and pause."""
-    with _or_skip(request, lambda: influxdb2(own=True)) as server:
+    with _or_skip(lambda: influxdb2(own=True)) as server:
         yield server
+
+
+@pytest.fixture
+def graphql_audits() -> Path:
+    """The folder of the specification's own checks of GraphQL over HTTP, and of what they need."""
+    try:
+        return GRAPHQL_AUDITS.ensure()
+    except ServerUnavailable as unavailable:
+        skip_or_fail(str(unavailable))
+
+
+@pytest.fixture
+def chromium() -> str:
+    """The path of the browser."""
+    path = shutil.which("chromium")
+    if path is None:
+        skip_or_fail("chromium is not installed")
+    return path
+
+
+def skip_or_fail(reason: str) -> NoReturn:
+    """Skip a test that lacks something external; fail it where everything is required."""
+    if os.environ.get("SYNC_TEST_REQUIRE_SERVERS") == "1":
+        pytest.fail(reason, pytrace=False)
+    pytest.skip(reason)
 
 
 @contextmanager
-def _or_skip(
-    request: pytest.FixtureRequest, open_server: Callable[[], AbstractContextManager[S]]
-) -> Iterator[S]:
-    """The server that opens, or the test is skipped; where servers are required, it fails."""
-    # What is built is said on the terminal, because it can take minutes.
-    capture = request.config.pluginmanager.getplugin("capturemanager")
-    opened = open_server()
+def _or_skip(open_server: Callable[[], AbstractContextManager[S]]) -> Iterator[S]:
+    """The opened server; if it is unavailable, the test is skipped or, where servers are required, fails."""
+    context = open_server()
     try:
-        with capture.global_and_fixture_disabled():
-            server = opened.__enter__()
+        server = context.__enter__()
     except ServerUnavailable as unavailable:
-        if os.environ.get("SYNC_TEST_REQUIRE_SERVERS") == "1":
-            pytest.fail(str(unavailable), pytrace=False)
-        pytest.skip(str(unavailable))
+        skip_or_fail(str(unavailable))
     try:
         yield server
     finally:
-        opened.__exit__(None, None, None)
+        context.__exit__(None, None, None)

@@ -39,7 +39,10 @@ WRAPPER
 chmod +x "$work/rustc"
 export RUSTC_WRAPPER="$work/rustc"
 
-# Moved into place when whole, so that a build that was broken off leaves nothing that looks like influxd.
-go build -mod=mod -tags sqlite_foreign_keys,sqlite_json -o "$work/influxd" "$module/cmd/influxd"
+# The number of packages, and a line for each one that is compiled, are what shows the progress.
+echo "packages: $(go list -mod=mod -deps -tags sqlite_foreign_keys,sqlite_json "$module/cmd/influxd" | wc -l)"
+
+# Moved into place when whole, so that an aborted build leaves nothing that looks like influxd.
+go build -v -mod=mod -tags sqlite_foreign_keys,sqlite_json -o "$work/influxd" "$module/cmd/influxd"
 mv "$work/influxd" "$target/influxd.new"
 mv "$target/influxd.new" "$target/influxd"
