@@ -13,16 +13,16 @@ from rich.table import Table
 
 from bench.graph import fill, timed
 from bench.machine import machine
-from stores.contracts.documents import Documents, Query, equal
+from stores.contracts.documents import DocumentDatabase, Query, equals
 from stores.entities.collections import devices
 from stores.opening import open_documents
 from tests.servers import mongodb
 
 ROUNDS = 30
-ONE = Query(where=(equal("machineId", "M000500"),), limit=1)
+ONE = Query(where=(equals("machineId", "M000500"),), limit=1)
 KEYS = frozenset({"machineId", "name", "updatedAt"})
 
-WORK: dict[str, Callable[[Documents], Awaitable[Any]]] = {
+WORK: dict[str, Callable[[DocumentDatabase], Awaitable[Any]]] = {
     "one document": lambda d: d.find(devices("app0"), ONE),
     "200 of them at once": lambda d: asyncio.gather(*(d.find(devices("app0"), ONE) for _ in range(200))),
     "1,000 documents": lambda d: d.find(devices("app0"), Query(limit=1000)),

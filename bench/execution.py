@@ -82,13 +82,13 @@ async def fill(store: DocumentStore) -> None:
         {"_id": ObjectId(), "key": "applications", "value": {"applicationSettings": settings}},
         {"_id": ObjectId(), "key": "organization", "value": {"name": DATABASE}},
     ]
-    await documents.put(collections.CONFIG, entries)
+    await documents.upsert(collections.CONFIG, entries)
     templates = [{"_id": ObjectId(), "name": name, "driver": "fanuc"} for name in ("Fanuc", "Haas")]
-    await documents.put(collections.CONNECTORS, templates)
+    await documents.upsert(collections.CONNECTORS, templates)
     now = datetime(2026, 1, 2, 3, 4, 5, 678000)
     for name, count in APPLICATIONS.items():
         line = {"_id": ObjectId(), "name": f"{name} line", "driver": "opcua"}
-        await documents.put(collections.connectors(name), [line])
+        await documents.upsert(collections.connectors(name), [line])
         made = [
             {
                 "_id": ObjectId(),
@@ -104,7 +104,7 @@ async def fill(store: DocumentStore) -> None:
             }
             for n in range(count)
         ]
-        await documents.put(collections.devices(name), made)
+        await documents.upsert(collections.devices(name), made)
 
 
 def states() -> list[Point]:

@@ -28,7 +28,7 @@ from bench.machine import machine
 from resolvers.context import Context, SeriesAccess, Viewer
 from schema.engine.execution import Executor
 from schema.types.root import schema
-from stores.contracts.documents import DocumentStore, now
+from stores.contracts.documents import DocumentStore, utc_now
 from stores.entities import collections
 from stores.entities.icons import Icons
 from stores.opening import open_documents, open_series
@@ -47,9 +47,9 @@ async def fill(store: DocumentStore, organization: str, size: int, applications:
     documents = store.database(organization)
     names = [f"app{i}" for i in range(applications)]
     value = {"applicationSettings": {name: {"name": name} for name in names}}
-    await documents.put(collections.CONFIG, [{"_id": ObjectId(), "key": "applications", "value": value}])
+    await documents.upsert(collections.CONFIG, [{"_id": ObjectId(), "key": "applications", "value": value}])
     templates = [{"_id": ObjectId(), "name": n, "driver": "fanuc"} for n in ("FANUC", "MTCONNECT")]
-    await documents.put(collections.CONNECTORS, templates)
+    await documents.upsert(collections.CONNECTORS, templates)
     for i, name in enumerate(names):
         numbers = range(i, size, applications)
         for start in range(0, len(numbers), 5000):
@@ -61,12 +61,12 @@ async def fill(store: DocumentStore, organization: str, size: int, applications:
                     "connectors": ["FANUC", "MTCONNECT"],
                     "events": [{"id": "execution", "class": "EXECUTION"}] * 3,
                     "properties": {"ip": "192.0.2.1", "port": 8193, "hall": "A"},
-                    "createdAt": now(),
-                    "updatedAt": now(),
+                    "createdAt": utc_now(),
+                    "updatedAt": utc_now(),
                 }
                 for n in numbers[start : start + 5000]
             ]
-            await documents.put(collections.devices(name), devices)
+            await documents.upsert(collections.devices(name), devices)
 
 
 async def run(store: DocumentStore, query: str, **variables: Any) -> tuple[Any, list[str]]:

@@ -25,7 +25,7 @@ from bench.graph import fill
 from bench.machine import machine
 from compat_rest.app import create_app
 from schema.server.settings import Settings
-from stores.contracts.documents import DocumentStore, iso
+from stores.contracts.documents import DocumentStore, format_time
 from stores.entities.collections import devices
 from stores.opening import open_documents
 
@@ -35,7 +35,7 @@ PATH = "/api/organizations/rest-{size}/applications/app0/devices"
 
 def bare(store: DocumentStore) -> Starlette:
     def plain(value: Any) -> Any:
-        return str(value) if isinstance(value, ObjectId) else iso(value)
+        return str(value) if isinstance(value, ObjectId) else format_time(value)
 
     async def answer(request: Request) -> Response:
         documents = store.database(request.path_params["organization"])

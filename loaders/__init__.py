@@ -1,47 +1,47 @@
-"""Many loads in one tick become one call to the store: one set of loaders for a tenant and a request."""
+"""Loads of one tick become one store call. Each request has one set of loaders for each tenant."""
 
 from collections.abc import Callable, Coroutine, Hashable
 from typing import Any, TypeVar
 
 from loaders.batching import Loader
-from stores.contracts.documents import AnyOf, Collection, Document, Documents, OneOf, Query, values_at
+from stores.contracts.documents import AnyOf, Collection, Document, DocumentDatabase, OneOf, Query, values_at
 
 K = TypeVar("K", bound=Hashable)
 V = TypeVar("V")
 
 
 class Loaders:
-    """The loaders of one tenant; the same arguments give the same loader."""
+    """The loaders of one tenant; the same arguments return the same loader."""
 
-    def __init__(self, documents: Documents) -> None:
+    def __init__(self, documents: DocumentDatabase) -> None:
         self._documents = documents
-        self._made: dict[Hashable, Loader[Any, Any]] = {}
+        self._loaders: dict[Hashable, Loader[Any, Any]] = {}
 
     def pages(self, collection: Collection) -> Loader[Query, list[Document]]:
-        """By query: the documents that it finds."""
+        """By query: its documents."""
 
         async def load(queries: list[Query]) -> list[list[Document]]:
-            return await self._documents.find_each(collection, queries)
+            return await self._documents.find_many(collection, queries)
 
         return self._loader(("pages", collection), load)
 
     def counts(self) -> Loader[Collection, int]:
-        """By collection: how many documents it holds."""
+        """By collection: its number of documents."""
         return self._loader("counts", self._documents.count)
 
     def by_field(
         self, collection: Collection, names: tuple[str, ...], keys: frozenset[str] | None = None
     ) -> Loader[Any, list[Document]]:
-        """By value: the documents that hold it at one of `names` (paths with dots), in the order of ids."""
+        """By value: the documents that have it at one of `names` (dotted paths), ordered by id."""
         paths = [tuple(name.split(".")) for name in names]
         if keys is not None:
             keys |= {path[0] for path in paths}
 
         async def load(values: list[Any]) -> list[list[Document]]:
-            named = tuple(OneOf(path, tuple(values)) for path in paths)
-            found = await self._documents.find(collection, Query(where=(AnyOf(named),), keys=keys))
+            conditions = tuple(OneOf(path, tuple(values)) for path in paths)
+            documents = await self._documents.find(collection, Query(where=(AnyOf(conditions),), keys=keys))
             groups: dict[Any, dict[Any, Document]] = {value: {} for value in values}
-            for document in found:
+            for document in documents:
                 for path in paths:
                     for value in values_at(document, path):
                         if isinstance(value, Hashable) and value in groups:
@@ -51,14 +51,14 @@ class Loaders:
         return self._loader(("by", collection, names, keys), load)
 
     def clear(self) -> None:
-        """Forget what was loaded: the store has changed, or the request is over."""
-        for loader in self._made.values():
+        """Discard everything that was loaded: the store has changed, or the request is over."""
+        for loader in self._loaders.values():
             loader.clear()
-        self._made.clear()
+        self._loaders.clear()
 
     def _loader(
         self, name: Hashable, load: Callable[[list[K]], Coroutine[Any, Any, list[V]]]
     ) -> Loader[K, V]:
-        if name not in self._made:
-            self._made[name] = Loader(load)
-        return self._made[name]
+        if name not in self._loaders:
+            self._loaders[name] = Loader(load)
+        return self._loaders[name]

@@ -1,4 +1,4 @@
-"""Loading by key: what is asked for in one tick is one call, and nothing is asked for twice."""
+"""Batched loading by key: all keys that one tick requests are one call, and no key is requested twice."""
 
 import asyncio
 from collections import defaultdict
@@ -12,72 +12,77 @@ K = TypeVar("K", bound=Hashable)
 V = TypeVar("V")
 
 
-async def settled(calls: Iterable[Awaitable[V]]) -> list[V | Exception]:
-    """The answers of calls side by side; of one that fails, its exception."""
-    answers = await asyncio.gather(*calls, return_exceptions=True)
-    for answer in answers:
-        if isinstance(answer, BaseException) and not isinstance(answer, Exception):
-            raise answer
-    return answers  # type: ignore[return-value]  # other exceptions were raised
+async def gather_settled(calls: Iterable[Awaitable[V]]) -> list[V | Exception]:
+    """The results of concurrent calls; for a call that fails, its exception."""
+    results = await asyncio.gather(*calls, return_exceptions=True)
+    for result in results:
+        if isinstance(result, BaseException) and not isinstance(result, Exception):
+            raise result
+    return results  # type: ignore[return-value]  # other exceptions were raised
 
 
-async def by_group(
+async def load_by_group(
     groups: Sequence[Hashable], load: Callable[[list[int]], Awaitable[Sequence[V]]]
 ) -> list[V | Exception]:
-    """What `load` answers for the places of each group; where it fails, the exception in each of them."""
-    places: defaultdict[Hashable, list[int]] = defaultdict(list)
-    for place, group in enumerate(groups):
-        places[group].append(place)
-    found: list[Any] = [None] * len(groups)
-    for of_group, values in zip(places.values(), await settled(map(load, places.values())), strict=True):
-        each = [values] * len(of_group) if isinstance(values, Exception) else values
-        for place, value in zip(of_group, each, strict=True):
-            found[place] = value
-    return found
+    """Call `load` once for each group, with the indexes of its members, and return all values in order.
+
+    If the call of a group fails, its exception stands for every member of the group.
+    """
+    indexes: defaultdict[Hashable, list[int]] = defaultdict(list)
+    for index, group in enumerate(groups):
+        indexes[group].append(index)
+    results: list[Any] = [None] * len(groups)
+    loaded = await gather_settled(map(load, indexes.values()))
+    for members, values in zip(indexes.values(), loaded, strict=True):
+        repeated = [values] * len(members) if isinstance(values, Exception) else values
+        for index, value in zip(members, repeated, strict=True):
+            results[index] = value
+    return results
 
 
 class Loader(Generic[K, V]):
-    """Keeps what `load` answered for as long as it lives; a call that failed is not repeated.
+    """Loads values by key and caches them for as long as it lives; a failed call is not repeated.
 
-    `aiodataloader` says when a tick is over. It is given lists of keys, not keys: a thousand keys that are
-    asked for together then cost one future, not a thousand.
+    `aiodataloader` tells when a tick is over. It is given lists of keys, not keys: a thousand keys that are
+    requested together then cost one future, not a thousand.
     """
 
     def __init__(self, load: Callable[[list[K]], Coroutine[Any, Any, list[V]]]) -> None:
-        self._found: dict[K, tuple[asyncio.Task[list[V]], int]] = {}  # the call, and the key's place in it
-        # Not a method of its own: it would hold itself, and what it loaded, until the collector comes.
+        self._cached: dict[K, tuple[asyncio.Task[list[V]], int]] = {}  # the call, and the key's index in it
+        # A bound method would create a reference cycle and keep the loaded data alive until the next
+        # collection.
         self._ticks: DataLoader[list[K], None] = DataLoader(
-            partial(_dispatch, load, self._found), cache=False
+            partial(_dispatch, load, self._cached), cache=False
         )
 
     async def load(self, key: K) -> V:
         return (await self.load_many((key,)))[0]
 
     async def load_many(self, keys: Sequence[K]) -> list[V]:
-        """The values of keys, in their order. Raises what the call raised that asked for any of them."""
-        missing = [key for key in keys if key not in self._found]
+        """The values of keys, in their order. Raises what the call for any of the keys raised."""
+        missing = [key for key in keys if key not in self._cached]
         if missing:
             await self._ticks.load(missing)
-        found = [self._found[key] for key in keys]
-        if not found:
+        entries = [self._cached[key] for key in keys]
+        if not entries:
             return []
-        running = {call for call, _ in found if not call.done()}
+        running = {call for call, _ in entries if not call.done()}
         if running:
             await asyncio.wait(running)
-        return [call.result()[place] for call, place in found]
+        return [call.result()[index] for call, index in entries]
 
     def clear(self) -> None:
-        self._found.clear()
+        self._cached.clear()
 
 
 async def _dispatch(
     load: Callable[[list[K]], Coroutine[Any, Any, list[V]]],
-    found: dict[K, tuple[asyncio.Task[list[V]], int]],
+    cached: dict[K, tuple[asyncio.Task[list[V]], int]],
     lists: list[list[K]],
 ) -> list[None]:
-    """Begin one call for all keys of a tick that none was begun for."""
-    missing = list(dict.fromkeys(key for keys in lists for key in keys if key not in found))
+    """Start one call for all keys of a tick that are not cached."""
+    missing = list(dict.fromkeys(key for keys in lists for key in keys if key not in cached))
     if missing:
         call = asyncio.ensure_future(load(missing))
-        found |= {key: (call, place) for place, key in enumerate(missing)}
+        cached |= {key: (call, index) for index, key in enumerate(missing)}
     return [None] * len(lists)

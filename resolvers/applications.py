@@ -7,12 +7,12 @@ from typing import Any
 
 from bson import ObjectId
 
-from loaders.batching import by_group
+from loaders.batching import load_by_group
 from resolvers.context import Context
 from resolvers.organizations import get_organization, require_organization
 from resolvers.rules.checks import check_value, require_application_id, require_name
 from resolvers.rules.writing import match_updated_at
-from stores.contracts.documents import Change, Condition, Document, Exists, Touch, equal, now
+from stores.contracts.documents import Change, Condition, Document, Exists, Touch, equals, utc_now
 from stores.contracts.errors import Conflict, NotFound
 from stores.entities.applications import Application, settings_path
 from stores.entities.collections import CONFIG, EVENT_CLASSES, FUNCTIONS, configuration, connectors, devices
@@ -20,7 +20,7 @@ from stores.entities.organizations import APPLICATIONS
 
 AVAILABLE = ("value", "availableApplications")
 DEFAULT = ("value", "defaultApplication")
-ENTRY = equal("key", APPLICATIONS)
+ENTRY = equals("key", APPLICATIONS)
 
 
 async def get_application(context: Context, organization_id: str, application_id: str) -> Application | None:
@@ -44,7 +44,7 @@ async def count_devices(context: Context, applications: Sequence[Application]) -
         loaders = context.viewer.tenant(applications[places[0]].organization_id).loaders
         return await loaders.counts().load_many([devices(applications[i].application_id) for i in places])
 
-    return await by_group([each.organization_id for each in applications], load)
+    return await load_by_group([each.organization_id for each in applications], load)
 
 
 async def create_application(
@@ -59,24 +59,24 @@ async def create_application(
         "description": check_value(values.get("description") or "", "description"),
         "status": check_value(values.get("status") or "active", "status"),
         "collections": ["devices", "config"],
-        "createdAt": now(),
+        "createdAt": utc_now(),
     }
     change = Change(set={settings_path(name): settings}, add={AVAILABLE: name})
     absent = Exists(settings_path(name), present=False)
     first = replace(change, set={**change.set, DEFAULT: name})
     where: list[Condition] = [ENTRY, absent]
     # As the default if there is none; else beside the others; else as the first of a new document.
-    written = await tenant.documents.update(CONFIG, [*where, equal(DEFAULT, None)], first)
+    written = await tenant.documents.update(CONFIG, [*where, equals(DEFAULT, None)], first)
     if written is None:
         written = await tenant.documents.update(CONFIG, where, change)
     if written is None:
         fresh = {"_id": ObjectId(), "key": APPLICATIONS, "value": _EMPTY}
-        written = await tenant.documents.update(CONFIG, [equal("_id", fresh["_id"])], first, insert=fresh)
+        written = await tenant.documents.update(CONFIG, [equals("_id", fresh["_id"])], first, insert=fresh)
     if written is None:  # another client made the document meanwhile, or the id is registered
         written = await tenant.documents.update(CONFIG, where, change)
     if written is None:
         raise Conflict("Application already exists", fields=["applicationId"])
-    await tenant.documents.create([devices(name), configuration(name)])
+    await tenant.documents.create_collections([devices(name), configuration(name)])
     return Application(settings, organization_id, name)
 
 
@@ -117,9 +117,9 @@ async def delete_application(
     name = known.application_id
     if if_updated_at is not None and known.updated_at != if_updated_at:
         await _explain(context, known)
-    await tenant.documents.drop([devices(name), configuration(name), connectors(name)])
+    await tenant.documents.drop_collections([devices(name), configuration(name), connectors(name)])
     for collection in (EVENT_CLASSES, FUNCTIONS):
-        await tenant.documents.delete(collection, [equal("applicationId", name)])
+        await tenant.documents.delete(collection, [equals("applicationId", name)])
     change = Change(unset=[settings_path(name)], pull={AVAILABLE: name})
     where: list[Condition] = [ENTRY, Exists(settings_path(name))]
     written = await tenant.documents.update(CONFIG, where, change)
@@ -127,7 +127,7 @@ async def delete_application(
         others = [a for a in written["value"].get("availableApplications") or [] if a != name]
         others += [a for a in written["value"].get("applicationSettings") or {} if a not in others]
         following = Change(set={DEFAULT: others[0] if others else None})
-        await tenant.documents.update(CONFIG, [ENTRY, equal(DEFAULT, name)], following)
+        await tenant.documents.update(CONFIG, [ENTRY, equals(DEFAULT, name)], following)
     return known
 
 

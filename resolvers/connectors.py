@@ -7,7 +7,7 @@ from typing import Any
 
 from bson import ObjectId
 
-from loaders.batching import settled
+from loaders.batching import gather_settled
 from resolvers.applications import require_application
 from resolvers.context import Context, Tenant
 from resolvers.devices import DeviceFilter, Keys, Listing, list_devices, list_organization_devices
@@ -16,7 +16,17 @@ from resolvers.rules.checks import check_object, reject_masks, require_name
 from resolvers.rules.ids import parse_object_id
 from resolvers.rules.paging import Page
 from resolvers.rules.writing import delete_one, update_one
-from stores.contracts.documents import ALL, Change, Collection, Condition, Document, Query, Touch, equal, now
+from stores.contracts.documents import (
+    ALL,
+    Change,
+    Collection,
+    Condition,
+    Document,
+    Query,
+    Touch,
+    equals,
+    utc_now,
+)
 from stores.contracts.errors import BadUserInput, Conflict, NotFound
 from stores.entities.collections import CONNECTORS
 from stores.entities.collections import connectors as connectors_of
@@ -64,7 +74,7 @@ async def connectors_of_devices(
     # Most devices of an application name the same connectors: they share one list.
     different = dict.fromkeys(named)
     scopes = {each[:2] for each in different if len(each) > 2}
-    known = dict(zip(scopes, await settled(_known(context, *scope) for scope in scopes), strict=True))
+    known = dict(zip(scopes, await gather_settled(_known(context, *scope) for scope in scopes), strict=True))
     lists: dict[Any, list[Connector] | Exception] = {}
     for each in different:
         of_scope = known.get(each[:2], {})
@@ -105,7 +115,7 @@ async def create_connector(
     tenant = await _writable(context, organization_id, application_id)
     given = _given(values)
     given["name"], given["driver"] = (require_name(given.get(name), name) for name in ("name", "driver"))
-    time = now()
+    time = utc_now()
     if application_id is None:
         kept = {"_id": ObjectId(), **given, "organizationId": organization_id}
     else:
@@ -211,7 +221,7 @@ def _has_mask(value: Any) -> bool:
 
 
 def _by_id(document_id: str) -> Condition:
-    return equal("_id", parse_object_id(document_id, "documentId", "Invalid connector ID format"))
+    return equals("_id", parse_object_id(document_id, "documentId", "Invalid connector ID format"))
 
 
 def _given(values: dict[str, Any]) -> Document:

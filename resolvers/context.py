@@ -11,7 +11,7 @@ from cachetools import TTLCache
 from loaders import Loaders
 from loaders.readings import Readings
 from resolvers.limits import LIMITS, Limits
-from stores.contracts.documents import DatabaseInfo, Documents, DocumentStore
+from stores.contracts.documents import DatabaseInfo, DocumentDatabase, DocumentStore
 from stores.contracts.errors import BadUserInput
 from stores.contracts.series import SECOND, SeriesStore
 from stores.entities.cipher import SecretCipher
@@ -42,7 +42,7 @@ class Tenant:
     """One organization's data (or, without an id, what belongs to none), within one request."""
 
     organization_id: str | None
-    documents: Documents
+    documents: DocumentDatabase
     loaders: Loaders
     readings: Readings
 
@@ -81,7 +81,7 @@ class Viewer:
         return await self._databases
 
     async def _list(self) -> dict[str, DatabaseInfo]:
-        found = await self._store.databases()
+        found = await self._store.list_databases()
         return {info.name: info for info in sorted(found, key=lambda i: i.name) if is_name(info.name)}
 
     async def organization_ids(self) -> list[str]:

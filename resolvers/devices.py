@@ -8,7 +8,7 @@ from typing import Any
 
 from bson import ObjectId
 
-from loaders.batching import settled
+from loaders.batching import gather_settled
 from resolvers.applications import require_application
 from resolvers.context import Context, Tenant
 from resolvers.event_classes import list_event_classes
@@ -29,9 +29,9 @@ from stores.contracts.documents import (
     Order,
     Query,
     Touch,
-    equal,
-    now,
+    equals,
     order_key,
+    utc_now,
 )
 from stores.contracts.errors import BadUserInput, Conflict
 from stores.contracts.records import Record, Stored, optional, read_string
@@ -67,9 +67,9 @@ class DeviceFilter:
                 raise BadUserInput(f"at most {MAX_MACHINES} machineIds", fields=["filter.machineIds"])
             found.append(is_machine(*self.machine_ids))
         if self.connector is not None:
-            found.append(equal("connectors", self.connector))
+            found.append(equals("connectors", self.connector))
         if self.event_class is not None:
-            found.append(equal(("events", "class"), self.event_class))
+            found.append(equals(("events", "class"), self.event_class))
         if self.property_key is not None:
             found.append(_property(self.property_key, self.property_value))
         return tuple(found)
@@ -82,7 +82,7 @@ def _property(key: str, value: Any) -> Condition:
         )
     if isinstance(value, dict | list):
         raise BadUserInput("filter.property.value must be a scalar", fields=["filter.property.value"])
-    return Exists(("properties", key)) if value is None else equal(("properties", key), value)
+    return Exists(("properties", key)) if value is None else equals(("properties", key), value)
 
 
 def is_machine(*machine_ids: str) -> Condition:
@@ -240,7 +240,7 @@ async def event_classes_of(
         for each in bindings
         if each.organization_id is not None and each.application_id is not None
     }
-    lists = await settled(list_event_classes(context, *scope) for scope in scopes)
+    lists = await gather_settled(list_event_classes(context, *scope) for scope in scopes)
     known: dict[Any, dict[str | None, EventClass] | Exception] = {
         scope: found if isinstance(found, Exception) else {each.class_: each for each in reversed(found)}
         for scope, found in zip(scopes, lists, strict=True)
@@ -284,7 +284,7 @@ async def create_device(
     """Keep a new device of a registered application. Raises `Conflict` where its machine id is taken."""
     tenant = context.viewer.tenant(organization_id)
     await require_application(context, organization_id, application_id)
-    time = now()
+    time = utc_now()
     kept = {
         "_id": ObjectId(),
         **_given(values, new=True),

@@ -3,7 +3,7 @@
 from collections.abc import Callable
 
 from resolvers.context import Context
-from stores.contracts.documents import Collection, Document, Order, Query, equal
+from stores.contracts.documents import Collection, Document, Order, Query, equals
 from stores.contracts.errors import BadUserInput
 from stores.entities import collections
 from stores.entities.secrets import mask_secrets
@@ -31,7 +31,7 @@ async def list_documents(
     tenant = context.viewer.tenant(organization_id)
     if application_id is None and kind not in OF_ORGANIZATION:
         raise BadUserInput("applicationId is required", fields=["applicationId"])
-    where = (equal("applicationId", application_id),) if kind in SHARED else ()
+    where = (equals("applicationId", application_id),) if kind in SHARED else ()
     query = Query(where, NEWEST_FIRST) if kind == "gateways" else Query(where)
     found = await tenant.loaders.pages(KINDS[kind](application_id or "")).load(query)
     return [mask_secrets(each) for each in found] if kind in WITH_SECRETS else found

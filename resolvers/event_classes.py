@@ -9,7 +9,7 @@ from bson import ObjectId
 from resolvers.applications import require_application
 from resolvers.context import Context
 from resolvers.rules.checks import check_object
-from stores.contracts.documents import Document, Query, equal, now
+from stores.contracts.documents import Document, Query, equals, utc_now
 from stores.contracts.errors import BadUserInput, Conflict
 from stores.entities.collections import EVENT_CLASSES
 from stores.entities.event_classes import EventClass
@@ -58,7 +58,7 @@ async def set_event_classes(
             fields=[f"eventClasses.{repeated}.id"],
         )
     documents = context.viewer.tenant(organization_id).documents
-    await documents.replace(EVENT_CLASSES, [equal("applicationId", application_id)], kept)
+    await documents.replace(EVENT_CLASSES, [equals("applicationId", application_id)], kept)
     return [EventClass(each, organization_id, application_id) for each in kept]
 
 
@@ -94,7 +94,7 @@ def _kept(values: Any, application_id: str, made_id: str, what: str = "Event cla
     limits = given.get("values_range")
     if given["type"] == "FLOAT" and isinstance(limits, list) and len(limits) == 2:
         kept["values_range"] = limits
-    moment = now()
+    moment = utc_now()
     return {**kept, "applicationId": application_id, "createdAt": moment, "updatedAt": moment}
 
 
@@ -103,6 +103,6 @@ async def get_event_class(
 ) -> EventClass | None:
     """An event class by the store's id, which is what its global id holds."""
     loaders = context.viewer.tenant(organization_id).loaders
-    where = (equal("_id", document_id), equal("applicationId", application_id))
+    where = (equals("_id", document_id), equals("applicationId", application_id))
     found = await loaders.pages(EVENT_CLASSES).load(Query(where=where, limit=1))
     return EventClass(found[0], organization_id, application_id) if found else None

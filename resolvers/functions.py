@@ -10,7 +10,7 @@ from resolvers.context import Context
 from resolvers.event_classes import fresh_ids
 from resolvers.rules.checks import check_object
 from resolvers.rules.writing import delete_one, update_one
-from stores.contracts.documents import Change, Condition, Document, Query, Touch, equal, now
+from stores.contracts.documents import Change, Condition, Document, Query, Touch, equals, utc_now
 from stores.contracts.errors import BadUserInput, Conflict
 from stores.entities.collections import FUNCTIONS
 from stores.entities.functions import Function
@@ -30,7 +30,7 @@ async def get_function(
 ) -> Function | None:
     """A function by the store's id, which is what its global id holds."""
     loaders = context.viewer.tenant(organization_id).loaders
-    where = (equal("_id", document_id), equal("applicationId", application_id))
+    where = (equals("_id", document_id), equals("applicationId", application_id))
     found = await loaders.pages(FUNCTIONS).load(Query(where=where, limit=1))
     return Function(found[0], organization_id, application_id) if found else None
 
@@ -45,7 +45,7 @@ async def create_function(
     function_id = values.get("id")
     if function_id and not isinstance(function_id, str):
         raise BadUserInput("id must be a text", fields=["id"])
-    moment = now()
+    moment = utc_now()
     for made_id in fresh_ids("fn"):
         kept = {
             "_id": ObjectId(),
@@ -106,7 +106,7 @@ async def delete_function(
 
 
 def _by_id(application_id: str, function_id: str) -> list[Condition]:
-    return [equal("applicationId", application_id), equal("id", function_id)]
+    return [equals("applicationId", application_id), equals("id", function_id)]
 
 
 def _given(values: dict[str, Any], *, new: bool) -> Document:

@@ -7,7 +7,7 @@ from bson import ObjectId
 from resolvers.context import Context
 from resolvers.organizations import require_organization
 from resolvers.rules.checks import check_value, require_name
-from stores.contracts.documents import Order, Query, equal, now
+from stores.contracts.documents import Order, Query, equals, utc_now
 from stores.contracts.errors import Conflict
 from stores.entities.collections import GATEWAYS
 from stores.entities.gateways import Gateway
@@ -23,7 +23,7 @@ async def list_gateways(context: Context, organization_id: str) -> list[Gateway]
 
 async def get_gateway(context: Context, organization_id: str, document_id: Any) -> Gateway | None:
     loader = context.viewer.tenant(organization_id).loaders.pages(GATEWAYS)
-    found = await loader.load(Query(where=(equal("_id", document_id),), limit=1))
+    found = await loader.load(Query(where=(equals("_id", document_id),), limit=1))
     return Gateway(found[0], organization_id) if found else None
 
 
@@ -31,7 +31,7 @@ async def create_gateway(context: Context, organization_id: str, values: dict[st
     """Keep a new gateway. Raises `Conflict` where the organization has one of its id."""
     tenant = context.viewer.tenant(organization_id)
     await require_organization(context, organization_id)
-    time = now()
+    time = utc_now()
     kept = {
         "_id": ObjectId(),
         "gatewayId": require_name(values.get("gatewayId"), "gatewayId"),

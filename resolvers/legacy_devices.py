@@ -9,7 +9,7 @@ from resolvers.context import Context
 from resolvers.rules.casting import cast_list, cast_string, cast_strings, drop_empty_objects
 from resolvers.rules.checks import check_object
 from resolvers.rules.writing import delete_one, update_one
-from stores.contracts.documents import Change, Document, Touch, equal, now
+from stores.contracts.documents import Change, Document, Touch, equals, utc_now
 from stores.contracts.errors import BadUserInput, Conflict
 from stores.contracts.records import read_time
 from stores.entities.collections import LEGACY_DEVICES
@@ -22,7 +22,7 @@ async def create_legacy_device(context: Context, values: dict[str, Any]) -> Devi
     """Keep a new legacy device. Raises `Conflict` where its machine id is taken."""
     given = _cast(values)
     cast_string(given.get("machineId"), "machineId", required=True)
-    created = read_time(values.get("createdAt")) or now()
+    created = read_time(values.get("createdAt")) or utc_now()
     kept: Document = {
         "_id": ObjectId(),
         "connectors": [],
@@ -55,7 +55,7 @@ async def update_legacy_device(
     kept = await update_one(
         context.viewer.shared_tenant(),
         LEGACY_DEVICES,
-        [equal("machineId", machine_id)],
+        [equals("machineId", machine_id)],
         change,
         what="Device",
         if_updated_at=if_updated_at,
@@ -67,7 +67,7 @@ async def delete_legacy_device(context: Context, machine_id: str, if_updated_at:
     kept = await delete_one(
         context.viewer.shared_tenant(),
         LEGACY_DEVICES,
-        [equal("machineId", machine_id)],
+        [equals("machineId", machine_id)],
         what="Device",
         if_updated_at=if_updated_at,
     )

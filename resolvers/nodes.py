@@ -12,7 +12,7 @@ from resolvers.gateways import get_gateway
 from resolvers.organizations import get_organization
 from resolvers.rules.ids import decode_global_id, encode_global_id
 from resolvers.users import get_user
-from stores.contracts.documents import Collection, Query, equal
+from stores.contracts.documents import Collection, Query, equals
 from stores.contracts.errors import BadUserInput
 from stores.contracts.records import Record
 from stores.entities.collections import SERVICES
@@ -84,6 +84,6 @@ async def _document(
             return None
     viewer = context.viewer
     tenant = viewer.shared_tenant() if organization is None else viewer.tenant(organization)
-    found = await tenant.loaders.pages(collection).load(Query(where=(equal("_id", key),), limit=1))
+    found = await tenant.loaders.pages(collection).load(Query(where=(equals("_id", key),), limit=1))
     record.document = found[0] if found else {}
     return record if found else None

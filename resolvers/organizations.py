@@ -10,7 +10,7 @@ from resolvers.context import Context, Tenant
 from resolvers.rules.checks import check_value, list_stored_forms
 from resolvers.rules.paging import Page, decode_cursor, encode_cursor, page_size
 from stores.contracts.changes import lower
-from stores.contracts.documents import Change, Document, OneOf, Touch, equal
+from stores.contracts.documents import Change, Document, OneOf, Touch, equals
 from stores.contracts.errors import Conflict, NotFound
 from stores.entities.collections import CONFIG, USERS, devices
 from stores.entities.organizations import APPLICATIONS, ORGANIZATION, Organization
@@ -99,7 +99,7 @@ async def create_organization(context: Context, organization_id: str, values: di
     tenant = context.viewer.tenant(organization_id)
     fresh = _entry()
     # No stored entry has the fresh id, so that this either inserts it or finds the key taken.
-    where = [equal("key", ORGANIZATION), equal("_id", fresh["_id"])]
+    where = [equals("key", ORGANIZATION), equals("_id", fresh["_id"])]
     if await tenant.documents.update(CONFIG, where, _change(values), insert=fresh) is None:
         raise Conflict(f"organization {organization_id} exists already", fields=["organizationId"])
     return await _changed(context, organization_id)
@@ -117,7 +117,7 @@ async def update_organization(
     documents = context.viewer.tenant(organization_id).documents
     if not create_if_missing:
         await require_organization(context, organization_id)
-    where = [equal("key", ORGANIZATION)]
+    where = [equals("key", ORGANIZATION)]
     if if_updated_at is not None:
         condition = OneOf(("value", "updatedAt"), list_stored_forms(if_updated_at))
         if await documents.update(CONFIG, [*where, condition], _change(values)) is None:
@@ -141,5 +141,5 @@ def _entry() -> Document:
 def _change(values: dict[str, Any]) -> Change:
     return Change(
         set={("value", name): check_value(value, name) for name, value in values.items()},
-        touch=Touch(("value", "updatedAt"), as_text=True),
+        touch=Touch(("value", "updatedAt"), as_string=True),
     )

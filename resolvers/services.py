@@ -10,7 +10,7 @@ from resolvers.rules.casting import cast_bool, cast_string, drop_empty_objects
 from resolvers.rules.checks import check_object, reject_masks
 from resolvers.rules.ids import parse_object_id
 from resolvers.rules.writing import delete_one, update_one
-from stores.contracts.documents import Change, Condition, Document, Order, Query, Touch, equal, now
+from stores.contracts.documents import Change, Condition, Document, Order, Query, Touch, equals, utc_now
 from stores.contracts.errors import BadUserInput, Conflict, NotFound
 from stores.entities.collections import SERVICES
 from stores.entities.secrets import restore_secrets
@@ -31,7 +31,7 @@ async def list_services(
 async def get_service(context: Context, document_id: str | None, name: str | None) -> Service | None:
     if (document_id is None) == (name is None):
         raise BadUserInput("give either documentId or name", fields=["documentId", "name"])
-    where = _by_id(document_id) if document_id is not None else equal("name", name)
+    where = _by_id(document_id) if document_id is not None else equals("name", name)
     found = await context.viewer.shared_tenant().loaders.pages(SERVICES).load(Query(where=(where,), limit=1))
     return Service(found[0]) if found else None
 
@@ -44,7 +44,7 @@ async def create_service(context: Context, values: dict[str, Any]) -> Service:
             "Missing required fields: name, type, and configuration are required", fields=missing
         )
     reject_masks(given["configuration"], "configuration")
-    time = now()
+    time = utc_now()
     kept: Document = {
         "_id": ObjectId(),
         "name": given["name"],
@@ -97,7 +97,7 @@ def _taken() -> Conflict:
 
 
 def _by_id(document_id: str) -> Condition:
-    return equal("_id", parse_object_id(document_id, "documentId", "Invalid service ID format"))
+    return equals("_id", parse_object_id(document_id, "documentId", "Invalid service ID format"))
 
 
 def _cast(values: dict[str, Any]) -> Document:

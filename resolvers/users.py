@@ -7,7 +7,7 @@ from bson import ObjectId
 from resolvers.context import Context
 from resolvers.organizations import require_organization
 from resolvers.rules.checks import check_value, require_name
-from stores.contracts.documents import ALL, equal, iso, now
+from stores.contracts.documents import ALL, equals, format_time, utc_now
 from stores.contracts.documents import Query as DocumentQuery
 from stores.contracts.errors import Conflict
 from stores.entities.collections import USERS
@@ -21,7 +21,7 @@ async def list_users(context: Context, organization_id: str) -> list[User]:
 
 async def get_user(context: Context, organization_id: str, document_id: Any) -> User | None:
     loader = context.viewer.tenant(organization_id).loaders.pages(USERS)
-    found = await loader.load(DocumentQuery(where=(equal("_id", document_id),), limit=1))
+    found = await loader.load(DocumentQuery(where=(equals("_id", document_id),), limit=1))
     return User(found[0], organization_id) if found else None
 
 
@@ -38,7 +38,7 @@ async def create_user(
         "role": check_value(role or "user", "role"),
         "status": "active",
         "organizationId": organization_id,
-        "createdAt": iso(now()),
+        "createdAt": format_time(utc_now()),
     }
     try:
         await tenant.documents.insert(USERS, kept)

@@ -4,7 +4,7 @@ import math
 from datetime import datetime
 from typing import Any
 
-from stores.contracts.documents import iso
+from stores.contracts.documents import format_time
 from stores.contracts.errors import BadUserInput
 from stores.entities.secrets import MASK
 
@@ -85,7 +85,7 @@ def reject_masks(value: Any, path: str) -> Any:
 
 def list_stored_forms(time: datetime) -> tuple[Any, ...]:
     """A time as stores may hold it: a date, or ISO text."""
-    return time, iso(time)
+    return time, format_time(time)
 
 
 def _key(key: str, path: str) -> str:

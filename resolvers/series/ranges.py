@@ -8,7 +8,7 @@ from typing import Literal
 from zoneinfo import ZoneInfo
 
 from resolvers.limits import DAY, Limits
-from stores.contracts.documents import milliseconds
+from stores.contracts.documents import to_milliseconds
 from stores.contracts.errors import BadUserInput, LimitExceeded
 from stores.contracts.series import END_OF_TIME, SECOND, Windows
 
@@ -55,7 +55,7 @@ def bounds(asked: RequestedRange, now: int, limits: Limits, *, open_ended: bool 
 
 
 def nanoseconds(time: datetime) -> int:
-    return milliseconds(time) * 1_000_000
+    return to_milliseconds(time) * 1_000_000
 
 
 @lru_cache(maxsize=64)

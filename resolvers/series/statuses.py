@@ -4,7 +4,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol, TypeVar
 
-from loaders.batching import by_group
+from loaders.batching import load_by_group
 from loaders.readings import Readings
 from resolvers.context import Context
 from resolvers.limits import DAY
@@ -96,7 +96,7 @@ async def statuses(context: Context, machines: Sequence[HasMachineId]) -> list[S
         samples = await loader.load_many([ids[i] for i in places])
         return [Status(each, context.now, stale_after) if each else None for each in samples]
 
-    return await by_group([each.organization_id for each in machines], load)
+    return await load_by_group([each.organization_id for each in machines], load)
 
 
 async def connected(context: Context, machines: Sequence[HasMachineId]) -> list[bool | Exception]:
@@ -108,7 +108,7 @@ async def connected(context: Context, machines: Sequence[HasMachineId]) -> list[
         loader = readings.machines_with(STATE, POWER, True, start, END_OF_TIME)
         return await loader.load_many([ids[i] for i in places])
 
-    return await by_group([each.organization_id for each in machines], load)
+    return await load_by_group([each.organization_id for each in machines], load)
 
 
 def _machine_ids(machines: Sequence[HasMachineId]) -> list[str]:

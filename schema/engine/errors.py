@@ -9,7 +9,7 @@ from stores.contracts.errors import BadUserInput, GatewayError
 
 log = logging.getLogger(__name__)
 INTERNAL = "INTERNAL"
-REST_STATUS = {code: each.rest_status for code, each in GatewayError.table.items()} | {INTERNAL: 500}
+REST_STATUS = {code: each.rest_status for code, each in GatewayError.by_code.items()} | {INTERNAL: 500}
 
 
 def shown_error(error: GraphQLError, request_id: str) -> dict[str, Any]:

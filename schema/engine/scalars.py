@@ -13,7 +13,7 @@ import strawberry
 from bson import Decimal128, ObjectId
 from strawberry.schema.config import StrawberryConfig
 
-from stores.contracts.documents import iso
+from stores.contracts.documents import format_time
 from stores.contracts.series import SECOND
 
 DateTime = NewType("DateTime", datetime)  # of series: nanoseconds since 1970
@@ -31,7 +31,7 @@ def _plain(value: Any) -> Any:
     """Times and ids as text, bytes as Base64; of types that only other programs store, nothing."""
     match value:
         case datetime():
-            return iso(value)
+            return format_time(value)
         case ObjectId() | Decimal128():
             return str(value)
         case bytes():
@@ -53,7 +53,7 @@ def _parse_time(value: object) -> datetime:
 def _time_text(value: datetime | int) -> str:
     """A time with as many digits below the second as it has: three, six or nine."""
     if isinstance(value, datetime):
-        return iso(value)
+        return format_time(value)
     seconds, rest = divmod(value, SECOND)
     milliseconds, below = divmod(rest, 1_000_000)
     if not below:
@@ -67,7 +67,7 @@ def time_texts(times: Sequence[datetime]) -> list[str]:
     written = orjson.dumps(times, option=orjson.OPT_NAIVE_UTC | orjson.OPT_UTC_Z).decode()
     texts = written.replace('000Z"', 'Z"')[2:-2].split('","')
     # It writes six digits below the second, or none at all.
-    return [text if len(text) == 24 else iso(time) for text, time in zip(texts, times, strict=True)]
+    return [text if len(text) == 24 else format_time(time) for text, time in zip(texts, times, strict=True)]
 
 
 @lru_cache(4096)  # the times of a series stand close together

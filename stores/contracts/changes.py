@@ -14,8 +14,8 @@ from stores.contracts.documents import (
     OneOf,
     Path,
     Where,
-    iso,
-    now,
+    format_time,
+    utc_now,
     values_at,
 )
 from stores.contracts.errors import Conflict
@@ -75,7 +75,7 @@ def apply(document: Document, change: Change) -> Document:
         path = change.touch.path
         parent = _parent(changed, path)
         time = later_than(parent.get(path[-1]))
-        parent[path[-1]] = iso(time) if change.touch.as_text else time
+        parent[path[-1]] = format_time(time) if change.touch.as_string else time
     return changed
 
 
@@ -86,7 +86,7 @@ def later_than(stored: Any) -> datetime:
             stored = datetime.fromisoformat(stored).replace(tzinfo=None)
         except ValueError:
             stored = None
-    time = now()
+    time = utc_now()
     return max(time, stored + MILLISECOND) if isinstance(stored, datetime) else time
 
 

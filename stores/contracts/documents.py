@@ -39,14 +39,14 @@ class Unique:
 
 @dataclass(frozen=True, slots=True)
 class Collection:
-    """A collection and what may be asked of it: `lookups` are the paths of conditions and orders.
+    """A collection and what may be asked of it: `indexes` are the paths that conditions and orders may name.
 
     A last key of `*` stands for every key: `("properties", "*")` allows `("properties", "ip")`.
     """
 
     name: str
     unique: tuple[Unique, ...] = ()
-    lookups: tuple[Path, ...] = ()
+    indexes: tuple[Path, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,7 +84,7 @@ Condition: TypeAlias = OneOf | Exists | Contains | AnyOf
 Where: TypeAlias = Sequence[Condition]
 
 
-def equal(path: str | Path, value: Any) -> OneOf:
+def equals(path: str | Path, value: Any) -> OneOf:
     return OneOf((path,) if isinstance(path, str) else path, (value,))
 
 
@@ -125,7 +125,7 @@ class Touch:
     """A time that strictly increases: now, or one millisecond past the stored time if that is later."""
 
     path: Path
-    as_text: bool = False
+    as_string: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -148,7 +148,7 @@ class DatabaseInfo:
     empty: bool
 
 
-class Documents(ABC):
+class DocumentDatabase(ABC):
     """One database, that is one tenant's documents: no call can reach another's.
 
     Every call raises `Unavailable` when the store does not answer within its deadline. A collection
@@ -159,10 +159,10 @@ class Documents(ABC):
 
     async def find(self, collection: Collection, query: Query = ALL) -> list[Document]:
         """The documents of one query, in its order."""
-        return (await self.find_each(collection, [query]))[0]
+        return (await self.find_many(collection, [query]))[0]
 
     @abstractmethod
-    async def find_each(self, collection: Collection, queries: Sequence[Query]) -> list[list[Document]]:
+    async def find_many(self, collection: Collection, queries: Sequence[Query]) -> list[list[Document]]:
         """The documents of each query, in the order of the queries, in one call to the store."""
 
     @abstractmethod
@@ -198,19 +198,19 @@ class Documents(ABC):
         """Put `documents` in the place of those that fit: all or nothing. Raises as `insert` does."""
 
     @abstractmethod
-    async def create(self, collections: Sequence[Collection]) -> None:
+    async def create_collections(self, collections: Sequence[Collection]) -> None:
         """Make empty collections; those that exist stay as they are."""
 
     @abstractmethod
-    async def drop(self, collections: Sequence[Collection]) -> None:
+    async def drop_collections(self, collections: Sequence[Collection]) -> None:
         """Remove whole collections; those that do not exist are no error."""
 
     @abstractmethod
-    async def collections(self) -> list[str]:
+    async def list_collections(self) -> list[str]:
         """The names of the collections, sorted."""
 
     @abstractmethod
-    async def put(self, collection: Collection, documents: Sequence[Document]) -> None:
+    async def upsert(self, collection: Collection, documents: Sequence[Document]) -> None:
         """Keep documents as they are, replacing those of the same id: for copies between stores.
 
         An older system may have kept what collides, so that `Unique` is not asked where nothing was
@@ -223,11 +223,11 @@ class DocumentStore(ABC):
     default: str  # the database that holds what belongs to no tenant
 
     @abstractmethod
-    def database(self, name: str) -> Documents:
+    def database(self, name: str) -> DocumentDatabase:
         """The documents of one database; nothing is made by asking."""
 
     @abstractmethod
-    async def databases(self) -> list[DatabaseInfo]:
+    async def list_databases(self) -> list[DatabaseInfo]:
         """Every database that holds a collection, by name; the server's own are left out."""
 
     @abstractmethod
@@ -239,18 +239,18 @@ class DocumentStore(ABC):
         """Let go of files and connections."""
 
 
-def now() -> datetime:
+def utc_now() -> datetime:
     """The time as stores keep it: naive, UTC, whole milliseconds."""
     time = datetime.now(UTC).replace(tzinfo=None)
     return time.replace(microsecond=time.microsecond // 1000 * 1000)
 
 
-def iso(time: datetime) -> str:
+def format_time(time: datetime) -> str:
     """`2026-01-31T09:05:07.123Z`: the one text form of a time."""
     return time.isoformat(timespec="milliseconds") + "Z"
 
 
-def milliseconds(time: datetime | DatetimeMS) -> int:
+def to_milliseconds(time: datetime | DatetimeMS) -> int:
     """Milliseconds since 1970; times that Python has not are kept as nothing else."""
     return int(time if isinstance(time, DatetimeMS) else DatetimeMS(time))
 
@@ -286,11 +286,11 @@ def order_key(value: Any) -> tuple[int, Any]:
         case ObjectId():
             return 3, value
         case datetime() | DatetimeMS():
-            return 5, milliseconds(value)
+            return 5, to_milliseconds(value)
     return 0, 0
 
 
-def claimed(document: Document, unique: Unique) -> Iterable[Any]:
+def claimed_values(document: Document, unique: Unique) -> Iterable[Any]:
     """The values that a document claims under a `Unique`."""
     return {
         value

@@ -21,13 +21,13 @@ class GatewayError(Exception):
 
     code: ClassVar[str]
     rest_status: ClassVar[int]
-    table: ClassVar[dict[str, type["GatewayError"]]] = {}
+    by_code: ClassVar[dict[str, type["GatewayError"]]] = {}
 
     def __init_subclass__(cls, code: str, rest_status: int) -> None:
-        if code in GatewayError.table:
+        if code in GatewayError.by_code:
             raise TypeError(f"two errors share the code {code}")
         cls.code, cls.rest_status = code, rest_status
-        GatewayError.table[code] = cls
+        GatewayError.by_code[code] = cls
 
     def __init__(self, message: str, *, fields: Sequence[str] = (), **extensions: Any) -> None:
         super().__init__(message)

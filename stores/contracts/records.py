@@ -9,7 +9,7 @@ from typing import Any, ClassVar, Generic, TypeVar, overload
 
 from bson import ObjectId
 
-from stores.contracts.documents import Document, iso
+from stores.contracts.documents import Document, format_time
 
 T = TypeVar("T")
 
@@ -24,7 +24,7 @@ def read_string(value: Any) -> str | None:
         case int() | float() | ObjectId():
             return str(value)
         case datetime():
-            return iso(value)
+            return format_time(value)
     return None
 
 

@@ -7,7 +7,7 @@ from typing import Any
 
 from bson import ObjectId
 
-from stores.contracts.documents import Collection, Document, DocumentStore, OneOf, Query, iso
+from stores.contracts.documents import Collection, Document, DocumentStore, OneOf, Query, format_time
 from stores.entities import collections
 from stores.entities.cipher import SecretCipher
 from stores.entities.organizations import APPLICATIONS, ORGANIZATION
@@ -162,7 +162,7 @@ async def load(store: DocumentStore, cipher: SecretCipher) -> int:
         missing = [document for document in documents if document["_id"] not in known]
         if collection is collections.CONFIG:  # an organization that somebody has made is theirs
             missing = [] if await place.find(collection) else missing
-        await place.put(collection, [cipher.encrypt(document) for document in missing])
+        await place.upsert(collection, [cipher.encrypt(document) for document in missing])
         added += len(missing)
     return added
 
@@ -222,8 +222,8 @@ def _config(organization: str) -> Iterator[Document]:
         "email": email,
         "website": website,
         "status": "active",
-        "createdAt": iso(FIRST_DAY),
-        "updatedAt": iso(FIRST_DAY + timedelta(days=3)),
+        "createdAt": format_time(FIRST_DAY),
+        "updatedAt": format_time(FIRST_DAY + timedelta(days=3)),
     }
     yield _kept(organization) | {"key": ORGANIZATION, "value": value}
     applications = _applications(organization)
@@ -253,7 +253,7 @@ def _users(organization: str) -> Iterator[Document]:
             "role": role,
             "status": "active",
             "organizationId": organization,
-            "createdAt": iso(FIRST_DAY),
+            "createdAt": format_time(FIRST_DAY),
         }
 
 

@@ -2,24 +2,24 @@
 
 from stores.contracts.documents import Collection, Unique
 
-CONFIG = Collection("config", unique=(Unique(("key",)),), lookups=(("key",),))
+CONFIG = Collection("config", unique=(Unique(("key",)),), indexes=(("key",),))
 USERS = Collection("users", unique=(Unique(("email",)),))
-GATEWAYS = Collection("gateways", unique=(Unique(("gatewayId",)),), lookups=(("createdAt",),))
+GATEWAYS = Collection("gateways", unique=(Unique(("gatewayId",)),), indexes=(("createdAt",),))
 CONNECTORS = Collection("connectors", unique=(Unique(("name",)),))
 FUNCTIONS = Collection(
     "functions",
     unique=(Unique(("id",), within=("applicationId",)),),
-    lookups=(("applicationId",), ("id",)),
+    indexes=(("applicationId",), ("id",)),
 )
 # The name holds one application's id for historical reasons; it is the collection of all applications.
 EVENT_CLASSES = Collection(
     "monitoreo-cnc_events",
     unique=(Unique(("id",), within=("applicationId",)),),
-    lookups=(("applicationId",), ("id",)),
+    indexes=(("applicationId",), ("id",)),
 )
-SERVICES = Collection("services", unique=(Unique(("name",)),), lookups=(("name",), ("updatedAt",)))
+SERVICES = Collection("services", unique=(Unique(("name",)),), indexes=(("name",), ("updatedAt",)))
 
-_DEVICE_LOOKUPS = (
+_DEVICE_INDEXES = (
     ("machineId",),
     ("machine_id",),
     ("name",),
@@ -29,14 +29,14 @@ _DEVICE_LOOKUPS = (
     ("createdAt",),
     ("updatedAt",),
 )
-LEGACY_DEVICES = Collection("devices", unique=(Unique(("machineId",)),), lookups=_DEVICE_LOOKUPS)
+LEGACY_DEVICES = Collection("devices", unique=(Unique(("machineId",)),), indexes=_DEVICE_INDEXES)
 
 
 def devices(application_id: str) -> Collection:
     return Collection(
         f"{application_id}_devices",
         unique=(Unique(("machineId", "machine_id")),),
-        lookups=_DEVICE_LOOKUPS,
+        indexes=_DEVICE_INDEXES,
     )
 
 
@@ -45,7 +45,7 @@ def connectors(application_id: str) -> Collection:
 
 
 def configuration(application_id: str) -> Collection:
-    return Collection(f"{application_id}_config", lookups=(("key",),))
+    return Collection(f"{application_id}_config", indexes=(("key",),))
 
 
 _FIXED = {
@@ -64,7 +64,7 @@ _FIXED = {
 
 
 def named(name: str) -> Collection:
-    """The collection of a stored name; one that is none of ours has no lookups."""
+    """The collection of a stored name; one that is none of ours has no indexes."""
     if name in _FIXED:
         return _FIXED[name]
     for suffix, collection in (

@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 
 import bson
 
-from stores.contracts.documents import Collection, Document, Documents, DocumentStore, OneOf, Query
+from stores.contracts.documents import Collection, Document, DocumentDatabase, DocumentStore, OneOf, Query
 from stores.entities.collections import named
 
 BATCH = 500
@@ -31,16 +31,16 @@ async def copy_stores(source: DocumentStore, target: DocumentStore, progress: Pr
     report = CopyReport()
     parts = [
         (source.database(info.name), target.database(_target_name(info.name, source, target)), named(name))
-        for info in await source.databases()
-        for name in await source.database(info.name).collections()
+        for info in await source.list_databases()
+        for name in await source.database(info.name).list_collections()
     ]
     done, total = 0, sum([(await old.count([collection]))[0] for old, _, collection in parts])
     for old, new, collection in parts:
-        await new.create([collection])
+        await new.create_collections([collection])
         async for batch in read_batches(old, collection):
             kept = await _read_by_ids(new, collection, batch)
             missing = [d for d in batch if kept.get(_encode_id(d)) != bson.encode(d)]
-            await new.put(collection, missing)
+            await new.upsert(collection, missing)
             report.written += len(missing)
             report.equal += len(batch) - len(missing)
             progress(f"copying {old.database}", done := done + len(batch), total)
@@ -64,7 +64,7 @@ def _target_name(name: str, source: DocumentStore, target: DocumentStore) -> str
     return target.default if name == source.default else name
 
 
-async def read_batches(documents: Documents, collection: Collection) -> AsyncIterator[list[Document]]:
+async def read_batches(documents: DocumentDatabase, collection: Collection) -> AsyncIterator[list[Document]]:
     """Every document of a collection, by id, some hundred at a time."""
     after = None
     while batch := await documents.find(collection, Query(after=after, limit=BATCH)):
@@ -73,7 +73,7 @@ async def read_batches(documents: Documents, collection: Collection) -> AsyncIte
 
 
 async def _read_by_ids(
-    documents: Documents, collection: Collection, batch: list[Document]
+    documents: DocumentDatabase, collection: Collection, batch: list[Document]
 ) -> dict[bytes, bytes]:
     """The documents of the same ids, encoded: their types and key order count."""
     ids = OneOf(("_id",), tuple(document["_id"] for document in batch))

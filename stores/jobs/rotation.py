@@ -3,7 +3,15 @@
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from stores.contracts.documents import Change, Collection, Document, Documents, DocumentStore, Query, equal
+from stores.contracts.documents import (
+    Change,
+    Collection,
+    Document,
+    DocumentDatabase,
+    DocumentStore,
+    Query,
+    equals,
+)
 from stores.entities.cipher import SecretCipher
 from stores.entities.collections import SERVICES, named
 from stores.jobs.copying import read_batches
@@ -27,8 +35,8 @@ async def rotate_stored_secrets(
     report = RotationReport()
     places = [
         (store.database(info.name), named(name), key)
-        for info in await store.databases()
-        for name in await store.database(info.name).collections()
+        for info in await store.list_databases()
+        for name in await store.database(info.name).list_collections()
         if (key := _key_of(name, is_default=info.name == store.default))
     ]
     done, total = 0, sum([(await documents.count([collection]))[0] for documents, collection, _ in places])
@@ -48,7 +56,7 @@ def _key_of(collection: str, *, is_default: bool) -> str | None:
 
 
 async def _rotate_document(
-    documents: Documents,
+    documents: DocumentDatabase,
     collection: Collection,
     document: Document,
     key: str,
@@ -61,10 +69,10 @@ async def _rotate_document(
         if fresh == kept[key]:
             report.undecryptable += cipher.has_undecryptable(fresh)
             return
-        same = [equal("_id", kept["_id"]), equal("updatedAt", kept.get("updatedAt"))]
+        same = [equals("_id", kept["_id"]), equals("updatedAt", kept.get("updatedAt"))]
         if await documents.update(collection, same, Change(set={(key,): fresh})) is not None:
             report.changed += 1
             report.undecryptable += cipher.has_undecryptable(fresh)
             return
-        found = await documents.find(collection, Query(where=(equal("_id", kept["_id"]),), limit=1))
+        found = await documents.find(collection, Query(where=(equals("_id", kept["_id"]),), limit=1))
         kept = found[0] if found else None

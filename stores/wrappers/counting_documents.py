@@ -7,7 +7,7 @@ from stores.contracts.documents import (
     Collection,
     DatabaseInfo,
     Document,
-    Documents,
+    DocumentDatabase,
     DocumentStore,
     Query,
     Where,
@@ -22,12 +22,12 @@ class CountingDocumentStore(DocumentStore):
         self.default = store.default
         self.calls: list[str] = []
 
-    def database(self, name: str) -> Documents:
-        return CountingDocuments(self._store.database(name), self.calls)
+    def database(self, name: str) -> DocumentDatabase:
+        return CountingDocumentDatabase(self._store.database(name), self.calls)
 
-    async def databases(self) -> list[DatabaseInfo]:
+    async def list_databases(self) -> list[DatabaseInfo]:
         self.calls.append("databases")
-        return await self._store.databases()
+        return await self._store.list_databases()
 
     async def ping(self) -> None:
         await self._store.ping()
@@ -36,17 +36,17 @@ class CountingDocumentStore(DocumentStore):
         await self._store.close()
 
 
-class CountingDocuments(Documents):
-    def __init__(self, documents: Documents, calls: list[str]) -> None:
+class CountingDocumentDatabase(DocumentDatabase):
+    def __init__(self, documents: DocumentDatabase, calls: list[str]) -> None:
         self._documents, self._calls = documents, calls
         self.database = documents.database
 
     def _count(self, call: str, *collections: Collection) -> None:
         self._calls.append(" ".join([call, *(c.name for c in collections)]))
 
-    async def find_each(self, collection: Collection, queries: Sequence[Query]) -> list[list[Document]]:
+    async def find_many(self, collection: Collection, queries: Sequence[Query]) -> list[list[Document]]:
         self._count("find", collection)
-        return await self._documents.find_each(collection, queries)
+        return await self._documents.find_many(collection, queries)
 
     async def count(self, collections: Sequence[Collection], where: Where = ()) -> list[int]:
         self._count("count", *collections)
@@ -75,18 +75,18 @@ class CountingDocuments(Documents):
         self._count("replace", collection)
         await self._documents.replace(collection, where, documents)
 
-    async def create(self, collections: Sequence[Collection]) -> None:
+    async def create_collections(self, collections: Sequence[Collection]) -> None:
         self._count("create", *collections)
-        await self._documents.create(collections)
+        await self._documents.create_collections(collections)
 
-    async def drop(self, collections: Sequence[Collection]) -> None:
+    async def drop_collections(self, collections: Sequence[Collection]) -> None:
         self._count("drop", *collections)
-        await self._documents.drop(collections)
+        await self._documents.drop_collections(collections)
 
-    async def collections(self) -> list[str]:
+    async def list_collections(self) -> list[str]:
         self._count("collections")
-        return await self._documents.collections()
+        return await self._documents.list_collections()
 
-    async def put(self, collection: Collection, documents: Sequence[Document]) -> None:
-        self._count("put", collection)
-        await self._documents.put(collection, documents)
+    async def upsert(self, collection: Collection, documents: Sequence[Document]) -> None:
+        self._count("upsert", collection)
+        await self._documents.upsert(collection, documents)

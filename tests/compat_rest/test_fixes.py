@@ -260,8 +260,8 @@ async def test_f23_an_unusable_application_id_breaks_no_count(
     store = open_documents(url, data=tmp_path)
     settings = {name: {"name": name} for name in ("", "a..b", "$x", "x" * 300, "cnc")}
     entry = {"_id": 1, "key": "applications", "value": {"applicationSettings": settings}}
-    await store.database("acme").put(CONFIG, [entry])
-    await store.database("acme").put(devices("cnc"), [{"_id": 1, "machineId": "M"}])
+    await store.database("acme").upsert(CONFIG, [entry])
+    await store.database("acme").upsert(devices("cnc"), [{"_id": 1, "machineId": "M"}])
     transport = httpx.ASGITransport(create_app(Settings(data=tmp_path), documents=store))
     async with httpx.AsyncClient(transport=transport, base_url="http://gateway") as client:
         assert (await client.get("/api/query/registered/all")).json() == {"count": 1}

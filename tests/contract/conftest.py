@@ -7,7 +7,7 @@ from typing import Literal, cast
 
 import pytest
 
-from stores.contracts.documents import Documents, DocumentStore
+from stores.contracts.documents import DocumentDatabase, DocumentStore
 from stores.opening import open_documents
 from tests.contract.series_stores import written
 
@@ -31,5 +31,5 @@ async def document_store(request: pytest.FixtureRequest, tmp_path: Path) -> Asyn
 
 
 @pytest.fixture
-def documents(document_store: DocumentStore) -> Documents:
+def documents(document_store: DocumentStore) -> DocumentDatabase:
     return document_store.database(f"t-{uuid.uuid4().hex[:12]}")

@@ -15,16 +15,16 @@ from stores.contracts.documents import (
     Condition,
     Contains,
     Document,
-    Documents,
+    DocumentDatabase,
     DocumentStore,
     Exists,
     OneOf,
     Order,
     Query,
     Touch,
-    equal,
-    milliseconds,
+    equals,
     order_value,
+    to_milliseconds,
 )
 from stores.contracts.errors import BadUserInput, Conflict
 from stores.entities.collections import CONFIG, EVENT_CLASSES, GATEWAYS, devices
@@ -37,7 +37,9 @@ def device(machine_id: str, **fields: Any) -> Document:
     return {"_id": ObjectId(), "machineId": machine_id, **fields}
 
 
-async def walk(documents: Documents, collection: Collection, order: Order, limit: int = 2) -> list[Document]:
+async def walk(
+    documents: DocumentDatabase, collection: Collection, order: Order, limit: int = 2
+) -> list[Document]:
     """A whole collection, read page by page."""
     found: list[Document] = []
     after = None
@@ -48,7 +50,7 @@ async def walk(documents: Documents, collection: Collection, order: Order, limit
     return found
 
 
-async def test_a_document_comes_back_with_its_types_and_key_order(documents: Documents) -> None:
+async def test_a_document_comes_back_with_its_types_and_key_order(documents: DocumentDatabase) -> None:
     kept = {
         "_id": ObjectId(),
         "z": 1,
@@ -68,48 +70,48 @@ async def test_a_document_comes_back_with_its_types_and_key_order(documents: Doc
     assert list(found) == list(kept)
 
 
-async def test_reading_makes_nothing(documents: Documents, document_store: DocumentStore) -> None:
+async def test_reading_makes_nothing(documents: DocumentDatabase, document_store: DocumentStore) -> None:
     assert await documents.find(DEVICES) == []
     assert await documents.count([DEVICES, CONFIG]) == [0, 0]
-    assert await documents.update(DEVICES, [equal("machineId", "x")], Change(set={("a",): 1})) is None
-    assert await documents.delete(DEVICES, [equal("machineId", "x")]) == 0
-    await documents.drop([DEVICES])
-    names = [info.name for info in await document_store.databases()]
+    assert await documents.update(DEVICES, [equals("machineId", "x")], Change(set={("a",): 1})) is None
+    assert await documents.delete(DEVICES, [equals("machineId", "x")]) == 0
+    await documents.drop_collections([DEVICES])
+    names = [info.name for info in await document_store.list_databases()]
     assert documents.database not in names or (await documents.count([DEVICES])) == [0]
 
 
 async def test_a_tenant_never_sees_anothers_documents(
-    document_store: DocumentStore, documents: Documents
+    document_store: DocumentStore, documents: DocumentDatabase
 ) -> None:
     other = document_store.database(documents.database + "-b")
     await documents.insert(DEVICES, device("M"))
     await other.insert(DEVICES, device("M"))
     assert await other.delete(DEVICES, []) == 1
     assert await documents.count([DEVICES]) == [1]
-    names = [info.name for info in await document_store.databases()]
+    names = [info.name for info in await document_store.list_databases()]
     assert documents.database in names
     assert not {"admin", "local", "config"} & set(names)
 
 
 CONDITIONS: list[tuple[list[Condition], list[str]]] = [
     ([], ["A", "B", "C", "D"]),
-    ([equal("machineId", "B")], ["B"]),
+    ([equals("machineId", "B")], ["B"]),
     ([OneOf(("machineId",), ("A", "C", "x"))], ["A", "C"]),
     ([OneOf(("machineId",), ())], []),
-    ([equal("connectors", "Fanuc")], ["A", "B", "D"]),
-    ([equal(("events", "class"), "MODE")], ["A", "B"]),
-    ([equal(("properties", "port"), 1)], ["A", "B"]),
-    ([equal(("properties", "port"), True)], ["C"]),
-    ([equal(("properties", "port"), "1")], []),
+    ([equals("connectors", "Fanuc")], ["A", "B", "D"]),
+    ([equals(("events", "class"), "MODE")], ["A", "B"]),
+    ([equals(("properties", "port"), 1)], ["A", "B"]),
+    ([equals(("properties", "port"), True)], ["C"]),
+    ([equals(("properties", "port"), "1")], []),
     ([Exists(("properties", "ip"))], ["B", "C"]),
     ([Exists(("properties", "ip"), present=False)], ["A", "D"]),
-    ([equal("name", None)], ["C", "D"]),
+    ([equals("name", None)], ["C", "D"]),
     ([Contains((("machineId",), ("name",)), "lathe")], ["A", "B"]),
     ([Contains((("name",),), "%")], ["B"]),
     ([Contains((("name",),), ".*")], []),
     ([Contains((("name",),), "\\")], ["A"]),
-    ([AnyOf((equal("machineId", "A"), equal("connectors", "Haas")))], ["A", "C"]),
-    ([equal("connectors", "Fanuc"), Exists(("properties", "ip"))], ["B"]),
+    ([AnyOf((equals("machineId", "A"), equals("connectors", "Haas")))], ["A", "C"]),
+    ([equals("connectors", "Fanuc"), Exists(("properties", "ip"))], ["B"]),
 ]
 
 
@@ -136,7 +138,7 @@ FILTERED: list[Document] = [
 
 @pytest.mark.parametrize(("where", "expected"), CONDITIONS)
 async def test_a_condition_finds_what_it_says(
-    documents: Documents, where: list[Condition], expected: list[str]
+    documents: DocumentDatabase, where: list[Condition], expected: list[str]
 ) -> None:
     for kept in FILTERED:
         await documents.insert(DEVICES, {"_id": ObjectId(), **kept})
@@ -153,11 +155,11 @@ VALUES = [None, 5, 2.5, "a", "B", "a", "", True, False, *TIMES, ObjectId(), [1, 
 @pytest.mark.parametrize("descending", [False, True])
 @pytest.mark.parametrize("path", ["_id", "name", "createdAt"])
 async def test_pages_hold_each_document_once_whatever_its_types(
-    documents: Documents, path: str, descending: bool
+    documents: DocumentDatabase, path: str, descending: bool
 ) -> None:
     kept: list[Document] = [{"_id": ObjectId(), "name": v, "createdAt": v} for v in VALUES]
     kept += [{"_id": "text"}, {"_id": 7, "name": "x"}, {"_id": 7.5, "createdAt": TIMES[0]}]
-    await documents.put(DEVICES, kept)
+    await documents.upsert(DEVICES, kept)
     order = Order((path,), descending)
     found = await walk(documents, DEVICES, order)
     assert len(found) == len({str(each["_id"]) for each in found}) == len(kept)
@@ -171,41 +173,41 @@ async def test_pages_hold_each_document_once_whatever_its_types(
         assert ranked == sorted(ranked)
 
 
-async def test_a_page_is_not_moved_by_what_is_added_or_removed(documents: Documents) -> None:
+async def test_a_page_is_not_moved_by_what_is_added_or_removed(documents: DocumentDatabase) -> None:
     for i in range(0, 10, 2):
         await documents.insert(DEVICES, device(str(i), name=f"N{i}"))
     order = Order(("name",))
     first = await documents.find(DEVICES, Query(order=order, limit=2))
     await documents.insert(DEVICES, device("1", name="N1"))
     await documents.insert(DEVICES, device("3", name="N3"))
-    await documents.delete(DEVICES, [equal("machineId", "2")])
+    await documents.delete(DEVICES, [equals("machineId", "2")])
     after = (first[-1]["name"], first[-1]["_id"])
     rest = await documents.find(DEVICES, Query(order=order, after=after))
     assert [each["name"] for each in rest] == ["N3", "N4", "N6", "N8"]
 
 
-async def test_several_queries_are_answered_in_their_order(documents: Documents) -> None:
+async def test_several_queries_are_answered_in_their_order(documents: DocumentDatabase) -> None:
     for name in "ABC":
         await documents.insert(DEVICES, device(name, connectors=["x"], extra=1))
     queries = [
-        Query(where=(equal("machineId", "C"),), limit=1),
+        Query(where=(equals("machineId", "C"),), limit=1),
         Query(limit=2, keys=frozenset({"machineId"})),
-        Query(where=(equal("machineId", "none"),), limit=5),
+        Query(where=(equals("machineId", "none"),), limit=5),
         Query(order=Order(descending=True), limit=1),
         Query(limit=0),
     ]
-    found = await documents.find_each(DEVICES, queries)
+    found = await documents.find_many(DEVICES, queries)
     assert [[each["machineId"] for each in page] for page in found] == [["C"], ["A", "B"], [], ["C"], []]
 
 
-async def test_a_projection_gives_the_keys_asked_for(documents: Documents) -> None:
+async def test_a_projection_gives_the_keys_asked_for(documents: DocumentDatabase) -> None:
     await documents.insert(DEVICES, device("A", name="n", properties={"a": 1}))
     [found] = await documents.find(DEVICES, Query(keys=frozenset({"name"})))
     assert found["name"] == "n"
     assert isinstance(found["_id"], ObjectId)
 
 
-async def test_what_is_unique_is_refused_and_nothing_is_written(documents: Documents) -> None:
+async def test_what_is_unique_is_refused_and_nothing_is_written(documents: DocumentDatabase) -> None:
     await documents.insert(DEVICES, device("A"))
     for taken in ({"_id": ObjectId(), "machineId": "A"}, {"_id": ObjectId(), "machine_id": "A"}):
         with pytest.raises(Conflict) as raised:
@@ -214,21 +216,21 @@ async def test_what_is_unique_is_refused_and_nothing_is_written(documents: Docum
     for free in ({"_id": ObjectId()}, {"_id": ObjectId()}, {"_id": ObjectId(), "machine_id": "a"}):
         await documents.insert(DEVICES, free)
     with pytest.raises(Conflict):
-        await documents.update(DEVICES, [equal("machine_id", "a")], Change(set={("machineId",): "A"}))
+        await documents.update(DEVICES, [equals("machine_id", "a")], Change(set={("machineId",): "A"}))
     with pytest.raises(Conflict):
         await documents.insert(DEVICES, {"_id": free["_id"]})
     assert await documents.count([DEVICES]) == [4]
-    await documents.update(DEVICES, [equal("machineId", "A")], Change(set={("machineId",): "A", ("n",): 1}))
+    await documents.update(DEVICES, [equals("machineId", "A")], Change(set={("machineId",): "A", ("n",): 1}))
 
 
-async def test_within_narrows_what_is_unique(documents: Documents) -> None:
+async def test_within_narrows_what_is_unique(documents: DocumentDatabase) -> None:
     for application in ("a", "b"):
         await documents.insert(EVENT_CLASSES, {"_id": ObjectId(), "id": "e", "applicationId": application})
     with pytest.raises(Conflict):
         await documents.insert(EVENT_CLASSES, {"_id": ObjectId(), "id": "e", "applicationId": "a"})
 
 
-async def test_one_of_twenty_inserts_at_once_is_kept(documents: Documents) -> None:
+async def test_one_of_twenty_inserts_at_once_is_kept(documents: DocumentDatabase) -> None:
     spellings = ("machineId", "machine_id")
     inserts = (documents.insert(DEVICES, {"_id": ObjectId(), spellings[i % 2]: "X"}) for i in range(20))
     done = await asyncio.gather(*inserts, return_exceptions=True)
@@ -236,7 +238,7 @@ async def test_one_of_twenty_inserts_at_once_is_kept(documents: Documents) -> No
     assert all(each is None or isinstance(each, Conflict) for each in done)
 
 
-async def test_a_change_sets_unsets_adds_and_pulls(documents: Documents) -> None:
+async def test_a_change_sets_unsets_adds_and_pulls(documents: DocumentDatabase) -> None:
     await documents.insert(DEVICES, device("A", a=1, deep={"x": 1, "y": 2}, items=[1, "b", 1]))
     change = Change(
         set={("deep", "x"): [TIMES[0]], ("new", "path"): None},
@@ -244,7 +246,7 @@ async def test_a_change_sets_unsets_adds_and_pulls(documents: Documents) -> None
         add={("tags",): "t"},
         pull={("items",): 1},
     )
-    changed = await documents.update(DEVICES, [equal("machineId", "A")], change)
+    changed = await documents.update(DEVICES, [equals("machineId", "A")], change)
     assert changed is not None
     [found] = await documents.find(DEVICES)
     assert found == changed
@@ -258,49 +260,54 @@ async def test_a_change_sets_unsets_adds_and_pulls(documents: Documents) -> None
         "new": {"path": None},
         "tags": ["t"],
     }
-    again = await documents.update(DEVICES, [equal("machineId", "A")], Change(add={("tags",): "t"}))
+    again = await documents.update(DEVICES, [equals("machineId", "A")], Change(add={("tags",): "t"}))
     assert again is not None
     assert again["tags"] == ["t"]
 
 
-async def test_a_change_is_made_only_where_its_conditions_hold(documents: Documents) -> None:
+async def test_a_change_is_made_only_where_its_conditions_hold(documents: DocumentDatabase) -> None:
     entry = {"_id": ObjectId(), "key": "applications", "value": {"settings": {"a": {}}}}
     await documents.insert(CONFIG, entry)
-    where: list[Condition] = [equal("key", "applications"), Exists(("value", "settings", "a"), present=False)]
+    where: list[Condition] = [
+        equals("key", "applications"),
+        Exists(("value", "settings", "a"), present=False),
+    ]
     assert await documents.update(CONFIG, where, Change(set={("value", "settings", "a"): 1})) is None
     assert (await documents.find(CONFIG)) == [entry]
 
 
-@pytest.mark.parametrize("as_text", [False, True])
-async def test_a_touched_time_is_later_than_every_one_before(documents: Documents, as_text: bool) -> None:
+@pytest.mark.parametrize("as_string", [False, True])
+async def test_a_touched_time_is_later_than_every_one_before(
+    documents: DocumentDatabase, as_string: bool
+) -> None:
     ahead = datetime(2999, 1, 1)
     await documents.insert(DEVICES, device("A", at=ahead))
     change = Change(touch=Touch(("at",)))
-    changed = await documents.update(DEVICES, [equal("machineId", "A")], change)
+    changed = await documents.update(DEVICES, [equals("machineId", "A")], change)
     assert changed is not None
-    assert milliseconds(changed["at"]) == milliseconds(ahead) + 1
+    assert to_milliseconds(changed["at"]) == to_milliseconds(ahead) + 1
     await documents.insert(DEVICES, device("B"))
     touches = (
         documents.update(
             DEVICES,
-            [equal("machineId", "B")],
-            Change(set={("n", str(i)): i}, touch=Touch(("at",), as_text)),
+            [equals("machineId", "B")],
+            Change(set={("n", str(i)): i}, touch=Touch(("at",), as_string)),
         )
         for i in range(20)
     )
     done = await asyncio.gather(*touches)
     assert len({str(each["at"]) for each in done if each}) == 20
-    [kept] = await documents.find(DEVICES, Query(where=(equal("machineId", "B"),)))
+    [kept] = await documents.find(DEVICES, Query(where=(equals("machineId", "B"),)))
     assert len(kept["n"]) == 20
-    assert isinstance(kept["at"], str if as_text else datetime)
+    assert isinstance(kept["at"], str if as_string else datetime)
     assert str(kept["at"]) == max(str(each["at"]) for each in done if each)
 
 
-async def test_ten_upserts_at_once_make_one_document(documents: Documents) -> None:
+async def test_ten_upserts_at_once_make_one_document(documents: DocumentDatabase) -> None:
     upserts = (
         documents.update(
             CONFIG,
-            [equal("key", "o")],
+            [equals("key", "o")],
             Change(set={("value", f"f{i}"): i}),
             insert={"_id": ObjectId(), "key": "o", "value": {}},
         )
@@ -311,11 +318,11 @@ async def test_ten_upserts_at_once_make_one_document(documents: Documents) -> No
     assert len(kept["value"]) == sum(each is not None for each in done) >= 1
 
 
-async def test_a_replacement_is_whole_or_is_not(documents: Documents) -> None:
+async def test_a_replacement_is_whole_or_is_not(documents: DocumentDatabase) -> None:
     def entry(name: str, application: str = "a") -> Document:
         return {"_id": ObjectId(), "id": name, "applicationId": application}
 
-    mine = [equal("applicationId", "a")]
+    mine = [equals("applicationId", "a")]
     await documents.replace(EVENT_CLASSES, mine, [entry("1"), entry("2")])
     await documents.insert(EVENT_CLASSES, entry("1", "b"))
     with pytest.raises(Conflict):
@@ -333,27 +340,27 @@ async def test_a_replacement_is_whole_or_is_not(documents: Documents) -> None:
     assert await documents.count([EVENT_CLASSES]) == [1]
 
 
-async def test_only_the_first_goes_where_that_is_asked(documents: Documents) -> None:
+async def test_only_the_first_goes_where_that_is_asked(documents: DocumentDatabase) -> None:
     kept = [{"_id": ObjectId(), "name": "same"} for _ in range(3)]
-    await documents.put(DEVICES, kept)
-    assert await documents.delete(DEVICES, [equal("name", "same")], first_only=True) == 1
+    await documents.upsert(DEVICES, kept)
+    assert await documents.delete(DEVICES, [equals("name", "same")], first_only=True) == 1
     assert [each["_id"] for each in await documents.find(DEVICES)] == [each["_id"] for each in kept[1:]]
-    assert await documents.delete(DEVICES, [equal("name", "same")]) == 2
+    assert await documents.delete(DEVICES, [equals("name", "same")]) == 2
 
 
-async def test_collections_are_made_listed_and_dropped(documents: Documents) -> None:
-    await documents.create([DEVICES, GATEWAYS])
-    await documents.create([DEVICES])
-    assert await documents.collections() == ["cnc_devices", "gateways"]
-    await documents.drop([DEVICES, CONFIG])
-    assert await documents.collections() == ["gateways"]
+async def test_collections_are_made_listed_and_dropped(documents: DocumentDatabase) -> None:
+    await documents.create_collections([DEVICES, GATEWAYS])
+    await documents.create_collections([DEVICES])
+    assert await documents.list_collections() == ["cnc_devices", "gateways"]
+    await documents.drop_collections([DEVICES, CONFIG])
+    assert await documents.list_collections() == ["gateways"]
 
 
-async def test_a_put_keeps_what_collides_already(documents: Documents) -> None:
+async def test_a_put_keeps_what_collides_already(documents: DocumentDatabase) -> None:
     twins = [device("A"), device("A")]
-    await documents.put(DEVICES, twins)
+    await documents.upsert(DEVICES, twins)
     assert await documents.find(DEVICES) == twins
-    await documents.put(DEVICES, [{**twins[0], "more": 1}])
+    await documents.upsert(DEVICES, [{**twins[0], "more": 1}])
     assert await documents.find(DEVICES) == [{**twins[0], "more": 1}, twins[1]]
     with pytest.raises(Conflict):
         await documents.insert(DEVICES, device("A"))
@@ -364,15 +371,15 @@ async def test_a_put_keeps_what_collides_already(documents: Documents) -> None:
     assert sum(each is None for each in done) == 1
 
 
-async def test_what_cannot_be_encoded_is_the_callers_fault(documents: Documents) -> None:
+async def test_what_cannot_be_encoded_is_the_callers_fault(documents: DocumentDatabase) -> None:
     with pytest.raises(BadUserInput):
         await documents.insert(DEVICES, device("A", n=2**70))
     assert await documents.count([DEVICES]) == [0]
 
 
-async def test_every_page_of_a_long_list_is_whole(documents: Documents) -> None:
-    await documents.put(DEVICES, [device(f"M{i}", connectors=["x"]) for i in range(2500)])
+async def test_every_page_of_a_long_list_is_whole(documents: DocumentDatabase) -> None:
+    await documents.upsert(DEVICES, [device(f"M{i}", connectors=["x"]) for i in range(2500)])
     assert len(await documents.find(DEVICES)) == 2500
     assert len(await walk(documents, DEVICES, Order(), limit=1000)) == 2500
-    by_connector = Query(where=(equal("connectors", "x"),), limit=2000)
+    by_connector = Query(where=(equals("connectors", "x"),), limit=2000)
     assert len(await documents.find(DEVICES, by_connector)) == 2000

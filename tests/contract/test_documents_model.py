@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 from hypothesis.stateful import Bundle, RuleBasedStateMachine, initialize, invariant, rule
 
 from stores.backends.sqlite.documents import SqliteDocumentStore
-from stores.contracts.documents import Change, Document, Order, Query, equal, order_key, order_value
+from stores.contracts.documents import Change, Document, Order, Query, equals, order_key, order_value
 from stores.contracts.errors import Conflict
 from stores.entities.collections import devices
 
@@ -63,14 +63,14 @@ class Model(RuleBasedStateMachine):
     @rule(each=ids, name=names)
     def update(self, each: ObjectId, name: Any) -> None:
         change = Change(set={("name",): name})
-        changed = self.runner.run(self.documents.update(DEVICES, [equal("_id", each)], change))
+        changed = self.runner.run(self.documents.update(DEVICES, [equals("_id", each)], change))
         if each in self.kept:
             self.kept[each] = {**self.kept[each], "name": name}
         assert changed == self.kept.get(each)
 
     @rule(each=ids)
     def delete(self, each: ObjectId) -> None:
-        gone = self.runner.run(self.documents.delete(DEVICES, [equal("_id", each)]))
+        gone = self.runner.run(self.documents.delete(DEVICES, [equals("_id", each)]))
         assert gone == (self.kept.pop(each, None) is not None)
 
     @rule()
@@ -80,7 +80,7 @@ class Model(RuleBasedStateMachine):
 
     @rule(name=names)
     def find_by_name(self, name: Any) -> None:
-        found = self.runner.run(self.documents.find(DEVICES, Query(where=(equal("name", name),))))
+        found = self.runner.run(self.documents.find(DEVICES, Query(where=(equals("name", name),))))
         fitting = [d for d in self.kept.values() if order_key(d.get("name")) == order_key(name)]
         assert found == fitting
 

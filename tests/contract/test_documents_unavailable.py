@@ -33,7 +33,7 @@ async def test_a_store_that_hangs_or_stops_is_told_in_time_and_found_again(
         (own_mongodb_server.stop, own_mongodb_server.start),
     ):
         fail()
-        for call in (documents.find(CONFIG), store.ping(), documents.count([CONFIG]), store.databases()):
+        for call in (documents.find(CONFIG), store.ping(), documents.count([CONFIG]), store.list_databases()):
             began = time.monotonic()
             with pytest.raises(Unavailable) as raised:
                 await call

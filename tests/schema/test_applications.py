@@ -4,7 +4,7 @@ import asyncio
 
 import pytest
 
-from stores.contracts.documents import Query, equal
+from stores.contracts.documents import Query, equals
 from stores.entities import collections
 from tests.schema.client import Client
 from tests.schema.conftest import BACKENDS, CREATE_APPLICATION, CREATE_ORGANIZATION
@@ -19,7 +19,7 @@ READ = """query($o: String!) { organization(organizationId: $o) { applicationCou
 
 
 async def stored(client: Client, organization: str) -> dict[str, object]:
-    where = (equal("key", "applications"),)
+    where = (equals("key", "applications"),)
     found = await client.documents.database(organization).find(collections.CONFIG, Query(where=where))
     assert len(found) == 1
     return dict(found[0]["value"])
@@ -65,9 +65,9 @@ async def test_a_deleted_application_leaves_nothing_behind(client: Client, plant
     default = gone["deleteApplication"]["application"]["organization"]["defaultApplication"]
     assert default == {"applicationId": "oil"}
     documents = client.documents.database(plant)
-    names = [name for name in await documents.collections() if name.startswith("cnc_")]
+    names = [name for name in await documents.list_collections() if name.startswith("cnc_")]
     assert names == []
-    assert await documents.count([collections.EVENT_CLASSES], [equal("applicationId", "cnc")]) == [0]
+    assert await documents.count([collections.EVENT_CLASSES], [equals("applicationId", "cnc")]) == [0]
     assert await client.code(DELETE, o=plant, a="cnc") == "NOT_FOUND"
     await client.run(CREATE_APPLICATION, organization=plant, application="cnc")
     found = await client.run(READ, o=plant)

@@ -17,7 +17,7 @@ from resolvers.context import PLAIN, Context, SeriesAccess, Viewer
 from schema.engine.execution import PLANS, Answer, Executor
 from schema.engine.scalars import to_json
 from schema.types.root import schema
-from stores.backends.sqlite.documents import SqliteDocuments, SqliteDocumentStore
+from stores.backends.sqlite.documents import SqliteDocumentDatabase, SqliteDocumentStore
 from stores.backends.sqlite.series import SqliteSeriesStore
 from stores.contracts.documents import Collection, Document, DocumentStore, Query
 from stores.contracts.errors import Unavailable
@@ -77,7 +77,7 @@ async def stores(folder: Path) -> AsyncIterator[Both]:
     documents, series = SqliteDocumentStore(folder / "documents.db"), SqliteSeriesStore(folder / "series.db")
     await demo.load(documents, PLAIN)
     broken = [{"_id": ObjectId(), **each} for each in BROKEN]
-    await documents.database("ferro-works").put(collections.devices("cnc-monitoring"), broken)
+    await documents.database("ferro-works").upsert(collections.devices("cnc-monitoring"), broken)
     machines = ("LATHE-01", "LATHE-02", "B1")
     points = [
         Point(
@@ -240,17 +240,17 @@ class LostCollection(SqliteDocumentStore):
 
     lost = ""
 
-    def database(self, name: str) -> SqliteDocuments:
+    def database(self, name: str) -> SqliteDocumentDatabase:
         found = super().database(name)
         return LostDocuments(self, name) if self.lost else found
 
 
-class LostDocuments(SqliteDocuments):
-    async def find_each(self, collection: Collection, queries: Sequence[Query]) -> list[list[Document]]:
+class LostDocuments(SqliteDocumentDatabase):
+    async def find_many(self, collection: Collection, queries: Sequence[Query]) -> list[list[Document]]:
         lost = cast(LostCollection, self._store).lost
         if collection.name == lost and self.database == "ferro-works":
             raise Unavailable("the document store does not answer")
-        return await super().find_each(collection, queries)
+        return await super().find_many(collection, queries)
 
 
 @pytest.mark.parametrize(

@@ -14,7 +14,7 @@ from pymongo.monitoring import (
 from schema.server.app import create_app
 from schema.server.settings import Settings
 from stores.backends.mongo.documents import MongoDocumentStore
-from stores.contracts.documents import DocumentStore, equal
+from stores.contracts.documents import DocumentStore, equals
 from stores.entities import collections
 from tests.schema.client import Client
 from tests.schema.conftest import BACKENDS
@@ -36,9 +36,9 @@ async def fill(store: DocumentStore, organization: str, devices: int, applicatio
     names = [f"app{i}" for i in range(applications)]
     settings = {name: {"name": name, "status": "active"} for name in names}
     entry = {"_id": ObjectId(), "key": "applications", "value": {"applicationSettings": settings}}
-    await documents.put(collections.CONFIG, [entry])
+    await documents.upsert(collections.CONFIG, [entry])
     templates = [{"_id": ObjectId(), "name": n, "driver": "fanuc"} for n in ("Fanuc", "Haas", "Mazak")]
-    await documents.put(collections.CONNECTORS, templates)
+    await documents.upsert(collections.CONNECTORS, templates)
     for i, name in enumerate(names):
         machines = [
             {
@@ -49,11 +49,11 @@ async def fill(store: DocumentStore, organization: str, devices: int, applicatio
             }
             for n in range(i, devices, applications)
         ]
-        await documents.put(collections.devices(name), machines)
+        await documents.upsert(collections.devices(name), machines)
         line = {"_id": ObjectId(), "name": f"{name} line", "driver": "opcua"}
-        await documents.put(collections.connectors(name), [line])
+        await documents.upsert(collections.connectors(name), [line])
         mode = {"_id": ObjectId(), "id": "mode", "class": "MODE", "applicationId": name}
-        await documents.put(collections.EVENT_CLASSES, [mode])
+        await documents.upsert(collections.EVENT_CLASSES, [mode])
 
 
 @pytest.mark.parametrize("backend", BACKENDS)
@@ -134,27 +134,27 @@ async def test_on_mongodb_counts_of_many_collections_are_one_command(
     documents = store.database(organization)
     asked = [collections.devices(name) for name in ("a", "b", "none", "a..b")]
     for collection, names in zip(asked, (["x", "y"], ["x"]), strict=False):
-        await documents.put(collection, [{"_id": ObjectId(), "name": name} for name in names])
+        await documents.upsert(collection, [{"_id": ObjectId(), "name": name} for name in names])
     for entry, needed in (([], 1 + 3), ([{"_id": ObjectId(), "key": "organization", "value": {}}], 1)):
-        await documents.put(collections.CONFIG, entry)  # without a document there is none to begin at
+        await documents.upsert(collections.CONFIG, entry)  # without a document there is none to begin at
         commands.names.clear()
         assert await documents.count(asked) == [2, 1, 0, 0]
         assert commands.names == ["aggregate"] * needed
-        assert await documents.count(asked, [equal("name", "x")]) == [1, 1, 0, 0]
+        assert await documents.count(asked, [equals("name", "x")]) == [1, 1, 0, 0]
     await store.close()
 
 
 async def test_a_selection_reads_only_the_keys_that_it_needs(client: Client, plant: str) -> None:
     seen: list[frozenset[str] | None] = []
     documents = client.documents.database(plant)
-    original = type(documents).find_each
+    original = type(documents).find_many
 
     async def spy(self, collection, queries):  # type: ignore[no-untyped-def]
         seen.extend(query.keys for query in queries if collection.name == "cnc_devices")
         return await original(self, collection, queries)
 
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(type(documents), "find_each", spy)
+        patch.setattr(type(documents), "find_many", spy)
         query = """query($o: String!) { application(organizationId: $o, applicationId: "cnc") {
           devices { nodes { ...Named connectors { driver } } } } } fragment Named on Device { id name }"""
         await client.run(query, o=plant)
@@ -174,6 +174,6 @@ async def test_the_total_is_counted_only_when_it_is_asked_for(client: Client, pl
 
 async def test_reading_makes_no_organization(client: Client, organization: str) -> None:
     assert await client.run(COUNTS, o=organization) == {"organization": None}
-    assert organization not in [info.name for info in await client.documents.databases()]
-    found = await client.documents.database(organization).count([collections.CONFIG], [equal("key", "x")])
+    assert organization not in [info.name for info in await client.documents.list_databases()]
+    found = await client.documents.database(organization).count([collections.CONFIG], [equals("key", "x")])
     assert found == [0]

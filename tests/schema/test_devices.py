@@ -194,7 +194,7 @@ async def test_broken_documents_cost_their_own_fields(client: Client, plant: str
     ]
     # As an existing deployment has them: in a collection that the gateway never wrote to.
     await client.run(CREATE_APPLICATION, organization=plant, application="old")
-    await client.documents.database(plant).put(collections.devices("old"), broken)
+    await client.documents.database(plant).upsert(collections.devices("old"), broken)
     query = """query($o: String!) { application(organizationId: $o, applicationId: "old") { devices { nodes {
       id machineId name createdAt updatedAt connectorNames connectors { name } properties document
       eventBindings { sourceId class } application { name } } } properties { key machines } } }"""

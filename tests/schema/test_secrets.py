@@ -76,7 +76,7 @@ def test_rotation_puts_every_secret_under_the_newest_key(tmp_path: Path) -> None
 
 async def _put(folder: Path, document: Document) -> None:
     store = open_documents(None, data=folder)
-    await store.database(store.default).put(SERVICES, [document])
+    await store.database(store.default).upsert(SERVICES, [document])
     await store.close()
 
 

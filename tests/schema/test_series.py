@@ -390,7 +390,7 @@ async def test_the_number_of_queries_is_the_same_for_any_number_of_machines(
     names = [f"A{i:04}" for i in range(machines)]
     place = documents.database(plant)
     await place.delete(collections.devices("cnc"), [])
-    await place.put(
+    await place.upsert(
         collections.devices("cnc"), [{"_id": ObjectId(), "machineId": name, "name": name} for name in names]
     )
     now = time.time_ns()

@@ -24,14 +24,14 @@ from stores.contracts.documents import (
     Collection,
     DatabaseInfo,
     Document,
-    Documents,
+    DocumentDatabase,
     DocumentStore,
     OneOf,
     Order,
     Query,
     Where,
-    claimed,
-    iso,
+    claimed_values,
+    format_time,
     order_key,
     order_value,
 )
@@ -58,10 +58,10 @@ class MongoDocumentStore(MongoConnection, DocumentStore):
         self.degraded: set[tuple[str, str]] = set()
         self.locks: defaultdict[tuple[str, str], asyncio.Lock] = defaultdict(asyncio.Lock)
 
-    def database(self, name: str) -> "MongoDocuments":
-        return MongoDocuments(self, name)
+    def database(self, name: str) -> "MongoDocumentDatabase":
+        return MongoDocumentDatabase(self, name)
 
-    async def databases(self) -> list[DatabaseInfo]:
+    async def list_databases(self) -> list[DatabaseInfo]:
         async with self.asked():
             cursor = await self.client.list_databases()
             found = [
@@ -80,7 +80,7 @@ def _whole(size: Any) -> int | None:
     return None if size is None else int(size)
 
 
-class MongoDocuments(Documents):
+class MongoDocumentDatabase(DocumentDatabase):
     """One database of the deployment."""
 
     def __init__(self, store: MongoDocumentStore, database: str) -> None:
@@ -96,7 +96,7 @@ class MongoDocuments(Documents):
         short = len(f"{self.database}.{name}".encode()) <= LONGEST_NAME
         return short and not (".." in name or "$" in name or "\0" in name or name.strip(".") != name)
 
-    async def find_each(self, collection: Collection, queries: Sequence[Query]) -> list[list[Document]]:
+    async def find_many(self, collection: Collection, queries: Sequence[Query]) -> list[list[Document]]:
         if not self._may_exist(collection):
             return [[] for _ in queries]
         async with self._store.asked():
@@ -232,7 +232,7 @@ class MongoDocuments(Documents):
         for _ in range(TOUCHES):
             condition = found
             if change.touch is not None:
-                mark = iso(stamp) if change.touch.as_text else stamp
+                mark = format_time(stamp) if change.touch.as_string else stamp
                 condition = every([found, {dotted(change.touch.path): {"$not": {"$gte": mark}}}])
             changed: Document | None = await self._of(collection).find_one_and_update(
                 condition, changes(change, stamp), sort=[("_id", 1)], return_document=ReturnDocument.AFTER
@@ -272,7 +272,7 @@ class MongoDocuments(Documents):
         if old:
             await target.insert_many(list(old))
 
-    async def create(self, collections: Sequence[Collection]) -> None:
+    async def create_collections(self, collections: Sequence[Collection]) -> None:
         async with self._store.asked():
             database = self._store.client[self.database]
             for collection in collections:
@@ -284,18 +284,18 @@ class MongoDocuments(Documents):
                     if error.code != NAMESPACE_EXISTS:
                         raise
 
-    async def drop(self, collections: Sequence[Collection]) -> None:
+    async def drop_collections(self, collections: Sequence[Collection]) -> None:
         async with self._store.asked():
             for collection in collections:
                 await self._of(collection).drop()
                 self._store.ensured.discard((self.database, collection.name))
 
-    async def collections(self) -> list[str]:
+    async def list_collections(self) -> list[str]:
         async with self._store.asked():
             names = await self._store.client[self.database].list_collection_names()
         return sorted(name for name in names if not name.startswith("system."))
 
-    async def put(self, collection: Collection, documents: Sequence[Document]) -> None:
+    async def upsert(self, collection: Collection, documents: Sequence[Document]) -> None:
         if documents:
             async with self._store.asked():
                 writes = [ReplaceOne({"_id": each["_id"]}, each, upsert=True) for each in documents]
@@ -346,7 +346,7 @@ class MongoDocuments(Documents):
         if not self._looks_up(collection):
             return
         for unique in collection.unique:
-            values = tuple(claimed(document, unique))
+            values = tuple(claimed_values(document, unique))
             if not values:
                 continue
             named = AnyOf(tuple(OneOf((field,), values) for field in unique.fields))

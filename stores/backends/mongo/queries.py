@@ -18,7 +18,7 @@ from stores.contracts.documents import (
     Order,
     Path,
     Where,
-    iso,
+    format_time,
 )
 from stores.contracts.errors import BadUserInput
 
@@ -104,7 +104,7 @@ def changes(change: Change, stamp: datetime | None) -> Filter:
     """The update document; `stamp` is the time of the touch."""
     sets = _named(change.set)
     if change.touch is not None and stamp is not None:
-        sets[dotted(change.touch.path)] = iso(stamp) if change.touch.as_text else stamp
+        sets[dotted(change.touch.path)] = format_time(stamp) if change.touch.as_string else stamp
     operators = {
         "$set": sets,
         "$unset": {dotted(path): "" for path in change.unset},

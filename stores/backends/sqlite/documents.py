@@ -26,11 +26,11 @@ from stores.contracts.documents import (
     Collection,
     DatabaseInfo,
     Document,
-    Documents,
+    DocumentDatabase,
     DocumentStore,
     Query,
     Where,
-    claimed,
+    claimed_values,
 )
 from stores.contracts.errors import BadUserInput, Conflict, Unavailable
 
@@ -66,10 +66,10 @@ class SqliteDocumentStore(DocumentStore):
         self._owner = ThreadPoolExecutor(1, thread_name_prefix="documents")
         self._connection: apsw.Connection | None = None
 
-    def database(self, name: str) -> "SqliteDocuments":
-        return SqliteDocuments(self, name)
+    def database(self, name: str) -> "SqliteDocumentDatabase":
+        return SqliteDocumentDatabase(self, name)
 
-    async def databases(self) -> list[DatabaseInfo]:
+    async def list_databases(self) -> list[DatabaseInfo]:
         def read(db: apsw.Connection) -> list[DatabaseInfo]:
             rows = db.execute(
                 "SELECT c.database, sum(length(d.body)), count(d.number) FROM collections c"
@@ -130,14 +130,14 @@ class SqliteDocumentStore(DocumentStore):
         return work(self._connection)
 
 
-class SqliteDocuments(Documents):
+class SqliteDocumentDatabase(DocumentDatabase):
     """One database of the file."""
 
     def __init__(self, store: SqliteDocumentStore, database: str) -> None:
         self._store = store
         self.database = database
 
-    async def find_each(self, collection: Collection, queries: Sequence[Query]) -> list[list[Document]]:
+    async def find_many(self, collection: Collection, queries: Sequence[Query]) -> list[list[Document]]:
         def read(db: apsw.Connection) -> list[list[bytes]]:
             number = self._number(db, collection)
             if number is None:
@@ -210,14 +210,14 @@ class SqliteDocuments(Documents):
 
         await self._store.write(write)
 
-    async def create(self, collections: Sequence[Collection]) -> None:
+    async def create_collections(self, collections: Sequence[Collection]) -> None:
         def write(db: apsw.Connection) -> None:
             for collection in collections:
                 self._made(db, collection)
 
         await self._store.write(write)
 
-    async def drop(self, collections: Sequence[Collection]) -> None:
+    async def drop_collections(self, collections: Sequence[Collection]) -> None:
         def write(db: apsw.Connection) -> None:
             for collection in collections:
                 number = self._number(db, collection)
@@ -228,12 +228,12 @@ class SqliteDocuments(Documents):
 
         await self._store.write(write)
 
-    async def collections(self) -> list[str]:
+    async def list_collections(self) -> list[str]:
         sql = "SELECT name FROM collections WHERE database = ? ORDER BY name"
         rows = await self._store.run(lambda db: db.execute(sql, (self.database,)).fetchall())
         return [cast(str, name) for (name,) in rows]
 
-    async def put(self, collection: Collection, documents: Sequence[Document]) -> None:
+    async def upsert(self, collection: Collection, documents: Sequence[Document]) -> None:
         def write(db: apsw.Connection) -> None:
             made = self._made(db, collection)
             for document in documents:
@@ -292,7 +292,7 @@ class SqliteDocuments(Documents):
     ) -> None:
         made = self._made(db, collection)
         for unique in collection.unique:
-            for value in claimed(document, unique):
+            for value in claimed_values(document, unique):
                 for name in unique.fields:
                     rows = db.execute(
                         "SELECT d.number, d.body FROM lookups l JOIN documents d ON d.number = l.document"

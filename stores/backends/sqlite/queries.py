@@ -24,7 +24,7 @@ from stores.contracts.documents import (
     Path,
     Query,
     Where,
-    milliseconds,
+    to_milliseconds,
     values_at,
 )
 
@@ -48,7 +48,7 @@ def key(value: Any) -> Any:
         case ObjectId():
             return b"\x07" + value.binary
         case datetime() | DatetimeMS():
-            return b"\x09" + struct.pack(">Q", milliseconds(value) + (1 << 63))
+            return b"\x09" + struct.pack(">Q", to_milliseconds(value) + (1 << 63))
         case _:
             return b"\x05" + bson.encode({"": value})
 
@@ -77,7 +77,7 @@ def _rows(document: Document, path: Path) -> Iterator[tuple[str, Any, int]]:
 
 def _lookup_paths(collection: Collection) -> dict[Path, None]:
     named: dict[Path, None] = {(name,): None for unique in collection.unique for name in unique.fields}
-    return {**named, **dict.fromkeys(collection.lookups)}
+    return {**named, **dict.fromkeys(collection.indexes)}
 
 
 def answers(collection: Collection, condition: Condition) -> bool:
