@@ -3,11 +3,11 @@
 import gc
 
 
-def relieve() -> None:
-    """Take from the collector what it need not look at; to be called once, when everything is loaded.
+def freeze_startup_objects() -> None:
+    """Exclude objects created at start-up from garbage collection. Call it once, when everything is loaded.
 
-    What is there now stays. Large answers make tens of thousands of objects and no cycles: it looks at new
-    ones only when a million have piled up.
+    Large answers create tens of thousands of objects and no cycles, so the collector runs only when a million
+    new objects exist.
     """
     gc.collect()
     gc.freeze()

@@ -34,7 +34,7 @@ class _Section(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
 
-class Server(_Section):
+class ServerSettings(_Section):
     host: str = "127.0.0.1"
     port: int = Field(default=3000, ge=0, le=65535)
     open: bool = False
@@ -105,19 +105,19 @@ class GraphQLSettings(_Section):
     max_answer_bytes: int = Field(default=64 * 1024 * 1024, ge=1024)
 
 
-class Log(_Section):
+class LogSettings(_Section):
     level: Literal["debug", "info", "warning", "error"] = "info"
     format: Literal["auto", "console", "json"] = "auto"
 
 
 class Settings(_Section):
-    server: Server = Server()
+    server: ServerSettings = ServerSettings()
     data: Path = Path("data")
     documents: DocumentSettings = DocumentSettings()
     series: SeriesSettings = SeriesSettings()
     secrets: SecretSettings = SecretSettings()
     graphql: GraphQLSettings = GraphQLSettings()
-    log: Log = Log()
+    log: LogSettings = LogSettings()
 
 
 def load(path: Path | None = None, environ: Mapping[str, str] = os.environ) -> Settings:

@@ -9,7 +9,7 @@ import pytest
 
 from compat_rest.app import create_app
 from schema.server.settings import Settings
-from tests.schema.test_command import fails, run
+from tests.compat_rest.test_commands import fails, run
 from tests.serving import served
 
 EXAMPLES = Path(__file__).parent / "examples.jsonl"

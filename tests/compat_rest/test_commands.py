@@ -32,9 +32,20 @@ def fails(*arguments: str, **environment: str) -> str:
     return done.stderr
 
 
+def test_help_imports_no_server_and_no_driver() -> None:
+    command = [sys.executable, "-X", "importtime", *GATEWAY[1:], "--help"]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=60)
+    modules = {line.rpartition("|")[2].strip().partition(".")[0] for line in done.stderr.splitlines()}
+    assert "typer" in modules
+    assert (
+        modules & {"pydantic", "starlette", "strawberry", "graphql", "uvicorn", "bson", "httpx", "apsw"}
+        == set()
+    )
+
+
 def test_the_demo_plant_is_loaded_once(tmp_path: Path) -> None:
-    assert "documents added" in run("demo", "--data", str(tmp_path)).stdout
-    assert "is there already" in run("demo", "--data", str(tmp_path)).stdout
+    assert "documents added" in run("demo", "--days", "0", "--data", str(tmp_path)).stdout
+    assert "already loaded" in run("demo", "--days", "0", "--data", str(tmp_path)).stdout
 
 
 def test_the_printed_schema_is_the_committed_one() -> None:
@@ -43,7 +54,7 @@ def test_the_printed_schema_is_the_committed_one() -> None:
 
 
 def test_it_serves_until_it_is_stopped(tmp_path: Path) -> None:
-    run("demo", "--data", str(tmp_path))
+    run("demo", "--days", "0", "--data", str(tmp_path))
     command = [*GATEWAY, "serve", "--port", "0", "--data", str(tmp_path)]
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as serving:
         try:
@@ -104,12 +115,12 @@ def test_settings_are_shown_without_their_secrets(tmp_path: Path) -> None:
 
 
 def test_a_copy_holds_the_same_documents_and_can_be_repeated(tmp_path: Path, mongodb_server: Server) -> None:
-    run("demo", "--data", str(tmp_path))
+    run("demo", "--days", "0", "--data", str(tmp_path))
     source = f"sqlite:///{tmp_path}/documents.db"
     first = run("copy", source, f"sqlite:///{tmp_path}/two.db")
-    assert first.stdout.startswith("86 documents written, 0 there already, 86 compared")
+    assert first.stdout.startswith("86 documents written, 0 already equal, 86 compared")
     again = run("copy", source, f"sqlite:///{tmp_path}/two.db")
-    assert again.stdout.startswith("0 documents written, 86 there already")
+    assert again.stdout.startswith("0 documents written, 86 already equal")
     there = run("copy", source, f"{mongodb_server.url}/copied-from-embedded")
     assert there.returncode == 0, there.stderr
     back = run("copy", f"{mongodb_server.url}/copied-from-embedded", f"sqlite:///{tmp_path}/back.db")

@@ -1,0 +1,53 @@
+"""`sync-gateway compare`: recorded requests sent to two servers."""
+
+import asyncio
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from compat_rest.commands.terminal import err, errors_as_one_line, out
+
+
+def compare(
+    old_url: Annotated[str, typer.Argument(help="The server to be replaced, such as http://old:3000")],
+    new_url: Annotated[str, typer.Argument(help="The gateway that replaces it.")],
+    file: Annotated[Path, typer.Argument(help="Recorded requests, one JSON object on each line.")],
+) -> None:
+    """Send recorded requests to two servers and print where status or body differ. Both are written to."""
+    import httpx
+
+    from compat_rest import replay
+    from stores.contracts.errors import BadUserInput, Unavailable
+
+    with errors_as_one_line():
+        try:
+            exchanges = replay.read(file)
+            differences = asyncio.run(_compare(old_url, new_url, exchanges))
+        except replay.NotRecorded as error:
+            raise BadUserInput(str(error)) from None
+        except (httpx.TransportError, httpx.UnsupportedProtocol, httpx.InvalidURL) as error:
+            raise Unavailable(f"a server cannot be reached: {error}") from None
+    for difference in differences:
+        out.print(difference, markup=False, highlight=False, soft_wrap=True)
+    out.print(f"{len(exchanges)} requests compared, {len(differences)} differences")
+    if differences:
+        raise typer.Exit(1)
+
+
+async def _compare(old_url: str, new_url: str, exchanges: list[dict[str, Any]]) -> list[str]:
+    import httpx
+    from rich.progress import Progress
+
+    from compat_rest import replay
+
+    options: dict[str, Any] = {"trust_env": False, "timeout": 60}
+    async with (
+        httpx.AsyncClient(base_url=old_url, **options) as old,
+        httpx.AsyncClient(base_url=new_url, **options) as new,
+    ):
+        with Progress(console=err, disable=not err.is_terminal) as progress:
+            task = progress.add_task("comparing", total=len(exchanges))
+            return await replay.compare(
+                old, new, exchanges, lambda done: progress.update(task, completed=done)
+            )

@@ -1,0 +1,58 @@
+"""`sync-gateway copy`: from one document store to another."""
+
+import asyncio
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from compat_rest.commands.terminal import err, errors_as_one_line, out, print_error
+
+if TYPE_CHECKING:
+    from stores.jobs.copying import CopyReport
+
+MAX_DIFFERENCES_SHOWN = 20
+DEADLINE_S = 60.0
+
+
+def copy(
+    source_url: Annotated[str, typer.Argument(help="sqlite:///FILE, mongodb:// or mongodb+srv://")],
+    target_url: Annotated[str, typer.Argument(help="The URL of the store that is written to.")],
+) -> None:
+    """Copy every organization from one document store to another, then compare them document by document."""
+    from stores.contracts.errors import BadUserInput
+
+    with errors_as_one_line():
+        if source_url == target_url:
+            raise BadUserInput("The source and the target are the same store.")
+        if source_url.startswith("sqlite:///") and not Path(source_url.removeprefix("sqlite:///")).exists():
+            raise BadUserInput("The source does not exist.")
+        report = asyncio.run(_copy(source_url, target_url))
+    out.print(f"{report.written} documents written, {report.equal} already equal, {report.verified} compared")
+    for difference in report.differences[:MAX_DIFFERENCES_SHOWN]:
+        print_error(difference)
+    if report.differences:
+        print_error(f"The stores differ in {len(report.differences)} places.")
+        raise typer.Exit(1)
+
+
+async def _copy(source_url: str, target_url: str) -> "CopyReport":
+    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+
+    from stores.jobs import copying
+    from stores.opening import open_documents
+
+    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
+    source = open_documents(source_url, data=Path(), deadline=DEADLINE_S)
+    target = open_documents(target_url, data=Path(), deadline=DEADLINE_S)
+    try:
+        with Progress(*columns, console=err, disable=not err.is_terminal) as progress:
+            task = progress.add_task("copying", total=None)
+
+            def report(description: str, done: int, total: int) -> None:
+                progress.update(task, description=description, completed=done, total=total)
+
+            return await copying.copy_stores(source, target, report)
+    finally:
+        await source.close()
+        await target.close()

@@ -1,0 +1,67 @@
+"""What the commands share: the terminal, the common options, settings, and errors as a person reads them."""
+
+from collections.abc import Awaitable, Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any, TypeVar
+
+import typer
+from rich.console import Console
+
+if TYPE_CHECKING:
+    from schema.server.settings import Settings
+    from stores.contracts.documents import DocumentStore
+
+T = TypeVar("T")
+out, err = Console(), Console(stderr=True)
+
+ConfigOption = Annotated[Path | None, typer.Option("--config", help="The settings file.")]
+DataOption = Annotated[Path | None, typer.Option("--data", help="The folder of the embedded stores.")]
+
+
+def print_error(message: str) -> None:
+    """Print a message in red on standard error, on one line, without markup."""
+    err.print(message, style="red", markup=False, highlight=False, soft_wrap=True)
+
+
+@contextmanager
+def errors_as_one_line() -> Iterator[None]:
+    """Print failures that a person can do something about as one line, and exit with status 1."""
+    from schema.server.settings import SettingsError
+    from stores.contracts.errors import GatewayError
+
+    try:
+        yield
+    except (SettingsError, GatewayError) as error:
+        print_error(str(error))
+        raise typer.Exit(1) from None
+    except OSError as error:
+        path = f"{error.filename}: " if error.filename else ""
+        print_error(f"{path}{error.strerror or error}")
+        raise typer.Exit(1) from None
+    except KeyboardInterrupt:
+        err.print("stopped")
+        raise typer.Exit(130) from None
+
+
+def load_settings(config: Path | None, data: Path | None = None, **server: Any) -> "Settings":
+    """The settings of a file and the environment, overridden by the options that are not None.
+
+    Raises `SettingsError`.
+    """
+    from schema.server.settings import load
+
+    settings = load(config)
+    overrides = {name: value for name, value in server.items() if value is not None}
+    changes: dict[str, Any] = {"server": settings.server.model_copy(update=overrides)}
+    if data is not None:
+        changes["data"] = data
+    return settings.model_copy(update=changes)
+
+
+async def run_and_close(store: "DocumentStore", work: Callable[["DocumentStore"], Awaitable[T]]) -> T:
+    """Return the result of `work(store)`; close the store in any case."""
+    try:
+        return await work(store)
+    finally:
+        await store.close()
