@@ -6,6 +6,7 @@ from typing import Literal
 from stores.contracts.documents import DocumentStore
 from stores.contracts.errors import BadUserInput
 from stores.contracts.series import SeriesStore
+from stores.wrappers.deadline_documents import DeadlineDocumentStore
 
 Driver = Literal["pymongo", "motor"]
 
@@ -26,11 +27,12 @@ def open_documents(
         from stores.backends.sqlite.documents import SqliteDocumentStore
 
         path = data / "documents.db" if url is None else Path(url.removeprefix("sqlite:///"))
-        return SqliteDocumentStore(path, deadline=deadline)
+        return DeadlineDocumentStore(SqliteDocumentStore(path), deadline)
     if url.startswith(("mongodb://", "mongodb+srv://")):
         from stores.backends.mongo.documents import MongoDocumentStore
 
-        return MongoDocumentStore(url, driver=driver, deadline=deadline, pool=pool)
+        store = MongoDocumentStore(url, driver=driver, deadline=deadline, pool=pool)
+        return DeadlineDocumentStore(store, deadline)
     raise BadUserInput("a document store is named by mongodb://, mongodb+srv:// or sqlite:///FILE")
 
 
