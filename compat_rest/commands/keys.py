@@ -60,8 +60,7 @@ def _rotate(settings: "Settings") -> "RotationReport":
         def report(done: int, total: int) -> None:
             progress.update(task, completed=done, total=total)
 
-        return asyncio.run(
-            run_and_close(
-                open_documents(settings), lambda store: rotate_stored_secrets(store, cipher, report)
-            )
+        work = run_and_close(
+            open_documents(settings), lambda store: rotate_stored_secrets(store, cipher, report)
         )
+        return asyncio.run(work)

@@ -11,7 +11,7 @@ from stores.entities.cipher import SecretCipher, add_key, read_keys
 from stores.entities.collections import SERVICES
 from stores.entities.secrets import MASK, mask_secrets
 from stores.opening import open_documents
-from tests.schema.test_command import fails, run
+from tests.compat_rest.test_commands import fails, run
 
 CONFIGURATION = {"host": "h", "auth": {"password": "demo-only", "token": ""}, "tokens": ["a", 5]}
 
