@@ -9,25 +9,30 @@ from stores.contracts.errors import BadUserInput, GatewayError
 
 log = logging.getLogger(__name__)
 INTERNAL = "INTERNAL"
-REST_STATUS = {code: each.rest_status for code, each in GatewayError.by_code.items()} | {INTERNAL: 500}
+REST_STATUS = {code: error.rest_status for code, error in GatewayError.by_code.items()} | {INTERNAL: 500}
 
 
-def shown_error(error: GraphQLError, request_id: str) -> dict[str, Any]:
-    """The error as the answer holds it.
+def format_error(error: GraphQLError, request_id: str) -> dict[str, Any]:
+    """The error as the response contains it.
 
-    An expected failure shows its message and code. A fault of the document or of its variables, which has no
-    place in the answer yet, is the client's. Anything else is logged, and shown as nothing but a request id.
+    An expected failure shows its message and its code. An error without a path concerns the document or its
+    variables, so the client has to fix it. Anything else is logged, and the client sees only a request id.
     """
-    shown = error.formatted
+    formatted = error.formatted
     cause = error.original_error
     if isinstance(cause, GatewayError):
         extensions = {"code": cause.code, **cause.extensions}
-        return {**shown, "message": cause.message, "extensions": extensions}
+        return {**formatted, "message": cause.message, "extensions": extensions}
     if error.path is None:
-        return {**shown, "extensions": {"code": BadUserInput.code}}
+        return {**formatted, "extensions": {"code": BadUserInput.code}}
     log.error("request %s failed at %s", request_id, error.path, exc_info=cause or error)
     return {
-        **shown,
-        "message": f"internal error; the log knows it as request {request_id}",
+        **formatted,
+        "message": internal_message(request_id),
         "extensions": {"code": INTERNAL, "requestId": request_id},
     }
+
+
+def internal_message(request_id: str) -> str:
+    """What a client sees of an unexpected failure."""
+    return f"internal error; look for request {request_id} in the gateway's log"

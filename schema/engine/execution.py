@@ -1,5 +1,6 @@
-"""Running an operation: parse and validate once for each document, execute, and say what failed."""
+"""Executing operations: each document is parsed and validated once, executed, and its errors formatted."""
 
+import logging
 from collections import Counter
 from collections.abc import Hashable, Sequence
 from dataclasses import dataclass, field
@@ -25,47 +26,57 @@ from graphql.validation.validate import ValidationAbortedError
 from strawberry import Schema
 
 from resolvers.context import Context
-from schema.engine.errors import shown_error
-from schema.engine.plans import Plan, Unusual
+from schema.engine.errors import format_error
+from schema.engine.plans.compiler import Plan, compile_plan
+from schema.engine.plans.completion import FallBack
 
-DOCUMENTS = 512  # of the last documents, the parsed ones are kept
-PLANS = 512  # of the last operations, the compiled ones are kept
-MAX_ERRORS = 20  # of a document
+log = logging.getLogger(__name__)
+MAX_DOCUMENTS = 512  # parsed documents that are cached
+MAX_PLANS = 512  # compiled operations that are cached
+MAX_ERRORS = 20  # of the validation of one document
 
 
 @dataclass(slots=True)
-class Answer:
-    """The result of one operation. `refused`: the request failed before anything was executed."""
+class OperationResult:
+    """The result of one operation. `rejected`: the request failed before anything was executed."""
 
     data: dict[str, Any] | None = None
     errors: list[dict[str, Any]] = field(default_factory=list)
-    refused: bool = False
-    refused_mutation: bool = False
-    compiled: list[str] | None = None  # the lists that a plan made; None where graphql-core answered
+    rejected: bool = False
+    rejected_mutation: bool = False
+    compiled: list[str] | None = None  # the lists that a plan completed; None if graphql-core executed
 
 
 @dataclass(frozen=True, slots=True)
-class Prepared:
-    """A document that is parsed and valid, and the variables that its `@skip`s and `@include`s name."""
+class ValidDocument:
+    """A parsed and valid document, and the variables in the conditions of its `@skip` and `@include`."""
 
     document: DocumentNode
     conditions: tuple[str, ...]
 
 
-class Executor:
-    """Executes operations of one schema. `max_tokens` caps the length of a document.
+class DocumentErrors(Exception):
+    """The document is not valid, or has no such operation."""
 
-    An operation that is asked for again is compiled, unless `compiled` is false; what a plan cannot answer,
-    graphql-core does.
+    def __init__(self, errors: list[GraphQLError]) -> None:
+        super().__init__(errors)
+        self.errors = errors
+
+
+class Executor:
+    """Executes operations of one schema. `max_tokens` limits the length of a document.
+
+    An operation that is requested again is compiled, unless `compiled` is false. graphql-core executes what a
+    plan does not handle.
     """
 
     def __init__(self, schema: Schema, *, max_tokens: int, compiled: bool = True) -> None:
         self._schema = schema
         self._max_tokens = max_tokens
         self._compiled = compiled
-        self._documents: LRUCache[str, Prepared | list[GraphQLError]] = LRUCache(DOCUMENTS)
-        self._plans: LRUCache[Hashable, Plan | Literal["seen", "unusual"]] = LRUCache(PLANS)
-        self.counts: Counter[str] = Counter()  # what became of operations: see `_plan`
+        self._documents: LRUCache[str, ValidDocument | list[GraphQLError]] = LRUCache(MAX_DOCUMENTS)
+        self._plans: LRUCache[Hashable, Plan | Literal["seen", "not compiled"]] = LRUCache(MAX_PLANS)
+        self.counts: Counter[str] = Counter()  # how operations were executed, by event
 
     async def run(
         self,
@@ -75,139 +86,158 @@ class Executor:
         context: Context,
         *,
         read_only: bool = False,
-    ) -> Answer:
-        """The answer to one operation of a document; with `read_only` mutations are refused."""
+    ) -> OperationResult:
+        """The result of one operation of a document. With `read_only`, mutations are rejected."""
         try:
-            prepared = self._document(query)
-            operation = _operation(prepared.document, operation_name)
-        except GraphQLErrors as refused:
-            return _refusal(refused.errors, context)
+            valid = self._valid_document(query)
+            operation = _find_operation(valid.document, operation_name)
+        except DocumentErrors as invalid:
+            return _reject(invalid.errors, context)
         if read_only and operation.operation is not OperationType.QUERY:
-            error = GraphQLError("a GET request may only query; send a mutation by POST")
-            shown = shown_error(error, context.request_id)
-            return Answer(errors=[shown], refused=True, refused_mutation=True)
+            result = _reject([GraphQLError("a GET request may only query; send a mutation by POST")], context)
+            result.rejected_mutation = True
+            return result
         core = self._schema.execution_context_class.build(
             self._schema._schema,
-            prepared.document,
+            valid.document,
             context_value=context,
             raw_variable_values=variables,
             operation_name=operation_name,
         )
         if isinstance(core, list):  # a variable is not of its type
-            return _refusal(core, context)
+            return _reject(core, context)
         try:
-            data, errors, compiled = await self._execute(query, prepared, core)
+            data, errors, compiled = await self._execute(query, valid, core)
         finally:
-            # What was loaded hangs in circles, which the collector would find much later.
+            # These hold loaded data in reference cycles, which the garbage collector would free much later.
             context.viewer.discard_loaded()
             core.async_helpers = None  # type: ignore[assignment]
-        shown_errors = [shown_error(error, context.request_id) for error in errors]
-        return Answer(data, shown_errors, compiled=compiled)
+        formatted = [format_error(error, context.request_id) for error in errors]
+        return OperationResult(data, formatted, compiled=compiled)
 
     async def _execute(
-        self, query: str, prepared: Prepared, core: CoreExecutor[Any]
+        self, query: str, valid: ValidDocument, core: CoreExecutor[Any]
     ) -> tuple[dict[str, Any] | None, Sequence[GraphQLError], list[str] | None]:
-        """The data, the errors, and the lists that were compiled."""
-        plan = self._plan(query, prepared, core)
+        """The data, the errors, and the lists that a plan completed."""
+        plan = self._plan(query, valid, core)
         if plan is not None:
-            try:
-                data, errors = await plan.run(core)
-                self.counts["answered_by_plan"] += 1
-                return data, errors, plan.lists
-            except Unusual:
-                self.counts["fell_back"] += 1
-                core.context_value.points = 0
+            result = await self._run_plan(plan, core)
+            if result is not None:
+                return *result, plan.lists
+            core.context_value.points = 0
         running = core.execute_operation()
-        result = await running if isawaitable(running) else running
-        assert isinstance(result, ExecutionResult)  # nothing is deferred or streamed
-        return result.data, result.errors or (), None
+        executed = await running if isawaitable(running) else running
+        assert isinstance(executed, ExecutionResult)  # nothing is deferred or streamed
+        return executed.data, executed.errors or (), None
 
-    def _plan(self, query: str, prepared: Prepared, core: CoreExecutor[Any]) -> Plan | None:
-        """The plan of an operation that is seen again; None where there is none."""
+    async def _run_plan(
+        self, plan: Plan, core: CoreExecutor[Any]
+    ) -> tuple[dict[str, Any], list[GraphQLError]] | None:
+        """The data and the errors; None if graphql-core has to execute the operation."""
+        try:
+            result = await plan.run(core)
+        except FallBack:
+            self.counts["fell_back"] += 1
+            return None
+        except Exception:  # a fault of the plan must not cost the request, which graphql-core can answer
+            self.counts["plan_failed"] += 1
+            if not plan.failure_logged:
+                plan.failure_logged = True
+                log.exception("a plan failed; graphql-core executes its operation: %s", _name(core))
+            return None
+        self.counts["answered_by_plan"] += 1
+        return result
+
+    def _plan(self, query: str, valid: ValidDocument, core: CoreExecutor[Any]) -> Plan | None:
+        """The plan of an operation that is requested again; None if there is none."""
         operation = core.operation
         if not self._compiled or operation.operation is not OperationType.QUERY or operation.directives:
             return None
-        given = core.variable_values.coerced
+        variables = core.variable_values.coerced
         name = operation.name.value if operation.name else None
-        key = (query, name, tuple(given.get(each) for each in prepared.conditions))
+        key = (query, name, tuple(variables.get(condition) for condition in valid.conditions))
         plan = self._plans.get(key)
-        if plan is None:  # it may never come again, and compiling costs more than executing once
+        if plan is None:  # it may never be requested again, and compiling costs more than executing once
             self._plans[key] = "seen"
             self.counts["first_seen"] += 1
         elif plan == "seen":
-            try:
-                plan = Plan(self._schema, core)
-                self.counts["compiled"] += 1
-            except Unusual:
-                plan = "unusual"
-                self.counts["not_compiled"] += 1
-            self._plans[key] = plan
+            plan = self._plans[key] = self._compile(core)
         return plan if isinstance(plan, Plan) else None
 
-    def kept(self) -> dict[str, int]:
-        """How many documents and operations are kept."""
+    def _compile(self, core: CoreExecutor[Any]) -> Plan | Literal["not compiled"]:
+        try:
+            plan = compile_plan(self._schema, core)
+        except FallBack:
+            self.counts["not_compiled"] += 1
+            return "not compiled"
+        except Exception:  # as in `_run_plan`
+            self.counts["plan_failed"] += 1
+            log.exception("an operation could not be compiled; graphql-core executes it: %s", _name(core))
+            return "not compiled"
+        self.counts["compiled"] += 1
+        return plan
+
+    def cache_sizes(self) -> dict[str, int]:
+        """How many documents and operations are cached."""
         return {"documents": len(self._documents), "operations": len(self._plans)}
 
     def check(self, query: str) -> None:
-        """Raise `GraphQLErrors` unless the document fits the schema."""
-        self._document(query)
+        """Raise `DocumentErrors` unless the document is valid."""
+        self._valid_document(query)
 
-    def _document(self, query: str) -> Prepared:
-        """The document, parsed and valid. Raises `GraphQLErrors`."""
-        found = self._documents.get(query)
-        if found is None:
-            found = self._parsed(query)
-            self._documents[query] = found
-        if isinstance(found, list):
-            raise GraphQLErrors(found)
-        return found
+    def _valid_document(self, query: str) -> ValidDocument:
+        valid = self._documents.get(query)
+        if valid is None:
+            valid = self._documents[query] = self._parse(query)
+        if isinstance(valid, list):
+            raise DocumentErrors(valid)
+        return valid
 
-    def _parsed(self, query: str) -> Prepared | list[GraphQLError]:
+    def _parse(self, query: str) -> ValidDocument | list[GraphQLError]:
         try:
             document = parse(query, max_tokens=self._max_tokens, allow_empty_selection_sets=False)
         except GraphQLError as error:
             return [error]
         except RecursionError:
-            return [GraphQLError("the document is nested too deep")]
+            return [GraphQLError("the document is nested too deeply")]
         errors = validate(self._schema._schema, document, max_errors=MAX_ERRORS)
         if errors and isinstance(errors[-1], ValidationAbortedError):
             # The library stops comparing fields where that would take quadratic time, or after enough errors.
             errors[-1] = GraphQLError("the document has too many errors, or repeats too many fields")
-        return errors or Prepared(document, _conditions(document))
+        return errors or ValidDocument(document, _conditions(document))
 
 
-class GraphQLErrors(Exception):
-    """A document that is not executed, and why."""
-
-    def __init__(self, errors: list[GraphQLError]) -> None:
-        super().__init__(errors)
-        self.errors = errors
-
-
-def _operation(document: DocumentNode, name: str | None) -> OperationDefinitionNode:
+def _find_operation(document: DocumentNode, name: str | None) -> OperationDefinitionNode:
     operations = [d for d in document.definitions if isinstance(d, OperationDefinitionNode)]
     if name is None and len(operations) > 1:
-        raise GraphQLErrors([GraphQLError("the document has several operations: send operationName")])
+        raise DocumentErrors([GraphQLError("the document has several operations: send operationName")])
     for operation in operations:
         if name is None or (operation.name and operation.name.value == name):
             return operation
     missing = f"no operation named {name!r}" if name else "no operation"
-    raise GraphQLErrors([GraphQLError(f"the document has {missing}")])
+    raise DocumentErrors([GraphQLError(f"the document has {missing}")])
 
 
 def _conditions(document: DocumentNode) -> tuple[str, ...]:
-    """The variables that decide what is selected."""
-    found: dict[str, None] = {}
+    """The variables that decide which fields are selected."""
+    names: dict[str, None] = {}
 
     class Conditions(Visitor):
         def enter_directive(self, node: DirectiveNode, *_: Any) -> None:
-            for given in node.arguments or ():
-                if isinstance(given.value, VariableNode):
-                    found[given.value.name.value] = None
+            for argument in node.arguments or ():
+                if isinstance(argument.value, VariableNode):
+                    names[argument.value.name.value] = None
 
     visit(document, Conditions())
-    return tuple(found)
+    return tuple(names)
 
 
-def _refusal(errors: list[GraphQLError], context: Context) -> Answer:
-    return Answer(errors=[shown_error(error, context.request_id) for error in errors], refused=True)
+def _name(core: CoreExecutor[Any]) -> str:
+    """The operation as the log names it: without literals, which may be secret."""
+    operation = core.operation
+    return operation.name.value if operation.name else "an operation without a name"
+
+
+def _reject(errors: list[GraphQLError], context: Context) -> OperationResult:
+    formatted = [format_error(error, context.request_id) for error in errors]
+    return OperationResult(errors=formatted, rejected=True)

@@ -1,7 +1,7 @@
 """How types declare their fields, and which stored keys a selection of them needs.
 
-A type has no data of its own: its instances are records. A field is either an attribute of the record
-(`shown`) or a function of it (`derived`), which says what it `needs` of the stored document.
+A GraphQL type has no data of its own: its instances are records. A field is either an attribute of the record
+(`attribute`) or a function of it (`derived`, `batched`), which declares the stored keys that it `needs`.
 """
 
 import functools
@@ -27,7 +27,7 @@ from stores.contracts.records import Record
 Info = StrawberryInfo[Context, None]
 
 
-def shown(description: str, **options: Any) -> Any:
+def attribute(description: str, **options: Any) -> Any:
     """A field that is an attribute of the record."""
     return strawberry.field(description=description, **options)
 
@@ -35,46 +35,46 @@ def shown(description: str, **options: Any) -> Any:
 def derived(
     description: str, type: Any = None, *, needs: tuple[str, ...] | None = None, **options: Any
 ) -> Any:
-    """A field that is computed or loaded; `needs` None means the whole stored document."""
+    """A field that is computed or loaded. `needs` are the stored keys it reads; None means all of them."""
     metadata = {"needs": needs}
     return strawberry.field(description=description, graphql_type=type, metadata=metadata, **options)
 
 
-Many = Callable[..., Awaitable[Sequence[Any]] | Sequence[Any]]
+BatchResolver = Callable[..., Awaitable[Sequence[Any]] | Sequence[Any]]
 
 
 def batched(
     description: str, type: Any, *, needs: tuple[str, ...] | None = None, **options: Any
-) -> Callable[[Many], Any]:
-    """A field that is loaded or made for many parents in one call.
+) -> Callable[[BatchResolver], Any]:
+    """A field that is loaded or computed for many parents in one call.
 
-    What it decorates, asynchronous or not, is given the parents as `strawberry.Parent[Sequence[...]]` and
-    answers a value for each, in their order, or the exception of one that fails. graphql-core asks for one
-    parent at a time; a plan gives it the whole list.
+    The decorated function, asynchronous or not, takes the parents as `strawberry.Parent[Sequence[...]]` and
+    returns a value for each of them, in their order. A parent that fails has an exception in place of its
+    value. graphql-core resolves one parent at a time; a plan passes the whole list.
     """
 
-    def declare(many: Many) -> Any:
-        def alone(arguments: dict[str, Any]) -> Any:
-            return many(**{**arguments, "parents": [arguments["parents"]]})
+    def declare(resolve_batch: BatchResolver) -> Any:
+        def call_with_one(arguments: dict[str, Any]) -> Any:
+            return resolve_batch(**{**arguments, "parents": [arguments["parents"]]})
 
-        @functools.wraps(many)
-        def made(**arguments: Any) -> Any:
-            return alone(arguments)[0]
+        @functools.wraps(resolve_batch)
+        def resolve_one(**arguments: Any) -> Any:
+            return call_with_one(arguments)[0]
 
-        @functools.wraps(many)
-        async def loaded(**arguments: Any) -> Any:
-            return (await alone(arguments))[0]
+        @functools.wraps(resolve_batch)
+        async def load_one(**arguments: Any) -> Any:
+            return (await call_with_one(arguments))[0]
 
-        one = loaded if inspect.iscoroutinefunction(many) else made
-        metadata = {"needs": needs, "many": many}
+        resolver = load_one if inspect.iscoroutinefunction(resolve_batch) else resolve_one
+        metadata = {"needs": needs, "resolve_batch": resolve_batch}
         field = strawberry.field(description=description, graphql_type=type, metadata=metadata, **options)
-        return field(one)
+        return field(resolver)
 
     return declare
 
 
-class _Forget(FieldExtension):
-    """After a change, what the request loaded before it is stale."""
+class _ForgetLoaded(FieldExtension):
+    """Drops what the request has loaded: after a change it is stale."""
 
     async def resolve_async(self, next_: Any, source: Any, info: Any, **arguments: Any) -> Any:
         try:
@@ -85,7 +85,7 @@ class _Forget(FieldExtension):
 
 def mutation(description: str) -> Any:
     """A field that changes a store."""
-    return strawberry.mutation(description=description, extensions=[_Forget()])
+    return strawberry.mutation(description=description, extensions=[_ForgetLoaded()])
 
 
 def argument(description: str) -> Any:
@@ -95,36 +95,36 @@ def argument(description: str) -> Any:
 def selected_keys(
     info: Info, record: type[Record], name: str, *paths: tuple[str, ...]
 ) -> frozenset[str] | None:
-    """The stored keys of `record` that the selection below the current field needs; None for all.
+    """The stored keys of `record` that the selection below the current field needs; None means all.
 
-    `name` is the GraphQL type of the record, `paths` the ways from the field to it:
-    `("nodes",)`, `("edges", "node")`; none means that the field itself is of that type.
+    `name` is the GraphQL type of the record. `paths` lead from the field to it, such as `("nodes",)` and
+    `("edges", "node")`; without paths the field itself is of that type.
     """
     raw = info._raw_info
-    found: set[str] = set()
+    selected: set[str] = set()
     type_ = raw.schema.get_type(name)
     assert isinstance(type_, GraphQLObjectType)
     for path in paths or ((),):
-        for node in _below(raw, raw.field_nodes, path):
+        for node in _selected_below(raw, raw.field_nodes, path):
             definition = type_.fields.get(node.name.value)
             if definition is None:  # __typename
                 continue
             keys = stored_keys(record, definition.extensions["strawberry-definition"])
             if keys is None:
                 return None
-            found.update(keys)
-    return frozenset(found)
+            selected.update(keys)
+    return frozenset(selected)
 
 
 def stored_keys(record: type[Record], field: Any) -> Iterable[str] | None:
-    """The keys of the stored document that one field needs; None for all."""
+    """The keys of the stored document that one field needs; None means all."""
     if "needs" in field.metadata:
         needs: Iterable[str] | None = field.metadata["needs"]
         return needs
     return record.stored.get(field.python_name)
 
 
-def _below(
+def _selected_below(
     raw: GraphQLResolveInfo[Context], nodes: Iterable[FieldNode], path: tuple[str, ...]
 ) -> Iterator[FieldNode]:
     for node in nodes:
@@ -132,7 +132,7 @@ def _below(
             if not path:
                 yield child
             elif child.name.value == path[0]:
-                yield from _below(raw, [child], path[1:])
+                yield from _selected_below(raw, [child], path[1:])
 
 
 def _children(raw: GraphQLResolveInfo[Context], selections: SelectionSetNode | None) -> Iterator[FieldNode]:

@@ -1,4 +1,4 @@
-"""Inputs of mutations: what was given, under the names it is stored by."""
+"""Inputs of mutations: the values that a client provided, under the keys that they are stored by."""
 
 from typing import Any
 
@@ -8,24 +8,27 @@ UNSET: Any = strawberry.UNSET
 
 
 def required(description: str) -> Any:
-    """A field that has to be given."""
+    """A field that a client has to provide."""
     return strawberry.field(description=description)
 
 
 def optional(description: str, default: Any = UNSET) -> Any:
-    """A field that need not be given: then nothing is said of it, which is not null."""
+    """A field that a client may leave out. It is UNSET then, which differs from null."""
     return strawberry.field(description=description, default=default)
 
 
-def given(source: object, *names: str, **renamed: str) -> dict[str, Any]:
-    """The fields of an input that were given: `names` as they are, `renamed` as stored="attribute"."""
-    pairs = {**{name: name for name in names}, **renamed}
-    found = ((stored, getattr(source, attribute)) for stored, attribute in pairs.items())
-    return {stored: value for stored, value in found if value is not UNSET}
+def provided_values(source: object, *names: str, **renamed: str) -> dict[str, Any]:
+    """The fields of an input that the client provided.
+
+    `names` keep their names; `renamed` maps the stored key to the attribute: `stored="attribute"`.
+    """
+    attributes = {**{name: name for name in names}, **renamed}
+    values = {key: getattr(source, attribute) for key, attribute in attributes.items()}
+    return {key: value for key, value in values.items() if value is not UNSET}
 
 
 def with_document(document: Any, values: dict[str, Any]) -> Any:
-    """A whole document as clients of the old API send it, and the fields given beside it."""
+    """A whole document, as clients of the old API send it, with the values of the other fields in it."""
     if document is UNSET or document is None:
         return values
     return {**document, **values} if isinstance(document, dict) else document

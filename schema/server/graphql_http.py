@@ -16,7 +16,7 @@ from starlette.types import Receive, Scope, Send
 
 from resolvers.context import Context
 from schema.engine.errors import INTERNAL
-from schema.engine.execution import Answer, Executor
+from schema.engine.execution import Executor, OperationResult
 from schema.engine.scalars import to_json
 from stores.contracts.errors import BadUserInput, LimitExceeded
 
@@ -88,7 +88,7 @@ class GraphQLEndpoint:
                 )
                 failed = LimitExceeded(f"{too_long}: ask for less", limit=self._max_answer_bytes)
                 shown = {"message": failed.message, "extensions": {"code": failed.code, **failed.extensions}}
-                response = _answer(Answer(errors=[shown]), media_type, context)
+                response = _answer(OperationResult(errors=[shown]), media_type, context)
         except Refused as refused:
             body = {"errors": [{"message": refused.message, "extensions": {"code": BadUserInput.code}}]}
             response = _response(body, refused.status, media_type, refused.headers)
@@ -194,19 +194,19 @@ def _media_type(request: Request) -> str:
     raise Refused(406, f"the answer can be {RESPONSE} or {JSON}")
 
 
-def _answer(answer: Answer, media_type: str, context: Context) -> Response:
+def _answer(answer: OperationResult, media_type: str, context: Context) -> Response:
     body: dict[str, Any] = {}
     if answer.errors:
         body["errors"] = answer.errors
-    if not answer.refused:
+    if not answer.rejected:
         body["data"] = answer.data
     if context.trace is not None:
         body["extensions"] = {"trace": {**context.trace(), "compiled": answer.compiled}}
     status = 200
     headers = {}
-    if answer.refused_mutation:
+    if answer.rejected_mutation:
         status, headers = 405, {"Allow": "POST"}
-    elif answer.refused and media_type == RESPONSE:
+    elif answer.rejected and media_type == RESPONSE:
         status = 400
     return _response(body, status, media_type, headers)
 

@@ -27,7 +27,7 @@ class Metrics(Collector):
         kept = GaugeMetricFamily(
             "sync_gateway_kept", "Parsed documents and operations kept.", labels=["what"]
         )
-        for what, count in self._executor.kept().items():
+        for what, count in self._executor.cache_sizes().items():
             kept.add_metric([what], count)
         yield kept
 

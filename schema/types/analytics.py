@@ -5,7 +5,7 @@ from typing import Annotated, Any
 import strawberry
 
 from resolvers.series import analytics
-from schema.engine.fields import Info, argument, derived, shown
+from schema.engine.fields import Info, argument, attribute, derived
 from schema.engine.scalars import DateTime
 from schema.types.machine_fields import First, Within
 from schema.types.series import MachineEvent, TimeRange, within
@@ -13,10 +13,10 @@ from schema.types.series import MachineEvent, TimeRange, within
 
 @strawberry.type(description="How busy a server was.")
 class HostSample:
-    time: DateTime = shown("When.")
-    host: str | None = shown("The server.")
-    free: float = shown("What was free, in percent.")
-    usage: float = shown("What was in use, in percent.")
+    time: DateTime = attribute("When.")
+    host: str | None = attribute("The server.")
+    free: float = attribute("What was free, in percent.")
+    usage: float = attribute("What was in use, in percent.")
 
 
 @strawberry.type(description="Figures for a dashboard.")

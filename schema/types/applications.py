@@ -15,8 +15,8 @@ from resolvers import (
     organizations,
 )
 from resolvers.series import activity
-from schema.engine.fields import Info, argument, batched, derived, mutation, selected_keys, shown
-from schema.engine.inputs import IF_UPDATED_AT, given, optional, required
+from schema.engine.fields import Info, argument, attribute, batched, derived, mutation, selected_keys
+from schema.engine.inputs import IF_UPDATED_AT, optional, provided_values, required
 from schema.engine.scalars import DateTime
 from schema.types.configuration import ConfigEntry
 from schema.types.connectors import Connector
@@ -35,19 +35,19 @@ from stores.entities.devices import Device as StoredDevice
 
 @strawberry.type(description="A property that devices have, and which devices have it.")
 class DeviceProperty:
-    key: str = shown("The name of the property.")
-    machines: list[str] = shown("The machine ids of the devices that have it, in device order.")
+    key: str = attribute("The name of the property.")
+    machines: list[str] = attribute("The machine ids of the devices that have it, in device order.")
 
 
 @strawberry.type(description="What an organization does with some of its machines, such as CNC monitoring.")
 class Application(Node):
-    application_id: str = shown("The id, unique within the organization.")
-    name: str = shown("The name, or the id where none was given.")
-    description: str | None = shown("What it is for.")
-    status: str | None = shown("The status, such as `active`.")
-    collections: list[str] = shown("The kinds of documents it was set up with.")
-    created_at: DateTime | None = shown("When it was made, where that is known.")
-    updated_at: DateTime | None = shown("When it was last changed.")
+    application_id: str = attribute("The id, unique within the organization.")
+    name: str = attribute("The name, or the id where none was given.")
+    description: str | None = attribute("What it is for.")
+    status: str | None = attribute("The status, such as `active`.")
+    collections: list[str] = attribute("The kinds of documents it was set up with.")
+    created_at: DateTime | None = attribute("When it was made, where that is known.")
+    updated_at: DateTime | None = attribute("When it was last changed.")
 
     @derived("The organization it belongs to.", ORGANIZATION)
     async def organization(root: strawberry.Parent[stored.Application], info: Info) -> Any:
@@ -165,7 +165,7 @@ class DeleteApplicationInput:
 
 @strawberry.type(description="The application as it is now or, deleted, as it was.")
 class ApplicationPayload:
-    application: Application = shown("The application.")
+    application: Application = attribute("The application.")
 
 
 SETTINGS = ("name", "description", "status")
@@ -190,7 +190,7 @@ class ApplicationMutations:
         self, info: Info, input: Annotated[CreateApplicationInput, argument("The application.")]
     ) -> ApplicationPayload:
         created = await applications.create_application(
-            info.context, input.organization_id, input.application_id, given(input, *SETTINGS)
+            info.context, input.organization_id, input.application_id, provided_values(input, *SETTINGS)
         )
         return ApplicationPayload(application=created)  # type: ignore[arg-type]  # a record
 
@@ -202,7 +202,7 @@ class ApplicationMutations:
             info.context,
             input.organization_id,
             input.application_id,
-            given(input, *SETTINGS),
+            provided_values(input, *SETTINGS),
             input.if_updated_at,
         )
         return ApplicationPayload(application=changed)  # type: ignore[arg-type]  # a record

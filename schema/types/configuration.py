@@ -2,11 +2,11 @@
 
 import strawberry
 
-from schema.engine.fields import shown
+from schema.engine.fields import attribute
 from schema.engine.scalars import JSON
 
 
 @strawberry.type(description="One entry of a configuration.")
 class ConfigEntry:
-    key: str = shown("Its name.")
-    value: JSON | None = shown("Its value.")
+    key: str = attribute("Its name.")
+    value: JSON | None = attribute("Its value.")

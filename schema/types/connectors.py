@@ -5,8 +5,8 @@ from typing import Annotated, Any
 import strawberry
 
 from resolvers import applications, connectors, organizations
-from schema.engine.fields import Info, argument, derived, mutation, selected_keys, shown
-from schema.engine.inputs import DOCUMENT, IF_UPDATED_AT, given, optional, required, with_document
+from schema.engine.fields import Info, argument, attribute, derived, mutation, selected_keys
+from schema.engine.inputs import DOCUMENT, IF_UPDATED_AT, optional, provided_values, required, with_document
 from schema.engine.scalars import JSON, DateTime
 from schema.types.devices import NODES, Device
 from schema.types.node import Node
@@ -19,13 +19,13 @@ from stores.entities.secrets import mask_secrets
 
 @strawberry.type(description="How machines are read: a driver and its settings.")
 class Connector(Node):
-    document_id: str = shown("The id in the store.")
-    name: str = shown("The name that devices refer to.")
-    driver: str = shown("The driver, such as `fanuc` or `mtconnect`.")
-    description: str | None = shown("What it is for.")
-    collections: JSON = shown("What it collects: by name, whether it is used and its variables.")
-    created_at: DateTime | None = shown("When it was made.")
-    updated_at: DateTime | None = shown("When it was last changed.")
+    document_id: str = attribute("The id in the store.")
+    name: str = attribute("The name that devices refer to.")
+    driver: str = attribute("The driver, such as `fanuc` or `mtconnect`.")
+    description: str | None = attribute("What it is for.")
+    collections: JSON = attribute("What it collects: by name, whether it is used and its variables.")
+    created_at: DateTime | None = attribute("When it was made.")
+    updated_at: DateTime | None = attribute("When it was last changed.")
 
     @derived("The driver's settings; secrets are masked.", JSON, needs=("properties",))
     def properties(root: strawberry.Parent[stored.Connector]) -> Any:
@@ -91,7 +91,7 @@ class DeleteConnectorInput:
 
 @strawberry.type(description="The connector as it is now or, deleted, as it was.")
 class ConnectorPayload:
-    connector: Connector = shown("The connector.")
+    connector: Connector = attribute("The connector.")
 
 
 SETTINGS = ("name", "driver", "description", "properties", "collections")
@@ -103,7 +103,7 @@ class ConnectorMutations:
     async def create_connector(
         self, info: Info, input: Annotated[CreateConnectorInput, argument("The connector.")]
     ) -> ConnectorPayload:
-        values = with_document(input.document, given(input, *SETTINGS))
+        values = with_document(input.document, provided_values(input, *SETTINGS))
         created = await connectors.create_connector(
             info.context, input.organization_id, input.application_id, values
         )
@@ -118,7 +118,7 @@ class ConnectorMutations:
             input.organization_id,
             input.application_id,
             input.document_id,
-            with_document(input.document, given(input, *SETTINGS)),
+            with_document(input.document, provided_values(input, *SETTINGS)),
             input.if_updated_at,
         )
         return ConnectorPayload(connector=changed)  # type: ignore[arg-type]  # a record

@@ -7,8 +7,8 @@ from typing import Annotated, Any
 import strawberry
 
 from resolvers import applications, connectors, devices, legacy_devices, organizations
-from schema.engine.fields import Info, argument, batched, derived, mutation, selected_keys, shown
-from schema.engine.inputs import DOCUMENT, IF_UPDATED_AT, given, optional, required, with_document
+from schema.engine.fields import Info, argument, attribute, batched, derived, mutation, selected_keys
+from schema.engine.inputs import DOCUMENT, IF_UPDATED_AT, optional, provided_values, required, with_document
 from schema.engine.scalars import JSON, DateTime
 from schema.types.machine_fields import MachineFields
 from schema.types.node import Node
@@ -20,9 +20,9 @@ from stores.entities import devices as stored
 
 @strawberry.type(description="An event that a machine reports, and the class that says what it means.")
 class EventBinding:
-    source_id: str = shown("The event's id at the machine.")
-    label: str | None = shown("What a person calls it.")
-    class_: str | None = shown("The name of its class.", name="class")
+    source_id: str = attribute("The event's id at the machine.")
+    label: str | None = attribute("What a person calls it.")
+    class_: str | None = attribute("The name of its class.", name="class")
 
     @batched("The event class of that name, where the application has one.", EVENT_CLASS | None)
     async def event_class(
@@ -33,13 +33,13 @@ class EventBinding:
 
 @strawberry.type(description="A machine: a lathe, a mill, a robot.")
 class Device(MachineFields, Node):
-    document_id: str = shown("The id in the store.")
-    machine_id: str = shown("The machine's id, unique within its application.")
-    name: str | None = shown("What people call it.")
-    created_at: DateTime | None = shown("When it was made.")
-    updated_at: DateTime | None = shown("When it was last changed.")
-    connector_names: list[str] = shown("The names of the connectors that it is read through.")
-    properties: JSON = shown("Its properties, of any depth.")
+    document_id: str = attribute("The id in the store.")
+    machine_id: str = attribute("The machine's id, unique within its application.")
+    name: str | None = attribute("What people call it.")
+    created_at: DateTime | None = attribute("When it was made.")
+    updated_at: DateTime | None = attribute("When it was last changed.")
+    connector_names: list[str] = attribute("The names of the connectors that it is read through.")
+    properties: JSON = attribute("Its properties, of any depth.")
 
     @derived(
         "The application it belongs to; null where a legacy device names none.",
@@ -192,14 +192,15 @@ class DeleteDeviceInput:
 
 @strawberry.type(description="The device as it is now or, deleted, as it was.")
 class DevicePayload:
-    device: Device = shown("The device.")
+    device: Device = attribute("The device.")
 
 
 def _values(source: CreateDeviceInput | UpdateDeviceInput, machine_id: str) -> Any:
-    values = given(source, "name", "properties", machineId=machine_id, connectors="connector_names")
+    values = provided_values(source, "name", "properties", machineId=machine_id, connectors="connector_names")
     if source.event_bindings is not strawberry.UNSET:
         values["events"] = source.event_bindings and [
-            given(each, "label", id="source_id") | {"class": each.class_} for each in source.event_bindings
+            provided_values(each, "label", id="source_id") | {"class": each.class_}
+            for each in source.event_bindings
         ]
     return with_document(source.document, values)
 

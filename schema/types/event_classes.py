@@ -5,8 +5,8 @@ from typing import Annotated, Any
 import strawberry
 
 from resolvers import applications, devices, event_classes
-from schema.engine.fields import Info, argument, derived, mutation, selected_keys, shown
-from schema.engine.inputs import DOCUMENT, given, optional, required, with_document
+from schema.engine.fields import Info, argument, attribute, derived, mutation, selected_keys
+from schema.engine.inputs import DOCUMENT, optional, provided_values, required, with_document
 from schema.engine.scalars import JSON
 from schema.types.devices import Device
 from schema.types.node import Node
@@ -17,12 +17,12 @@ from stores.entities.devices import Device as StoredDevice
 
 @strawberry.type(description="What a kind of event means: its topic, its type and the values it may take.")
 class EventClass(Node):
-    event_class_id: str = shown("The id, unique within the application.")
-    class_: str = shown("The name that devices' events refer to.", name="class")
-    topic: str | None = shown("The topic that its events are published under.")
-    type: str | None = shown("The type of its values: STR, INT, FLOAT or BOOL.")
-    auth_values: list[str] | None = shown("The values that a text may take.")
-    values_range: list[float] | None = shown("The lowest and the highest value of a float.")
+    event_class_id: str = attribute("The id, unique within the application.")
+    class_: str = attribute("The name that devices' events refer to.", name="class")
+    topic: str | None = attribute("The topic that its events are published under.")
+    type: str | None = attribute("The type of its values: STR, INT, FLOAT or BOOL.")
+    auth_values: list[str] | None = attribute("The values that a text may take.")
+    values_range: list[float] | None = attribute("The lowest and the highest value of a float.")
 
     @derived("The whole document as it is stored.", JSON)
     def document(root: strawberry.Parent[stored.EventClass]) -> Any:
@@ -69,16 +69,16 @@ class SetEventClassesInput:
 
 @strawberry.type(description="The event class as it is now.")
 class EventClassPayload:
-    event_class: EventClass = shown("The event class.")
+    event_class: EventClass = attribute("The event class.")
 
 
 @strawberry.type(description="The event classes as they are now.")
 class EventClassesPayload:
-    event_classes: list[EventClass] = shown("The event classes.")
+    event_classes: list[EventClass] = attribute("The event classes.")
 
 
 def _values(source: EventClassInput) -> Any:
-    values = given(
+    values = provided_values(
         source,
         "topic",
         "type",

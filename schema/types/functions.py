@@ -5,8 +5,8 @@ from typing import Annotated, Any
 import strawberry
 
 from resolvers import applications, functions
-from schema.engine.fields import Info, argument, derived, mutation, shown
-from schema.engine.inputs import IF_UPDATED_AT, given, optional, required
+from schema.engine.fields import Info, argument, attribute, derived, mutation
+from schema.engine.inputs import IF_UPDATED_AT, optional, provided_values, required
 from schema.engine.scalars import JSON, DateTime
 from schema.types.node import Node
 from schema.types.shared import APPLICATION
@@ -15,14 +15,14 @@ from stores.entities import functions as stored
 
 @strawberry.type(description="A value computed from events and properties, or a counter.")
 class Function(Node):
-    function_id: str = shown("The id, unique within the application.")
-    name: str = shown("The name.")
-    type: str = shown("`Algebraic Function` or `Counter`.")
-    expression: str = shown("What is computed; a counter's name.")
-    variables: list[str] = shown("The names of its variables.")
-    events: list[str] = shown("The names of the events and properties that its variables stand for.")
-    counter: JSON | None = shown("What a counter counts: its name and event class.")
-    description: str | None = shown("What it is for.")
+    function_id: str = attribute("The id, unique within the application.")
+    name: str = attribute("The name.")
+    type: str = attribute("`Algebraic Function` or `Counter`.")
+    expression: str = attribute("What is computed; a counter's name.")
+    variables: list[str] = attribute("The names of its variables.")
+    events: list[str] = attribute("The names of the events and properties that its variables stand for.")
+    counter: JSON | None = attribute("What a counter counts: its name and event class.")
+    description: str | None = attribute("What it is for.")
 
     @derived("The whole document as it is stored.", JSON)
     def document(root: strawberry.Parent[stored.Function]) -> Any:
@@ -74,7 +74,7 @@ class DeleteFunctionInput:
 
 @strawberry.type(description="The function as it is now or, deleted, as it was.")
 class FunctionPayload:
-    function: Function = shown("The function.")
+    function: Function = attribute("The function.")
 
 
 SETTINGS = ("name", "type", "expression", "variables", "events", "counter", "description")
@@ -86,7 +86,7 @@ class FunctionMutations:
     async def create_function(
         self, info: Info, input: Annotated[CreateFunctionInput, argument("The function.")]
     ) -> FunctionPayload:
-        values = given(input, *SETTINGS, id="function_id")
+        values = provided_values(input, *SETTINGS, id="function_id")
         created = await functions.create_function(
             info.context, input.organization_id, input.application_id, values
         )
@@ -101,7 +101,7 @@ class FunctionMutations:
             input.organization_id,
             input.application_id,
             input.function_id,
-            given(input, *SETTINGS),
+            provided_values(input, *SETTINGS),
             input.if_updated_at,
         )
         return FunctionPayload(function=changed)  # type: ignore[arg-type]  # a record

@@ -5,8 +5,8 @@ from typing import Annotated, Any
 import strawberry
 
 from resolvers import gateways, organizations
-from schema.engine.fields import Info, argument, derived, mutation, shown
-from schema.engine.inputs import given, optional, required
+from schema.engine.fields import Info, argument, attribute, derived, mutation
+from schema.engine.inputs import optional, provided_values, required
 from schema.engine.scalars import JSON, DateTime
 from schema.types.node import Node
 from schema.types.shared import ORGANIZATION
@@ -15,13 +15,13 @@ from stores.entities import gateways as stored
 
 @strawberry.type(description="A box on the shop floor that machines are read through.")
 class Gateway(Node):
-    document_id: str = shown("The id in the store.")
-    gateway_id: str = shown("The id, unique within the organization.")
-    name: str = shown("The name.")
-    location: str | None = shown("Where it stands.")
-    status: str = shown("The status, such as `connected`.")
-    created_at: DateTime | None = shown("When it was made.")
-    updated_at: DateTime | None = shown("When it was last changed.")
+    document_id: str = attribute("The id in the store.")
+    gateway_id: str = attribute("The id, unique within the organization.")
+    name: str = attribute("The name.")
+    location: str | None = attribute("Where it stands.")
+    status: str = attribute("The status, such as `connected`.")
+    created_at: DateTime | None = attribute("When it was made.")
+    updated_at: DateTime | None = attribute("When it was last changed.")
 
     @derived("The whole document as it is stored.", JSON)
     def document(root: strawberry.Parent[stored.Gateway]) -> Any:
@@ -44,7 +44,7 @@ class CreateGatewayInput:
 
 @strawberry.type(description="The gateway as it is now.")
 class GatewayPayload:
-    gateway: Gateway = shown("The gateway.")
+    gateway: Gateway = attribute("The gateway.")
 
 
 @strawberry.type
@@ -53,6 +53,6 @@ class GatewayMutations:
     async def create_gateway(
         self, info: Info, input: Annotated[CreateGatewayInput, argument("The gateway.")]
     ) -> GatewayPayload:
-        values = given(input, "name", "location", "status", gatewayId="gateway_id")
+        values = provided_values(input, "name", "location", "status", gatewayId="gateway_id")
         created = await gateways.create_gateway(info.context, input.organization_id, values)
         return GatewayPayload(gateway=created)  # type: ignore[arg-type]  # a record

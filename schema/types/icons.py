@@ -6,7 +6,7 @@ from urllib.parse import quote
 import strawberry
 
 from resolvers import icons
-from schema.engine.fields import Info, argument, derived, mutation, shown
+from schema.engine.fields import Info, argument, attribute, derived, mutation
 from schema.engine.inputs import required
 from schema.engine.scalars import Base64, DateTime
 from schema.types.node import Node
@@ -15,12 +15,12 @@ from stores.entities import icons as stored
 
 @strawberry.type(description="A small picture of a connector, a driver or something else.")
 class Icon(Node):
-    category: str = shown("The folder it is in, such as `drivers`.")
-    name: str = shown("The name, in lower case.")
-    format: str = shown("svg, png or jpg: what its content is.")
-    content_type: str = shown("The media type.")
-    size: int = shown("The size in bytes.")
-    updated_at: DateTime = shown("When it was last kept.")
+    category: str = attribute("The folder it is in, such as `drivers`.")
+    name: str = attribute("The name, in lower case.")
+    format: str = attribute("svg, png or jpg: what its content is.")
+    content_type: str = attribute("The media type.")
+    size: int = attribute("The size in bytes.")
+    updated_at: DateTime = attribute("When it was last kept.")
 
     @derived("Where it is fetched from.")
     def path(root: strawberry.Parent[stored.Icon]) -> str:
@@ -40,7 +40,7 @@ class UploadIconInput:
 
 @strawberry.type(description="The icon as it is now.")
 class IconPayload:
-    icon: Icon = shown("The icon.")
+    icon: Icon = attribute("The icon.")
 
 
 @strawberry.type

@@ -6,7 +6,7 @@ import strawberry
 
 from resolvers.series import queries as series
 from resolvers.series import statuses
-from schema.engine.fields import Info, argument, derived, shown
+from schema.engine.fields import Info, argument, attribute, derived
 from schema.types.devices import Device
 from schema.types.machine_fields import MachineFields
 from schema.types.series import (
@@ -29,13 +29,13 @@ from schema.types.series import (
 
 @strawberry.type(description="A machine as the time series know it, registered or not.")
 class Machine(MachineFields):
-    machine_id: str = shown("The machine's id.")
+    machine_id: str = attribute("The machine's id.")
 
 
 @strawberry.type(description="One machine's series of one field.")
 class MachineSeries:
-    device: Device = shown("The machine.")
-    series: Series = shown("Its series.")
+    device: Device = attribute("The machine.")
+    series: Series = attribute("Its series.")
 
 
 @strawberry.type

@@ -6,8 +6,8 @@ import strawberry
 
 from resolvers import applications, connectors, devices, gateways, organizations, users
 from resolvers.series import analytics as figures
-from schema.engine.fields import Info, argument, derived, mutation, shown
-from schema.engine.inputs import IF_UPDATED_AT, given, optional, required
+from schema.engine.fields import Info, argument, attribute, derived, mutation
+from schema.engine.inputs import IF_UPDATED_AT, optional, provided_values, required
 from schema.engine.scalars import DateTime
 from schema.types.analytics import Analytics
 from schema.types.applications import Application
@@ -24,14 +24,14 @@ from stores.entities import organizations as stored
 
 @strawberry.type(description="A tenant: its applications, people, gateways and connectors.")
 class Organization(Node):
-    organization_id: str = shown("The id, which also names its database.")
-    name: str = shown("The name, or the id where none was given.")
-    description: str | None = shown("What it is.")
-    email: str | None = shown("Where it is written to.")
-    website: str | None = shown("Where it shows itself.")
-    status: str | None = shown("A status, where one was seeded.")
-    created_at: DateTime | None = shown("When it was seeded, where that is known.")
-    updated_at: DateTime | None = shown("When it was last changed.")
+    organization_id: str = attribute("The id, which also names its database.")
+    name: str = attribute("The name, or the id where none was given.")
+    description: str | None = attribute("What it is.")
+    email: str | None = attribute("Where it is written to.")
+    website: str | None = attribute("Where it shows itself.")
+    status: str | None = attribute("A status, where one was seeded.")
+    created_at: DateTime | None = attribute("When it was seeded, where that is known.")
+    updated_at: DateTime | None = attribute("When it was last changed.")
 
     @derived("The size of its database in bytes, where the store tells.")
     async def size_on_disk(root: strawberry.Parent[stored.Organization], info: Info) -> float | None:
@@ -131,7 +131,7 @@ class UpdateOrganizationInput:
 
 @strawberry.type(description="The organization as it is now.")
 class OrganizationPayload:
-    organization: Organization = shown("The organization.")
+    organization: Organization = attribute("The organization.")
 
 
 SETTINGS = ("name", "description", "email", "website")
@@ -162,7 +162,7 @@ class OrganizationMutations:
     async def create_organization(
         self, info: Info, input: Annotated[CreateOrganizationInput, argument("The organization.")]
     ) -> OrganizationPayload:
-        values = given(input, *SETTINGS)
+        values = provided_values(input, *SETTINGS)
         created = await organizations.create_organization(info.context, input.organization_id, values)
         return OrganizationPayload(organization=created)  # type: ignore[arg-type]  # a record
 
@@ -173,7 +173,7 @@ class OrganizationMutations:
         changed = await organizations.update_organization(
             info.context,
             input.organization_id,
-            given(input, *SETTINGS),
+            provided_values(input, *SETTINGS),
             if_updated_at=input.if_updated_at,
             create_if_missing=input.create_if_missing,
         )

@@ -5,28 +5,28 @@ from typing import Generic, TypeVar
 import strawberry
 
 from resolvers.rules.paging import Page
-from schema.engine.fields import derived, shown
+from schema.engine.fields import attribute, derived
 
 T = TypeVar("T")
 
 
 @strawberry.type(description="Where a page lies in its list.")
 class PageInfo:
-    has_next_page: bool = shown("Whether the list goes on behind this page.")
-    has_previous_page: bool = shown("Whether the page was asked for by a cursor.")
-    start_cursor: str | None = shown("The cursor of the first edge.")
-    end_cursor: str | None = shown("The cursor of the last edge: the next page's `after`.")
+    has_next_page: bool = attribute("Whether the list goes on behind this page.")
+    has_previous_page: bool = attribute("Whether the page was asked for by a cursor.")
+    start_cursor: str | None = attribute("The cursor of the first edge.")
+    end_cursor: str | None = attribute("The cursor of the last edge: the next page's `after`.")
 
 
 @strawberry.type(description="A node and its place in the list.")
 class Edge(Generic[T]):
-    cursor: str = shown("The place of the node: pass it as `after` to go on behind it.")
-    node: T = shown("The node.")
+    cursor: str = attribute("The place of the node: pass it as `after` to go on behind it.")
+    node: T = attribute("The node.")
 
 
 @strawberry.type(description="A page of a list.")
 class Connection(Generic[T]):
-    nodes: list[T] = shown("The nodes of the page.")
+    nodes: list[T] = attribute("The nodes of the page.")
 
     @derived("The nodes of the page, each with its cursor.")
     def edges(root: strawberry.Parent[Page[T]]) -> list[Edge[T]]:

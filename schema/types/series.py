@@ -7,7 +7,7 @@ import strawberry
 
 from resolvers.series import queries as series
 from resolvers.series import ranges, shaping, timelines
-from schema.engine.fields import argument, derived, shown
+from schema.engine.fields import argument, attribute, derived
 from schema.engine.inputs import optional, required
 from schema.engine.scalars import JSON, DateTime, Duration
 from stores.contracts.errors import BadUserInput
@@ -126,18 +126,18 @@ def asked(
 
 @strawberry.type(description="A value and its time.")
 class Point:
-    time: DateTime = shown("The sample's time, or the start of its window.")
-    value: JSON | None = shown("The value; null in a window that holds none.")
+    time: DateTime = attribute("The sample's time, or the start of its window.")
+    value: JSON | None = attribute("The value; null in a window that holds none.")
 
 
 @strawberry.type(description="The points of one field of one machine, oldest first.")
 class Series:
-    measurement: str = shown("The measurement.")
-    field: str = shown("The field.")
-    start: DateTime = shown("The range's first moment.")
-    stop: DateTime = shown("The moment the range ends before.")
-    coverage: float | None = shown("The share of windows that hold samples; null without windows.")
-    truncated: bool = shown("Whether points were left out to keep to `maxPoints`.")
+    measurement: str = attribute("The measurement.")
+    field: str = attribute("The field.")
+    start: DateTime = attribute("The range's first moment.")
+    stop: DateTime = attribute("The moment the range ends before.")
+    coverage: float | None = attribute("The share of windows that hold samples; null without windows.")
+    truncated: bool = attribute("Whether points were left out to keep to `maxPoints`.")
 
     @derived("How many points there are.")
     def count(root: strawberry.Parent[series.SeriesResult]) -> int:
@@ -165,27 +165,27 @@ class StateField(Enum):
 
 @strawberry.type(description="A state, from when to when.")
 class StateInterval:
-    value: JSON = shown("The state.")
-    start: DateTime = shown("When it began, or the range's start where it began before.")
-    end: DateTime = shown("When the next one began, or the range's end.")
-    duration: Duration = shown("How long it lasted.")
-    carried_in: bool = shown("Whether it began before the range.")
+    value: JSON = attribute("The state.")
+    start: DateTime = attribute("When it began, or the range's start where it began before.")
+    end: DateTime = attribute("When the next one began, or the range's end.")
+    duration: Duration = attribute("How long it lasted.")
+    carried_in: bool = attribute("Whether it began before the range.")
 
 
 @strawberry.type(description="How long a state lasted, all its intervals together.")
 class StateDuration:
-    value: JSON = shown("The state.")
-    duration: Duration = shown("How long it lasted.")
-    share: float = shown("Its share of the time whose state is known.")
+    value: JSON = attribute("The state.")
+    duration: Duration = attribute("How long it lasted.")
+    share: float = attribute("Its share of the time whose state is known.")
 
 
 @strawberry.type(description="The states of a machine over time.")
 class StateTimeline:
-    start: DateTime = shown("The range's first moment.")
-    stop: DateTime = shown("The moment the range ends before; now at the latest.")
-    power: list[StateInterval] = shown("Whether it was switched on.")
-    execution: list[StateInterval] = shown("What it was doing.")
-    mode: list[StateInterval] = shown("How it was controlled.")
+    start: DateTime = attribute("The range's first moment.")
+    stop: DateTime = attribute("The moment the range ends before; now at the latest.")
+    power: list[StateInterval] = attribute("Whether it was switched on.")
+    execution: list[StateInterval] = attribute("What it was doing.")
+    mode: list[StateInterval] = attribute("How it was controlled.")
 
     @derived("The time in each state, the longest first.", list[StateDuration])
     def durations(
@@ -197,39 +197,39 @@ class StateTimeline:
 
 @strawberry.type(description="What a counter counted in a window.")
 class CounterWindow:
-    start: DateTime = shown("The window's first moment.")
-    end: DateTime = shown("The moment the window ends before.")
-    increase: float = shown("By how much it rose; after a reset it began at 0 again.")
-    rate: float = shown("The increase in a second.")
-    resets: int = shown("How often it fell.")
+    start: DateTime = attribute("The window's first moment.")
+    end: DateTime = attribute("The moment the window ends before.")
+    increase: float = attribute("By how much it rose; after a reset it began at 0 again.")
+    rate: float = attribute("The increase in a second.")
+    resets: int = attribute("How often it fell.")
 
 
 @strawberry.type(description="What a counter counted in a range.")
 class Counter:
-    increase: float = shown("By how much it rose; after a reset it began at 0 again.")
-    rate: float = shown("The increase in a second.")
-    resets: int = shown("How often it fell.")
-    windows: list[CounterWindow] = shown("The same by window, where `every` was given.")
+    increase: float = attribute("By how much it rose; after a reset it began at 0 again.")
+    rate: float = attribute("The increase in a second.")
+    resets: int = attribute("How often it fell.")
+    windows: list[CounterWindow] = attribute("The same by window, where `every` was given.")
 
 
 @strawberry.type(description="What a machine last reported of its state.")
 class DeviceStatus:
-    power: bool | None = shown("Whether it is switched on.")
-    execution: str | None = shown("What it is doing, such as ACTIVE.")
-    mode: str | None = shown("How it is controlled, such as AUTOMATIC.")
-    at: DateTime = shown("When it last reported any of these.")
-    age: Duration = shown("How long ago that was.")
-    stale: bool = shown("Whether that is longer ago than the gateway is told to take for current.")
+    power: bool | None = attribute("Whether it is switched on.")
+    execution: str | None = attribute("What it is doing, such as ACTIVE.")
+    mode: str | None = attribute("How it is controlled, such as AUTOMATIC.")
+    at: DateTime = attribute("When it last reported any of these.")
+    age: Duration = attribute("How long ago that was.")
+    stale: bool = attribute("Whether that is longer ago than the gateway is told to take for current.")
 
 
 @strawberry.type(description="Something that a machine reported.")
 class MachineEvent:
-    time: DateTime = shown("When.")
-    machine_id: str | None = shown("The machine; null where none was named.")
-    source: str = shown("The measurement it is in.")
-    event_id: str | None = shown("Which event; for the machine's own fields their name.")
-    event_class: str | None = shown("Its class; for the machine's own fields their name.")
-    value: str = shown("The value, as a text.")
+    time: DateTime = attribute("When.")
+    machine_id: str | None = attribute("The machine; null where none was named.")
+    source: str = attribute("The measurement it is in.")
+    event_id: str | None = attribute("Which event; for the machine's own fields their name.")
+    event_class: str | None = attribute("Its class; for the machine's own fields their name.")
+    value: str = attribute("The value, as a text.")
 
 
 @strawberry.input(description="A field of a measurement.")

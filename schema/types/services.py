@@ -6,8 +6,8 @@ from typing import Annotated, Any
 import strawberry
 
 from resolvers import services
-from schema.engine.fields import Info, argument, derived, mutation, shown
-from schema.engine.inputs import DOCUMENT, IF_UPDATED_AT, given, optional, required, with_document
+from schema.engine.fields import Info, argument, attribute, derived, mutation
+from schema.engine.inputs import DOCUMENT, IF_UPDATED_AT, optional, provided_values, required, with_document
 from schema.engine.scalars import JSON, DateTime
 from schema.types.node import Node
 from stores.entities import services as stored
@@ -28,11 +28,11 @@ class ServiceType(Enum):
 
 @strawberry.type(description="A server that the deployment works with.")
 class Service(Node):
-    document_id: str = shown("The id in the store.")
-    name: str = shown("The name, unique.")
-    enabled: bool = shown("Whether it is in use.")
-    created_at: DateTime | None = shown("When it was made.")
-    updated_at: DateTime | None = shown("When it was last changed.")
+    document_id: str = attribute("The id in the store.")
+    name: str = attribute("The name, unique.")
+    enabled: bool = attribute("Whether it is in use.")
+    created_at: DateTime | None = attribute("When it was made.")
+    updated_at: DateTime | None = attribute("When it was last changed.")
 
     @derived("What it is.", ServiceType)
     def type(root: strawberry.Parent[stored.Service]) -> Any:
@@ -82,11 +82,11 @@ class DeleteServiceInput:
 
 @strawberry.type(description="The service as it is now or, deleted, as it was.")
 class ServicePayload:
-    service: Service = shown("The service.")
+    service: Service = attribute("The service.")
 
 
 def _values(source: CreateServiceInput | UpdateServiceInput) -> Any:
-    values = given(source, "name", "type", "configuration", "enabled")
+    values = provided_values(source, "name", "type", "configuration", "enabled")
     if isinstance(values.get("type"), ServiceType):
         values["type"] = values["type"].value
     return with_document(source.document, values)

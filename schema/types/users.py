@@ -5,7 +5,7 @@ from typing import Annotated, Any
 import strawberry
 
 from resolvers import organizations, users
-from schema.engine.fields import Info, argument, derived, mutation, shown
+from schema.engine.fields import Info, argument, attribute, derived, mutation
 from schema.engine.inputs import optional, required
 from schema.engine.scalars import DateTime
 from schema.types.node import Node
@@ -15,12 +15,12 @@ from stores.entities import users as stored
 
 @strawberry.type(description="A person of an organization.")
 class User(Node):
-    document_id: str = shown("The id in the store.")
-    name: str = shown("The name.")
-    email: str = shown("The e-mail address, unique within the organization.")
-    role: str = shown("The role, such as `admin`, `user` or `viewer`.")
-    status: str = shown("The status, such as `active`.")
-    created_at: DateTime | None = shown("When it was made.")
+    document_id: str = attribute("The id in the store.")
+    name: str = attribute("The name.")
+    email: str = attribute("The e-mail address, unique within the organization.")
+    role: str = attribute("The role, such as `admin`, `user` or `viewer`.")
+    status: str = attribute("The status, such as `active`.")
+    created_at: DateTime | None = attribute("When it was made.")
 
     @derived("The organization it belongs to.", ORGANIZATION)
     async def organization(root: strawberry.Parent[stored.User], info: Info) -> Any:
@@ -38,7 +38,7 @@ class CreateUserInput:
 
 @strawberry.type(description="The user as it is now.")
 class UserPayload:
-    user: User = shown("The user.")
+    user: User = attribute("The user.")
 
 
 @strawberry.type

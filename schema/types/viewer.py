@@ -5,13 +5,13 @@ from typing import Any
 import strawberry
 
 from resolvers.context import Viewer as ContextViewer
-from schema.engine.fields import Info, derived, shown
+from schema.engine.fields import Info, attribute, derived
 
 
 @strawberry.type(description="Who is asking.")
 class Viewer:
-    name: str = shown("What the viewer is called; `open` while no credentials are asked for.")
-    role: str = shown("What the viewer may do: `operator` may do everything.")
+    name: str = attribute("What the viewer is called; `open` while no credentials are asked for.")
+    role: str = attribute("What the viewer may do: `operator` may do everything.")
 
     @derived("The ids of the organizations that the viewer may see.")
     async def organization_ids(root: strawberry.Parent[ContextViewer]) -> list[str]:

@@ -14,7 +14,8 @@ from hypothesis import strategies as st
 from hypothesis_graphql import queries
 
 from resolvers.context import PLAIN, Context, SeriesAccess, Viewer
-from schema.engine.execution import PLANS, Answer, Executor
+from schema.engine.execution import MAX_PLANS, Executor, OperationResult
+from schema.engine.plans.compiler import Plan
 from schema.engine.scalars import to_json
 from schema.types.root import schema
 from stores.backends.sqlite.documents import SqliteDocumentDatabase, SqliteDocumentStore
@@ -46,19 +47,20 @@ class Both:
         self.compiled = Executor(schema, max_tokens=20_000)
         self.plain = Executor(schema, max_tokens=20_000, compiled=False)
 
-    async def run(self, executor: Executor, query: str, **variables: Any) -> Answer:
+    async def run(self, executor: Executor, query: str, **variables: Any) -> OperationResult:
         viewer = Viewer(self.documents, SeriesAccess(self.series, databases=self.databases))
         context = Context(viewer, Icons(self.folder / "icons"), request_id="r", now=NOW)
         return await executor.run(query, variables, None, context)
 
-    async def compare(self, query: str, **variables: Any) -> Answer:
+    async def compare(self, query: str, **variables: Any) -> OperationResult:
         """The compiled answer, which is the plain one's."""
         plain = await self.run(self.plain, query, **variables)
         first = await self.run(self.compiled, query, **variables)
         again = await self.run(self.compiled, query, **variables)
+        assert not self.compiled.counts["plan_failed"]
         for answer in (first, again):
             assert to_json(answer.data) == to_json(plain.data), query
-            if plain.data is None and not plain.refused:
+            if plain.data is None and not plain.rejected:
                 # Which fields beside one that may not be null had failed before is a matter of time.
                 assert answer.errors
             else:
@@ -145,7 +147,7 @@ async def test_variables_are_those_of_the_request(both: Both) -> None:
     assert len((await both.compare(query, n=2, m="state")).data["organization"]["devices"]["nodes"]) == 2  # type: ignore[index]
     assert len((await both.compare(query, n=3, m="none")).data["organization"]["devices"]["nodes"]) == 3  # type: ignore[index]
     refused = await both.compare(query, n="two", m="state")
-    assert refused.refused
+    assert refused.rejected
 
 
 OTHERS = [
@@ -305,12 +307,42 @@ def test_random_queries_are_the_same(
     asyncio.run(compare(tmp_path_factory.mktemp("compiled")))
 
 
+async def test_a_plan_that_fails_unexpectedly_is_logged_once_and_counted(
+    both: Both, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    """The request is answered by graphql-core, as if there were no plan."""
+
+    async def fail(self: Plan, executor: Any) -> Any:
+        raise ZeroDivisionError("a fault of the plan")
+
+    monkeypatch.setattr(Plan, "run", fail)
+    results = [await both.run(both.compiled, "{ organizations { totalCount } }") for _ in range(4)]
+    assert all(result.data == results[0].data and not result.errors for result in results)
+    assert both.compiled.counts == {"first_seen": 1, "compiled": 1, "plan_failed": 3}
+    [record] = [record for record in caplog.records if record.name == "schema.engine.execution"]
+    assert record.exc_info is not None
+    assert record.exc_info[0] is ZeroDivisionError
+
+
+async def test_an_operation_that_cannot_be_compiled_is_logged_and_answered(
+    both: Both, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    def fail(*_: Any) -> Any:
+        raise ZeroDivisionError("a fault of the compiler")
+
+    monkeypatch.setattr("schema.engine.execution.compile_plan", fail)
+    results = [await both.run(both.compiled, "{ organizations { totalCount } }") for _ in range(3)]
+    assert all(result.data == results[0].data and not result.errors for result in results)
+    assert both.compiled.counts == {"first_seen": 1, "plan_failed": 1}
+    assert len([record for record in caplog.records if record.name == "schema.engine.execution"]) == 1
+
+
 async def test_plans_stay_within_their_bound(both: Both) -> None:
-    for n in range(PLANS + 100):
+    for n in range(MAX_PLANS + 100):
         for _ in range(2):
             await both.run(both.compiled, f"{{ a{n}: __typename }}")
-    assert len(both.compiled._plans) == PLANS
-    assert len(both.compiled._documents) == PLANS
+    assert len(both.compiled._plans) == MAX_PLANS
+    assert len(both.compiled._documents) == MAX_PLANS
 
 
 async def test_a_document_that_is_seen_once_is_not_compiled(both: Both) -> None:

@@ -1,0 +1,69 @@
+"""Turning the values that resolvers return into the values of a response, for leaf types."""
+
+from collections.abc import Callable, Sequence
+from itertools import repeat
+from operator import is_
+from typing import Any, TypeAlias
+
+from graphql import GraphQLList, GraphQLNonNull, GraphQLOutputType, Undefined, is_leaf_type
+
+Complete: TypeAlias = Callable[[Any], Any]
+
+
+class FallBack(Exception):
+    """A plan does not handle this: graphql-core executes the whole query instead."""
+
+
+def leaf_completer(type_: GraphQLOutputType) -> Complete | None:
+    """A function that completes a leaf or a list of leaves and raises `FallBack`; None for object types."""
+    nullable, inner = split_nullable(type_)
+    if isinstance(inner, GraphQLList):
+        complete_item = leaf_completer(inner.of_type)
+        if complete_item is None:
+            return None
+        complete = _list_completer(complete_item)
+    elif is_leaf_type(inner):
+        complete = _scalar_completer(inner.coerce_output_value)
+    else:
+        return None
+
+    def complete_value(value: Any) -> Any:
+        if value is None:
+            if nullable:
+                return None
+            raise FallBack
+        return complete(value)
+
+    return complete_value
+
+
+def _list_completer(complete_item: Complete) -> Complete:
+    def complete_list(values: Any) -> Any:
+        if type(values) not in (list, tuple):
+            raise FallBack
+        return [complete_item(value) for value in values]
+
+    return complete_list
+
+
+def _scalar_completer(coerce: Complete) -> Complete:
+    def complete_scalar(value: Any) -> Any:
+        try:
+            coerced = coerce(value)
+        except Exception as error:  # graphql-core calls the same function, and reports what it raises
+            raise FallBack from error
+        if coerced is None or coerced is Undefined or isinstance(value, Exception):
+            raise FallBack
+        return coerced
+
+    return complete_scalar
+
+
+def split_nullable(type_: GraphQLOutputType) -> tuple[bool, Any]:
+    """Whether the type allows null, and the type without its non-null wrapper."""
+    return (False, type_.of_type) if isinstance(type_, GraphQLNonNull) else (True, type_)
+
+
+def contains_none(values: Sequence[Any]) -> bool:
+    """Whether a value is None. `None in values` would ask each of them whether it equals None."""
+    return any(map(is_, values, repeat(None)))

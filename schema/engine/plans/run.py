@@ -1,0 +1,62 @@
+"""One execution of a plan, and the errors of the fields that failed in it."""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from typing import Any, NamedTuple, TypeAlias
+
+from graphql import FieldNode, GraphQLError, located_error
+from graphql.execution.executor import Executor
+
+Path: TypeAlias = tuple[str | int, ...]
+
+
+class FieldFailure(NamedTuple):
+    """A field of one response object whose resolver failed; its value is null."""
+
+    owner: dict[str, Any]  # the response object that has the field
+    key: str
+    nodes: list[FieldNode]
+    error: Exception
+
+
+@dataclass(slots=True)
+class PlanRun:
+    """One execution of a plan: graphql-core's executor of the request, and the fields that failed."""
+
+    executor: Executor[Any]
+    failures: list[FieldFailure] = field(default_factory=list)
+
+    def add_failures(
+        self, owners: Sequence[dict[str, Any]], key: str, nodes: list[FieldNode], values: Sequence[Any]
+    ) -> None:
+        """Record a failure for each value that is an exception; `owners` are the response objects."""
+        for owner, value in zip(owners, values, strict=True):
+            if isinstance(value, Exception):
+                self.failures.append(FieldFailure(owner, key, nodes, value))
+
+    def errors(self, data: dict[str, Any]) -> list[GraphQLError]:
+        """The errors of the failed fields, located in the response.
+
+        A plan knows no paths of single objects. Only failed fields need one, so the objects that have failed
+        fields are searched for in the response.
+        """
+        if not self.failures:
+            return []
+        failures: dict[int, list[FieldFailure]] = {}
+        for failure in self.failures:
+            failures.setdefault(id(failure.owner), []).append(failure)
+        return [
+            located_error(failure.error, failure.nodes, [*path, failure.key])
+            for path, owner in _walk_objects(data, ())
+            for failure in failures.get(id(owner), ())
+        ]
+
+
+def _walk_objects(value: Any, path: Path) -> Iterator[tuple[Path, dict[str, Any]]]:
+    if isinstance(value, dict):
+        yield path, value
+        for key, member in value.items():
+            yield from _walk_objects(member, (*path, key))
+    elif isinstance(value, list):
+        for index, item in enumerate(value):
+            yield from _walk_objects(item, (*path, index))
