@@ -16,13 +16,13 @@ from schema.server.settings import Settings
 def create_app(settings: Settings, **options: Any) -> Starlette:
     """The graph's application with the old routes behind its own; `options` are its own."""
     app = create_graph(settings, **options)
-    page = migration.page(OPERATIONS)
+    page = migration.render_page(OPERATIONS)
 
     async def migrate(request: Request) -> Response:
         return HTMLResponse(page, headers={"Content-Security-Policy": migration.POLICY})
 
     async def describe(request: Request) -> Response:
-        return JSONResponse(openapi.document())
+        return JSONResponse(openapi.build_document())
 
     app.router.routes += [Route(migration.PAGE, migrate), Route(openapi.PATH, describe)]
     # Whatever else is asked for: the framework's own patterns would miss a path that holds a line feed.

@@ -1,14 +1,15 @@
-"""What helps a client move from the old routes: headers on each answer, and a page with every operation."""
+"""Moving from the old routes to the graph: headers on each response, and a page with every operation."""
 
 from html import escape
 
 from graphql import FragmentDefinitionNode, OperationDefinitionNode, parse, print_ast, visit
 from graphql.language import FragmentSpreadNode, Visitor
 
-from compat_rest.table import TABLE, OldRoute
+from compat_rest.routes import TABLE
+from compat_rest.routes.route import OldRoute
 
 PAGE = "/api/migrate"
-# Deprecated since the graph is there: RFC 9745, seconds since 1970.
+# The time of deprecation in seconds since 1970 (RFC 9745).
 DEPRECATED = "@1795392000"
 POLICY = "default-src 'none'; style-src 'unsafe-inline'; base-uri 'none'; frame-ancestors 'none'"
 STYLE = """
@@ -20,7 +21,7 @@ a { color: #0b7285; }
 """
 
 
-class _Spreads(Visitor):
+class _FragmentNames(Visitor):
     def __init__(self) -> None:
         super().__init__()
         self.names: set[str] = set()
@@ -29,29 +30,29 @@ class _Spreads(Visitor):
         self.names.add(node.name.value)
 
 
-def operations(text: str) -> dict[str, str]:
-    """Each operation of a document by name, printed with the fragments that it uses."""
-    document = parse(text)
+def print_operations(document_text: str) -> dict[str, str]:
+    """Each operation of a document by its name, printed with the fragments that it uses."""
+    document = parse(document_text)
     fragments = {d.name.value: d for d in document.definitions if isinstance(d, FragmentDefinitionNode)}
     printed = {}
     for definition in document.definitions:
         if isinstance(definition, OperationDefinitionNode) and definition.name:
-            spreads = _Spreads()
-            visit(definition, spreads)
-            parts = [definition, *(fragments[name] for name in sorted(spreads.names))]
+            fragment_names = _FragmentNames()
+            visit(definition, fragment_names)
+            parts = [definition, *(fragments[name] for name in sorted(fragment_names.names))]
             printed[definition.name.value] = "\n\n".join(map(print_ast, parts))
     return printed
 
 
-def headers(route: OldRoute) -> dict[str, str]:
-    """That a route is deprecated, and where the operation in its place is shown."""
+def deprecation_headers(route: OldRoute) -> dict[str, str]:
+    """Headers that say that a route is deprecated and where its operation is shown."""
     link = f'<{PAGE}#{route.operation}>; rel="successor-version"'
     return {"Deprecation": DEPRECATED, "Link": link}
 
 
-def page(text: str) -> str:
-    """Every old route beside its operation, ready to be pasted or opened in GraphiQL."""
-    printed = operations(text)
+def render_page(document_text: str) -> str:
+    """An HTML page with every operation and the old routes that it replaces, ready to paste into GraphiQL."""
+    printed = print_operations(document_text)
     routes: dict[str, list[OldRoute]] = {}
     for route in TABLE:
         routes.setdefault(route.operation, []).append(route)
@@ -63,8 +64,8 @@ def page(text: str) -> str:
 <html lang="en"><head><meta charset="utf-8"><meta name="viewport" content="width=device-width">
 <title>From the old routes to the graph</title><style>{STYLE}</style></head>
 <body><h1>From the old routes to the graph</h1>
-<p>Every route of the original API is one of these operations. Paste it into
-<a href="/graphql">GraphiQL</a>; the parameters of the path are its variables, or members of its
-<code>input</code> beside those of the body.</p>
+<p>Each route of the original API is one of these operations. Paste it into
+<a href="/graphql">GraphiQL</a>. The parameters of the path are its variables, or members of its
+<code>input</code> beside the members of the body.</p>
 {"".join(sections)}</body></html>
 """

@@ -1,88 +1,74 @@
-"""The old routes as an OpenAPI 3.1 document, made of their table."""
+"""The old routes as an OpenAPI 3.1 document, derived from their table."""
 
 import re
 from typing import Any
 
 from compat_rest.migration import PAGE
-from compat_rest.table import TABLE, OldRoute
+from compat_rest.routes import TABLE
+from compat_rest.routes.route import OldRoute
 
 PATH = "/api/openapi.json"
-# What any route may answer besides its success, by status.
+# The errors that every route may answer, by status.
 ERRORS = {
-    "400": "A mistake of the client",
-    "404": "What is asked for is not there",
-    "405": "Another method is needed",
-    "409": "A key is taken, or the thing has changed since",
+    "400": "The request is not valid",
+    "404": "The requested object does not exist",
+    "405": "The path needs another method",
+    "409": "A key is in use, or the object was changed meanwhile",
     "413": "The body is too large",
-    "415": "The body is of a type, charset or encoding that is not read",
-    "503": "A store does not answer",
-}
-UPLOAD = {
-    "type": "object",
-    "properties": {
-        "icon": {"type": "string", "contentMediaType": "application/octet-stream"},
-        "category": {"type": "string"},
-        "name": {"type": "string"},
-    },
-    "required": ["icon"],
+    "415": "The type, charset or encoding of the body is not supported",
+    "503": "A store is unavailable",
 }
 
 
-def document() -> dict[str, Any]:
+def build_document() -> dict[str, Any]:
     """Every row of the table as an operation of its path."""
     paths: dict[str, dict[str, Any]] = {}
     for route in TABLE:
-        paths.setdefault(route.path, {})[route.method.lower()] = _operation(route)
+        paths.setdefault(route.path, {})[route.method.lower()] = _describe_route(route)
     return {
         "openapi": "3.1.0",
         "info": {
             "title": "Sync Gateway: the old routes",
             "version": "1",
-            "description": f"Each of them is an operation of the graph at /graphql; {PAGE} shows which.",
+            "description": f"Each route is an operation of the graph at /graphql; {PAGE} shows which one.",
         },
         "paths": paths,
         "components": {"schemas": {"Error": {"type": "object", "properties": {"error": {"type": "string"}}}}},
     }
 
 
-def _operation(route: OldRoute) -> dict[str, Any]:
+def _describe_route(route: OldRoute) -> dict[str, Any]:
     words = re.sub(r"\W+", " ", route.path).title().replace(" ", "")
+    success = _describe_success(route)
+    parameters = [_describe_parameter(name, "path") for name in re.findall(r"\{(\w+)\}", route.path)]
+    parameters += [_describe_parameter(name, "query") for name in route.query]
     described: dict[str, Any] = {
         "operationId": f"{route.method.lower()}{words}",
         "summary": re.sub(r"(?<=[a-z])(?=[A-Z])", " ", route.operation),
         "deprecated": True,
         "externalDocs": {"url": f"{PAGE}#{route.operation}"},
-        "parameters": [_parameter(name, "path") for name in re.findall(r"\{(\w+)\}", route.path)],
-        "responses": {str(route.status): _success(route)} | {s: _error(d) for s, d in ERRORS.items()},
+        "parameters": parameters,
+        "responses": {str(route.status): success} | {s: _describe_error(d) for s, d in ERRORS.items()},
     }
-    if route.operation == "RegisteredDevices":
-        described["parameters"].append(_parameter("organizationId", "query"))
-    if route.operation == "Icon":
-        described["responses"] |= {"206": _success(route), "416": {"description": "No such part of the icon"}}
-    if route.operation == "UploadIcon":
-        described["requestBody"] = {"content": {"multipart/form-data": {"schema": UPLOAD}}}
-    elif route.method in ("POST", "PUT", "PATCH"):
-        kind = "array" if route.operation == "SetEventClasses" else "object"
-        schema: dict[str, Any] = {"type": kind}
-        if route.required:
-            schema["required"] = list(route.required)
-        described["requestBody"] = {"content": {"application/json": {"schema": schema}}}
+    if route.rendering.has_ranges:
+        described["responses"] |= {"206": success, "416": {"description": "The icon has no such range"}}
+    if route.body.schema and route.method != "DELETE":
+        schema = dict(route.body.schema)
+        if route.required is not None and route.required.fields:
+            schema["required"] = list(route.required.fields)
+        described["requestBody"] = {"content": {route.body.media_type: {"schema": schema}}}
     return described
 
 
-def _parameter(name: str, place: str) -> dict[str, Any]:
-    return {"name": name, "in": place, "required": place == "path", "schema": {"type": "string"}}
+def _describe_parameter(name: str, location: str) -> dict[str, Any]:
+    return {"name": name, "in": location, "required": location == "path", "schema": {"type": "string"}}
 
 
-def _success(route: OldRoute) -> dict[str, Any]:
-    if route.status == 204:
-        return {"description": "Done"}
-    if route.operation == "Icon":
-        types = ("image/svg+xml", "image/png", "image/jpeg")
-        return {"description": "The icon", "content": {kind: {} for kind in types}}
-    return {"description": "Done", "content": {"application/json": {}}}
+def _describe_success(route: OldRoute) -> dict[str, Any]:
+    content: dict[str, Any] = {media_type: {} for media_type in route.rendering.media_types}
+    return {"description": "Success", **({"content": content} if content else {})}
 
 
-def _error(description: str) -> dict[str, Any]:
+def _describe_error(description: str) -> dict[str, Any]:
     schema = {"$ref": "#/components/schemas/Error"}
     return {"description": description, "content": {"application/json": {"schema": schema}}}

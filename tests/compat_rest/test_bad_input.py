@@ -42,6 +42,7 @@ async def state(client: httpx.AsyncClient) -> list[Any]:
         (b"{}", {"Content-Type": "application/json", "Content-Encoding": "br"}, 400),
         (b"a=1&" * 1001, {"Content-Type": "application/x-www-form-urlencoded"}, 400),
         (b"a=1&a[b]=2", {"Content-Type": "application/x-www-form-urlencoded"}, 400),
+        (b"machineId=M2&p" + b"[a]" * 40 + b"=1", {"Content-Type": "application/x-www-form-urlencoded"}, 400),
         (b"machineId[$ne]=x", {"Content-Type": "application/x-www-form-urlencoded"}, 400),
         (b"machineId=M2&properties[$gt]=x", {"Content-Type": "application/x-www-form-urlencoded"}, 400),
         (b"machineId=M2&properties[a.b]=x", {"Content-Type": "application/x-www-form-urlencoded"}, 400),
@@ -62,11 +63,21 @@ async def test_a_body_that_cannot_be_read_is_refused(
 
 
 async def test_what_the_original_read_is_read(plant: httpx.AsyncClient) -> None:
-    form = "machineId=M2&properties[ip]=x&properties[port]=1&connectors[]=a&connectors[]=b"
+    form = "machineId=M2&properties[ip]=x&properties[port]=1&connectors[]=a&connectors[]=b&name=+%F1&name=%C3%B1+2"
+    form += (
+        "&properties[spindles][1][id]=s2&properties[spindles][0][id]=s1&properties[max]=&properties[5000]=far"
+    )
     headers = {"Content-Type": "application/x-www-form-urlencoded"}
     made = await plant.post(f"{CNC}/devices", content=form, headers=headers)
-    assert made.json()["properties"] == {"ip": "x", "port": "1"}
-    assert made.json()["connectors"] == ["a", "b"]
+    spindles = [{"id": "s1"}, {"id": "s2"}]
+    assert made.json()["properties"] == {
+        "ip": "x",
+        "port": "1",
+        "spindles": spindles,
+        "max": "",
+        "5000": "far",
+    }
+    assert (made.json()["connectors"], made.json()["name"]) == (["a", "b"], "ñ 2")
     headers = {"Content-Type": "application/json; charset=utf-16", "Content-Encoding": "gzip"}
     body = gzip.compress('{"machineId": "M3", "name": "ñ"}'.encode("utf-16"))
     assert (await plant.post(f"{CNC}/devices", content=body, headers=headers)).json()["name"] == "ñ"

@@ -1,0 +1,36 @@
+"""The icons of connectors, drivers and other things that the console shows."""
+
+from typing import Any
+
+from compat_rest.bodies import ICON_UPLOAD
+from compat_rest.responses import ICON
+from compat_rest.routes.route import from_fields, get, post
+from compat_rest.routes.shapes import OldRequest, read_payload, require
+
+PATH = "/api/library/{category}/{name}/icon"
+
+
+def shape_icon(data: Any, request: OldRequest) -> Any:
+    return require(data["icon"], "Icon")
+
+
+def shape_uploaded_icon(data: Any, request: OldRequest) -> Any:
+    fields = {**request.body, **request.parameters}
+    category, name = fields["category"], fields["name"]
+    return {
+        "message": "Icon uploaded successfully",
+        "path": PATH.format(category=category, name=name),
+        "filename": f"{name.lower()}.{read_payload(data)['format']}",
+        "category": category,
+        "name": name,
+    }
+
+
+new_icon = from_fields("category", "name", "content")  # the parameters of the path go before the fields
+
+ROUTES = (
+    get(PATH, "Icon", shape_icon, rendering=ICON),
+    get(f"{PATH}/{{format}}", "Icon", shape_icon, rendering=ICON),
+    post(PATH, "UploadIcon", shape_uploaded_icon, new_icon, body=ICON_UPLOAD),
+    post("/api/library/upload", "UploadIcon", shape_uploaded_icon, new_icon, body=ICON_UPLOAD),
+)
