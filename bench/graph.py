@@ -32,7 +32,8 @@ from stores.contracts.documents import DocumentStore, utc_now
 from stores.entities import collections
 from stores.entities.icons import Icons
 from stores.opening import open_documents, open_series
-from stores.wrappers.counting_documents import CountingDocumentStore
+from stores.wrappers.counting import CallCounter
+from stores.wrappers.documents import WrappedDocumentStore
 from tests.servers import mongodb
 
 APPLICATIONS, ROUNDS = 10, 5
@@ -70,11 +71,11 @@ async def fill(store: DocumentStore, organization: str, size: int, applications:
 
 
 async def run(store: DocumentStore, query: str, **variables: Any) -> tuple[Any, list[str]]:
-    counting = CountingDocumentStore(store)
-    context = Context(Viewer(counting, SeriesAccess(SERIES)), Icons(Path()))
+    counter = CallCounter()
+    context = Context(Viewer(WrappedDocumentStore(store, counter), SeriesAccess(SERIES)), Icons(Path()))
     answer = await EXECUTOR.run(query, variables, None, context)
     assert not answer.errors, answer.errors
-    return answer.data, counting.calls
+    return answer.data, counter.calls
 
 
 EXECUTOR = Executor(schema, max_tokens=5000)

@@ -6,7 +6,8 @@ from typing import Literal
 from stores.contracts.documents import DocumentStore
 from stores.contracts.errors import BadUserInput
 from stores.contracts.series import SeriesStore
-from stores.wrappers.deadline_documents import DeadlineDocumentStore
+from stores.wrappers.deadline import Deadline
+from stores.wrappers.documents import WrappedDocumentStore
 
 Driver = Literal["pymongo", "motor"]
 
@@ -27,13 +28,17 @@ def open_documents(
         from stores.backends.sqlite.documents import SqliteDocumentStore
 
         path = data / "documents.db" if url is None else Path(url.removeprefix("sqlite:///"))
-        return DeadlineDocumentStore(SqliteDocumentStore(path), deadline)
+        return _bound(SqliteDocumentStore(path), deadline)
     if url.startswith(("mongodb://", "mongodb+srv://")):
         from stores.backends.mongo.documents import MongoDocumentStore
 
         store = MongoDocumentStore(url, driver=driver, deadline=deadline, pool=pool)
-        return DeadlineDocumentStore(store, deadline)
+        return _bound(store, deadline)
     raise BadUserInput("a document store is named by mongodb://, mongodb+srv:// or sqlite:///FILE")
+
+
+def _bound(store: DocumentStore, deadline: float) -> DocumentStore:
+    return WrappedDocumentStore(store, Deadline("document store", deadline))
 
 
 def open_series(

@@ -29,8 +29,9 @@ from stores.contracts.errors import Unavailable
 from stores.contracts.series import SECOND, SeriesStore, WritableSeriesStore
 from stores.entities.icons import Icons
 from stores.entities.machine_events import STATISTICS
-from stores.wrappers.counting_documents import CountingDocumentStore
+from stores.wrappers.counting import CallCounter
 from stores.wrappers.counting_series import CountingSeriesStore
+from stores.wrappers.documents import WrappedDocumentStore
 
 log = logging.getLogger(__name__)
 
@@ -59,9 +60,9 @@ class Gateway:
         """The one place where a request becomes a viewer: in open mode, one who may do everything."""
         if request.headers.get(TRACE) != "1":
             return Context(Viewer(self.documents, self.series), self.icons, self.cipher, request_id)
-        documents = CountingDocumentStore(self.documents)
+        documents = CallCounter()
         series = CountingSeriesStore(self.series.store)
-        viewer = Viewer(documents, replace(self.series, store=series))
+        viewer = Viewer(WrappedDocumentStore(self.documents, documents), replace(self.series, store=series))
         trace = {"documentCalls": documents.calls, "seriesCalls": series.calls}
         return Context(viewer, self.icons, self.cipher, request_id, trace=lambda: trace)
 

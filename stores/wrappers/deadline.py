@@ -1,0 +1,31 @@
+"""A bound on the time of each call, all waiting included: in queues, for locks and for the server."""
+
+import asyncio
+import logging
+from collections.abc import Awaitable, Callable
+from typing import TypeVar
+
+from stores.contracts.errors import Unavailable
+from stores.wrappers.interception import Interceptor, StoreCall
+
+T = TypeVar("T")
+log = logging.getLogger(__name__)
+
+
+class Deadline(Interceptor):
+    """Cancels a call after `deadline_s` seconds and raises `Unavailable`.
+
+    A backend has no clock of its own: it stops its work when it is cancelled. `store` names the store in
+    messages.
+    """
+
+    def __init__(self, store: str, deadline_s: float) -> None:
+        self._store, self._deadline_s = store, deadline_s
+
+    async def run(self, call: StoreCall, proceed: Callable[[], Awaitable[T]]) -> T:
+        try:
+            async with asyncio.timeout(self._deadline_s):
+                return await proceed()
+        except TimeoutError:
+            log.warning("%s: no answer to %s within %g s", self._store, call.operation, self._deadline_s)
+            raise Unavailable(f"the {self._store} does not answer") from None

@@ -1,0 +1,106 @@
+"""A document store around a document store: every call passes through an `Interceptor`."""
+
+from collections.abc import Awaitable, Callable, Sequence
+from typing import TypeVar
+
+from stores.contracts.documents import (
+    Change,
+    Collection,
+    DatabaseInfo,
+    Document,
+    DocumentDatabase,
+    DocumentStore,
+    Query,
+    Where,
+)
+from stores.wrappers.interception import Interceptor, StoreCall
+
+T = TypeVar("T")
+
+
+class WrappedDocumentStore(DocumentStore):
+    """Passes each call, except `close`, to `store` through `interceptor`."""
+
+    def __init__(self, store: DocumentStore, interceptor: Interceptor) -> None:
+        self._store, self._interceptor = store, interceptor
+        self.default = store.default
+
+    def database(self, name: str) -> DocumentDatabase:
+        return WrappedDocumentDatabase(self._store.database(name), self._interceptor)
+
+    async def list_databases(self) -> list[DatabaseInfo]:
+        return await self._interceptor.run(StoreCall("databases"), self._store.list_databases)
+
+    async def ping(self) -> None:
+        await self._interceptor.run(StoreCall("ping"), self._store.ping)
+
+    async def close(self) -> None:
+        await self._store.close()
+
+
+class WrappedDocumentDatabase(DocumentDatabase):
+    """One database of a `WrappedDocumentStore`."""
+
+    def __init__(self, documents: DocumentDatabase, interceptor: Interceptor) -> None:
+        self._documents, self._interceptor = documents, interceptor
+        self.database = documents.database
+
+    async def _read(self, operation: str, subject: str, proceed: Callable[[], Awaitable[T]]) -> T:
+        return await self._interceptor.run(StoreCall(operation, subject), proceed)
+
+    async def _write(self, operation: str, subject: str, proceed: Callable[[], Awaitable[T]]) -> T:
+        return await self._interceptor.run(StoreCall(operation, subject, is_write=True), proceed)
+
+    async def find_many(self, collection: Collection, queries: Sequence[Query]) -> list[list[Document]]:
+        return await self._read(
+            "find", collection.name, lambda: self._documents.find_many(collection, queries)
+        )
+
+    async def count(self, collections: Sequence[Collection], where: Where = ()) -> list[int]:
+        return await self._read(
+            "count", join_names(collections), lambda: self._documents.count(collections, where)
+        )
+
+    async def list_collections(self) -> list[str]:
+        return await self._read("collections", "", self._documents.list_collections)
+
+    async def insert(self, collection: Collection, document: Document) -> None:
+        await self._write("insert", collection.name, lambda: self._documents.insert(collection, document))
+
+    async def update(
+        self, collection: Collection, where: Where, change: Change, *, insert: Document | None = None
+    ) -> Document | None:
+        return await self._write(
+            "update",
+            collection.name,
+            lambda: self._documents.update(collection, where, change, insert=insert),
+        )
+
+    async def delete(self, collection: Collection, where: Where, *, first_only: bool = False) -> int:
+        return await self._write(
+            "delete",
+            collection.name,
+            lambda: self._documents.delete(collection, where, first_only=first_only),
+        )
+
+    async def replace(self, collection: Collection, where: Where, documents: Sequence[Document]) -> None:
+        await self._write(
+            "replace", collection.name, lambda: self._documents.replace(collection, where, documents)
+        )
+
+    async def create_collections(self, collections: Sequence[Collection]) -> None:
+        await self._write(
+            "create", join_names(collections), lambda: self._documents.create_collections(collections)
+        )
+
+    async def drop_collections(self, collections: Sequence[Collection]) -> None:
+        await self._write(
+            "drop", join_names(collections), lambda: self._documents.drop_collections(collections)
+        )
+
+    async def upsert(self, collection: Collection, documents: Sequence[Document]) -> None:
+        await self._write("upsert", collection.name, lambda: self._documents.upsert(collection, documents))
+
+
+def join_names(collections: Sequence[Collection]) -> str:
+    return " ".join(collection.name for collection in collections)

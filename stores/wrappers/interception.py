@@ -1,0 +1,26 @@
+"""The base of every wrapper around a store: an object that each call to the store passes through."""
+
+from abc import ABC, abstractmethod
+from collections.abc import Awaitable, Callable
+from typing import NamedTuple, TypeVar
+
+T = TypeVar("T")
+
+
+class StoreCall(NamedTuple):
+    """What a call does and to what, such as `find` and `cnc_devices`, and whether it changes the store."""
+
+    operation: str
+    subject: str = ""
+    is_write: bool = False
+
+    def __str__(self) -> str:
+        return f"{self.operation} {self.subject}".rstrip()
+
+
+class Interceptor(ABC):
+    """Counts, limits or disturbs the calls to a store."""
+
+    @abstractmethod
+    async def run(self, call: StoreCall, proceed: Callable[[], Awaitable[T]]) -> T:
+        """Return the result of `proceed()`, which makes the call, or raise what the call raises."""
