@@ -7,7 +7,7 @@ A GraphQL type has no data of its own: its instances are records. A field is eit
 import functools
 import inspect
 from collections.abc import Awaitable, Callable, Iterable, Iterator, Sequence
-from typing import Any
+from typing import Any, TypeVar, cast
 
 import strawberry
 from graphql import (
@@ -24,6 +24,7 @@ from strawberry.types import Info as StrawberryInfo
 from resolvers.context import Context
 from stores.contracts.records import Record
 
+T = TypeVar("T")
 Info = StrawberryInfo[Context, None]
 
 
@@ -90,6 +91,16 @@ def mutation(description: str) -> Any:
 
 def argument(description: str) -> Any:
     return strawberry.argument(description=description)
+
+
+def as_type(type_: type[T], record: object) -> T:
+    """The record, typed as the GraphQL type whose instances are such records."""
+    return cast(T, record)
+
+
+def as_types(type_: type[T], records: Sequence[object]) -> list[T]:
+    """The records, typed as the GraphQL type whose instances are such records."""
+    return cast(list[T], records)
 
 
 def selected_keys(

@@ -34,5 +34,11 @@ def with_document(document: Any, values: dict[str, Any]) -> Any:
     return {**document, **values} if isinstance(document, dict) else document
 
 
-IF_UPDATED_AT = "Change it only if this is still its `updatedAt`; else the answer is CONFLICT."
-DOCUMENT = "Further fields to store, as the old API takes them; the server's own fields are ignored."
+IF_UPDATED_AT = (
+    "The `updatedAt` that you have read. If the stored one differs, nothing is changed and "
+    "the error is `CONFLICT`."
+)
+DOCUMENT = (
+    "Further fields to store, in the shape that the old REST API uses. Fields that the "
+    "server sets are ignored."
+)

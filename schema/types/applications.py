@@ -15,12 +15,12 @@ from resolvers import (
     organizations,
 )
 from resolvers.series import activity
-from schema.engine.fields import Info, argument, attribute, batched, derived, mutation, selected_keys
+from schema.engine.fields import Info, argument, as_type, attribute, batched, derived, mutation, selected_keys
 from schema.engine.inputs import IF_UPDATED_AT, optional, provided_values, required
 from schema.engine.scalars import DateTime
 from schema.types.configuration import ConfigEntry
 from schema.types.connectors import Connector
-from schema.types.devices import Device, DeviceFilter, DeviceOrder, listing
+from schema.types.devices import Device, FilterArgument, OrderArgument, device_listing
 from schema.types.event_classes import EventClass
 from schema.types.functions import Function
 from schema.types.machine_fields import Classes, Within
@@ -28,48 +28,66 @@ from schema.types.machine_fields import First as EventCount
 from schema.types.node import Node
 from schema.types.paging import Connection
 from schema.types.series import MachineEvent, within
-from schema.types.shared import ORGANIZATION, After, First
+from schema.types.shared import (
+    CREATED_AT,
+    IN_ORGANIZATION,
+    ORGANIZATION,
+    UPDATED_AT,
+    After,
+    ApplicationId,
+    ApplicationScope,
+    First,
+    MachineId,
+    OrganizationId,
+)
 from stores.entities import applications as stored
 from stores.entities.devices import Device as StoredDevice
 
 
-@strawberry.type(description="A property that devices have, and which devices have it.")
+@strawberry.type(description="A property of devices, with the devices that have it.")
 class DeviceProperty:
-    key: str = attribute("The name of the property.")
-    machines: list[str] = attribute("The machine ids of the devices that have it, in device order.")
+    key: str = attribute("The key of the property.")
+    machines: list[str] = attribute(
+        "The machine ids of the devices that have the property, in the order of the devices' creation."
+    )
 
 
-@strawberry.type(description="What an organization does with some of its machines, such as CNC monitoring.")
+@strawberry.type(
+    description="A use of an organization's machines, such as CNC monitoring, with its devices, "
+    "connectors, event classes and functions."
+)
 class Application(Node):
-    application_id: str = attribute("The id, unique within the organization.")
-    name: str = attribute("The name, or the id where none was given.")
-    description: str | None = attribute("What it is for.")
+    application_id: str = attribute("The id, which is unique within the organization.")
+    name: str = attribute("The name, or the id if no name is stored.")
+    description: str | None = attribute("A description of what the application is used for.")
     status: str | None = attribute("The status, such as `active`.")
-    collections: list[str] = attribute("The kinds of documents it was set up with.")
-    created_at: DateTime | None = attribute("When it was made, where that is known.")
-    updated_at: DateTime | None = attribute("When it was last changed.")
+    collections: list[str] = attribute("The kinds of documents that the application was created with.")
+    created_at: DateTime | None = attribute(CREATED_AT)
+    updated_at: DateTime | None = attribute(UPDATED_AT)
 
-    @derived("The organization it belongs to.", ORGANIZATION)
+    @derived(IN_ORGANIZATION, ORGANIZATION)
     async def organization(root: strawberry.Parent[stored.Application], info: Info) -> Any:
         return await organizations.require_organization(info.context, root.organization_id)
 
-    @batched("How many devices it has.", int)
+    @batched("The number of its devices.", int)
     async def device_count(
         parents: strawberry.Parent[Sequence[stored.Application]], info: Info
     ) -> Sequence[Any]:
         return await applications.count_devices(info.context, parents)
 
-    @derived("How many of its devices were seen with their power on within the last day.", int | None)
+    @derived("The number of its devices that have reported power on within the last 24 hours.", int | None)
     async def connected_device_count(root: strawberry.Parent[stored.Application], info: Info) -> Any:
         return await activity.connected_count(info.context, root)
 
     @derived(
-        "When one of its devices last reported its state or, within the last day, an event.", DateTime | None
+        "The latest time at which one of its devices has reported a state or, within the last 24 "
+        "hours, an event.",
+        DateTime | None,
     )
     async def last_activity(root: strawberry.Parent[stored.Application], info: Info) -> Any:
         return await activity.last_activity(info.context, root)
 
-    @derived("The last events of its devices together, newest first.", list[MachineEvent] | None)
+    @derived("The latest events of all its devices. The newest comes first.", list[MachineEvent] | None)
     async def events(
         root: strawberry.Parent[stored.Application],
         info: Info,
@@ -79,57 +97,57 @@ class Application(Node):
     ) -> Any:
         return await activity.events(info.context, root, first, within(range), classes)
 
-    @derived("Its devices, by default in the order they were made.", Connection[Device])
+    @derived("Its devices, by default in the order of their creation.", Connection[Device])
     async def devices(
         root: strawberry.Parent[stored.Application],
         info: Info,
         first: First = None,
         after: After = None,
-        filter: Annotated[DeviceFilter | None, argument("Which devices.")] = None,
-        order_by: Annotated[DeviceOrder | None, argument("In which order.")] = None,
+        filter: FilterArgument = None,
+        order_by: OrderArgument = None,
     ) -> Any:
-        part = listing(info, first, after, filter, order_by)
-        return await devices.list_devices(info.context, root.organization_id, root.application_id, part)
+        listing = device_listing(info, first, after, filter, order_by)
+        return await devices.list_devices(info.context, root.organization_id, root.application_id, listing)
 
-    @derived("One of its devices.", Device | None)
+    @derived("The device with a machine id, or null if the application has none.", Device | None)
     async def device(
         root: strawberry.Parent[stored.Application],
         info: Info,
-        machine_id: Annotated[str, argument("The device's machine id.")],
+        machine_id: MachineId,
     ) -> Any:
         keys = selected_keys(info, StoredDevice, "Device")
         return await devices.get_device(
             info.context, root.organization_id, root.application_id, machine_id, keys
         )
 
-    @derived("Its connectors, in the order they were made.", list[Connector])
+    @derived("Its connectors, in the order of their creation.", list[Connector])
     async def connectors(root: strawberry.Parent[stored.Application], info: Info) -> Any:
         return await connectors.list_connectors(info.context, root.organization_id, root.application_id)
 
-    @derived("One of its connectors.", Connector | None)
+    @derived("The connector with a `documentId`, or null if the application has none.", Connector | None)
     async def connector(
         root: strawberry.Parent[stored.Application],
         info: Info,
-        document_id: Annotated[str, argument("The connector's id in the store.")],
+        document_id: Annotated[str, argument("The `documentId` of the connector.")],
     ) -> Any:
         return await connectors.get_connector(
             info.context, root.organization_id, root.application_id, document_id
         )
 
-    @derived("Its event classes, in the order they were made.", list[EventClass])
+    @derived("Its event classes, in the order of their creation.", list[EventClass])
     async def event_classes(root: strawberry.Parent[stored.Application], info: Info) -> Any:
         return await event_classes.list_event_classes(info.context, root.organization_id, root.application_id)
 
-    @derived("Its functions, in the order they were made.", list[Function])
+    @derived("Its functions, in the order of their creation.", list[Function])
     async def functions(root: strawberry.Parent[stored.Application], info: Info) -> Any:
         return await functions.list_functions(info.context, root.organization_id, root.application_id)
 
-    @derived("Every property that its devices have, in dictionary order.", list[DeviceProperty])
+    @derived("All properties of its devices, in dictionary order of their keys.", list[DeviceProperty])
     async def properties(root: strawberry.Parent[stored.Application], info: Info) -> Any:
         found = await devices.summarize_properties(info.context, root.organization_id, root.application_id)
         return [DeviceProperty(key=key, machines=machines) for key, machines in found]
 
-    @derived("Its configuration, as pairs.", list[ConfigEntry])
+    @derived("Its configuration, as a list of keys and values.", list[ConfigEntry])
     async def config(root: strawberry.Parent[stored.Application], info: Info) -> Any:
         found = await configuration.application_entries(
             info.context, root.organization_id, root.application_id
@@ -139,33 +157,31 @@ class Application(Node):
 
 @strawberry.input(description="A new application.")
 class CreateApplicationInput:
-    organization_id: str = required("The organization it is for.")
-    application_id: str = required("Its id: it names collections, so without $ and dots.")
+    organization_id: str = required("The id of the organization.")
+    application_id: str = required(
+        "The id. It becomes part of the names of collections, so it must not contain `$` or dots."
+    )
     name: str = required("The name.")
-    description: str | None = optional("What it is for.")
-    status: str | None = optional("The status; `active` when it is not given.")
+    description: str | None = optional("A description of what the application is used for.")
+    status: str | None = optional("The status; `active` by default.")
 
 
-@strawberry.input(description="A change of an application: what is not given stays as it is.")
-class UpdateApplicationInput:
-    organization_id: str = required("The organization.")
-    application_id: str = required("The application.")
-    name: str | None = optional("The name.")
-    description: str | None = optional("What it is for.")
-    status: str | None = optional("The status.")
+@strawberry.input(description="A change of an application. Fields that are left out keep their values.")
+class UpdateApplicationInput(ApplicationScope):
+    name: str | None = optional("The new name.")
+    description: str | None = optional("A description of what the application is used for.")
+    status: str | None = optional("The new status.")
     if_updated_at: DateTime | None = optional(IF_UPDATED_AT, None)
 
 
-@strawberry.input(description="An application to delete, with everything in it.")
-class DeleteApplicationInput:
-    organization_id: str = required("The organization.")
-    application_id: str = required("The application.")
+@strawberry.input(description="The application to delete, with everything in it.")
+class DeleteApplicationInput(ApplicationScope):
     if_updated_at: DateTime | None = optional(IF_UPDATED_AT, None)
 
 
-@strawberry.type(description="The application as it is now or, deleted, as it was.")
+@strawberry.type(description="The application after the mutation or, if it was deleted, before it.")
 class ApplicationPayload:
-    application: Application = attribute("The application.")
+    application: Application = attribute("The application that was created, changed or deleted.")
 
 
 SETTINGS = ("name", "description", "status")
@@ -173,30 +189,32 @@ SETTINGS = ("name", "description", "status")
 
 @strawberry.type
 class ApplicationQueries:
-    @derived("An application by its id.", Application | None)
+    @derived("The application with an id, or null if there is none.", Application | None)
     async def application(
         self,
         info: Info,
-        organization_id: Annotated[str, argument("The organization's id.")],
-        application_id: Annotated[str, argument("The application's id.")],
+        organization_id: OrganizationId,
+        application_id: ApplicationId,
     ) -> Any:
         return await applications.get_application(info.context, organization_id, application_id)
 
 
 @strawberry.type
 class ApplicationMutations:
-    @mutation("Register an application.")
+    @mutation("Creates an application of an organization.")
     async def create_application(
-        self, info: Info, input: Annotated[CreateApplicationInput, argument("The application.")]
+        self, info: Info, input: Annotated[CreateApplicationInput, argument("The new application.")]
     ) -> ApplicationPayload:
         created = await applications.create_application(
             info.context, input.organization_id, input.application_id, provided_values(input, *SETTINGS)
         )
-        return ApplicationPayload(application=created)  # type: ignore[arg-type]  # a record
+        return ApplicationPayload(application=as_type(Application, created))
 
-    @mutation("Change an application.")
+    @mutation("Changes an application.")
     async def update_application(
-        self, info: Info, input: Annotated[UpdateApplicationInput, argument("The change.")]
+        self,
+        info: Info,
+        input: Annotated[UpdateApplicationInput, argument("The change, and the application to apply it to.")],
     ) -> ApplicationPayload:
         changed = await applications.update_application(
             info.context,
@@ -205,15 +223,15 @@ class ApplicationMutations:
             provided_values(input, *SETTINGS),
             input.if_updated_at,
         )
-        return ApplicationPayload(application=changed)  # type: ignore[arg-type]  # a record
+        return ApplicationPayload(application=as_type(Application, changed))
 
     @mutation(
-        "Delete an application with its devices, connectors, event classes, functions and configuration."
+        "Deletes an application with its devices, connectors, event classes, functions and configuration."
     )
     async def delete_application(
-        self, info: Info, input: Annotated[DeleteApplicationInput, argument("Which one.")]
+        self, info: Info, input: Annotated[DeleteApplicationInput, argument("The application to delete.")]
     ) -> ApplicationPayload:
         deleted = await applications.delete_application(
             info.context, input.organization_id, input.application_id, input.if_updated_at
         )
-        return ApplicationPayload(application=deleted)  # type: ignore[arg-type]  # a record
+        return ApplicationPayload(application=as_type(Application, deleted))

@@ -8,5 +8,5 @@ from schema.engine.scalars import JSON
 
 @strawberry.type(description="One entry of a configuration.")
 class ConfigEntry:
-    key: str = attribute("Its name.")
-    value: JSON | None = attribute("Its value.")
+    key: str = attribute("The name of the entry.")
+    value: JSON | None = attribute("The value of the entry, which may be any JSON value.")

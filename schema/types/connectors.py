@@ -5,49 +5,69 @@ from typing import Annotated, Any
 import strawberry
 
 from resolvers import applications, connectors, organizations
-from schema.engine.fields import Info, argument, attribute, derived, mutation, selected_keys
+from schema.engine.fields import Info, argument, as_type, attribute, derived, mutation, selected_keys
 from schema.engine.inputs import DOCUMENT, IF_UPDATED_AT, optional, provided_values, required, with_document
 from schema.engine.scalars import JSON, DateTime
 from schema.types.devices import NODES, Device
 from schema.types.node import Node
 from schema.types.paging import Connection
-from schema.types.shared import APPLICATION, ORGANIZATION, After, First
+from schema.types.shared import (
+    APPLICATION,
+    CREATED_AT,
+    DOCUMENT_ID,
+    IN_ORGANIZATION,
+    ORGANIZATION,
+    STORED_DOCUMENT_MASKED,
+    UPDATED_AT,
+    After,
+    First,
+)
 from stores.entities import connectors as stored
 from stores.entities.devices import Device as StoredDevice
 from stores.entities.secrets import mask_secrets
 
 
-@strawberry.type(description="How machines are read: a driver and its settings.")
+@strawberry.type(
+    description="A way to read machines: a driver and its settings. An organization's connectors are "
+    "templates for those of its applications."
+)
 class Connector(Node):
-    document_id: str = attribute("The id in the store.")
-    name: str = attribute("The name that devices refer to.")
+    document_id: str = attribute(DOCUMENT_ID)
+    name: str = attribute("The name, by which devices refer to the connector.")
     driver: str = attribute("The driver, such as `fanuc` or `mtconnect`.")
-    description: str | None = attribute("What it is for.")
-    collections: JSON = attribute("What it collects: by name, whether it is used and its variables.")
-    created_at: DateTime | None = attribute("When it was made.")
-    updated_at: DateTime | None = attribute("When it was last changed.")
+    description: str | None = attribute("A description of what the connector is used for.")
+    collections: JSON = attribute(
+        "The variables that the connector reads, as an object: the key is the name of a "
+        "collection, and the value tells whether it is enabled and lists its variables."
+    )
+    created_at: DateTime | None = attribute(CREATED_AT)
+    updated_at: DateTime | None = attribute(UPDATED_AT)
 
-    @derived("The driver's settings; secrets are masked.", JSON, needs=("properties",))
+    @derived("The settings of the driver. Secrets are masked.", JSON, needs=("properties",))
     def properties(root: strawberry.Parent[stored.Connector]) -> Any:
         return mask_secrets(root.properties)
 
-    @derived("The whole document as it is stored; secrets are masked.", JSON)
+    @derived(STORED_DOCUMENT_MASKED, JSON)
     def document(root: strawberry.Parent[stored.Connector]) -> Any:
         return mask_secrets(root.document)
 
-    @derived("The application it belongs to; null for one of an organization.", APPLICATION | None, needs=())
+    @derived(
+        "The application that it belongs to, or null if it belongs to the organization itself.",
+        APPLICATION | None,
+        needs=(),
+    )
     async def application(root: strawberry.Parent[stored.Connector], info: Info) -> Any:
         assert root.organization_id is not None
         return root.application_id and await applications.get_application(
             info.context, root.organization_id, root.application_id
         )
 
-    @derived("The organization it belongs to.", ORGANIZATION, needs=())
+    @derived(IN_ORGANIZATION, ORGANIZATION, needs=())
     async def organization(root: strawberry.Parent[stored.Connector], info: Info) -> Any:
         assert root.organization_id is not None
         return await organizations.require_organization(info.context, root.organization_id)
 
-    @derived("The devices that name it.", Connection[Device], needs=("name",))
+    @derived("The devices that refer to the connector by its name.", Connection[Device], needs=("name",))
     async def devices(
         root: strawberry.Parent[stored.Connector], info: Info, first: First = None, after: After = None
     ) -> Any:
@@ -55,43 +75,59 @@ class Connector(Node):
         return await connectors.devices_of_connector(info.context, root, first, after, keys)
 
 
-@strawberry.input(description="A new connector; without an application one of the organization.")
+@strawberry.input(
+    description="A new connector of an application or, without `applicationId`, of an organization."
+)
 class CreateConnectorInput:
-    organization_id: str = required("The organization.")
-    application_id: str | None = optional("The application; none for one of the organization.", None)
-    name: str | None = optional("The name; required here or in `document`.")
-    driver: str | None = optional("The driver; required here or in `document`.")
-    description: str | None = optional("What it is for.")
-    properties: JSON | None = optional("The driver's settings; a mask takes a template's secret.")
-    collections: JSON | None = optional("What it collects.")
+    organization_id: str = required("The id of the organization.")
+    application_id: str | None = optional(
+        "The id of the application. Leave it out for a connector of the organization itself.", None
+    )
+    name: str | None = optional("The name. It is required here or in `document`.")
+    driver: str | None = optional("The driver, such as `fanuc`. It is required here or in `document`.")
+    description: str | None = optional("A description of what the connector is used for.")
+    properties: JSON | None = optional(
+        "The settings of the driver. A masked value takes the secret of the organization's "
+        "connector of the same name."
+    )
+    collections: JSON | None = optional("The variables to read, in the shape of `Connector.collections`.")
     document: JSON | None = optional(DOCUMENT)
 
 
-@strawberry.input(description="A change of a connector: a field that is given is set whole, the others stay.")
+@strawberry.input(
+    description="A change of a connector. Each provided field replaces the stored one as a whole, and "
+    "fields that are left out keep their values."
+)
 class UpdateConnectorInput:
-    organization_id: str = required("The organization.")
-    application_id: str | None = optional("The application; none for one of the organization.", None)
-    document_id: str = required("The connector's id in the store.")
-    name: str | None = optional("The name.")
-    driver: str | None = optional("The driver.")
-    description: str | None = optional("What it is for.")
-    properties: JSON | None = optional("The driver's settings; a mask keeps the secret in its place.")
-    collections: JSON | None = optional("What it collects.")
+    organization_id: str = required("The id of the organization.")
+    application_id: str | None = optional(
+        "The id of the application. Leave it out for a connector of the organization itself.", None
+    )
+    document_id: str = required("The `documentId` of the connector.")
+    name: str | None = optional("The new name.")
+    driver: str | None = optional("The new driver.")
+    description: str | None = optional("A description of what the connector is used for.")
+    properties: JSON | None = optional(
+        "The new settings of the driver. A masked value keeps the stored secret."
+    )
+    collections: JSON | None = optional("The variables to read, in the shape of `Connector.collections`.")
     document: JSON | None = optional(DOCUMENT)
     if_updated_at: DateTime | None = optional(IF_UPDATED_AT, None)
 
 
-@strawberry.input(description="A connector to delete.")
+@strawberry.input(description="The connector to delete.")
 class DeleteConnectorInput:
-    organization_id: str = required("The organization.")
-    application_id: str | None = optional("The application; none for one of the organization.", None)
-    document_id: str = required("The connector's id in the store.")
+    organization_id: str = required("The id of the organization.")
+    application_id: str | None = optional(
+        "The id of the application. Leave it out for a connector of the organization itself.", None
+    )
+    document_id: str = required("The `documentId` of the connector.")
     if_updated_at: DateTime | None = optional(IF_UPDATED_AT, None)
 
 
-@strawberry.type(description="The connector as it is now or, deleted, as it was.")
+@strawberry.type(description="The connector after the mutation or, if it was deleted, before it.")
 class ConnectorPayload:
-    connector: Connector = attribute("The connector.")
+    connector: Connector = attribute("The connector that was created, changed or deleted.")
 
 
 SETTINGS = ("name", "driver", "description", "properties", "collections")
@@ -99,19 +135,21 @@ SETTINGS = ("name", "driver", "description", "properties", "collections")
 
 @strawberry.type
 class ConnectorMutations:
-    @mutation("Create a connector.")
+    @mutation("Creates a connector of an application or of an organization.")
     async def create_connector(
-        self, info: Info, input: Annotated[CreateConnectorInput, argument("The connector.")]
+        self, info: Info, input: Annotated[CreateConnectorInput, argument("The new connector.")]
     ) -> ConnectorPayload:
         values = with_document(input.document, provided_values(input, *SETTINGS))
         created = await connectors.create_connector(
             info.context, input.organization_id, input.application_id, values
         )
-        return ConnectorPayload(connector=created)  # type: ignore[arg-type]  # a record
+        return ConnectorPayload(connector=as_type(Connector, created))
 
-    @mutation("Change a connector.")
+    @mutation("Changes a connector.")
     async def update_connector(
-        self, info: Info, input: Annotated[UpdateConnectorInput, argument("The change.")]
+        self,
+        info: Info,
+        input: Annotated[UpdateConnectorInput, argument("The change, and the connector to apply it to.")],
     ) -> ConnectorPayload:
         changed = await connectors.update_connector(
             info.context,
@@ -121,11 +159,11 @@ class ConnectorMutations:
             with_document(input.document, provided_values(input, *SETTINGS)),
             input.if_updated_at,
         )
-        return ConnectorPayload(connector=changed)  # type: ignore[arg-type]  # a record
+        return ConnectorPayload(connector=as_type(Connector, changed))
 
-    @mutation("Delete a connector.")
+    @mutation("Deletes a connector.")
     async def delete_connector(
-        self, info: Info, input: Annotated[DeleteConnectorInput, argument("Which one.")]
+        self, info: Info, input: Annotated[DeleteConnectorInput, argument("The connector to delete.")]
     ) -> ConnectorPayload:
         deleted = await connectors.delete_connector(
             info.context,
@@ -134,4 +172,4 @@ class ConnectorMutations:
             input.document_id,
             input.if_updated_at,
         )
-        return ConnectorPayload(connector=deleted)  # type: ignore[arg-type]  # a record
+        return ConnectorPayload(connector=as_type(Connector, deleted))

@@ -7,42 +7,58 @@ from typing import Annotated, Any
 import strawberry
 
 from resolvers import applications, connectors, devices, legacy_devices, organizations
-from schema.engine.fields import Info, argument, attribute, batched, derived, mutation, selected_keys
+from schema.engine.fields import Info, argument, as_type, attribute, batched, derived, mutation, selected_keys
 from schema.engine.inputs import DOCUMENT, IF_UPDATED_AT, optional, provided_values, required, with_document
 from schema.engine.scalars import JSON, DateTime
 from schema.types.machine_fields import MachineFields
 from schema.types.node import Node
 from schema.types.paging import Connection
-from schema.types.shared import APPLICATION, CONNECTOR, EVENT_CLASS, ORGANIZATION, After, First
+from schema.types.shared import (
+    APPLICATION,
+    CONNECTOR,
+    CREATED_AT,
+    DOCUMENT_ID,
+    EVENT_CLASS,
+    ORGANIZATION,
+    STORED_DOCUMENT,
+    UPDATED_AT,
+    After,
+    ApplicationId,
+    First,
+    MachineId,
+    OrganizationId,
+)
 from stores.contracts.documents import BY_ID, Order
 from stores.entities import devices as stored
 
 
-@strawberry.type(description="An event that a machine reports, and the class that says what it means.")
+@strawberry.type(
+    description="An event that a machine reports, with the event class that defines its meaning."
+)
 class EventBinding:
-    source_id: str = attribute("The event's id at the machine.")
-    label: str | None = attribute("What a person calls it.")
-    class_: str | None = attribute("The name of its class.", name="class")
+    source_id: str = attribute("The id that the machine uses for the event.")
+    label: str | None = attribute("A label for people.")
+    class_: str | None = attribute("The name of the event's class.", name="class")
 
-    @batched("The event class of that name, where the application has one.", EVENT_CLASS | None)
+    @batched("The event class of that name, or null if the application has none.", EVENT_CLASS | None)
     async def event_class(
         parents: strawberry.Parent[Sequence[devices.EventBinding]], info: Info
     ) -> Sequence[Any]:
         return await devices.event_classes_of(info.context, parents)
 
 
-@strawberry.type(description="A machine: a lathe, a mill, a robot.")
+@strawberry.type(description="A machine, such as a lathe, a mill or a robot.")
 class Device(MachineFields, Node):
-    document_id: str = attribute("The id in the store.")
-    machine_id: str = attribute("The machine's id, unique within its application.")
-    name: str | None = attribute("What people call it.")
-    created_at: DateTime | None = attribute("When it was made.")
-    updated_at: DateTime | None = attribute("When it was last changed.")
-    connector_names: list[str] = attribute("The names of the connectors that it is read through.")
-    properties: JSON = attribute("Its properties, of any depth.")
+    document_id: str = attribute(DOCUMENT_ID)
+    machine_id: str = attribute("The machine id, which is unique within the application.")
+    name: str | None = attribute("The name for people.")
+    created_at: DateTime | None = attribute(CREATED_AT)
+    updated_at: DateTime | None = attribute(UPDATED_AT)
+    connector_names: list[str] = attribute("The names of the connectors through which the machine is read.")
+    properties: JSON = attribute("The properties of the machine, which may be nested.")
 
     @derived(
-        "The application it belongs to; null where a legacy device names none.",
+        "The application that it belongs to, or null for a legacy device that names none.",
         APPLICATION | None,
         needs=("organizationId", "applicationId"),
     )
@@ -54,7 +70,7 @@ class Device(MachineFields, Node):
         return await applications.get_application(info.context, organization_id, application_id)
 
     @derived(
-        "The organization it belongs to; null where a legacy device names none.",
+        "The organization that it belongs to, or null for a legacy device that names none.",
         ORGANIZATION | None,
         needs=("organizationId",),
     )
@@ -63,79 +79,94 @@ class Device(MachineFields, Node):
         return organization_id and await organizations.get_organization(info.context, organization_id)
 
     @batched(
-        "The connectors that it names: the application's first, then the organization's.",
+        "The connectors that it names. A name refers to a connector of the application or, if "
+        "there is none, of the organization.",
         list[CONNECTOR],
         needs=("connectors",),
     )
     async def connectors(parents: strawberry.Parent[Sequence[stored.Device]], info: Info) -> Sequence[Any]:
         return await connectors.connectors_of_devices(info.context, parents)
 
-    @batched("The events that it reports.", list[EventBinding], needs=("events",))
+    @batched("The events that the machine reports.", list[EventBinding], needs=("events",))
     def event_bindings(parents: strawberry.Parent[Sequence[stored.Device]]) -> Sequence[Any]:
         return devices.bindings_of(parents)
 
-    @derived("One property.", JSON | None, needs=("properties",))
-    def property(root: strawberry.Parent[stored.Device], key: Annotated[str, argument("Its name.")]) -> Any:
+    @derived(
+        "The value of one property, or null if the machine does not have it.",
+        JSON | None,
+        needs=("properties",),
+    )
+    def property(
+        root: strawberry.Parent[stored.Device], key: Annotated[str, argument("The key of the property.")]
+    ) -> Any:
         return root.properties.get(key)
 
-    @derived("The whole document as it is stored, for clients of the old API.", JSON)
+    @derived(STORED_DOCUMENT, JSON)
     def document(root: strawberry.Parent[stored.Device]) -> Any:
         return root.document
 
 
-@strawberry.input(description="A property that a device has to have.")
+@strawberry.input(description="A condition on a property of devices.")
 class PropertyFilter:
-    key: str = required("The name of the property.")
-    value: JSON | None = optional("The scalar it has to hold; any when it is not given.", None)
+    key: str = required("The key of the property.")
+    value: JSON | None = optional(
+        "The value that the property must have, which is a scalar. Without it, any value matches.", None
+    )
 
 
-@strawberry.input(description="Which devices; every part that is given has to hold.")
+@strawberry.input(description="A filter of devices. A device has to match every condition that you provide.")
 class DeviceFilter:
-    search: str | None = optional("The machine id or the name holds this text, in any case.", None)
-    machine_ids: list[str] | None = optional("The machine id is one of these, at most 1000.", None)
-    connector: str | None = optional("It names this connector.", None)
-    event_class: str | None = optional("One of its events is of this class.", None)
-    property: PropertyFilter | None = optional("It has this property.", None)
+    search: str | None = optional("The machine id or the name contains this string, in any case.", None)
+    machine_ids: list[str] | None = optional("The machine id is one of these, which are at most 1000.", None)
+    connector: str | None = optional("The device names this connector.", None)
+    event_class: str | None = optional("One of the event bindings is of this class.", None)
+    property: PropertyFilter | None = optional("The device has this property.", None)
 
 
-@strawberry.enum(description="What devices are ordered by.")
+@strawberry.enum(description="A field by which devices are ordered.")
 class DeviceOrderField(Enum):
-    CREATED = strawberry.enum_value("_id", description="The order they were made in.")
-    CREATED_AT = strawberry.enum_value("createdAt", description="The time they were made.")
-    UPDATED_AT = strawberry.enum_value("updatedAt", description="The time they were last changed.")
-    NAME = strawberry.enum_value("name", description="The name, byte by byte.")
-    MACHINE_ID = strawberry.enum_value("machineId", description="The machine id, byte by byte.")
+    CREATED = strawberry.enum_value("_id", description="The order of creation.")
+    CREATED_AT = strawberry.enum_value("createdAt", description="The stored time of creation.")
+    UPDATED_AT = strawberry.enum_value("updatedAt", description="The time of the latest change.")
+    NAME = strawberry.enum_value("name", description="The name, compared byte by byte.")
+    MACHINE_ID = strawberry.enum_value("machineId", description="The machine id, compared byte by byte.")
 
 
-@strawberry.enum(description="Which end comes first.")
+@strawberry.enum(description="A direction of an order.")
 class OrderDirection(Enum):
-    ASC = strawberry.enum_value("asc", description="The lowest first.")
-    DESC = strawberry.enum_value("desc", description="The highest first.")
+    ASC = strawberry.enum_value("asc", description="The lowest value comes first.")
+    DESC = strawberry.enum_value("desc", description="The highest value comes first.")
 
 
-@strawberry.input(description="An order of devices; ties are in the order they were made.")
+@strawberry.input(
+    description="An order of devices. Devices with equal values are in the order of their creation."
+)
 class DeviceOrder:
-    field: DeviceOrderField = required("What to order by.")
-    direction: OrderDirection = optional("Which end comes first.", OrderDirection.ASC)
+    field: DeviceOrderField = required("The field to order by.")
+    direction: OrderDirection = optional("The direction of the order.", OrderDirection.ASC)
 
 
+FilterArgument = Annotated[DeviceFilter | None, argument("A filter of the devices.")]
+OrderArgument = Annotated[
+    DeviceOrder | None, argument("The order of the devices; the order of their creation by default.")
+]
 NODES = (("nodes",), ("edges", "node"))
 
 
-def listing(
+def device_listing(
     info: Info,
     first: int | None,
     after: str | None,
     filter: DeviceFilter | None,
     order_by: DeviceOrder | None,
 ) -> devices.Listing:
-    """The arguments of a list of devices, and the keys that the selection needs."""
+    """The arguments of a list of devices, with the stored keys that the selection needs."""
     order = BY_ID
     if order_by is not None:
         order = Order((str(order_by.field.value),), order_by.direction is OrderDirection.DESC)
-    narrowed = devices.DeviceFilter()
+    device_filter = devices.DeviceFilter()
     if filter is not None:
-        narrowed = devices.DeviceFilter(
+        device_filter = devices.DeviceFilter(
             search=filter.search,
             machine_ids=filter.machine_ids,
             connector=filter.connector,
@@ -144,55 +175,77 @@ def listing(
             property_value=filter.property.value if filter.property else None,
         )
     keys = selected_keys(info, stored.Device, "Device", *NODES)
-    return devices.Listing(first, after, narrowed, order, keys)
+    return devices.Listing(first, after, device_filter, order, keys)
 
 
-@strawberry.input(description="An event that a machine reports.")
+@strawberry.input(description="An event that a machine reports, with its event class.")
 class EventBindingInput:
-    source_id: str = required("The event's id at the machine.")
-    class_: str = strawberry.field(name="class", description="The name of its class.")
-    label: str | None = optional("What a person calls it.")
+    source_id: str = required("The id that the machine uses for the event.")
+    class_: str = strawberry.field(name="class", description="The name of the event's class.")
+    label: str | None = optional("A label for people.")
 
 
-@strawberry.input(description="A new device; without organization and application a legacy one.")
+@strawberry.input(
+    description="A new device of an application or, without `organizationId` and `applicationId`, a "
+    "legacy device."
+)
 class CreateDeviceInput:
-    organization_id: str | None = optional("The organization.", None)
-    application_id: str | None = optional("The application; it has to be registered.", None)
-    machine_id: str | None = optional(
-        "The machine's id, unique within the application; required here or in `document`."
+    organization_id: str | None = optional(
+        "The id of the organization. Leave it out for a legacy device.", None
     )
-    name: str | None = optional("What people call it.")
-    connector_names: list[str] | None = optional("The names of its connectors.")
-    event_bindings: list[EventBindingInput] | None = optional("The events that it reports.")
-    properties: JSON | None = optional("Its properties.")
+    application_id: str | None = optional(
+        "The id of the application, which must exist. Leave it out for a legacy device.", None
+    )
+    machine_id: str | None = optional(
+        "The machine id, which is unique within the application. It is required here or in `document`."
+    )
+    name: str | None = optional("The name for people.")
+    connector_names: list[str] | None = optional(
+        "The names of the connectors through which the machine is read."
+    )
+    event_bindings: list[EventBindingInput] | None = optional("The events that the machine reports.")
+    properties: JSON | None = optional("The properties of the machine.")
     document: JSON | None = optional(DOCUMENT)
 
 
-@strawberry.input(description="A change of a device: a field that is given is set whole, the others stay.")
+@strawberry.input(
+    description="A change of a device. Each provided field replaces the stored one as a whole, and "
+    "fields that are left out keep their values."
+)
 class UpdateDeviceInput:
-    organization_id: str | None = optional("The organization; none for a legacy device.", None)
-    application_id: str | None = optional("The application; none for a legacy device.", None)
-    machine_id: str = required("The machine's id as it is now.")
-    new_machine_id: str | None = optional("Another machine id.")
-    name: str | None = optional("What people call it.")
-    connector_names: list[str] | None = optional("The names of its connectors.")
-    event_bindings: list[EventBindingInput] | None = optional("The events that it reports.")
-    properties: JSON | None = optional("Its properties.")
+    organization_id: str | None = optional(
+        "The id of the organization. Leave it out for a legacy device.", None
+    )
+    application_id: str | None = optional(
+        "The id of the application. Leave it out for a legacy device.", None
+    )
+    machine_id: str = required("The current machine id.")
+    new_machine_id: str | None = optional("The new machine id, if it is to change.")
+    name: str | None = optional("The name for people.")
+    connector_names: list[str] | None = optional(
+        "The names of the connectors through which the machine is read."
+    )
+    event_bindings: list[EventBindingInput] | None = optional("The events that the machine reports.")
+    properties: JSON | None = optional("The properties of the machine.")
     document: JSON | None = optional(DOCUMENT)
     if_updated_at: DateTime | None = optional(IF_UPDATED_AT, None)
 
 
-@strawberry.input(description="A device to delete.")
+@strawberry.input(description="The device to delete.")
 class DeleteDeviceInput:
-    organization_id: str | None = optional("The organization; none for a legacy device.", None)
-    application_id: str | None = optional("The application; none for a legacy device.", None)
-    machine_id: str = required("The machine's id.")
+    organization_id: str | None = optional(
+        "The id of the organization. Leave it out for a legacy device.", None
+    )
+    application_id: str | None = optional(
+        "The id of the application. Leave it out for a legacy device.", None
+    )
+    machine_id: str = required("The machine id of the device.")
     if_updated_at: DateTime | None = optional(IF_UPDATED_AT, None)
 
 
-@strawberry.type(description="The device as it is now or, deleted, as it was.")
+@strawberry.type(description="The device after the mutation or, if it was deleted, before it.")
 class DevicePayload:
-    device: Device = attribute("The device.")
+    device: Device = attribute("The device that was created, changed or deleted.")
 
 
 def _values(source: CreateDeviceInput | UpdateDeviceInput, machine_id: str) -> Any:
@@ -211,19 +264,19 @@ def _scope(source: Any) -> tuple[str, str] | None:
 
 @strawberry.type
 class DeviceQueries:
-    @derived("A device by its machine id.", Device | None)
+    @derived("The device with a machine id, or null if there is none.", Device | None)
     async def device(
         self,
         info: Info,
-        organization_id: Annotated[str, argument("The organization's id.")],
-        application_id: Annotated[str, argument("The application's id.")],
-        machine_id: Annotated[str, argument("The machine's id.")],
+        organization_id: OrganizationId,
+        application_id: ApplicationId,
+        machine_id: MachineId,
     ) -> Any:
         keys = selected_keys(info, stored.Device, "Device")
         return await devices.get_device(info.context, organization_id, application_id, machine_id, keys)
 
     @derived(
-        "The devices that belong to no organization, by default in the order they were made.",
+        "The legacy devices, which belong to no organization, by default in the order of their creation.",
         Connection[Device],
     )
     async def legacy_devices(
@@ -231,52 +284,57 @@ class DeviceQueries:
         info: Info,
         first: First = None,
         after: After = None,
-        filter: Annotated[DeviceFilter | None, argument("Which devices.")] = None,
-        order_by: Annotated[DeviceOrder | None, argument("In which order.")] = None,
+        filter: FilterArgument = None,
+        order_by: OrderArgument = None,
     ) -> Any:
-        part = listing(info, first, after, filter, order_by)
-        return await devices.list_legacy_devices(info.context, part)
+        listing = device_listing(info, first, after, filter, order_by)
+        return await devices.list_legacy_devices(info.context, listing)
 
-    @derived("A device that belongs to no organization.", Device | None)
-    async def legacy_device(
-        self, info: Info, machine_id: Annotated[str, argument("The machine's id.")]
-    ) -> Any:
+    @derived(
+        "The legacy device with a machine id, or null if there is none. It belongs to no organization.",
+        Device | None,
+    )
+    async def legacy_device(self, info: Info, machine_id: MachineId) -> Any:
         keys = selected_keys(info, stored.Device, "Device")
         return await devices.get_legacy_device(info.context, machine_id, keys)
 
 
 @strawberry.type
 class DeviceMutations:
-    @mutation("Create a device.")
+    @mutation("Creates a device of an application, or a legacy device.")
     async def create_device(
-        self, info: Info, input: Annotated[CreateDeviceInput, argument("The device.")]
+        self, info: Info, input: Annotated[CreateDeviceInput, argument("The new device.")]
     ) -> DevicePayload:
         scope, values = _scope(input), _values(input, "machine_id")
         if scope is None:
             created = await legacy_devices.create_legacy_device(info.context, values)
         else:
             created = await devices.create_device(info.context, *scope, values)
-        return DevicePayload(device=created)  # type: ignore[arg-type]  # a record
+        return DevicePayload(device=as_type(Device, created))
 
-    @mutation("Change a device.")
+    @mutation("Changes a device.")
     async def update_device(
-        self, info: Info, input: Annotated[UpdateDeviceInput, argument("The change.")]
+        self,
+        info: Info,
+        input: Annotated[UpdateDeviceInput, argument("The change, and the device to apply it to.")],
     ) -> DevicePayload:
         scope, values = _scope(input), _values(input, "new_machine_id")
-        machine_id, seen = input.machine_id, input.if_updated_at
+        machine_id, if_updated_at = input.machine_id, input.if_updated_at
         if scope is None:
-            changed = await legacy_devices.update_legacy_device(info.context, machine_id, values, seen)
+            changed = await legacy_devices.update_legacy_device(
+                info.context, machine_id, values, if_updated_at
+            )
         else:
-            changed = await devices.update_device(info.context, *scope, machine_id, values, seen)
-        return DevicePayload(device=changed)  # type: ignore[arg-type]  # a record
+            changed = await devices.update_device(info.context, *scope, machine_id, values, if_updated_at)
+        return DevicePayload(device=as_type(Device, changed))
 
-    @mutation("Delete a device.")
+    @mutation("Deletes a device.")
     async def delete_device(
-        self, info: Info, input: Annotated[DeleteDeviceInput, argument("Which one.")]
+        self, info: Info, input: Annotated[DeleteDeviceInput, argument("The device to delete.")]
     ) -> DevicePayload:
-        scope, machine_id, seen = _scope(input), input.machine_id, input.if_updated_at
+        scope, machine_id, if_updated_at = _scope(input), input.machine_id, input.if_updated_at
         if scope is None:
-            deleted = await legacy_devices.delete_legacy_device(info.context, machine_id, seen)
+            deleted = await legacy_devices.delete_legacy_device(info.context, machine_id, if_updated_at)
         else:
-            deleted = await devices.delete_device(info.context, *scope, machine_id, seen)
-        return DevicePayload(device=deleted)  # type: ignore[arg-type]  # a record
+            deleted = await devices.delete_device(info.context, *scope, machine_id, if_updated_at)
+        return DevicePayload(device=as_type(Device, deleted))

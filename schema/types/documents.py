@@ -8,6 +8,7 @@ import strawberry
 from resolvers import documents
 from schema.engine.fields import Info, argument, derived
 from schema.engine.scalars import JSON
+from schema.types.shared import OrganizationId
 
 
 @strawberry.enum(description="A kind of stored documents.")
@@ -23,12 +24,14 @@ class DocumentKind(Enum):
 
 @strawberry.type
 class DocumentQueries:
-    @derived("All documents of a kind as they are stored, in one piece; secrets are masked.", JSON)
+    @derived("All documents of one kind as they are stored, in one list. Secrets are masked.", JSON)
     async def documents(
         self,
         info: Info,
-        organization_id: Annotated[str, argument("The organization's id.")],
-        of: Annotated[DocumentKind, argument("Which kind.")],
-        application_id: Annotated[str | None, argument("The application's id, registered or not.")] = None,
+        organization_id: OrganizationId,
+        of: Annotated[DocumentKind, argument("The kind of documents.")],
+        application_id: Annotated[
+            str | None, argument("The id of the application, which need not be registered.")
+        ] = None,
     ) -> Any:
         return await documents.list_documents(info.context, organization_id, application_id, str(of.value))

@@ -5,30 +5,32 @@ from typing import Annotated, Any
 import strawberry
 
 from resolvers import applications, functions
-from schema.engine.fields import Info, argument, attribute, derived, mutation
+from schema.engine.fields import Info, argument, as_type, attribute, derived, mutation
 from schema.engine.inputs import IF_UPDATED_AT, optional, provided_values, required
 from schema.engine.scalars import JSON, DateTime
 from schema.types.node import Node
-from schema.types.shared import APPLICATION
+from schema.types.shared import APPLICATION, IN_APPLICATION, STORED_DOCUMENT, ApplicationScope
 from stores.entities import functions as stored
 
 
-@strawberry.type(description="A value computed from events and properties, or a counter.")
+@strawberry.type(description="A value that is computed from events and properties, or a counter.")
 class Function(Node):
-    function_id: str = attribute("The id, unique within the application.")
+    function_id: str = attribute("The id, which is unique within the application.")
     name: str = attribute("The name.")
-    type: str = attribute("`Algebraic Function` or `Counter`.")
-    expression: str = attribute("What is computed; a counter's name.")
-    variables: list[str] = attribute("The names of its variables.")
-    events: list[str] = attribute("The names of the events and properties that its variables stand for.")
-    counter: JSON | None = attribute("What a counter counts: its name and event class.")
-    description: str | None = attribute("What it is for.")
+    type: str = attribute("The type: `Algebraic Function` or `Counter`.")
+    expression: str = attribute("The expression to compute, or the name of the counter.")
+    variables: list[str] = attribute("The names of the variables in the expression.")
+    events: list[str] = attribute("The names of the events and properties that the variables stand for.")
+    counter: JSON | None = attribute(
+        "The counter's name and the event class that it counts, as an object; null for other types."
+    )
+    description: str | None = attribute("A description of what the function is used for.")
 
-    @derived("The whole document as it is stored.", JSON)
+    @derived(STORED_DOCUMENT, JSON)
     def document(root: strawberry.Parent[stored.Function]) -> Any:
         return root.document
 
-    @derived("The application it belongs to.", APPLICATION)
+    @derived(IN_APPLICATION, APPLICATION)
     async def application(root: strawberry.Parent[stored.Function], info: Info) -> Any:
         assert root.organization_id is not None
         assert root.application_id is not None
@@ -36,45 +38,49 @@ class Function(Node):
 
 
 @strawberry.input(description="A new function.")
-class CreateFunctionInput:
-    organization_id: str = required("The organization.")
-    application_id: str = required("The application.")
-    function_id: str | None = optional("The id; made where it is not given.")
-    name: str | None = optional("The name; required.")
-    type: str | None = optional("`Algebraic Function`, the default, or `Counter`.")
-    expression: JSON | None = optional("What is computed; required.")
-    variables: JSON | None = optional("The list of its variables; required.")
-    events: JSON | None = optional("The events and properties that its variables stand for.")
-    counter: JSON | None = optional("What a counter counts: its `name` and `eventClass`.")
-    description: str | None = optional("What it is for.")
+class CreateFunctionInput(ApplicationScope):
+    function_id: str | None = optional("The id. The gateway generates one if you leave it out.")
+    name: str | None = optional("The name. It is required.")
+    type: str | None = optional("The type: `Algebraic Function`, which is the default, or `Counter`.")
+    expression: JSON | None = optional("The expression to compute. It is required.")
+    variables: JSON | None = optional("The list of the variables' names. It is required.")
+    events: JSON | None = optional(
+        "The list of the names of the events and properties that the variables stand for."
+    )
+    counter: JSON | None = optional("What a counter counts: an object with `name` and `eventClass`.")
+    description: str | None = optional("A description of what the function is used for.")
 
 
-@strawberry.input(description="A function anew: what is not given falls back to its default; the id stays.")
-class UpdateFunctionInput:
-    organization_id: str = required("The organization.")
-    application_id: str = required("The application.")
-    function_id: str = required("The function's id.")
-    name: str | None = optional("The name; required.")
-    type: str | None = optional("`Algebraic Function`, the default, or `Counter`.")
-    expression: JSON | None = optional("What is computed; required, but for a counter: its name.")
-    variables: JSON | None = optional("The list of its variables; required.")
-    events: JSON | None = optional("The events and properties that its variables stand for.")
-    counter: JSON | None = optional("What a counter counts: its `name` and `eventClass`.")
-    description: str | None = optional("What it is for.")
+@strawberry.input(
+    description="A replacement of a function. Fields that are left out get their defaults, and the id "
+    "stays the same."
+)
+class UpdateFunctionInput(ApplicationScope):
+    function_id: str = required("The id of the function.")
+    name: str | None = optional("The name. It is required.")
+    type: str | None = optional("The type: `Algebraic Function`, which is the default, or `Counter`.")
+    expression: JSON | None = optional(
+        "The expression to compute. It is required, except for a counter, where the counter's "
+        "name is the default."
+    )
+    variables: JSON | None = optional("The list of the variables' names. It is required.")
+    events: JSON | None = optional(
+        "The list of the names of the events and properties that the variables stand for."
+    )
+    counter: JSON | None = optional("What a counter counts: an object with `name` and `eventClass`.")
+    description: str | None = optional("A description of what the function is used for.")
     if_updated_at: DateTime | None = optional(IF_UPDATED_AT, None)
 
 
-@strawberry.input(description="A function to delete.")
-class DeleteFunctionInput:
-    organization_id: str = required("The organization.")
-    application_id: str = required("The application.")
-    function_id: str = required("The function's id.")
+@strawberry.input(description="The function to delete.")
+class DeleteFunctionInput(ApplicationScope):
+    function_id: str = required("The id of the function.")
     if_updated_at: DateTime | None = optional(IF_UPDATED_AT, None)
 
 
-@strawberry.type(description="The function as it is now or, deleted, as it was.")
+@strawberry.type(description="The function after the mutation or, if it was deleted, before it.")
 class FunctionPayload:
-    function: Function = attribute("The function.")
+    function: Function = attribute("The function that was created, changed or deleted.")
 
 
 SETTINGS = ("name", "type", "expression", "variables", "events", "counter", "description")
@@ -82,19 +88,21 @@ SETTINGS = ("name", "type", "expression", "variables", "events", "counter", "des
 
 @strawberry.type
 class FunctionMutations:
-    @mutation("Create a function.")
+    @mutation("Creates a function of an application.")
     async def create_function(
-        self, info: Info, input: Annotated[CreateFunctionInput, argument("The function.")]
+        self, info: Info, input: Annotated[CreateFunctionInput, argument("The new function.")]
     ) -> FunctionPayload:
         values = provided_values(input, *SETTINGS, id="function_id")
         created = await functions.create_function(
             info.context, input.organization_id, input.application_id, values
         )
-        return FunctionPayload(function=created)  # type: ignore[arg-type]  # a record
+        return FunctionPayload(function=as_type(Function, created))
 
-    @mutation("Replace what a function says.")
+    @mutation("Replaces the definition of a function.")
     async def update_function(
-        self, info: Info, input: Annotated[UpdateFunctionInput, argument("The function.")]
+        self,
+        info: Info,
+        input: Annotated[UpdateFunctionInput, argument("The replacement, and the function to replace.")],
     ) -> FunctionPayload:
         changed = await functions.update_function(
             info.context,
@@ -104,11 +112,11 @@ class FunctionMutations:
             provided_values(input, *SETTINGS),
             input.if_updated_at,
         )
-        return FunctionPayload(function=changed)  # type: ignore[arg-type]  # a record
+        return FunctionPayload(function=as_type(Function, changed))
 
-    @mutation("Delete a function.")
+    @mutation("Deletes a function.")
     async def delete_function(
-        self, info: Info, input: Annotated[DeleteFunctionInput, argument("Which one.")]
+        self, info: Info, input: Annotated[DeleteFunctionInput, argument("The function to delete.")]
     ) -> FunctionPayload:
         deleted = await functions.delete_function(
             info.context,
@@ -117,4 +125,4 @@ class FunctionMutations:
             input.function_id,
             input.if_updated_at,
         )
-        return FunctionPayload(function=deleted)  # type: ignore[arg-type]  # a record
+        return FunctionPayload(function=as_type(Function, deleted))

@@ -5,29 +5,36 @@ from typing import Annotated, Any
 import strawberry
 
 from resolvers import gateways, organizations
-from schema.engine.fields import Info, argument, attribute, derived, mutation
+from schema.engine.fields import Info, argument, as_type, attribute, derived, mutation
 from schema.engine.inputs import optional, provided_values, required
 from schema.engine.scalars import JSON, DateTime
 from schema.types.node import Node
-from schema.types.shared import ORGANIZATION
+from schema.types.shared import (
+    CREATED_AT,
+    DOCUMENT_ID,
+    IN_ORGANIZATION,
+    ORGANIZATION,
+    STORED_DOCUMENT,
+    UPDATED_AT,
+)
 from stores.entities import gateways as stored
 
 
-@strawberry.type(description="A box on the shop floor that machines are read through.")
+@strawberry.type(description="A device on the shop floor through which machines are read.")
 class Gateway(Node):
-    document_id: str = attribute("The id in the store.")
-    gateway_id: str = attribute("The id, unique within the organization.")
-    name: str = attribute("The name.")
-    location: str | None = attribute("Where it stands.")
+    document_id: str = attribute(DOCUMENT_ID)
+    gateway_id: str = attribute("The id of the gateway, which is unique within the organization.")
+    name: str = attribute("The name of the gateway.")
+    location: str | None = attribute("The place where the gateway is installed.")
     status: str = attribute("The status, such as `connected`.")
-    created_at: DateTime | None = attribute("When it was made.")
-    updated_at: DateTime | None = attribute("When it was last changed.")
+    created_at: DateTime | None = attribute(CREATED_AT)
+    updated_at: DateTime | None = attribute(UPDATED_AT)
 
-    @derived("The whole document as it is stored.", JSON)
+    @derived(STORED_DOCUMENT, JSON)
     def document(root: strawberry.Parent[stored.Gateway]) -> Any:
         return root.document
 
-    @derived("The organization it belongs to.", ORGANIZATION)
+    @derived(IN_ORGANIZATION, ORGANIZATION)
     async def organization(root: strawberry.Parent[stored.Gateway], info: Info) -> Any:
         assert root.organization_id is not None
         return await organizations.require_organization(info.context, root.organization_id)
@@ -35,24 +42,24 @@ class Gateway(Node):
 
 @strawberry.input(description="A new gateway.")
 class CreateGatewayInput:
-    organization_id: str = required("The organization.")
-    gateway_id: str = required("The id, unique within the organization.")
-    name: str = required("The name.")
-    location: str | None = optional("Where it stands.")
-    status: str | None = optional("The status; `connected` when it is not given.")
+    organization_id: str = required("The id of the organization.")
+    gateway_id: str = required("The id of the gateway, which is unique within the organization.")
+    name: str = required("The name of the gateway.")
+    location: str | None = optional("The place where the gateway is installed.")
+    status: str | None = optional("The status; `connected` by default.")
 
 
-@strawberry.type(description="The gateway as it is now.")
+@strawberry.type(description="The gateway after the mutation.")
 class GatewayPayload:
-    gateway: Gateway = attribute("The gateway.")
+    gateway: Gateway = attribute("The created gateway.")
 
 
 @strawberry.type
 class GatewayMutations:
-    @mutation("Create a gateway.")
+    @mutation("Creates a gateway of an organization.")
     async def create_gateway(
-        self, info: Info, input: Annotated[CreateGatewayInput, argument("The gateway.")]
+        self, info: Info, input: Annotated[CreateGatewayInput, argument("The new gateway.")]
     ) -> GatewayPayload:
         values = provided_values(input, "name", "location", "status", gatewayId="gateway_id")
         created = await gateways.create_gateway(info.context, input.organization_id, values)
-        return GatewayPayload(gateway=created)  # type: ignore[arg-type]  # a record
+        return GatewayPayload(gateway=as_type(Gateway, created))

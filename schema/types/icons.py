@@ -6,67 +6,75 @@ from urllib.parse import quote
 import strawberry
 
 from resolvers import icons
-from schema.engine.fields import Info, argument, attribute, derived, mutation
+from schema.engine.fields import Info, argument, as_type, attribute, derived, mutation
 from schema.engine.inputs import required
 from schema.engine.scalars import Base64, DateTime
 from schema.types.node import Node
 from stores.entities import icons as stored
 
 
-@strawberry.type(description="A small picture of a connector, a driver or something else.")
+@strawberry.type(description="A small picture, for example of a connector or of a driver.")
 class Icon(Node):
-    category: str = attribute("The folder it is in, such as `drivers`.")
+    category: str = attribute("The category, which is the folder of the icon, such as `drivers`.")
     name: str = attribute("The name, in lower case.")
-    format: str = attribute("svg, png or jpg: what its content is.")
-    content_type: str = attribute("The media type.")
-    size: int = attribute("The size in bytes.")
-    updated_at: DateTime = attribute("When it was last kept.")
+    format: str = attribute("The format of the content: `svg`, `png` or `jpg`.")
+    content_type: str = attribute("The media type of the content.")
+    size: int = attribute("The size of the content in bytes.")
+    updated_at: DateTime = attribute("The time of its latest upload.")
 
-    @derived("Where it is fetched from.")
+    @derived("The path from which a browser can load the icon.")
     def path(root: strawberry.Parent[stored.Icon]) -> str:
         return f"/api/library/{quote(root.category, '')}/{quote(root.name, '')}/icon"
 
-    @derived("The file itself.")
+    @derived("The content of the file.")
     async def content(root: strawberry.Parent[stored.Icon]) -> Base64:
         return Base64(await icons.read_icon(root))
 
 
-@strawberry.input(description="An icon to keep in the place of one of the same name.")
+@strawberry.input(description="An icon to store. It replaces the icon of the same category and name.")
 class UploadIconInput:
-    category: str = required("The folder: letters, digits, space, _, . and -.")
-    name: str = required("The name; it is put into lower case.")
-    content: Base64 = required("A PNG, a JPEG or an SVG, smaller than 5 MiB.")
+    category: str = required("The category: letters, digits, spaces, `_`, `.` and `-`.")
+    name: str = required("The name, which is converted to lower case.")
+    content: Base64 = required("The content of a PNG, JPEG or SVG file that is smaller than 5 MiB.")
 
 
-@strawberry.type(description="The icon as it is now.")
+@strawberry.type(description="The icon after the mutation.")
 class IconPayload:
-    icon: Icon = attribute("The icon.")
+    icon: Icon = attribute("The stored icon.")
 
 
 @strawberry.type
 class IconQueries:
-    @derived("The icons, by category and name.", list[Icon])
+    @derived("The icons, in the order of their categories and names.", list[Icon])
     async def icons(
-        self, info: Info, category: Annotated[str | None, argument("Only those of this category.")] = None
+        self,
+        info: Info,
+        category: Annotated[str | None, argument("Return only icons of this category.")] = None,
     ) -> Any:
         return await icons.list_icons(info.context, category)
 
-    @derived("An icon by its category and name, in one format or in the first there is.", Icon | None)
+    @derived("The icon with a category and a name, or null if there is none.", Icon | None)
     async def icon(
         self,
         info: Info,
-        category: Annotated[str, argument("The category.")],
-        name: Annotated[str, argument("The name, in any case.")],
-        format: Annotated[str | None, argument("svg, png, jpg or jpeg.")] = None,
+        category: Annotated[str, argument("The category of the icon.")],
+        name: Annotated[str, argument("The name of the icon, in any case.")],
+        format: Annotated[
+            str | None,
+            argument(
+                "The format: `svg`, `png`, `jpg` or `jpeg`. Without it, the first existing format is "
+                "returned."
+            ),
+        ] = None,
     ) -> Any:
         return await icons.get_icon(info.context, category, name, format)
 
 
 @strawberry.type
 class IconMutations:
-    @mutation("Keep an icon; scripts and outside references are taken out of an SVG.")
+    @mutation("Stores an icon. Scripts and references to other servers are removed from SVG files.")
     async def upload_icon(
-        self, info: Info, input: Annotated[UploadIconInput, argument("The icon.")]
+        self, info: Info, input: Annotated[UploadIconInput, argument("The icon to store.")]
     ) -> IconPayload:
-        kept = await icons.upload_icon(info.context, input.category, input.name, input.content)
-        return IconPayload(icon=kept)  # type: ignore[arg-type]  # a record
+        icon = await icons.upload_icon(info.context, input.category, input.name, input.content)
+        return IconPayload(icon=as_type(Icon, icon))

@@ -1,4 +1,4 @@
-"""What can be fetched again by a global id."""
+"""Nodes: what can be fetched again by its global id."""
 
 from typing import Any
 
@@ -10,13 +10,13 @@ from stores.contracts.records import Record
 from stores.entities.icons import Icon
 
 
-@strawberry.interface(description="Something with an id that no two organizations share.")
+@strawberry.interface(description="An object with a global id, which is unique across all organizations.")
 class Node:
-    @derived("The global id: opaque, and good for `node(id:)`.", needs=())
+    @derived("The global id. It is opaque; `node(id:)` fetches the object again.", needs=())
     def id(root: strawberry.Parent[Record | Icon]) -> strawberry.ID:
         return strawberry.ID(nodes.identify(root))
 
     @classmethod
     def is_type_of(cls, value: Any, info: Any) -> bool:
-        """Instances are records; a type and its record share their name."""
+        """Instances are records; a type and its record have the same name."""
         return type(value).__name__ == cls.__name__

@@ -6,132 +6,144 @@ import strawberry
 
 from resolvers import applications, connectors, devices, gateways, organizations, users
 from resolvers.series import analytics as figures
-from schema.engine.fields import Info, argument, attribute, derived, mutation
+from schema.engine.fields import Info, argument, as_type, attribute, derived, mutation
 from schema.engine.inputs import IF_UPDATED_AT, optional, provided_values, required
 from schema.engine.scalars import DateTime
 from schema.types.analytics import Analytics
 from schema.types.applications import Application
 from schema.types.configuration import ConfigEntry
 from schema.types.connectors import Connector
-from schema.types.devices import Device, DeviceFilter, DeviceOrder, listing
+from schema.types.devices import Device, FilterArgument, OrderArgument, device_listing
 from schema.types.gateways import Gateway
 from schema.types.node import Node
 from schema.types.paging import Connection
-from schema.types.shared import After, First
+from schema.types.shared import CREATED_AT, UPDATED_AT, After, ApplicationId, First, OrganizationId
 from schema.types.users import User
 from stores.entities import organizations as stored
 
 
-@strawberry.type(description="A tenant: its applications, people, gateways and connectors.")
+@strawberry.type(
+    description="A tenant of the gateway, with its applications, users, gateways and connectors."
+)
 class Organization(Node):
-    organization_id: str = attribute("The id, which also names its database.")
-    name: str = attribute("The name, or the id where none was given.")
-    description: str | None = attribute("What it is.")
-    email: str | None = attribute("Where it is written to.")
-    website: str | None = attribute("Where it shows itself.")
-    status: str | None = attribute("A status, where one was seeded.")
-    created_at: DateTime | None = attribute("When it was seeded, where that is known.")
-    updated_at: DateTime | None = attribute("When it was last changed.")
+    organization_id: str = attribute("The id, which is also the name of its database.")
+    name: str = attribute("The name, or the id if no name is stored.")
+    description: str | None = attribute("A description of the organization.")
+    email: str | None = attribute("The contact e-mail address.")
+    website: str | None = attribute("The address of the website.")
+    status: str | None = attribute("The status, if one is stored.")
+    created_at: DateTime | None = attribute(CREATED_AT)
+    updated_at: DateTime | None = attribute(UPDATED_AT)
 
-    @derived("The size of its database in bytes, where the store tells.")
+    @derived("The size of its database in bytes, or null if the store does not report it.")
     async def size_on_disk(root: strawberry.Parent[stored.Organization], info: Info) -> float | None:
         return await organizations.size_on_disk(info.context, root)
 
-    @derived("How many applications it has.")
+    @derived("The number of its applications.")
     def application_count(root: strawberry.Parent[stored.Organization]) -> int:
         return len(root.settings)
 
-    @derived("How many devices its applications have together.")
+    @derived("The number of devices in all of its applications.")
     async def device_count(root: strawberry.Parent[stored.Organization], info: Info) -> int:
         return await organizations.count_devices(info.context, root)
 
-    @derived("How many users it has.")
+    @derived("The number of its users.")
     async def user_count(root: strawberry.Parent[stored.Organization], info: Info) -> int:
         return await organizations.count_users(info.context, root)
 
-    @derived("Its applications, in the order they were made.", list[Application])
+    @derived("Its applications, in the order of their creation.", list[Application])
     def applications(root: strawberry.Parent[stored.Organization]) -> Any:
         return root.applications
 
-    @derived("One of its applications.", Application | None)
+    @derived("The application with an id, or null if the organization has none.", Application | None)
     async def application(
         root: strawberry.Parent[stored.Organization],
         info: Info,
-        application_id: Annotated[str, argument("The application's id.")],
+        application_id: ApplicationId,
     ) -> Any:
         return await applications.get_application(info.context, root.organization_id, application_id)
 
-    @derived("The application that a client opens first.", Application | None)
+    @derived(
+        "The application that a client should open first, or null if none is configured.", Application | None
+    )
     async def default_application(root: strawberry.Parent[stored.Organization], info: Info) -> Any:
         name = root.default_application_id
         return name and await applications.get_application(info.context, root.organization_id, name)
 
     @derived(
-        "The devices of all its applications, by default in the order they were made.", Connection[Device]
+        "The devices of all its applications, by default in the order of their creation.", Connection[Device]
     )
     async def devices(
         root: strawberry.Parent[stored.Organization],
         info: Info,
         first: First = None,
         after: After = None,
-        filter: Annotated[DeviceFilter | None, argument("Which devices.")] = None,
-        order_by: Annotated[DeviceOrder | None, argument("In which order.")] = None,
+        filter: FilterArgument = None,
+        order_by: OrderArgument = None,
     ) -> Any:
-        part = listing(info, first, after, filter, order_by)
-        return await devices.list_organization_devices(info.context, root, part)
+        listing = device_listing(info, first, after, filter, order_by)
+        return await devices.list_organization_devices(info.context, root, listing)
 
-    @derived("Figures of it for a dashboard.", Analytics)
+    @derived("Figures about the organization for an overview page.", Analytics)
     def analytics(root: strawberry.Parent[stored.Organization]) -> Any:
         return figures.Analytics(root)
 
-    @derived("Its users, in the order they were made.", list[User])
+    @derived("Its users, in the order of their creation.", list[User])
     async def users(root: strawberry.Parent[stored.Organization], info: Info) -> Any:
         return await users.list_users(info.context, root.organization_id)
 
-    @derived("Its gateways, newest first.", list[Gateway])
+    @derived("Its gateways. The newest comes first.", list[Gateway])
     async def gateways(root: strawberry.Parent[stored.Organization], info: Info) -> Any:
         return await gateways.list_gateways(info.context, root.organization_id)
 
-    @derived("Its own connectors: the templates for those of its applications.", list[Connector])
+    @derived(
+        "The connectors of the organization itself, which are templates for those of its applications.",
+        list[Connector],
+    )
     async def connectors(root: strawberry.Parent[stored.Organization], info: Info) -> Any:
         return await connectors.list_connectors(info.context, root.organization_id, None)
 
-    @derived("One of its own connectors.", Connector | None)
+    @derived(
+        "The connector of the organization itself with a `documentId`, or null if there is none.",
+        Connector | None,
+    )
     async def connector(
         root: strawberry.Parent[stored.Organization],
         info: Info,
-        document_id: Annotated[str, argument("The connector's id in the store.")],
+        document_id: Annotated[str, argument("The `documentId` of the connector.")],
     ) -> Any:
         return await connectors.get_connector(info.context, root.organization_id, None, document_id)
 
-    @derived("Its settings as they are stored, as pairs.", list[ConfigEntry])
+    @derived("Its stored settings, as a list of keys and values.", list[ConfigEntry])
     def config(root: strawberry.Parent[stored.Organization]) -> Any:
         return [ConfigEntry(key=key, value=value) for key, value in root.document.items()]
 
 
 @strawberry.input(description="A new organization.")
 class CreateOrganizationInput:
-    organization_id: str = required("Its id: 1 to 63 letters, digits, _ or -; it names its database.")
+    organization_id: str = required(
+        "The id: 1 to 63 letters, digits, `_` or `-`. It becomes the name of the organization's database."
+    )
     name: str | None = optional("The name.")
-    description: str | None = optional("What it is.")
-    email: str | None = optional("Where it is written to.")
-    website: str | None = optional("Where it shows itself.")
+    description: str | None = optional("A description of the organization.")
+    email: str | None = optional("The contact e-mail address.")
+    website: str | None = optional("The address of the website.")
 
 
-@strawberry.input(description="A change of an organization: what is not given stays as it is.")
+@strawberry.input(description="A change of an organization. Fields that are left out keep their values.")
 class UpdateOrganizationInput:
-    organization_id: str = required("Its id.")
+    organization_id: str = required("The id of the organization.")
     name: str | None = optional("The name.")
-    description: str | None = optional("What it is.")
-    email: str | None = optional("Where it is written to.")
-    website: str | None = optional("Where it shows itself.")
-    create_if_missing: bool = optional("Create the organization if there is none.", False)
+    description: str | None = optional("A description of the organization.")
+    email: str | None = optional("The contact e-mail address.")
+    website: str | None = optional("The address of the website.")
+    create_if_missing: bool = optional("Whether to create the organization if it does not exist.", False)
     if_updated_at: DateTime | None = optional(IF_UPDATED_AT, None)
 
 
-@strawberry.type(description="The organization as it is now.")
+@strawberry.type(description="The organization after the mutation.")
 class OrganizationPayload:
-    organization: Organization = attribute("The organization.")
+    organization: Organization = attribute("The organization that was created or changed.")
 
 
 SETTINGS = ("name", "description", "email", "website")
@@ -139,36 +151,43 @@ SETTINGS = ("name", "description", "email", "website")
 
 @strawberry.type
 class OrganizationQueries:
-    @derived("The organizations that the viewer may see, by id.", Connection[Organization])
+    @derived(
+        "The organizations that the viewer may access, in the order of their ids.", Connection[Organization]
+    )
     async def organizations(
         self,
         info: Info,
         first: First = None,
         after: After = None,
-        search: Annotated[str | None, argument("Only those whose id or name holds this text.")] = None,
+        search: Annotated[
+            str | None,
+            argument("Return only organizations whose id or name contains this string, in any case."),
+        ] = None,
     ) -> Any:
         return await organizations.list_organizations(info.context, first, after, search)
 
-    @derived("An organization by its id.", Organization | None)
-    async def organization(
-        self, info: Info, organization_id: Annotated[str, argument("The organization's id.")]
-    ) -> Any:
+    @derived("The organization with an id, or null if there is none.", Organization | None)
+    async def organization(self, info: Info, organization_id: OrganizationId) -> Any:
         return await organizations.get_organization(info.context, organization_id)
 
 
 @strawberry.type
 class OrganizationMutations:
-    @mutation("Create an organization.")
+    @mutation("Creates an organization.")
     async def create_organization(
-        self, info: Info, input: Annotated[CreateOrganizationInput, argument("The organization.")]
+        self, info: Info, input: Annotated[CreateOrganizationInput, argument("The new organization.")]
     ) -> OrganizationPayload:
         values = provided_values(input, *SETTINGS)
         created = await organizations.create_organization(info.context, input.organization_id, values)
-        return OrganizationPayload(organization=created)  # type: ignore[arg-type]  # a record
+        return OrganizationPayload(organization=as_type(Organization, created))
 
-    @mutation("Change an organization.")
+    @mutation("Changes an organization.")
     async def update_organization(
-        self, info: Info, input: Annotated[UpdateOrganizationInput, argument("The change.")]
+        self,
+        info: Info,
+        input: Annotated[
+            UpdateOrganizationInput, argument("The change, and the organization to apply it to.")
+        ],
     ) -> OrganizationPayload:
         changed = await organizations.update_organization(
             info.context,
@@ -177,4 +196,4 @@ class OrganizationMutations:
             if_updated_at=input.if_updated_at,
             create_if_missing=input.create_if_missing,
         )
-        return OrganizationPayload(organization=changed)  # type: ignore[arg-type]  # a record
+        return OrganizationPayload(organization=as_type(Organization, changed))

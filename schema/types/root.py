@@ -3,7 +3,6 @@
 from typing import Annotated, Any
 
 import strawberry
-from strawberry.tools import merge_types
 
 from resolvers import nodes
 from schema.engine.fields import Info, argument, derived
@@ -27,12 +26,19 @@ from schema.types.viewer import ViewerQueries
 
 @strawberry.type
 class NodeQueries:
-    @derived("Anything by its global id; null where there is nothing of that id.", Node | None)
-    async def node(self, info: Info, id: Annotated[strawberry.ID, argument("The global id.")]) -> Any:
+    @derived("The object with a global id, or null if there is none.", Node | None)
+    async def node(
+        self,
+        info: Info,
+        id: Annotated[strawberry.ID, argument("A global id, which is the `id` of an object.")],
+    ) -> Any:
         return await nodes.get_node(info.context, id)
 
 
-QUERIES = (
+@strawberry.type(
+    description="The queries. They change nothing, and their top-level fields are resolved concurrently."
+)
+class Query(
     NodeQueries,
     OrganizationQueries,
     ApplicationQueries,
@@ -43,8 +49,15 @@ QUERIES = (
     IconQueries,
     DocumentQueries,
     ViewerQueries,
+):
+    pass
+
+
+@strawberry.type(
+    description="The mutations. Several mutations of one request are executed one after the other, and one "
+    "that fails does not undo the others."
 )
-MUTATIONS = (
+class Mutation(
     OrganizationMutations,
     UserMutations,
     GatewayMutations,
@@ -55,11 +68,27 @@ MUTATIONS = (
     FunctionMutations,
     ServiceMutations,
     IconMutations,
-)
+):
+    pass
 
-schema = strawberry.Schema(
-    query=merge_types("Query", QUERIES),
-    mutation=merge_types("Mutation", MUTATIONS),
+
+class DescribedSchema(strawberry.Schema):
+    """A schema that has a description, which strawberry's own schema and printer do not support."""
+
+    def __init__(self, description: str, **options: Any) -> None:
+        super().__init__(**options)
+        self._schema.description = description
+
+    def as_str(self) -> str:
+        roots = "schema {\n  query: Query\n  mutation: Mutation\n}"
+        return f'"""{self._schema.description}"""\n{roots}\n\n{super().as_str()}'
+
+
+schema = DescribedSchema(
+    "Organizations with their applications, devices, connectors and time series. Errors carry "
+    "`extensions.code`, and times are in UTC.",
+    query=Query,
+    mutation=Mutation,
     types=[Connector, EventClass, Function, Gateway, User],
     config=CONFIG,
 )

@@ -6,15 +6,16 @@ from typing import Annotated, Any
 import strawberry
 
 from resolvers import services
-from schema.engine.fields import Info, argument, attribute, derived, mutation
+from schema.engine.fields import Info, argument, as_type, attribute, derived, mutation
 from schema.engine.inputs import DOCUMENT, IF_UPDATED_AT, optional, provided_values, required, with_document
 from schema.engine.scalars import JSON, DateTime
 from schema.types.node import Node
+from schema.types.shared import CREATED_AT, DOCUMENT_ID, STORED_DOCUMENT_MASKED, UPDATED_AT
 from stores.entities import services as stored
 from stores.entities.secrets import mask_secrets
 
 
-@strawberry.enum(description="What a service is.")
+@strawberry.enum(description="The type of a service.")
 class ServiceType(Enum):
     MQTT = strawberry.enum_value("mqtt", description="An MQTT broker.")
     KAFKA = strawberry.enum_value("kafka", description="A Kafka cluster.")
@@ -22,67 +23,77 @@ class ServiceType(Enum):
     TIMESCALEDB_CLOUD = strawberry.enum_value("timescaledb_cloud", description="A hosted TimescaleDB.")
     TIMESCALEDB = strawberry.enum_value("timescaledb", description="A TimescaleDB server.")
     REDIS = strawberry.enum_value("redis", description="A Redis server.")
-    TOPICS = strawberry.enum_value("topics", description="A set of topics.")
-    UNKNOWN = strawberry.enum_value("unknown", description="Stored as something else; never taken as input.")
+    TOPICS = strawberry.enum_value("topics", description="A set of message topics.")
+    UNKNOWN = strawberry.enum_value(
+        "unknown", description="Any other stored type. It is not accepted in inputs."
+    )
 
 
-@strawberry.type(description="A server that the deployment works with.")
+@strawberry.type(
+    description="An external server that the deployment uses, such as a message broker or a database."
+)
 class Service(Node):
-    document_id: str = attribute("The id in the store.")
-    name: str = attribute("The name, unique.")
-    enabled: bool = attribute("Whether it is in use.")
-    created_at: DateTime | None = attribute("When it was made.")
-    updated_at: DateTime | None = attribute("When it was last changed.")
+    document_id: str = attribute(DOCUMENT_ID)
+    name: str = attribute("The name, which is unique among the services.")
+    enabled: bool = attribute("Whether the service is in use.")
+    created_at: DateTime | None = attribute(CREATED_AT)
+    updated_at: DateTime | None = attribute(UPDATED_AT)
 
-    @derived("What it is.", ServiceType)
+    @derived("The type of the service.", ServiceType)
     def type(root: strawberry.Parent[stored.Service]) -> Any:
         return ServiceType(root.type if root.type in stored.TYPES else "unknown")
 
-    @derived("Its settings; secrets are masked.", JSON | None)
+    @derived("The settings of the service. Secrets are masked.", JSON | None)
     def configuration(root: strawberry.Parent[stored.Service]) -> Any:
         return mask_secrets(root.configuration)
 
-    @derived("The whole document as it is stored; secrets are masked.", JSON)
+    @derived(STORED_DOCUMENT_MASKED, JSON)
     def document(root: strawberry.Parent[stored.Service]) -> Any:
         return mask_secrets(root.document)
 
 
 @strawberry.input(description="A new service.")
 class CreateServiceInput:
-    name: str | None = optional("The name, unique; required here or in `document`.")
-    type: ServiceType | None = optional("What it is; required here or in `document`.")
-    configuration: JSON | None = optional("Its settings; required here or in `document`.")
-    enabled: bool | None = optional("Whether it is in use; true when it is not given.")
+    name: str | None = optional(
+        "The name, which is unique among the services. It is required here or in `document`."
+    )
+    type: ServiceType | None = optional("The type of the service. It is required here or in `document`.")
+    configuration: JSON | None = optional(
+        "The settings of the service. They are required here or in `document`."
+    )
+    enabled: bool | None = optional("Whether the service is in use; true by default.")
     document: JSON | None = optional(DOCUMENT)
 
 
-@strawberry.input(description="A change of a service: what is not given stays as it is.")
+@strawberry.input(description="A change of a service. Fields that are left out keep their values.")
 class UpdateServiceInput:
-    document_id: str = required("The service's id in the store.")
-    name: str | None = optional("The name, unique.")
-    type: ServiceType | None = optional("What it is.")
-    configuration: JSON | None = optional("Its settings, whole; a mask keeps the secret in its place.")
-    enabled: bool | None = optional("Whether it is in use.")
+    document_id: str = required("The `documentId` of the service.")
+    name: str | None = optional("The new name, which is unique among the services.")
+    type: ServiceType | None = optional("The new type.")
+    configuration: JSON | None = optional(
+        "The new settings, which replace the stored ones as a whole. A masked value keeps the stored secret."
+    )
+    enabled: bool | None = optional("Whether the service is in use.")
     document: JSON | None = optional(DOCUMENT)
     if_updated_at: DateTime | None = optional(IF_UPDATED_AT, None)
 
 
-@strawberry.input(description="Whether a service is in use.")
+@strawberry.input(description="Puts a service into use or out of use.")
 class SetServiceEnabledInput:
-    document_id: str = required("The service's id in the store.")
-    enabled: bool = required("Whether it is in use.")
+    document_id: str = required("The `documentId` of the service.")
+    enabled: bool = required("Whether the service is in use.")
     if_updated_at: DateTime | None = optional(IF_UPDATED_AT, None)
 
 
-@strawberry.input(description="A service to delete.")
+@strawberry.input(description="The service to delete.")
 class DeleteServiceInput:
-    document_id: str = required("The service's id in the store.")
+    document_id: str = required("The `documentId` of the service.")
     if_updated_at: DateTime | None = optional(IF_UPDATED_AT, None)
 
 
-@strawberry.type(description="The service as it is now or, deleted, as it was.")
+@strawberry.type(description="The service after the mutation or, if it was deleted, before it.")
 class ServicePayload:
-    service: Service = attribute("The service.")
+    service: Service = attribute("The service that was created, changed or deleted.")
 
 
 def _values(source: CreateServiceInput | UpdateServiceInput) -> Any:
@@ -94,55 +105,64 @@ def _values(source: CreateServiceInput | UpdateServiceInput) -> Any:
 
 @strawberry.type
 class ServiceQueries:
-    @derived("The services, the one changed last first.", list[Service])
+    @derived("The services. The one that was changed last comes first.", list[Service])
     async def services(
         self,
         info: Info,
-        type: Annotated[ServiceType | None, argument("Only those of this type.")] = None,
-        enabled: Annotated[bool | None, argument("Only those that are, or are not, in use.")] = None,
+        type: Annotated[ServiceType | None, argument("Return only services of this type.")] = None,
+        enabled: Annotated[
+            bool | None, argument("Return only services that are in use (true) or not in use (false).")
+        ] = None,
     ) -> Any:
         return await services.list_services(info.context, str(type.value) if type else None, enabled)
 
-    @derived("A service by its id in the store or by its name.", Service | None)
+    @derived(
+        "The service with a `documentId` or a name, or null if there is none. Provide one of the two.",
+        Service | None,
+    )
     async def service(
         self,
         info: Info,
-        document_id: Annotated[str | None, argument("The id in the store.")] = None,
-        name: Annotated[str | None, argument("The name.")] = None,
+        document_id: Annotated[str | None, argument("The `documentId` of the service.")] = None,
+        name: Annotated[str | None, argument("The name of the service.")] = None,
     ) -> Any:
         return await services.get_service(info.context, document_id, name)
 
 
 @strawberry.type
 class ServiceMutations:
-    @mutation("Create a service.")
+    @mutation("Creates a service.")
     async def create_service(
-        self, info: Info, input: Annotated[CreateServiceInput, argument("The service.")]
+        self, info: Info, input: Annotated[CreateServiceInput, argument("The new service.")]
     ) -> ServicePayload:
         created = await services.create_service(info.context, _values(input))
-        return ServicePayload(service=created)  # type: ignore[arg-type]  # a record
+        return ServicePayload(service=as_type(Service, created))
 
-    @mutation("Change a service.")
+    @mutation("Changes a service.")
     async def update_service(
-        self, info: Info, input: Annotated[UpdateServiceInput, argument("The change.")]
+        self,
+        info: Info,
+        input: Annotated[UpdateServiceInput, argument("The change, and the service to apply it to.")],
     ) -> ServicePayload:
         changed = await services.update_service(
             info.context, input.document_id, _values(input), input.if_updated_at
         )
-        return ServicePayload(service=changed)  # type: ignore[arg-type]  # a record
+        return ServicePayload(service=as_type(Service, changed))
 
-    @mutation("Put a service into use, or out of it.")
+    @mutation("Puts a service into use or out of use.")
     async def set_service_enabled(
-        self, info: Info, input: Annotated[SetServiceEnabledInput, argument("Which one.")]
+        self,
+        info: Info,
+        input: Annotated[SetServiceEnabledInput, argument("The service, and whether it is in use.")],
     ) -> ServicePayload:
         changed = await services.update_service(
             info.context, input.document_id, {"enabled": input.enabled}, input.if_updated_at
         )
-        return ServicePayload(service=changed)  # type: ignore[arg-type]  # a record
+        return ServicePayload(service=as_type(Service, changed))
 
-    @mutation("Delete a service.")
+    @mutation("Deletes a service.")
     async def delete_service(
-        self, info: Info, input: Annotated[DeleteServiceInput, argument("Which one.")]
+        self, info: Info, input: Annotated[DeleteServiceInput, argument("The service to delete.")]
     ) -> ServicePayload:
         deleted = await services.delete_service(info.context, input.document_id, input.if_updated_at)
-        return ServicePayload(service=deleted)  # type: ignore[arg-type]  # a record
+        return ServicePayload(service=as_type(Service, deleted))

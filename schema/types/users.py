@@ -5,24 +5,24 @@ from typing import Annotated, Any
 import strawberry
 
 from resolvers import organizations, users
-from schema.engine.fields import Info, argument, attribute, derived, mutation
+from schema.engine.fields import Info, argument, as_type, attribute, derived, mutation
 from schema.engine.inputs import optional, required
 from schema.engine.scalars import DateTime
 from schema.types.node import Node
-from schema.types.shared import ORGANIZATION
+from schema.types.shared import CREATED_AT, DOCUMENT_ID, IN_ORGANIZATION, ORGANIZATION
 from stores.entities import users as stored
 
 
-@strawberry.type(description="A person of an organization.")
+@strawberry.type(description="A person who belongs to an organization.")
 class User(Node):
-    document_id: str = attribute("The id in the store.")
-    name: str = attribute("The name.")
+    document_id: str = attribute(DOCUMENT_ID)
+    name: str = attribute("The name of the person.")
     email: str = attribute("The e-mail address, unique within the organization.")
     role: str = attribute("The role, such as `admin`, `user` or `viewer`.")
     status: str = attribute("The status, such as `active`.")
-    created_at: DateTime | None = attribute("When it was made.")
+    created_at: DateTime | None = attribute(CREATED_AT)
 
-    @derived("The organization it belongs to.", ORGANIZATION)
+    @derived(IN_ORGANIZATION, ORGANIZATION)
     async def organization(root: strawberry.Parent[stored.User], info: Info) -> Any:
         assert root.organization_id is not None
         return await organizations.require_organization(info.context, root.organization_id)
@@ -30,24 +30,24 @@ class User(Node):
 
 @strawberry.input(description="A new user.")
 class CreateUserInput:
-    organization_id: str = required("The organization.")
-    name: str = required("The name.")
+    organization_id: str = required("The id of the organization.")
+    name: str = required("The name of the person.")
     email: str = required("The e-mail address, unique within the organization.")
-    role: str | None = optional("The role; `user` when it is not given.", None)
+    role: str | None = optional("The role; `user` by default.", None)
 
 
-@strawberry.type(description="The user as it is now.")
+@strawberry.type(description="The user after the mutation.")
 class UserPayload:
-    user: User = attribute("The user.")
+    user: User = attribute("The created user.")
 
 
 @strawberry.type
 class UserMutations:
-    @mutation("Create a user.")
+    @mutation("Creates a user of an organization.")
     async def create_user(
-        self, info: Info, input: Annotated[CreateUserInput, argument("The user.")]
+        self, info: Info, input: Annotated[CreateUserInput, argument("The new user.")]
     ) -> UserPayload:
         created = await users.create_user(
             info.context, input.organization_id, input.name, input.email, input.role
         )
-        return UserPayload(user=created)  # type: ignore[arg-type]  # a record
+        return UserPayload(user=as_type(User, created))

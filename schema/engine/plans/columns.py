@@ -10,7 +10,7 @@ from graphql import GraphQLField, GraphQLOutputType
 from strawberry.types.field import StrawberryField
 
 from schema.engine.plans.completion import FallBack, leaf_completer, split_nullable
-from schema.engine.scalars import time_texts
+from schema.engine.scalars import format_datetimes
 from stores.contracts.records import Attribute
 
 
@@ -46,7 +46,7 @@ class Column:
         if classes <= self._unchanged:
             return values
         if self._are_times and classes == {datetime}:
-            return time_texts(values)
+            return format_datetimes(values)
         assert self._complete is not None
         return list(map(self._complete, values))
 
