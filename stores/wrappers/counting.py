@@ -9,7 +9,7 @@ T = TypeVar("T")
 
 
 class CallCounter(Interceptor):
-    """`calls` holds a line for each call, such as `find cnc_devices`, in the order in which they were made."""
+    """`calls` holds a line for each call in order, such as `find cnc_devices`."""
 
     def __init__(self) -> None:
         self.calls: list[str] = []
