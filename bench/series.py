@@ -32,6 +32,9 @@ from stores.contracts.series import (
     SECOND,
     Aggregation,
     Point,
+    SeriesQuery,
+    Source,
+    SourceQuery,
     Value,
     Windows,
     WritableSeriesStore,
@@ -97,25 +100,39 @@ def questions(store: WritableSeriesStore) -> dict[str, Callable[[], Awaitable[An
     series = store.database(DATABASE)
     step = 300 * SECOND
     edges = tuple(range(NOW - DAY, NOW + 1, step))
-    windows = Windows(NOW - DAY, NOW, edges, step)
+    windows = Windows(edges, step)
     mean = Aggregation("mean")
     return {
-        "latest status, 1 machine": lambda: series.latest("state", STATUS, NAMES[:1]),
-        "latest status, 200 machines": lambda: series.latest("state", STATUS, NAMES),
-        "last 20 events, 1 machine": lambda: series.last(SOURCES, NAMES[:1], 20, NOW - DAY, END_OF_TIME),
-        "last 20 events, all together": lambda: series.last(SOURCES, None, 20, NOW - DAY, END_OF_TIME),
-        "last 20 events, each of 200": lambda: series.last(SOURCES, NAMES, 20, NOW - DAY, END_OF_TIME),
-        "events of 24 h, counted": lambda: series.counts(SOURCES, None, NOW - DAY, END_OF_TIME),
-        "events of 24 h, by machine": lambda: series.counts(SOURCES, NAMES, NOW - DAY, END_OF_TIME),
-        "events of all time, counted": lambda: series.counts(SOURCES, None, -END_OF_TIME, END_OF_TIME),
+        "latest status, 1 machine": lambda: series.latest(SeriesQuery("state", STATUS, NAMES[:1])),
+        "latest status, 200 machines": lambda: series.latest(SeriesQuery("state", STATUS, NAMES)),
+        "last 20 events, 1 machine": lambda: series.last(
+            SourceQuery(SOURCES, NAMES[:1], NOW - DAY, END_OF_TIME), 20
+        ),
+        "last 20 events, all together": lambda: series.last(
+            SourceQuery(SOURCES, None, NOW - DAY, END_OF_TIME), 20
+        ),
+        "last 20 events, each of 200": lambda: series.last(
+            SourceQuery(SOURCES, NAMES, NOW - DAY, END_OF_TIME), 20
+        ),
+        "events of 24 h, counted": lambda: series.counts(SourceQuery(SOURCES, None, NOW - DAY, END_OF_TIME)),
+        "events of 24 h, by machine": lambda: series.counts(
+            SourceQuery(SOURCES, NAMES, NOW - DAY, END_OF_TIME)
+        ),
+        "events of all time, counted": lambda: series.counts(
+            SourceQuery(SOURCES, None, -END_OF_TIME, END_OF_TIME)
+        ),
         "connected within a day": lambda: series.machines_with(
-            "state", "power", True, NOW - DAY, END_OF_TIME
+            SourceQuery([Source("state", "power")], None, NOW - DAY, END_OF_TIME), True
         ),
         "5 min means of 24 h, 1 machine": lambda: series.windows(
-            "production", ["pieces_produced"], NAMES[:1], windows, mean
+            SeriesQuery("production", ["pieces_produced"], NAMES[:1], windows.edges[0], windows.edges[-1]),
+            windows,
+            mean,
         ),
         "5 min means of 24 h, 200 machines": lambda: series.windows(
-            "production", ["pieces_produced"], NAMES, windows, mean
+            SeriesQuery("production", ["pieces_produced"], NAMES, windows.edges[0], windows.edges[-1]),
+            windows,
+            mean,
         ),
     }
 

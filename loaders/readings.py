@@ -9,96 +9,99 @@ from stores.contracts.series import (
     END_OF_TIME,
     Aggregation,
     Catalogue,
+    Cell,
     Occurrence,
     Sample,
     SeriesDatabase,
+    SeriesQuery,
     Source,
+    SourceQuery,
     Value,
     Windows,
 )
 
 K = TypeVar("K", bound=Hashable)
 V = TypeVar("V")
-Cells = list[tuple[int, Value]]  # windows by number, and what their values come to
 
 
 class Readings:
     """The loaders of one tenant's series; the same arguments give the same loader, and so one query.
 
-    `most` caps the values that one query may ask for: more raises `LimitExceeded` before the store is asked.
+    `max_points` limits the values that one query may request: a larger one raises `LimitExceeded`, before the
+    store is asked where the size is known in advance.
     """
 
-    def __init__(self, series: SeriesDatabase, most: int) -> None:
+    def __init__(self, series: SeriesDatabase, max_points: int) -> None:
         self.series = series
-        self._most = most
-        self._made: dict[Hashable, Loader[Any, Any]] = {}
+        self._max_points = max_points
+        self._loaders: dict[Hashable, Loader[Any, Any]] = {}
 
     def latest(
         self, measurement: str, fields: tuple[str, ...], before: int = END_OF_TIME
     ) -> Loader[str, dict[str, Sample]]:
-        """By machine: the newest sample of each field that has one, before a time."""
+        """Return the loader, by machine id, of the newest sample of each field before a time."""
 
         async def load(machines: list[str]) -> list[dict[str, Sample]]:
-            found = await self.series.latest(measurement, fields, machines, before)
-            return [found.get(machine, {}) for machine in machines]
+            by_machine = await self.series.latest(SeriesQuery(measurement, fields, machines, stop=before))
+            return [by_machine.get(machine, {}) for machine in machines]
 
         return self._loader(("latest", measurement, fields, before), load)
 
     def points(self, measurement: str, start: int, stop: int) -> Loader[tuple[str, str], list[Sample]]:
-        """By machine and field: the samples of a range, oldest first."""
+        """Return the loader, by machine id and field, of the samples of a range, oldest first."""
 
         async def load(keys: list[tuple[str, str]]) -> list[list[Sample]]:
-            machines, fields = _parts(keys)
-            found = await self.series.points(measurement, fields, machines, start, stop, self._most)
-            return [found.get(machine, {}).get(field, []) for machine, field in keys]
+            query = _query(measurement, keys, start, stop)
+            by_machine = await self.series.points(query, self._max_points)
+            return [by_machine.get(machine, {}).get(field, []) for machine, field in keys]
 
         return self._loader(("points", measurement, start, stop), load)
 
     def windows(
-        self, measurement: str, windows: Windows, aggregate: Aggregation
-    ) -> Loader[tuple[str, str], Cells]:
-        """By machine and field: the windows that hold samples, and the aggregate of each."""
+        self, measurement: str, start: int, stop: int, windows: Windows, aggregation: Aggregation
+    ) -> Loader[tuple[str, str], list[Cell]]:
+        """Return the loader, by machine id and field, of the windows that have samples, aggregated."""
 
-        async def load(keys: list[tuple[str, str]]) -> list[Cells]:
-            machines, fields = _parts(keys)
-            asked = len(machines) * len(fields) * (len(windows.edges) - 1)
-            if asked > self._most:
+        async def load(keys: list[tuple[str, str]]) -> list[list[Cell]]:
+            query = _query(measurement, keys, start, stop)
+            count = len(query.machines) * len(query.fields) * (len(windows.edges) - 1)
+            if count > self._max_points:
                 raise LimitExceeded(
-                    f"{asked} windows are asked for, at most {self._most} are answered (series.max_points)",
-                    limit=self._most,
+                    f"{count} windows are requested, at most {self._max_points} are allowed"
+                    " (series.max_points)",
+                    limit=self._max_points,
                 )
-            found = await self.series.windows(measurement, fields, machines, windows, aggregate)
-            return [found.get(machine, {}).get(field, []) for machine, field in keys]
+            by_machine = await self.series.windows(query, windows, aggregation)
+            return [by_machine.get(machine, {}).get(field, []) for machine, field in keys]
 
-        return self._loader(("windows", measurement, windows, aggregate), load)
+        return self._loader(("windows", measurement, start, stop, windows, aggregation), load)
 
     def last(
         self, sources: tuple[Source, ...], limit: int, start: int, stop: int
     ) -> Loader[str, list[Occurrence]]:
-        """By machine: the last values of the sources, newest first."""
+        """Return the loader, by machine id, of the last values of the sources, newest first."""
 
         async def load(machines: list[str]) -> list[list[Occurrence]]:
-            found = await self.series.last(sources, machines, limit, start, stop)
+            occurrences = await self.series.last(SourceQuery(sources, machines, start, stop), limit)
             by_machine: dict[str | None, list[Occurrence]] = {machine: [] for machine in machines}
-            for occurrence in found:
+            for occurrence in occurrences:
                 by_machine[occurrence.machine].append(occurrence)
             return [by_machine[machine] for machine in machines]
 
         return self._loader(("last", sources, limit, start, stop), load)
 
-    def machines_with(
-        self, measurement: str, field: str, value: Value, start: int, stop: int
-    ) -> Loader[str | None, bool]:
-        """By machine (None: the points that name none): whether a point of the range has the value."""
+    def machines_with(self, source: Source, value: Value, start: int, stop: int) -> Loader[str | None, bool]:
+        """Return the loader, by machine id (or None), of whether a point of the range has the value."""
 
         async def load(machines: list[str | None]) -> list[bool]:
-            found = await self.series.machines_with(measurement, field, value, start, stop)
-            return [machine in found for machine in machines]
+            query = SourceQuery((source,), None, start, stop)
+            machines_with = await self.series.machines_with(query, value)
+            return [machine in machines_with for machine in machines]
 
-        return self._loader(("with", measurement, field, value, start, stop), load)
+        return self._loader(("machines_with", source, value, start, stop), load)
 
     async def catalogue(self) -> Catalogue:
-        """What fields there are; asked once, however many fields are looked up."""
+        """Return the fields that exist. The store is asked once for a request."""
 
         async def load(keys: list[str]) -> list[Catalogue]:
             return [await self.series.catalogue()] * len(keys)
@@ -107,17 +110,18 @@ class Readings:
 
     def clear(self) -> None:
         """Forget what was loaded: the store has changed, or the request is over."""
-        for loader in self._made.values():
+        for loader in self._loaders.values():
             loader.clear()
-        self._made.clear()
+        self._loaders.clear()
 
-    def _loader(
-        self, name: Hashable, load: Callable[[list[K]], Coroutine[Any, Any, list[V]]]
-    ) -> Loader[K, V]:
-        if name not in self._made:
-            self._made[name] = Loader(load)
-        return self._made[name]
+    def _loader(self, key: Hashable, load: Callable[[list[K]], Coroutine[Any, Any, list[V]]]) -> Loader[K, V]:
+        if key not in self._loaders:
+            self._loaders[key] = Loader(load)
+        return self._loaders[key]
 
 
-def _parts(keys: Sequence[tuple[str, str]]) -> tuple[list[str], list[str]]:
-    return list(dict.fromkeys(m for m, _ in keys)), list(dict.fromkeys(f for _, f in keys))
+def _query(measurement: str, keys: Sequence[tuple[str, str]], start: int, stop: int) -> SeriesQuery:
+    """Return the query for all fields of all machines that occur in the keys."""
+    machines = list(dict.fromkeys(machine for machine, _ in keys))
+    fields = list(dict.fromkeys(field for _, field in keys))
+    return SeriesQuery(measurement, fields, machines, start, stop)

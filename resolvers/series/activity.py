@@ -9,14 +9,14 @@ from resolvers.series.events import events_of_machines, machines_of
 from resolvers.series.ranges import RequestedRange
 from stores.contracts.series import END_OF_TIME
 from stores.entities.applications import Application
-from stores.entities.machine_events import POWER, STATE, STATUS, MachineEvent
+from stores.entities.machine_events import POWER_SOURCE, STATE, STATUS, MachineEvent
 
 
 async def connected_count(context: Context, application: Application) -> int:
     """How many devices were seen with their power on within the last day. One query for all applications."""
     readings = context.viewer.tenant(application.organization_id).readings
     machines = await machines_of(context, application.organization_id, [application.application_id])
-    loader = readings.machines_with(STATE, POWER, True, context.now - DAY, END_OF_TIME)
+    loader = readings.machines_with(POWER_SOURCE, True, context.now - DAY, END_OF_TIME)
     return sum(await loader.load_many(machines))
 
 

@@ -11,8 +11,8 @@ from resolvers.organizations import count_devices as count_of_organization
 from resolvers.organizations import get_organization
 from resolvers.series.events import events_of_machines, machines_of
 from resolvers.series.ranges import RequestedRange, bounds
-from stores.contracts.series import END_OF_TIME, SECOND, Source
-from stores.entities.machine_events import POWER, SOURCES, STATE, STATISTICS, MachineEvent
+from stores.contracts.series import END_OF_TIME, SECOND, Source, SourceQuery
+from stores.entities.machine_events import POWER_SOURCE, SOURCES, STATISTICS, MachineEvent
 from stores.entities.organizations import Organization
 
 TOTAL = "cpu-total"
@@ -48,7 +48,8 @@ async def connected_devices(context: Context, asked: Analytics) -> int:
     """How many machines were seen with their power on within the last day."""
     found = 0
     for readings, machines in await _scopes(context, asked):
-        on = await readings.series.machines_with(STATE, POWER, True, context.now - DAY, END_OF_TIME)
+        query = SourceQuery((POWER_SOURCE,), start=context.now - DAY)
+        on = await readings.series.machines_with(query, True)
         found += len(on if machines is None else on.intersection(machines))
     return found
 
@@ -64,7 +65,7 @@ async def events_processed(context: Context, asked: Analytics, within: Requested
         return series.counts[owner]
     found = 0
     for readings, machines in await _scopes(context, asked):
-        found += sum((await readings.series.counts(SOURCES, machines, start, stop)).values())
+        found += sum((await readings.series.counts(SourceQuery(SOURCES, machines, start, stop))).values())
     if within is None:
         series.counts[owner] = found
     return found
@@ -114,7 +115,7 @@ async def host_samples(context: Context, measurement: str, field: str) -> list[H
     source = Source(measurement, field, ("cpu", "host"))
     series = context.viewer.series.store.database(STATISTICS)
     start = context.now - 60 * SECOND
-    found = await series.last((source,), None, MAX_HOST_SAMPLES, start, END_OF_TIME)
+    found = await series.last(SourceQuery((source,), start=start), MAX_HOST_SAMPLES)
     totals = [each for each in found if each.tags[0] == TOTAL]
     return [
         HostSample(each.time, each.tags[1], float(each.value))

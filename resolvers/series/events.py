@@ -11,7 +11,7 @@ from resolvers.series.ranges import RequestedRange, bounds
 from resolvers.series.statuses import HasMachineId, readings_of
 from stores.contracts.documents import Query
 from stores.contracts.errors import BadUserInput, LimitExceeded
-from stores.contracts.series import Source
+from stores.contracts.series import Source, SourceQuery
 from stores.entities.collections import devices as devices_of
 from stores.entities.devices import MACHINE_ID_KEYS, Device
 from stores.entities.machine_events import MachineEvent, event_of, sources_of
@@ -45,7 +45,7 @@ async def events_of_machines(
     sources, start, stop = _asked(context, first, asked, classes)
     if machines is not None and not machines:
         return []
-    found = await readings.series.last(sources, machines, first, start, stop)
+    found = await readings.series.last(SourceQuery(sources, machines, start, stop), first)
     if machines is not None:
         found = heapq.nsmallest(first, found, key=lambda e: (-e.time, e.source, e.machine or ""))
     return [event_of(each, sources) for each in found]

@@ -66,11 +66,11 @@ async def series_of(
         samples = await readings.points(measurement, start, stop).load(key)
         times, values = map(list, zip(*samples, strict=True)) if samples else ([], [])
     else:
-        windows = Windows(start, stop, (start, stop), stop - start)
+        windows = Windows((start, stop), stop - start)
         if asked.every is not None:
             windows = windows_of(start, stop, asked.every, asked.zone, limits)
         aggregate = asked.aggregate or Aggregation("mean")
-        cells = await readings.windows(measurement, windows, aggregate).load(key)
+        cells = await readings.windows(measurement, start, stop, windows, aggregate).load(key)
         if not cells and aggregate.function in NUMERIC:
             await _refuse_texts(context, machine, measurement, field, aggregate)
         coverage = len(cells) / (len(windows.edges) - 1)

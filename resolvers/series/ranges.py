@@ -78,10 +78,10 @@ def windows_of(
         )
     if isinstance(every, int):
         edges = range(start // every * every, stop + every, every)
-        return Windows(start, stop, tuple(edges), every)
+        return Windows(tuple(edges), every)
     calendar = _edges(start, stop, every, zone)
     widths = {b - a for a, b in pairwise(calendar)}
-    return Windows(start, stop, calendar, widths.pop() if len(widths) == 1 else None, every, zone_name)
+    return Windows(calendar, widths.pop() if len(widths) == 1 else None, every, zone_name)
 
 
 def _zone(name: str) -> ZoneInfo:

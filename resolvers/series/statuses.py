@@ -11,7 +11,7 @@ from resolvers.limits import DAY
 from stores.contracts.records import Attribute, read_bool, read_string
 from stores.contracts.series import END_OF_TIME, Sample
 from stores.entities.devices import Device
-from stores.entities.machine_events import EXECUTION, MODE, POWER, STATE, STATUS
+from stores.entities.machine_events import EXECUTION, MODE, POWER, POWER_SOURCE, STATE, STATUS
 
 T = TypeVar("T")
 
@@ -105,7 +105,7 @@ async def connected(context: Context, machines: Sequence[HasMachineId]) -> list[
 
     async def load(places: list[int]) -> list[bool]:
         readings = readings_of(context, machines[places[0]])
-        loader = readings.machines_with(STATE, POWER, True, start, END_OF_TIME)
+        loader = readings.machines_with(POWER_SOURCE, True, start, END_OF_TIME)
         return await loader.load_many([ids[i] for i in places])
 
     return await load_by_group([each.organization_id for each in machines], load)

@@ -1,29 +1,34 @@
 """The contract of the time-series store: what a backend can do, without knowing what the series mean.
 
-A point has a measurement, tags (texts), fields and a time; the tag `machine_id` says whose it is. Points of
-one measurement, tag set and time are one: their fields are merged, and a later write of a field wins. A
-time is an `int`: nanoseconds since 1970, UTC. A value is a `bool`, `int`, `float` or `str`; a field that was
-not written is nothing, an empty text is a value. Ranges are `start <= time < stop`; the future counts.
+A point has a measurement, tags (strings), fields and a time; the tag `machine_id` names its machine. Points
+with the same measurement, tag set and time are one point: their fields are merged, and a later write of a
+field wins. A time is an `int`: nanoseconds since 1970, UTC. A value is a `bool`, `int`, `float` or `str`; a
+field that was not written has no value, while an empty string is a value. Ranges are `start <= time < stop`
+and may extend into the future.
 
-What was never written is empty, never an error: measurements, fields, tags, machines and databases. Names are
-names: quotes, backslashes, line feeds and pieces of query languages in them have no meaning.
+Whatever was never written is empty, never an error: measurements, fields, tags, machines and databases.
+Names are data: quotes, backslashes, line feeds and pieces of query languages in them have no meaning.
 """
 
 from abc import ABC, abstractmethod
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from itertools import pairwise
-from typing import Literal, NamedTuple, TypeAlias
+from typing import Literal, NamedTuple, TypeAlias, TypeVar
 
 from stores.contracts.errors import LimitExceeded
 
+T = TypeVar("T")
 Value: TypeAlias = bool | int | float | str
 Kind = Literal["boolean", "integer", "float", "string"]
-Catalogue: TypeAlias = Mapping[str, Mapping[str, Kind]]  # measurement -> field -> what its values are
+Catalogue: TypeAlias = Mapping[str, Mapping[str, Kind]]  # by measurement and field, the kind of the values
+ByMachine: TypeAlias = dict[str, dict[str, T]]  # by machine id and field
+Cell: TypeAlias = tuple[int, Value]  # the index of a window and its aggregated value
 
 MACHINE = "machine_id"
 SECOND = 1_000_000_000
 END_OF_TIME = 2**63 - 1
+KINDS: dict[type, Kind] = {bool: "boolean", int: "integer", float: "float", str: "string"}
 
 
 class Sample(NamedTuple):
@@ -34,18 +39,22 @@ class Sample(NamedTuple):
 
 
 class Occurrence(NamedTuple):
-    """One value of one of the sources that were asked for, with the tags that its source names."""
+    """One value of one of the requested sources, with the tags that its source lists."""
 
     time: int
     machine: str | None
-    source: int  # its place among the sources asked for
+    source: int  # the index of its source in the request
     value: Value
     tags: tuple[str | None, ...]
 
 
 @dataclass(frozen=True, slots=True)
 class Source:
-    """A field; the tags that its values are told with; and, by tag, which values of the tag are wanted."""
+    """A field of a measurement.
+
+    `tags` are returned with each value. `where` restricts the values by tag: the value of the tag must be one
+    of those listed.
+    """
 
     measurement: str
     field: str
@@ -53,27 +62,56 @@ class Source:
     where: tuple[tuple[str, tuple[str, ...]], ...] = ()
 
 
+@dataclass(frozen=True, slots=True)
+class SeriesQuery:
+    """The samples of some fields of one measurement, of some machines, with `start <= time < stop`.
+
+    The list of machines may have any length: a backend that cannot ask for all at once asks several times.
+    """
+
+    measurement: str
+    fields: Sequence[str]
+    machines: Sequence[str]
+    start: int = -END_OF_TIME
+    stop: int = END_OF_TIME
+
+
+@dataclass(frozen=True, slots=True)
+class SourceQuery:
+    """The values of several sources with `start <= time < stop`.
+
+    `machines` None means all points, including those without a machine.
+    """
+
+    sources: Sequence[Source]
+    machines: Sequence[str] | None = None
+    start: int = -END_OF_TIME
+    stop: int = END_OF_TIME
+
+
 AggregateFunction = Literal["mean", "min", "max", "sum", "count", "first", "last", "stddev", "quantile"]
-NUMERIC: tuple[AggregateFunction, ...] = ("mean", "min", "max", "sum", "stddev", "quantile")  # not of texts
+# These are not defined for strings.
+NUMERIC: tuple[AggregateFunction, ...] = ("mean", "min", "max", "sum", "stddev", "quantile")
 
 
 @dataclass(frozen=True, slots=True)
 class Aggregation:
-    """What becomes of the values of a window. True counts as 1 and False as 0 in all but `first` and `last`.
+    """How the values of a window become one. True counts as 1 and False as 0, except in `first` and `last`.
 
-    `stddev` is the sample's, and nothing for a single value. `quantile` is the nearest rank: of n values in
-    order the one at place ceil(q * n), the first for q = 0. `mean`, `stddev` and `quantile` are floats,
-    `count` is an integer, `min`, `max` and `sum` are integers of integers and booleans and else floats.
+    `stddev` is the sample standard deviation; a window with a single value has none. `quantile` is the
+    nearest rank: the value at position ceil(q * n) of n sorted values, or the first one for q = 0. `mean`,
+    `stddev` and `quantile` are floats and `count` is an integer; `min`, `max` and `sum` are integers for
+    integers and booleans, otherwise floats. Sums of integers may exceed 64 bits.
     """
 
     function: AggregateFunction
-    q: float | None = None  # of quantile: 0 <= q <= 1
+    q: float | None = None  # only for quantile: 0 <= q <= 1
 
 
 class Span(NamedTuple):
-    """Windows of one width that follow each other: the number of the first, and times in nanoseconds."""
+    """Consecutive windows of one width: the index of the first window, and times in nanoseconds."""
 
-    number: int
+    first: int
     start: int
     stop: int
     width: int
@@ -81,107 +119,86 @@ class Span(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Windows:
-    """Windows `edges[i] <= time < edges[i + 1]`, without gaps; the first starts no later than the range.
+    """Consecutive windows `edges[i] <= time < edges[i + 1]`; the first starts no later than the range.
 
-    Only points of the range `start <= time < stop` are looked at. `step` is the width in nanoseconds where
-    all edges are equally far apart, else None; then `unit` and `zone` say which calendar made them.
+    `step` is the width in nanoseconds if all windows have the same width, otherwise None; `unit` and `zone`
+    say which calendar made the windows.
     """
 
-    start: int
-    stop: int
-    edges: tuple[int, ...] = field(compare=False)  # the rest says them
+    edges: tuple[int, ...]
     step: int | None = None
     unit: Literal["hour", "day", "week", "month"] | None = None  # a week starts on Monday
-    zone: str = "UTC"  # of the IANA database
+    zone: str = "UTC"  # a name of the IANA time zone database
 
-    def spans(self) -> list["Span"]:
-        """The windows as runs of windows of one width: one run, or a few where a calendar made them."""
-        found: list[Span] = []
-        for number, (edge, following) in enumerate(pairwise(self.edges)):
-            if found and found[-1].width == following - edge:
-                found[-1] = found[-1]._replace(stop=following)
+    def __hash__(self) -> int:  # there may be 50,000 edges, and loaders use windows as keys
+        return hash((self.edges[0], self.edges[-1], self.step, self.unit, self.zone))
+
+    def spans(self) -> list[Span]:
+        """The windows grouped into runs of the same width: one run, or a few if a calendar made them."""
+        spans: list[Span] = []
+        for index, (edge, next_edge) in enumerate(pairwise(self.edges)):
+            if spans and spans[-1].width == next_edge - edge:
+                spans[-1] = spans[-1]._replace(stop=next_edge)
             else:
-                found.append(Span(number, edge, following, following - edge))
-        return found
+                spans.append(Span(index, edge, next_edge, next_edge - edge))
+        return spans
 
 
 class SeriesDatabase(ABC):
-    """One database's time series: no call can reach another's.
+    """The time series of one database: no call can reach another database.
 
-    Every call raises `Unavailable` when the store does not answer within its deadline. `machines` None means
-    all points, those without a machine too; otherwise points of these machines only. A list of
-    machines may be of any length: a backend that cannot ask for all at once asks several times.
+    Every call raises `Unavailable` if the store does not answer.
     """
 
     database: str
 
     @abstractmethod
     async def catalogue(self) -> Catalogue:
-        """Every measurement's fields and their kinds. Up to half a minute old where a server keeps it."""
+        """Return every measurement's fields and their kinds. A backend may cache them for 30 seconds."""
 
     @abstractmethod
-    async def latest(
-        self, measurement: str, fields: Sequence[str], machines: Sequence[str], before: int = END_OF_TIME
-    ) -> dict[str, dict[str, Sample]]:
-        """By machine and field the newest sample before a time; what has none is missing from the answer."""
+    async def latest(self, query: SeriesQuery) -> ByMachine[Sample]:
+        """Return the newest sample by machine and field. Machines and fields without one are missing."""
 
     @abstractmethod
-    async def points(
-        self,
-        measurement: str,
-        fields: Sequence[str],
-        machines: Sequence[str],
-        start: int,
-        stop: int,
-        limit: int,
-    ) -> dict[str, dict[str, list[Sample]]]:
-        """By machine and field the samples of a range, oldest first; what has none is missing.
+    async def points(self, query: SeriesQuery, limit: int) -> ByMachine[list[Sample]]:
+        """Return the samples by machine and field, oldest first. Machines and fields without any are missing.
 
-        Raises `LimitExceeded` where there are more than `limit` samples together. Where several series of a
-        machine hold a sample of one time, all of them are told.
+        If several series of a machine have a sample of the same time, all of them are returned. Raises
+        `LimitExceeded` if there are more than `limit` samples altogether.
         """
 
     @abstractmethod
     async def windows(
-        self,
-        measurement: str,
-        fields: Sequence[str],
-        machines: Sequence[str],
-        windows: Windows,
-        aggregate: Aggregation,
-    ) -> dict[str, dict[str, list[tuple[int, Value]]]]:
-        """By machine and field the windows that hold samples: their number (of `edges`) and the aggregate.
+        self, query: SeriesQuery, windows: Windows, aggregation: Aggregation
+    ) -> ByMachine[list[Cell]]:
+        """Return by machine and field the windows that have samples: their index and the aggregated value.
 
-        In the order of the windows; several series of a machine count together. A function of `NUMERIC` asked
-        of a field of texts gives nothing for it. `first` and `last` of one time: the greatest value.
+        The cells are in the order of the windows. Several series of a machine are aggregated together. A
+        function of `NUMERIC` returns nothing for a field of strings. If several samples of a window share
+        its first (or last) time, `first` (or `last`) is their greatest value.
         """
 
     @abstractmethod
-    async def last(
-        self, sources: Sequence[Source], machines: Sequence[str] | None, limit: int, start: int, stop: int
-    ) -> list[Occurrence]:
-        """The last `limit` values of all sources together: of each machine or, without machines, of all.
+    async def last(self, query: SourceQuery, limit: int) -> list[Occurrence]:
+        """Return the last `limit` values of all sources together, of each machine.
 
-        In the order of time, newest first, then of the sources, then of the machine ids (None first).
-        With machines the answer is in the order of machine ids, and so within each.
+        Without machines, return the last `limit` values of all points. They are ordered by time, newest
+        first, then by source, then by machine id (None first). With machines, by machine id first.
         """
 
     @abstractmethod
-    async def counts(
-        self, sources: Sequence[Source], machines: Sequence[str] | None, start: int, stop: int
-    ) -> dict[str | None, int]:
-        """By machine how many values the sources have; without machines the one sum under None."""
+    async def counts(self, query: SourceQuery) -> dict[str | None, int]:
+        """Return by machine how many values the sources have; without machines, one sum under None."""
 
     @abstractmethod
-    async def machines_with(
-        self, measurement: str, field: str, value: Value, start: int, stop: int
-    ) -> set[str | None]:
-        """The machines with a point whose field has a value; None stands for all points without a machine."""
+    async def machines_with(self, query: SourceQuery, value: Value) -> set[str | None]:
+        """Return the machines for which a source has this value; None stands for points without a machine."""
 
 
 @dataclass(frozen=True, slots=True)
 class Point:
-    """A point to write. Tags without a text and fields without a value are left out by who makes it."""
+    """A point to write. Whoever makes it leaves out empty tags and fields without a value."""
 
     measurement: str
     tags: tuple[tuple[str, str], ...]  # sorted by name
@@ -190,50 +207,63 @@ class Point:
 
 
 class SeriesStore(ABC):
-    """All databases of a deployment. One client, pooled; opening it does not wait for the server."""
+    """All databases of a deployment. There is one client, pooled; opening it does not wait for the server."""
 
     @abstractmethod
     def database(self, name: str) -> SeriesDatabase:
-        """The time series of one database (or bucket); nothing is made by asking."""
+        """Return the time series of one database (or bucket). This creates nothing."""
 
     @abstractmethod
     async def ping(self) -> None:
-        """Return when the store answers; raise `Unavailable` when it does not."""
+        """Return if the store answers; raise `Unavailable` if it does not."""
 
     @abstractmethod
     async def close(self) -> None:
-        """Let go of files and connections."""
+        """Close files and connections."""
 
 
 class WritableSeriesStore(SeriesStore):
-    """A store that the gateway itself takes points in for, and that forgets old ones."""
+    """A store for which the gateway itself accepts points, and from which it deletes old ones."""
 
     @abstractmethod
     async def write(self, database: str, points: Sequence[Point]) -> list[str | None]:
-        """Write points, in one transaction; by point None, or why it was refused while the others were kept.
+        """Write points in one transaction. Return for each None, or why it was rejected.
 
-        A field never changes its kind: a point that would change it is refused.
+        The kind of a field never changes: a point that would change it is rejected, the others are stored.
         """
 
     @abstractmethod
-    async def retain(self, cut: int) -> int:
-        """Delete what is older than a time, of every database; answers how many points that were."""
+    async def retain(self, cutoff: int) -> int:
+        """Delete all points older than `cutoff` from every database. Return how many were deleted."""
 
 
 def too_many_points(limit: int) -> LimitExceeded:
-    """What `SeriesDatabase.points` raises."""
+    """Return the error of `SeriesDatabase.points`."""
     return LimitExceeded(
-        f"the range holds more than {limit} points (series.max_points):"
-        " ask for a shorter range, or for windows",
+        f"the range holds more than {limit} points (series.max_points): request a shorter range, or windows",
         limit=limit,
     )
 
 
+def occurrence_order(occurrence: Occurrence) -> tuple[int, int, bool, str]:
+    """Return the key that sorts occurrences as `SeriesDatabase.last` orders them."""
+    machine = occurrence.machine
+    return -occurrence.time, occurrence.source, machine is not None, machine or ""
+
+
+def last_of_each_machine(occurrences: Sequence[Occurrence], limit: int) -> list[Occurrence]:
+    """Return the first `limit` occurrences of each machine, by machine id; each machine keeps its order."""
+    by_machine: dict[str, list[Occurrence]] = {}
+    for occurrence in occurrences:
+        by_machine.setdefault(occurrence.machine or "", []).append(occurrence)
+    return [occurrence for machine in sorted(by_machine) for occurrence in by_machine[machine][:limit]]
+
+
 def in_chunks(machines: Sequence[str] | None, size: int) -> Iterator[Sequence[str] | None]:
-    """The machines without repetitions, so many at a time; None, which stands for all, as it is."""
+    """Yield the machines without repetitions, `size` at a time; None, which stands for all, as it is."""
     if machines is None:
         yield None
         return
-    different = sorted(set(machines))
-    for start in range(0, len(different), size):
-        yield different[start : start + size]
+    unique = sorted(set(machines))
+    for start in range(0, len(unique), size):
+        yield unique[start : start + size]

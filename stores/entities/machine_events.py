@@ -9,6 +9,7 @@ POWER, EXECUTION, MODE = "power", "execution", "mode"
 STATUS = (POWER, EXECUTION, MODE)
 STATISTICS = "server__stats"  # the database that the usual host agent writes into
 EVENT_TAGS = ("event_id", "event_class")
+POWER_SOURCE = Source(STATE, POWER)
 
 # In the order of events of one time. The first five are named by their field, the last by its tags.
 SOURCES = (

@@ -1,23 +1,23 @@
-"""A time-series store that writes down each call it passes on: what a request costs, for traces and tests."""
-
-from collections.abc import Sequence
+"""A time-series store that records each call it forwards: the cost of a request, for traces and tests."""
 
 from stores.contracts.series import (
-    END_OF_TIME,
     Aggregation,
+    ByMachine,
     Catalogue,
+    Cell,
     Occurrence,
     Sample,
     SeriesDatabase,
+    SeriesQuery,
     SeriesStore,
-    Source,
+    SourceQuery,
     Value,
     Windows,
 )
 
 
 class CountingSeriesStore(SeriesStore):
-    """`calls` holds a line for each call, such as `latest state power`, in the order they were made."""
+    """`calls` has one line for each call, such as `latest state power`, in the order of the calls."""
 
     def __init__(self, store: SeriesStore) -> None:
         self._store = store
@@ -34,60 +34,42 @@ class CountingSeriesStore(SeriesStore):
 
 
 class CountingSeriesDatabase(SeriesDatabase):
+    """One database of the store."""
+
     def __init__(self, series: SeriesDatabase, calls: list[str]) -> None:
         self._series, self._calls = series, calls
         self.database = series.database
 
-    def _count(self, call: str, measurement: str, fields: Sequence[str]) -> None:
-        self._calls.append(f"{call} {measurement} {','.join(fields)}")
+    def _count(self, call: str, query: SeriesQuery) -> None:
+        self._calls.append(f"{call} {query.measurement} {','.join(query.fields)}")
 
     async def catalogue(self) -> Catalogue:
         self._calls.append("catalogue")
         return await self._series.catalogue()
 
-    async def latest(
-        self, measurement: str, fields: Sequence[str], machines: Sequence[str], before: int = END_OF_TIME
-    ) -> dict[str, dict[str, Sample]]:
-        self._count("latest", measurement, fields)
-        return await self._series.latest(measurement, fields, machines, before)
+    async def latest(self, query: SeriesQuery) -> ByMachine[Sample]:
+        self._count("latest", query)
+        return await self._series.latest(query)
 
-    async def points(
-        self,
-        measurement: str,
-        fields: Sequence[str],
-        machines: Sequence[str],
-        start: int,
-        stop: int,
-        limit: int,
-    ) -> dict[str, dict[str, list[Sample]]]:
-        self._count("points", measurement, fields)
-        return await self._series.points(measurement, fields, machines, start, stop, limit)
+    async def points(self, query: SeriesQuery, limit: int) -> ByMachine[list[Sample]]:
+        self._count("points", query)
+        return await self._series.points(query, limit)
 
     async def windows(
-        self,
-        measurement: str,
-        fields: Sequence[str],
-        machines: Sequence[str],
-        windows: Windows,
-        aggregate: Aggregation,
-    ) -> dict[str, dict[str, list[tuple[int, Value]]]]:
-        self._count("windows", measurement, fields)
-        return await self._series.windows(measurement, fields, machines, windows, aggregate)
+        self, query: SeriesQuery, windows: Windows, aggregation: Aggregation
+    ) -> ByMachine[list[Cell]]:
+        self._count("windows", query)
+        return await self._series.windows(query, windows, aggregation)
 
-    async def last(
-        self, sources: Sequence[Source], machines: Sequence[str] | None, limit: int, start: int, stop: int
-    ) -> list[Occurrence]:
+    async def last(self, query: SourceQuery, limit: int) -> list[Occurrence]:
         self._calls.append("last")
-        return await self._series.last(sources, machines, limit, start, stop)
+        return await self._series.last(query, limit)
 
-    async def counts(
-        self, sources: Sequence[Source], machines: Sequence[str] | None, start: int, stop: int
-    ) -> dict[str | None, int]:
+    async def counts(self, query: SourceQuery) -> dict[str | None, int]:
         self._calls.append("counts")
-        return await self._series.counts(sources, machines, start, stop)
+        return await self._series.counts(query)
 
-    async def machines_with(
-        self, measurement: str, field: str, value: Value, start: int, stop: int
-    ) -> set[str | None]:
-        self._count("machines_with", measurement, [field])
-        return await self._series.machines_with(measurement, field, value, start, stop)
+    async def machines_with(self, query: SourceQuery, value: Value) -> set[str | None]:
+        sources = ",".join(f"{source.measurement} {source.field}" for source in query.sources)
+        self._calls.append(f"machines_with {sources}")
+        return await self._series.machines_with(query, value)

@@ -9,7 +9,15 @@ from pathlib import Path
 import httpx
 import pytest
 
-from stores.contracts.series import Point, SeriesDatabase, SeriesStore, Value, WritableSeriesStore
+from stores.contracts.series import (
+    Point,
+    SeriesDatabase,
+    SeriesQuery,
+    SeriesStore,
+    Value,
+    Windows,
+    WritableSeriesStore,
+)
 from stores.opening import open_series
 from tests.servers import InfluxDB2, InfluxDB3
 
@@ -24,6 +32,11 @@ class Written:
     store: SeriesStore
     series: SeriesDatabase
     put: Put
+
+
+def over(windows: Windows, measurement: str, fields: Sequence[str], machines: Sequence[str]) -> SeriesQuery:
+    """Return the query for the range that windows cover."""
+    return SeriesQuery(measurement, fields, machines, windows.edges[0], windows.edges[-1])
 
 
 def line(point: Point) -> str:

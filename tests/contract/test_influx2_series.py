@@ -13,9 +13,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from stores.backends.influx import flux
-from stores.backends.influx import influx2 as influx2_series
+from stores.backends.influx import flux, transport
+from stores.backends.influx.annotated_csv import FailedQuery, Row, parse_rows
 from stores.backends.influx.influx2 import Influx2SeriesDatabase, Influx2SeriesStore
+from stores.backends.influx.influx2_client import Influx2Client, Values
 from stores.contracts.errors import LimitExceeded, Unavailable
 from stores.contracts.series import (
     END_OF_TIME,
@@ -25,17 +26,19 @@ from stores.contracts.series import (
     Occurrence,
     Point,
     Sample,
+    SeriesQuery,
     Source,
+    SourceQuery,
     Value,
     Windows,
 )
-from tests.contract.series_stores import make_bucket, send
+from tests.contract.series_stores import make_bucket, over, send
 from tests.servers import InfluxDB2
 from tests.servers.process import free_port
 
 DEADLINE = 1.0
 T = 1_772_452_800 * SECOND
-MINUTE = Windows(T, T + 60 * SECOND, (T, T + 60 * SECOND), 60 * SECOND)
+MINUTE = Windows((T, T + 60 * SECOND), 60 * SECOND)
 numbers = itertools.count()
 TEXTS = st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\r"), max_size=30)
 # Line protocol has no way to write these into a tag.
@@ -77,13 +80,17 @@ def every_call(series: Influx2SeriesDatabase, machine: str = "M1") -> list[Await
     sources = [Source("state", "power")]
     return [
         series.catalogue(),
-        series.latest("state", ["power"], [machine]),
-        series.points("state", ["power"], [machine], 0, END_OF_TIME, 10),
-        series.windows("state", ["power"], [machine], MINUTE, Aggregation("mean")),
-        series.last(sources, None, 5, 0, END_OF_TIME),
-        series.last(sources, [machine], 5, 0, END_OF_TIME),
-        series.counts(sources, None, 0, END_OF_TIME),
-        series.machines_with("state", "power", True, 0, END_OF_TIME),
+        series.latest(SeriesQuery("state", ["power"], [machine])),
+        series.points(SeriesQuery("state", ["power"], [machine], 0, END_OF_TIME), 10),
+        series.windows(
+            over(MINUTE, "state", ["power"], [machine]),
+            MINUTE,
+            Aggregation("mean"),
+        ),
+        series.last(SourceQuery(sources, None, 0, END_OF_TIME), 5),
+        series.last(SourceQuery(sources, [machine], 0, END_OF_TIME), 5),
+        series.counts(SourceQuery(sources, None, 0, END_OF_TIME)),
+        series.machines_with(SourceQuery([Source("state", "power")], None, 0, END_OF_TIME), True),
     ]
 
 
@@ -93,13 +100,13 @@ def test_literals_and_bound_values_are_the_text_that_they_stand_for(
     influxdb2_server: InfluxDB2, texts: list[str]
 ) -> None:
     async def check() -> None:
-        script = flux.Script()
+        script = flux.Script("")
         rows = ", ".join(  # one that is empty would be refused by `array.from`
-            f'{{n: {n}, _value: "=" + {name}, same: {name} == {flux.quoted(text)}}}'
-            for n, (name, text) in enumerate((script.value(text), text) for text in texts)
+            f'{{n: {n}, _value: "=" + {name}, same: {name} == {flux.quote(text)}}}'
+            for n, (name, text) in enumerate((script.bind(text), text) for text in texts)
         )
         async with opened(influxdb2_server) as store:
-            found = await store.query(f'import "array" array.from(rows: [{rows}])', script.values)
+            found = await store.client.query(f'import "array" array.from(rows: [{rows}])', script.values)
         assert [(row.value, row.columns["same"]) for row in found] == [(f"={text}", "true") for text in texts]
 
     asyncio.run(check())
@@ -107,9 +114,9 @@ def test_literals_and_bound_values_are_the_text_that_they_stand_for(
 
 @pytest.mark.parametrize("text", ["\r", "a\r\nb", "${1 + 1}", '\\"', "\\x24", "\0\x7f", '") or true //'])
 async def test_a_literal_is_the_bound_text(store: Influx2SeriesStore, text: str) -> None:
-    script = f'import "array" array.from(rows: [{{_value: p0 == {flux.quoted(text)}}}])'
-    assert [row.value for row in await store.query(script, {"p0": text})] == [True]
-    assert [row.value for row in await store.query(script, {"p0": text + " "})] == [False]
+    script = f'import "array" array.from(rows: [{{_value: p0 == {flux.quote(text)}}}])'
+    assert [row.value for row in await store.client.query(script, {"p0": text})] == [True]
+    assert [row.value for row in await store.client.query(script, {"p0": text + " "})] == [False]
 
 
 @settings(max_examples=25, deadline=None)
@@ -124,7 +131,9 @@ def test_a_machine_is_found_by_its_literal_id_or_not_at_all(
         points = [Point(measurement, ((MACHINE, name),), {"a": n}, T) for n, name in enumerate(names)]
         await send(influxdb2_server, influxdb2_server.bucket, [*points, Point(measurement, (), {"a": -1}, T)])
         async with opened(influxdb2_server) as store:
-            found = await store.database(influxdb2_server.bucket).latest(measurement, ["a"], asked)
+            found = await store.database(influxdb2_server.bucket).latest(
+                SeriesQuery(measurement, ["a"], asked)
+            )
         assert found == {n: {"a": Sample(T, names.index(n))} for n in asked if n in names}
 
     asyncio.run(check())
@@ -134,7 +143,7 @@ async def test_an_id_with_a_carriage_return_is_not_taken_for_another(
     series: Influx2SeriesDatabase, influxdb2_server: InfluxDB2
 ) -> None:
     await send(influxdb2_server, series.database, [point(T, "ab", a=1), point(T + 1, "a\rb", a=2)])
-    assert await series.latest("state", ["a"], ["ab", "a\rb"]) == {"ab": {"a": Sample(T, 1)}}
+    assert await series.latest(SeriesQuery("state", ["a"], ["ab", "a\rb"])) == {"ab": {"a": Sample(T, 1)}}
 
 
 async def test_two_thousand_machines_are_one_tree(
@@ -142,9 +151,11 @@ async def test_two_thousand_machines_are_one_tree(
 ) -> None:
     names = [f"M{n}" for n in range(2000)]
     await send(influxdb2_server, series.database, [point(T, name, a=1) for name in [*names, "other"]])
-    monkeypatch.setattr(influx2_series, "MAX_MACHINES_PER_QUERY", 2000)
-    assert set(await series.latest("state", ["a"], names)) == set(names)
-    assert await series.counts([Source("state", "a")], names, T, T + 1) == dict.fromkeys(names, 1)
+    monkeypatch.setattr(transport, "MAX_MACHINES_PER_QUERY", 2000)
+    assert set(await series.latest(SeriesQuery("state", ["a"], names))) == set(names)
+    assert await series.counts(SourceQuery([Source("state", "a")], names, T, T + 1)) == dict.fromkeys(
+        names, 1
+    )
 
 
 async def test_a_bucket_that_is_missing_is_empty(store: Influx2SeriesStore) -> None:
@@ -158,13 +169,23 @@ async def test_a_range_without_length_is_empty(
     """The server refuses such a range."""
     await send(influxdb2_server, series.database, [point(T, power=True, mode="A")])
     for start, stop in ((T, T), (T + 1, T), (END_OF_TIME, END_OF_TIME), (-(2**63), -(2**63))):
-        windows = Windows(start, stop, (start, start + SECOND), SECOND)
-        assert await series.points("state", ["mode"], ["M1"], start, stop, 5) == {}
-        assert await series.windows("state", ["mode"], ["M1"], windows, Aggregation("count")) == {}
-        assert await series.last([Source("state", "mode")], ["M1"], 5, start, stop) == []
-        assert await series.counts([Source("state", "mode")], None, start, stop) == {None: 0}
-        assert await series.machines_with("state", "power", True, start, stop) == set()
-    assert await series.latest("state", ["mode"], ["M1"], before=-(2**63)) == {}
+        windows = Windows((start, start + SECOND), SECOND)
+        assert await series.points(SeriesQuery("state", ["mode"], ["M1"], start, stop), 5) == {}
+        assert (
+            await series.windows(
+                SeriesQuery("state", ["mode"], ["M1"], start, stop),
+                windows,
+                Aggregation("count"),
+            )
+            == {}
+        )
+        assert await series.last(SourceQuery([Source("state", "mode")], ["M1"], start, stop), 5) == []
+        assert await series.counts(SourceQuery([Source("state", "mode")], None, start, stop)) == {None: 0}
+        assert (
+            await series.machines_with(SourceQuery([Source("state", "power")], None, start, stop), True)
+            == set()
+        )
+    assert await series.latest(SeriesQuery("state", ["mode"], ["M1"], stop=-(2**63))) == {}
 
 
 async def test_the_future_and_the_time_before_1970_count(
@@ -173,13 +194,16 @@ async def test_the_future_and_the_time_before_1970_count(
     times = [-(2**63) + 3, -90 * SECOND + 1, -1, 0, time.time_ns() + 3600 * SECOND, 2**63 - 3]
     await send(influxdb2_server, series.database, [point(at, a=n) for n, at in enumerate(times)])
     source = [Source("state", "a")]
-    assert await series.latest("state", ["a"], ["M1"]) == {"M1": {"a": Sample(times[-1], 5)}}
-    found = await series.points("state", ["a"], ["M1"], -END_OF_TIME, END_OF_TIME, 6)
+    assert await series.latest(SeriesQuery("state", ["a"], ["M1"])) == {"M1": {"a": Sample(times[-1], 5)}}
+    found = await series.points(SeriesQuery("state", ["a"], ["M1"], -END_OF_TIME, END_OF_TIME), 6)
     assert found == {"M1": {"a": [Sample(at, n) for n, at in enumerate(times)]}}
-    assert await series.counts(source, None, -END_OF_TIME, END_OF_TIME) == {None: 6}
-    assert [each.time for each in await series.last(source, None, 2, 0, END_OF_TIME)] == times[:-3:-1]
-    windows = Windows(-120 * SECOND, SECOND, (-120 * SECOND, -60 * SECOND, 0, 60 * SECOND), 60 * SECOND)
-    cells = await series.windows("state", ["a"], ["M1"], windows, Aggregation("first"))
+    assert await series.counts(SourceQuery(source, None, -END_OF_TIME, END_OF_TIME)) == {None: 6}
+    assert [each.time for each in await series.last(SourceQuery(source, None, 0, END_OF_TIME), 2)] == times[
+        :-3:-1
+    ]
+    windows = Windows((-120 * SECOND, -60 * SECOND, 0, 60 * SECOND), 60 * SECOND)
+    query = SeriesQuery("state", ["a"], ["M1"], -120 * SECOND, SECOND)
+    cells = await series.windows(query, windows, Aggregation("first"))
     assert cells == {"M1": {"a": [(0, 1), (1, 2), (2, 3)]}}
 
 
@@ -187,15 +211,13 @@ async def test_the_future_and_the_time_before_1970_count(
 async def test_nanoseconds_and_empty_texts_survive_the_csv(
     series: Influx2SeriesDatabase, influxdb2_server: InfluxDB2, monkeypatch: pytest.MonkeyPatch, long: int
 ) -> None:
-    monkeypatch.setattr(
-        influx2_series, "THREAD_DECODE_BYTES", long
-    )  # beyond it an answer is read in a thread
+    monkeypatch.setattr(transport, "THREAD_DECODE_BYTES", long)
     values = ["", " ", '"', "\n", "\n\n,,\n", "#datatype", ",error,reference", "x" * 60_000]
     await send(influxdb2_server, series.database, [point(T + n, a=text) for n, text in enumerate(values)])
     await send(influxdb2_server, series.database, [point(T, None, a="")])
     samples = [Sample(T + n, text) for n, text in enumerate(values)]
-    assert await series.points("state", ["a"], ["M1"], T, T + 9, 9) == {"M1": {"a": samples}}
-    assert (await series.last([Source("state", "a")], None, 9, T, T + 9))[-2:] == [
+    assert await series.points(SeriesQuery("state", ["a"], ["M1"], T, T + 9), 9) == {"M1": {"a": samples}}
+    assert (await series.last(SourceQuery([Source("state", "a")], None, T, T + 9), 9))[-2:] == [
         Occurrence(T, None, 0, "", ()),
         Occurrence(T, "M1", 0, "", ()),
     ]
@@ -215,7 +237,7 @@ async def test_bytes_that_are_no_text_do_not_cost_the_others(
                 state,machine_id=M2 a="y" 7""",
         )
         assert written.status_code == 204
-    found = await series.last([Source("state", "a")], None, 5, 0, 9)
+    found = await series.last(SourceQuery([Source("state", "a")], None, 0, 9), 5)
     assert [(each.machine, each.value) for each in found] == [("M2", "y"), ("M1", "\ufffd"), ("\ufffd", "x")]
 
 
@@ -224,7 +246,11 @@ async def test_a_quantile_is_asked_for_to_the_last_digit(
 ) -> None:
     await send(influxdb2_server, series.database, [point(T + n, a=n) for n in range(3)])
     for q, expected in ((0.33333333, 0.0), (0.33333335, 1.0), (1e-12, 0.0), (0.99999999, 2.0)):
-        found = await series.windows("state", ["a"], ["M1"], MINUTE, Aggregation("quantile", q))
+        found = await series.windows(
+            over(MINUTE, "state", ["a"], ["M1"]),
+            MINUTE,
+            Aggregation("quantile", q),
+        )
         assert found == {"M1": {"a": [(0, expected)]}}
 
 
@@ -233,20 +259,18 @@ async def test_too_many_points_are_counted_and_not_read(
 ) -> None:
     await send(influxdb2_server, series.database, [point(T + n, f"M{n % 5}", a=n) for n in range(5000)])
     answers = []
-    query = Influx2SeriesStore.query
+    query = Influx2Client.query
 
-    async def noted(
-        store: Influx2SeriesStore, script: str, values: dict[str, str | bool | int | float]
-    ) -> list[flux.Row]:
-        answers.append(await query(store, script, values))
+    async def noted(client: Influx2Client, script: str, values: Values) -> list[Row]:
+        answers.append(await query(client, script, values))
         return answers[-1]
 
-    monkeypatch.setattr(Influx2SeriesStore, "query", noted)
+    monkeypatch.setattr(Influx2Client, "query", noted)
     machines = [f"M{n}" for n in range(5)]
     with pytest.raises(LimitExceeded):
-        await series.points("state", ["a"], machines, T, T + 5000, 4999)
+        await series.points(SeriesQuery("state", ["a"], machines, T, T + 5000), 4999)
     assert sum(map(len, answers)) == 5
-    found = await series.points("state", ["a"], machines, T, T + 5000, 5000)
+    found = await series.points(SeriesQuery("state", ["a"], machines, T, T + 5000), 5000)
     assert sum(len(by_field["a"]) for by_field in found.values()) == 5000
 
 
@@ -277,7 +301,7 @@ async def test_an_error_in_the_place_of_a_table_is_an_error(
         rows |> yield(name: "a")
         rows |> map(fn: (r) => ({r with _value: 1 / r._value})) |> yield(name: "b")"""
     with pytest.raises(Unavailable) as raised:
-        await store.query(script, {})
+        await store.client.query(script, {})
     assert "divide" not in str(raised.value)
     assert "divide by zero" in caplog.text
 
@@ -286,9 +310,9 @@ async def test_an_error_in_the_place_of_a_table_is_an_error(
     "answer", ["<html></html>", "<html>\n</html>", "{}", ",result,table\r\n,_result,0\r\n"]
 )
 def test_an_answer_that_is_no_annotated_csv_is_refused(answer: str) -> None:
-    with pytest.raises(flux.FailedQuery):
-        list(flux.rows(answer))
-    assert list(flux.rows("\r\n")) == []
+    with pytest.raises(FailedQuery):
+        list(parse_rows(answer))
+    assert list(parse_rows("\r\n")) == []
 
 
 async def test_a_server_that_hangs_or_stops_is_told_in_time_and_found_again(
@@ -299,7 +323,7 @@ async def test_a_server_that_hangs_or_stops_is_told_in_time_and_found_again(
     expected = {"M1": {"power": Sample(T, True)}}
     async with opened(server, deadline=DEADLINE) as store:
         series = store.database(server.bucket)
-        assert await series.latest("state", ["power"], ["M1"]) == expected
+        assert await series.latest(SeriesQuery("state", ["power"], ["M1"])) == expected
         for fail, mend in ((server.pause, server.resume), (server.stop, server.start)):
             fail()
             async with asyncio.timeout(10 * DEADLINE):
@@ -308,7 +332,7 @@ async def test_a_server_that_hangs_or_stops_is_told_in_time_and_found_again(
             assert {type(each) for each in failures} == {Unavailable}
             assert "127.0.0.1" not in str(failures)
             mend()
-            assert await series.latest("state", ["power"], ["M1"]) == expected
+            assert await series.latest(SeriesQuery("state", ["power"], ["M1"])) == expected
 
 
 async def _failure(call: Awaitable[object]) -> BaseException | None:
@@ -331,9 +355,13 @@ async def test_an_answer_that_ends_in_the_middle_is_unavailable(
         broken = store.database(series.database)
         for _ in range(3):
             async with asyncio.timeout(10 * DEADLINE):
-                failure = await _failure(broken.last([Source("state", "a")], ["M1"], 2000, T, END_OF_TIME))
+                failure = await _failure(
+                    broken.last(SourceQuery([Source("state", "a")], ["M1"], T, END_OF_TIME), 2000)
+                )
             assert type(failure) is Unavailable
-        assert await broken.latest("state", ["a"], ["M1"]) == {"M1": {"a": Sample(T + 1999, 1999)}}
+        assert await broken.latest(SeriesQuery("state", ["a"], ["M1"])) == {
+            "M1": {"a": Sample(T + 1999, 1999)}
+        }
 
 
 @asynccontextmanager
@@ -375,8 +403,8 @@ async def test_a_call_that_is_given_up_leaves_the_store_usable(
 ) -> None:
     await send(influxdb2_server, series.database, [point(T, power=True)])
     for _ in range(10):
-        call = asyncio.ensure_future(series.latest("state", ["power"], ["M1"]))
+        call = asyncio.ensure_future(series.latest(SeriesQuery("state", ["power"], ["M1"])))
         await asyncio.sleep(0)
         call.cancel()
         assert type(await _failure(call)) is asyncio.CancelledError
-    assert await series.latest("state", ["power"], ["M1"]) == {"M1": {"power": Sample(T, True)}}
+    assert await series.latest(SeriesQuery("state", ["power"], ["M1"])) == {"M1": {"power": Sample(T, True)}}

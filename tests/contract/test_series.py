@@ -18,12 +18,14 @@ from stores.contracts.series import (
     Occurrence,
     Point,
     Sample,
+    SeriesQuery,
     Source,
+    SourceQuery,
     Value,
     Windows,
 )
 from stores.entities.machine_events import SOURCES, sources_of
-from tests.contract.series_stores import Written
+from tests.contract.series_stores import Written, over
 
 MINUTE = 60 * SECOND
 T = int(datetime(2026, 3, 2, 12, tzinfo=UTC).timestamp()) * SECOND
@@ -44,22 +46,29 @@ def point(at: int, machine: str | None = "M1", measurement: str = "state", **val
 
 def minutes(start: int, stop: int, step: int = MINUTE) -> Windows:
     edges = tuple(range(start // step * step, stop + step, step))
-    return Windows(start, stop, edges, step)
+    return Windows(edges, step)
 
 
 async def test_what_was_never_written_is_empty(written: Written) -> None:
     series = written.series
     windows = minutes(T, T + MINUTE)
     for _ in range(2):
-        assert await series.latest("state", ["power"], ["M1"]) == {}
-        assert await series.points("state", ["power"], ["M1"], 0, T, 10) == {}
-        assert await series.windows("state", ["power"], ["M1"], windows, Aggregation("mean")) == {}
-        assert await series.last(SOURCES, None, 5, 0, T) == []
-        assert await series.last(SOURCES, ["M1"], 5, 0, T) == []
-        assert await series.counts(SOURCES, None, 0, T) == {None: 0}
-        assert await series.counts(SOURCES, ["M1"], 0, T) == {}
-        assert await series.machines_with("state", "power", True, 0, T) == set()
-        assert await written.store.database("no-such").counts(SOURCES, None, 0, T) == {None: 0}
+        assert await series.latest(SeriesQuery("state", ["power"], ["M1"])) == {}
+        assert await series.points(SeriesQuery("state", ["power"], ["M1"], 0, T), 10) == {}
+        assert (
+            await series.windows(
+                over(windows, "state", ["power"], ["M1"]),
+                windows,
+                Aggregation("mean"),
+            )
+            == {}
+        )
+        assert await series.last(SourceQuery(SOURCES, None, 0, T), 5) == []
+        assert await series.last(SourceQuery(SOURCES, ["M1"], 0, T), 5) == []
+        assert await series.counts(SourceQuery(SOURCES, None, 0, T)) == {None: 0}
+        assert await series.counts(SourceQuery(SOURCES, ["M1"], 0, T)) == {}
+        assert await series.machines_with(SourceQuery([Source("state", "power")], None, 0, T), True) == set()
+        assert await written.store.database("no-such").counts(SourceQuery(SOURCES, None, 0, T)) == {None: 0}
         assert await written.store.database("no-such").catalogue() == {}
         await written.put(point(T, measurement="other", x=1))
 
@@ -74,13 +83,15 @@ async def test_the_catalogue_names_every_field_and_its_kind(written: Written) ->
 async def test_the_latest_value_is_that_of_each_field(written: Written) -> None:
     await written.put(point(T, power=True, mode="A"), point(T + 7, execution=""), point(T + 1, power=False))
     await written.put(point(T - 5, "M2", power=True), point(T, None, power=True), point(T, "M3", power=True))
-    found = await written.series.latest("state", ["power", "mode", "execution", "none"], ["M1", "M2", "M9"])
+    found = await written.series.latest(
+        SeriesQuery("state", ["power", "mode", "execution", "none"], ["M1", "M2", "M9"])
+    )
     assert found == {
         "M1": {"power": Sample(T + 1, False), "mode": Sample(T, "A"), "execution": Sample(T + 7, "")},
         "M2": {"power": Sample(T - 5, True)},
     }
     assert type(found["M1"]["power"].value) is bool
-    assert await written.series.latest("state", ["power"], ["M1"], before=T + 1) == {
+    assert await written.series.latest(SeriesQuery("state", ["power"], ["M1"], stop=T + 1)) == {
         "M1": {"power": Sample(T, True)}
     }
 
@@ -88,23 +99,23 @@ async def test_the_latest_value_is_that_of_each_field(written: Written) -> None:
 async def test_points_of_a_time_are_merged_and_the_later_write_wins(written: Written) -> None:
     await written.put(point(T, a=1, b="x"))
     await written.put(point(T, a=2, c=0.5), point(T - 9, a=7))
-    found = await written.series.points("state", ["a", "b", "c"], ["M1"], T - 10, T + 1, 10)
+    found = await written.series.points(SeriesQuery("state", ["a", "b", "c"], ["M1"], T - 10, T + 1), 10)
     assert found == {
         "M1": {"a": [Sample(T - 9, 7), Sample(T, 2)], "b": [Sample(T, "x")], "c": [Sample(T, 0.5)]}
     }
-    assert await written.series.counts([Source("state", "a")], None, T - 10, T + 1) == {None: 2}
+    assert await written.series.counts(SourceQuery([Source("state", "a")], None, T - 10, T + 1)) == {None: 2}
 
 
 async def test_points_are_of_a_half_open_range_and_within_a_limit(written: Written) -> None:
     await written.put(*(point(T + n, f"M{n % 2}", a=n) for n in range(10)))
     await written.put(point(T + 4, "M0", a=-4, tag_line="second"))
-    found = await written.series.points("state", ["a"], ["M0", "M1"], T + 3, T + 7, 5)
+    found = await written.series.points(SeriesQuery("state", ["a"], ["M0", "M1"], T + 3, T + 7), 5)
     assert found == {
         "M0": {"a": [Sample(T + 4, -4), Sample(T + 4, 4), Sample(T + 6, 6)]},
         "M1": {"a": [Sample(T + 3, 3), Sample(T + 5, 5)]},
     }
     with pytest.raises(LimitExceeded):
-        await written.series.points("state", ["a"], ["M0", "M1"], T + 3, T + 7, 4)
+        await written.series.points(SeriesQuery("state", ["a"], ["M0", "M1"], T + 3, T + 7), 4)
 
 
 VALUES: dict[str, list[Any]] = {
@@ -131,9 +142,13 @@ async def test_windows_hold_what_their_values_come_to(written: Written, function
     await written.put(*(point(T + n * SECOND, **row) for n, row in enumerate(rows)))
     await written.put(point(T + 2 * MINUTE, i=8), point(T - 1, i=100), point(T + 3 * MINUTE, i=100))
     windows = minutes(T, T + 3 * MINUTE)
-    found = (await written.series.windows("state", list("ifbs"), ["M1"], windows, Aggregation(function)))[
-        "M1"
-    ]
+    found = (
+        await written.series.windows(
+            over(windows, "state", list("ifbs"), ["M1"]),
+            windows,
+            Aggregation(function),
+        )
+    )["M1"]
     for name, expected in EXPECTED[function].items():
         number, value = found[name][0]
         assert number == 0
@@ -151,7 +166,9 @@ async def test_a_quantile_is_the_nearest_rank(written: Written, q: float, expect
     for n in range(5):
         await written.put(point(T + n, i=VALUES["i"][n], f=VALUES["f"][n], b=VALUES["b"][n]))
     found = await written.series.windows(
-        "state", ["i", "b"], ["M1", "M2"], minutes(T, T + MINUTE), Aggregation("quantile", q)
+        over(minutes(T, T + MINUTE), "state", ["i", "b"], ["M1", "M2"]),
+        minutes(T, T + MINUTE),
+        Aggregation("quantile", q),
     )
     assert found["M1"]["i"] == [(0, expected)]
     assert found["M1"]["b"] == [(0, 0.0 if q <= 0.4 else 1.0)]
@@ -162,7 +179,9 @@ async def test_sums_of_integers_are_exact_beyond_64_bits(written: Written) -> No
     most = 2**63 - 1
     await written.put(*(point(T + n, a=most, c=-most) for n in range(3)))
     found = await written.series.windows(
-        "state", ["a", "c"], ["M1"], minutes(T, T + MINUTE), Aggregation("sum")
+        over(minutes(T, T + MINUTE), "state", ["a", "c"], ["M1"]),
+        minutes(T, T + MINUTE),
+        Aggregation("sum"),
     )
     assert found == {"M1": {"a": [(0, 3 * most)], "c": [(0, -3 * most)]}}
 
@@ -173,15 +192,21 @@ async def test_several_series_of_a_machine_count_together(written: Written) -> N
     )
     windows = minutes(T, T + MINUTE)
     for function, expected in (("sum", 9), ("count", 3), ("first", 5), ("last", 3)):
-        found = await written.series.windows("state", ["a"], ["M1"], windows, Aggregation(function))  # type: ignore[arg-type]
+        found = await written.series.windows(
+            over(windows, "state", ["a"], ["M1"]),
+            windows,
+            Aggregation(function),  # type: ignore[arg-type]
+        )
         assert found == {"M1": {"a": [(0, expected)]}}
-    assert await written.series.latest("state", ["a"], ["M1"], before=T + 1) == {"M1": {"a": Sample(T, 5)}}
+    assert await written.series.latest(SeriesQuery("state", ["a"], ["M1"], stop=T + 1)) == {
+        "M1": {"a": Sample(T, 5)}
+    }
 
 
 def days(zone: str, first: datetime, count: int) -> Windows:
     starts = [(first + timedelta(days=n)).replace(tzinfo=ZoneInfo(zone)) for n in range(count + 1)]
     edges = tuple(int(each.timestamp()) * SECOND for each in starts)
-    return Windows(edges[0], edges[-1], edges, None, "day", zone)
+    return Windows(edges, None, "day", zone)
 
 
 @pytest.mark.parametrize("first", [datetime(2026, 3, 27), datetime(2026, 10, 23)])
@@ -189,7 +214,11 @@ async def test_days_of_23_and_25_hours_are_whole(written: Written, first: dateti
     windows = days("Europe/Berlin", first, 4)
     hours = range(windows.edges[0], windows.edges[-1], 3600 * SECOND)
     await written.put(*(point(at, a=1) for at in hours))
-    found = await written.series.windows("state", ["a"], ["M1"], windows, Aggregation("count"))
+    found = await written.series.windows(
+        over(windows, "state", ["a"], ["M1"]),
+        windows,
+        Aggregation("count"),
+    )
     lengths = [(b - a) // (3600 * SECOND) for a, b in zip(windows.edges, windows.edges[1:], strict=False)]
     assert sorted(set(lengths)) in ([23, 24], [24, 25])
     assert found["M1"]["a"] == list(enumerate(lengths))
@@ -197,10 +226,9 @@ async def test_days_of_23_and_25_hours_are_whole(written: Written, first: dateti
 
 async def test_a_range_cuts_its_first_and_last_window(written: Written) -> None:
     await written.put(*(point(T + n * SECOND, a=1) for n in range(180)))
-    windows = Windows(
-        T + 30 * SECOND, T + 130 * SECOND, (T, T + MINUTE, T + 2 * MINUTE, T + 3 * MINUTE), MINUTE
-    )
-    found = await written.series.windows("state", ["a"], ["M1"], windows, Aggregation("count"))
+    windows = minutes(T, T + 3 * MINUTE)
+    query = SeriesQuery("state", ["a"], ["M1"], T + 30 * SECOND, T + 130 * SECOND)
+    found = await written.series.windows(query, windows, Aggregation("count"))
     assert found["M1"]["a"] == [(0, 30), (1, 60), (2, 10)]
 
 
@@ -221,13 +249,16 @@ async def test_the_last_values_are_in_the_order_of_time_source_and_machine(writt
         Occurrence(T - 1, "M2", 1, "MANUAL", ()),
     ]
     series = written.series
-    assert await series.last(SOURCES, None, 20, T - 1, END_OF_TIME) == everything
-    assert await series.last(SOURCES, None, 4, T - 1, END_OF_TIME) == everything[:4]
-    assert await series.last(SOURCES, None, 20, T, T + 2) == everything[1:6]
+    assert await series.last(SourceQuery(SOURCES, None, T - 1, END_OF_TIME), 20) == everything
+    assert await series.last(SourceQuery(SOURCES, None, T - 1, END_OF_TIME), 4) == everything[:4]
+    assert await series.last(SourceQuery(SOURCES, None, T, T + 2), 20) == everything[1:6]
     of_m1, of_m2 = ([each for each in everything if each.machine == name] for name in ("M1", "M2"))
-    assert await series.last(SOURCES, ["M2", "M1", "M9"], 2, T - 1, END_OF_TIME) == of_m1[:2] + of_m2[:2]
+    assert (
+        await series.last(SourceQuery(SOURCES, ["M2", "M1", "M9"], T - 1, END_OF_TIME), 2)
+        == of_m1[:2] + of_m2[:2]
+    )
     narrowed = sources_of(("ALARM", "mode"))
-    assert [each.value for each in await series.last(narrowed, None, 9, 0, END_OF_TIME)] == [
+    assert [each.value for each in await series.last(SourceQuery(narrowed, None, 0, END_OF_TIME), 9)] == [
         "hot",
         "AUTO",
         "MANUAL",
@@ -239,30 +270,40 @@ async def test_counts_are_of_all_sources_by_machine_or_together(written: Written
     await written.put(point(T, None, mode="B"), point(T, "M1", "production", op_code="1", pieces_produced=4))
     await written.put(point(T, "M1", "events", event_value="x", tag_event_class="ALARM"))
     series = written.series
-    assert await series.counts(SOURCES, None, -END_OF_TIME, END_OF_TIME) == {None: 604}
-    assert await series.counts(SOURCES, None, T + 61 * MINUTE, T + 250 * MINUTE) == {None: 378}
-    assert await series.counts(SOURCES, ["M0", "M1", "M9"], T, END_OF_TIME) == {"M0": 200, "M1": 203}
-    assert await series.counts(sources_of(("ALARM",)), ["M1"], T, T + 1) == {"M1": 1}
+    assert await series.counts(SourceQuery(SOURCES, None, -END_OF_TIME, END_OF_TIME)) == {None: 604}
+    assert await series.counts(SourceQuery(SOURCES, None, T + 61 * MINUTE, T + 250 * MINUTE)) == {None: 378}
+    assert await series.counts(SourceQuery(SOURCES, ["M0", "M1", "M9"], T, END_OF_TIME)) == {
+        "M0": 200,
+        "M1": 203,
+    }
+    assert await series.counts(SourceQuery(sources_of(("ALARM",)), ["M1"], T, T + 1)) == {"M1": 1}
 
 
 async def test_machines_with_a_value_are_those_of_a_range(written: Written) -> None:
     await written.put(point(T, power=True), point(T + 1, power=False), point(T, None, power=True))
     await written.put(point(T - 1, "M2", power=True), point(T, "M3", power=False), point(T, "M4", n=1))
     series = written.series
-    assert await series.machines_with("state", "power", True, T, END_OF_TIME) == {"M1", None}
-    assert await series.machines_with("state", "power", True, T - 1, T) == {"M2"}
-    assert await series.machines_with("state", "power", "true", T - 9, END_OF_TIME) == set()
-    assert await series.machines_with("state", "n", True, T, END_OF_TIME) == set()
+    assert await series.machines_with(
+        SourceQuery([Source("state", "power")], None, T, END_OF_TIME), True
+    ) == {"M1", None}
+    assert await series.machines_with(SourceQuery([Source("state", "power")], None, T - 1, T), True) == {"M2"}
+    assert (
+        await series.machines_with(SourceQuery([Source("state", "power")], None, T - 9, END_OF_TIME), "true")
+        == set()
+    )
+    assert (
+        await series.machines_with(SourceQuery([Source("state", "n")], None, T, END_OF_TIME), True) == set()
+    )
 
 
 @pytest.mark.parametrize("at", [T, T + 1, 4_000_000_000 * SECOND + 123_456_789, 1])
 async def test_times_keep_their_nanoseconds(written: Written, at: int) -> None:
     await written.put(point(at, a=1.5))
-    assert await written.series.latest("state", ["a"], ["M1"]) == {"M1": {"a": Sample(at, 1.5)}}
-    assert await written.series.points("state", ["a"], ["M1"], at, at + 1, 5) == {
+    assert await written.series.latest(SeriesQuery("state", ["a"], ["M1"])) == {"M1": {"a": Sample(at, 1.5)}}
+    assert await written.series.points(SeriesQuery("state", ["a"], ["M1"], at, at + 1), 5) == {
         "M1": {"a": [Sample(at, 1.5)]}
     }
-    assert await written.series.points("state", ["a"], ["M1"], at + 1, at + 9, 5) == {}
+    assert await written.series.points(SeriesQuery("state", ["a"], ["M1"], at + 1, at + 9), 5) == {}
 
 
 @pytest.mark.parametrize(
@@ -270,10 +311,10 @@ async def test_times_keep_their_nanoseconds(written: Written, at: int) -> None:
 )
 async def test_values_are_what_was_written(written: Written, value: Value) -> None:
     await written.put(point(T, a=value))
-    [found] = (await written.series.points("state", ["a"], ["M1"], T, T + 1, 5))["M1"]["a"]
+    [found] = (await written.series.points(SeriesQuery("state", ["a"], ["M1"], T, T + 1), 5))["M1"]["a"]
     assert found == Sample(T, value)
     assert type(found.value) is type(value)
-    [last] = await written.series.last([Source("state", "a")], None, 5, T, T + 1)
+    [last] = await written.series.last(SourceQuery([Source("state", "a")], None, T, T + 1), 5)
     assert (last.value, type(last.value)) == (value, type(value))
 
 
@@ -284,34 +325,36 @@ async def test_names_are_names(written: Written) -> None:
         named = f"m{name}".replace('"', "''")  # line protocol knows no quote in the name of a field
         await written.put(point(T, name, a=n), Point(named, ((MACHINE, "M1"),), {named: n}, T))
     series = written.series
-    found = await series.latest("state", ["a"], HOSTILE)
+    found = await series.latest(SeriesQuery("state", ["a"], HOSTILE))
     assert {name: by_field["a"].value for name, by_field in found.items()} == {
         name: n for n, name in enumerate(HOSTILE)
     }
     for n, name in enumerate(HOSTILE):
-        assert await series.counts([Source("state", "a")], [name], 0, END_OF_TIME) == {name: 1}
+        assert await series.counts(SourceQuery([Source("state", "a")], [name], 0, END_OF_TIME)) == {name: 1}
         named = f"m{name}".replace('"', "''")
-        assert await series.latest(named, [named], ["M1"]) == {"M1": {named: Sample(T, n)}}
-        assert await series.latest(name, [name], ["M1"]) == {}
+        assert await series.latest(SeriesQuery(named, [named], ["M1"])) == {"M1": {named: Sample(T, n)}}
+        assert await series.latest(SeriesQuery(name, [name], ["M1"])) == {}
         where = Source("state", "a", (MACHINE,), ((MACHINE, (name,)),))
-        assert [each.tags for each in await series.last([where], None, 5, 0, END_OF_TIME)] == [(name,)]
+        assert [each.tags for each in await series.last(SourceQuery([where], None, 0, END_OF_TIME), 5)] == [
+            (name,)
+        ]
     for name in ("M1' --", 'M1" or true', "M1\n", "", " M1", "m1"):
-        assert await series.latest("state", ["a"], [name]) == {}
+        assert await series.latest(SeriesQuery("state", ["a"], [name])) == {}
 
 
 async def test_any_number_of_machines_may_be_asked_for(written: Written) -> None:
     names = [f"M{n}" for n in range(2500)]
     await written.put(*(point(T, name, power=True, mode="A") for name in names))
-    found = await written.series.latest("state", ["power"], names)
+    found = await written.series.latest(SeriesQuery("state", ["power"], names))
     assert len(found) == 2500
-    assert len(await written.series.counts([Source("state", "mode")], names, T, T + 1)) == 2500
-    assert len(await written.series.last([Source("state", "mode")], names, 1, T, T + 1)) == 2500
+    assert len(await written.series.counts(SourceQuery([Source("state", "mode")], names, T, T + 1))) == 2500
+    assert len(await written.series.last(SourceQuery([Source("state", "mode")], names, T, T + 1), 1)) == 2500
 
 
 async def test_one_database_cannot_see_another(written: Written) -> None:
     await written.put(point(T, a=1))
     other = written.store.database("d-other")
-    assert await other.latest("state", ["a"], ["M1"]) == {}
+    assert await other.latest(SeriesQuery("state", ["a"], ["M1"])) == {}
     assert await other.catalogue() == {}
 
 
@@ -321,13 +364,21 @@ async def test_means_and_deviations_of_many_values_are_stable(written: Written) 
     mean = math.fsum(values) / 1000
     deviation = math.sqrt(math.fsum((value - mean) ** 2 for value in values) / 999)
     windows = minutes(T, T + MINUTE)
-    [(_, found)] = (await written.series.windows("state", ["a"], ["M1"], windows, Aggregation("stddev")))[
-        "M1"
-    ]["a"]
+    [(_, found)] = (
+        await written.series.windows(
+            over(windows, "state", ["a"], ["M1"]),
+            windows,
+            Aggregation("stddev"),
+        )
+    )["M1"]["a"]
     assert found == pytest.approx(deviation, rel=1e-6)
-    [(_, found)] = (await written.series.windows("state", ["a"], ["M1"], windows, Aggregation("mean")))["M1"][
-        "a"
-    ]
+    [(_, found)] = (
+        await written.series.windows(
+            over(windows, "state", ["a"], ["M1"]),
+            windows,
+            Aggregation("mean"),
+        )
+    )["M1"]["a"]
     assert found == pytest.approx(mean, rel=1e-14)
 
 

@@ -16,7 +16,16 @@ from hypothesis import strategies as st
 
 from stores.backends.sqlite.series import SqliteSeriesStore
 from stores.contracts.errors import Unavailable
-from stores.contracts.series import END_OF_TIME, MACHINE, SECOND, Point, Source, Value
+from stores.contracts.series import (
+    END_OF_TIME,
+    MACHINE,
+    SECOND,
+    Point,
+    SeriesQuery,
+    Source,
+    SourceQuery,
+    Value,
+)
 
 HOUR = 3600 * SECOND
 SOURCE = [Source("state", "a")]
@@ -65,7 +74,7 @@ def test_nothing_acknowledged_is_lost_when_the_process_is_killed(tmp_path: Path)
 
 async def _count(path: Path) -> int:
     store = SqliteSeriesStore(path)
-    found = await store.database("d").counts(SOURCE, None, -END_OF_TIME, END_OF_TIME)
+    found = await store.database("d").counts(SourceQuery(SOURCE, None, -END_OF_TIME, END_OF_TIME))
     await store.close()
     return found[None]
 
@@ -77,7 +86,7 @@ async def test_readers_do_not_wait_for_the_writer(tmp_path: Path) -> None:
     await asyncio.sleep(0.05)
     reads = 0
     while not writing.done():
-        await store.database("d").latest("state", ["a"], ["M1"])
+        await store.database("d").latest(SeriesQuery("state", ["a"], ["M1"]))
         reads += 1
     assert reads > 5
     assert await writing == [None] * 200_000
@@ -89,7 +98,7 @@ async def test_a_point_that_changes_a_kind_is_refused_and_the_others_are_kept(tm
     refused = await store.write("d", [point(1, a=1), point(2, a="x", b=1), point(3, a=3), point(4, a=True)])
     assert [each is None for each in refused] == [True, False, True, False]
     assert "already exists as type integer" in str(refused[1])
-    found = await store.database("d").points("state", ["a", "b"], ["M1"], 0, 9, 9)
+    found = await store.database("d").points(SeriesQuery("state", ["a", "b"], ["M1"], 0, 9), 9)
     assert [sample.value for sample in found["M1"]["a"]] == [1, 3]
     assert "b" not in found["M1"]
     await store.close()
@@ -101,8 +110,8 @@ async def test_old_points_go_and_the_counts_with_them(tmp_path: Path) -> None:
     await store.write("e", [point(1)])
     assert await store.retain(10 * HOUR + 1) == 42
     series = store.database("d")
-    assert await series.counts(SOURCE, None, -END_OF_TIME, END_OF_TIME) == {None: 59}
-    assert await series.counts(SOURCE, None, 0, 10 * HOUR + 1) == {None: 0}
+    assert await series.counts(SourceQuery(SOURCE, None, -END_OF_TIME, END_OF_TIME)) == {None: 59}
+    assert await series.counts(SourceQuery(SOURCE, None, 0, 10 * HOUR + 1)) == {None: 0}
     assert await store.retain(10 * HOUR + 1) == 0
     await store.close()
 
@@ -123,7 +132,7 @@ def test_the_tally_is_what_a_count_would_be(
             await store.write("d", [point(at) for at in batch])
         await store.retain(cut)
         kept = {at for batch in batches for at in batch if at >= cut}
-        found = await store.database("d").counts(SOURCE, None, start, stop)
+        found = await store.database("d").counts(SourceQuery(SOURCE, None, start, stop))
         assert found == {None: sum(start <= at < stop for at in kept)}
         await store.close()
 
@@ -163,5 +172,5 @@ async def test_a_read_that_takes_too_long_is_given_up(tmp_path: Path) -> None:
     with pytest.raises(Unavailable):
         await store.read(lambda db: db.execute(endless).get)
     assert time.monotonic() - began < 2
-    assert await store.database("d").latest("state", ["a"], ["M1"])
+    assert await store.database("d").latest(SeriesQuery("state", ["a"], ["M1"]))
     await store.close()

@@ -1,8 +1,8 @@
 """The statements for InfluxDB 3 (DataFusion's SQL), and how their rows are read.
 
-Values are bound: `$name` in the text, the value beside it. A list of machines is a parameter each, because
-parameters are scalars. Rows have short keys: m machine, t time in nanoseconds, n window or number, s source,
-v value, g tag.
+Values are bound: `$name` in the text, and the value beside it. Parameters are scalars, so each machine of a
+list is a parameter of its own. Rows have short keys: m machine, t time in nanoseconds, n window or number,
+s source, v value, g tag.
 """
 
 from collections import defaultdict
@@ -10,125 +10,132 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from stores.contracts.series import END_OF_TIME, MACHINE, AggregateFunction, Aggregation, Kind, Value, Windows
+from stores.contracts.series import (
+    END_OF_TIME,
+    MACHINE,
+    AggregateFunction,
+    Aggregation,
+    Kind,
+    SeriesQuery,
+    SourceQuery,
+    Value,
+    Windows,
+)
 
 Statement = tuple[str, dict[str, Any]]
-SCHEMA_ERRORS = ("Error during planning", "Schema error", "No field named", "not found")
 CATALOGUE = """SELECT table_name, column_name, data_type FROM information_schema.columns
 WHERE table_schema = 'iox'"""
-M = f'"{MACHINE}"'
+MACHINE_COLUMN = f'"{MACHINE}"'
+NULL_STRING = "CAST(NULL AS VARCHAR)"
 
 
 @dataclass(frozen=True, slots=True)
 class Branch:
-    """A source that the database has; a tag that its measurement has not is None."""
+    """A source that the database has. A tag that its measurement does not have is None."""
 
-    place: int
+    index: int
     measurement: str
     field: str
-    of_machine: bool
+    has_machines: bool
     tags: tuple[str | None, ...] = ()
     where: tuple[tuple[str, tuple[str, ...]], ...] = ()
 
     @property
     def machine(self) -> str:
-        return M if self.of_machine else "CAST(NULL AS VARCHAR)"
+        """The expression for the machine id."""
+        return MACHINE_COLUMN if self.has_machines else NULL_STRING
 
 
-class Bound:
+class BoundValues:
     """The values of a statement, each under a name of its own."""
 
     def __init__(self) -> None:
         self.values: dict[str, Any] = {}
 
-    def value(self, value: Any) -> str:
+    def bind(self, value: Any) -> str:
+        """Add a value. Return the expression for it."""
         name = f"p{len(self.values)}"
         self.values[name] = value
-        # A non-negative integer is bound as unsigned.
+        # The server would take a non-negative integer for an unsigned one.
         return f"CAST(${name} AS BIGINT)" if type(value) is int else f"${name}"
 
     def one_of(self, column: str, values: Sequence[str]) -> str:
-        return f"{column} IN ({', '.join(map(self.value, values))})" if values else "FALSE"
+        """Return the condition that a column has one of the values."""
+        return f"{column} IN ({', '.join(map(self.bind, values))})" if values else "FALSE"
 
     def within(self, start: int, stop: int) -> list[str]:
-        """The conditions of a range; none for an end that is open, which spares the server a scan."""
-        found = []
+        """Return the conditions of a range; an open end has none, which spares the server a scan."""
+        conditions = []
         if start > -END_OF_TIME:
-            found.append(f"time >= to_timestamp_nanos({self.value(start)})")
+            conditions.append(f"time >= to_timestamp_nanos({self.bind(start)})")
         if stop < END_OF_TIME:
-            found.append(f"time < to_timestamp_nanos({self.value(stop)})")
-        return found
+            conditions.append(f"time < to_timestamp_nanos({self.bind(stop)})")
+        return conditions
 
 
-def quoted(name: str) -> str:
+def quote(name: str) -> str:
+    """Return a name as an identifier."""
     return '"' + name.replace('"', '""') + '"'
-
-
-def kind_of(value: Value) -> Kind:
-    kinds: dict[type, Kind] = {bool: "boolean", int: "integer", float: "float", str: "string"}
-    return kinds[type(value)]
 
 
 def _where(conditions: Sequence[str]) -> str:
     return " AND ".join(conditions) or "TRUE"
 
 
-def latest(
-    measurement: str, fields: Mapping[str, Kind], machines: Sequence[str] | None, before: int
-) -> Statement:
-    bound = Bound()
-    columns = [f"{M} AS m"]
-    for i, name in enumerate(map(quoted, fields)):
+def _machine_conditions(query: SeriesQuery, machines: Sequence[str] | None, bound: BoundValues) -> list[str]:
+    return [bound.one_of(MACHINE_COLUMN, machines or ()), *bound.within(query.start, query.stop)]
+
+
+def select_latest(query: SeriesQuery, kinds: Mapping[str, Kind], machines: Sequence[str] | None) -> Statement:
+    bound = BoundValues()
+    columns = [f"{MACHINE_COLUMN} AS m"]
+    for i, name in enumerate(map(quote, kinds)):
         present = f"FILTER (WHERE {name} IS NOT NULL)"
         columns.append(f"CAST(max(time) {present} AS BIGINT) AS t{i}")
         columns.append(f"last_value({name} ORDER BY time, {name}) {present} AS v{i}")
-    conditions = [bound.one_of(M, machines or ()), *bound.within(-END_OF_TIME, before)]
-    text = f"SELECT {', '.join(columns)} FROM {quoted(measurement)} WHERE {_where(conditions)} GROUP BY {M}"
-    return text, bound.values
+    conditions = _where(_machine_conditions(query, machines, bound))
+    text = f"SELECT {', '.join(columns)} FROM {quote(query.measurement)} WHERE {conditions}"
+    return f"{text} GROUP BY {MACHINE_COLUMN}", bound.values
 
 
-def points(
-    measurement: str,
-    fields: Mapping[str, Kind],
-    machines: Sequence[str] | None,
-    start: int,
-    stop: int,
-    limit: int,
+def select_points(
+    query: SeriesQuery, kinds: Mapping[str, Kind], machines: Sequence[str] | None, limit: int
 ) -> Statement:
-    bound = Bound()
-    names = list(map(quoted, fields))
-    columns = [f"{M} AS m", "CAST(time AS BIGINT) AS t", *(f"{name} AS v{i}" for i, name in enumerate(names))]
-    some = " OR ".join(f"{name} IS NOT NULL" for name in names)
-    conditions = [bound.one_of(M, machines or ()), *bound.within(start, stop), f"({some})"]
-    text = f"SELECT {', '.join(columns)} FROM {quoted(measurement)} WHERE {_where(conditions)}"
+    bound = BoundValues()
+    names = list(map(quote, kinds))
+    values = [f"{name} AS v{i}" for i, name in enumerate(names)]
+    columns = ", ".join([f"{MACHINE_COLUMN} AS m", "CAST(time AS BIGINT) AS t", *values])
+    any_value = " OR ".join(f"{name} IS NOT NULL" for name in names)
+    conditions = _where([*_machine_conditions(query, machines, bound), f"({any_value})"])
+    text = f"SELECT {columns} FROM {quote(query.measurement)} WHERE {conditions}"
     return f"{text} ORDER BY time LIMIT {int(limit)}", bound.values
 
 
-def windows(
-    measurement: str,
-    fields: Mapping[str, Kind],
+def select_windows(
+    query: SeriesQuery,
+    kinds: Mapping[str, Kind],
     machines: Sequence[str] | None,
-    asked: Windows,
-    aggregate: Aggregation,
+    windows: Windows,
+    aggregation: Aggregation,
 ) -> Statement:
-    bound = Bound()
-    conditions = [bound.one_of(M, machines or ()), *bound.within(asked.start, asked.stop)]
-    number = _number(asked)
-    if aggregate.function == "quantile":
-        text = _quantiles(measurement, fields, conditions, number, bound.value(float(aggregate.q or 0.0)))
-        return text, bound.values
-    columns = [f"{M} AS m", f"{number} AS n"]
-    for i, (name, kind) in enumerate(fields.items()):
-        columns += _aggregate(quoted(name), i, kind, aggregate.function)
-    text = f"SELECT {', '.join(columns)} FROM {quoted(measurement)} WHERE {_where(conditions)}"
+    bound = BoundValues()
+    conditions = _machine_conditions(query, machines, bound)
+    index = _window_index(windows)
+    if aggregation.function == "quantile":
+        q = bound.bind(float(aggregation.q or 0.0))
+        return _select_quantiles(query.measurement, kinds, conditions, index, q), bound.values
+    columns = [f"{MACHINE_COLUMN} AS m", f"{index} AS n"]
+    for i, (name, kind) in enumerate(kinds.items()):
+        columns += _aggregate_columns(quote(name), i, kind, aggregation.function)
+    text = f"SELECT {', '.join(columns)} FROM {quote(query.measurement)} WHERE {_where(conditions)}"
     return f"{text} GROUP BY 1, 2 ORDER BY 1, 2", bound.values
 
 
-def _number(asked: Windows) -> str:
-    """The number of the window that a time is in: a division for windows of one width."""
+def _window_index(windows: Windows) -> str:
+    """Return the expression for the index of a time's window: a division for windows of one width."""
     ns = "CAST(time AS BIGINT)"
-    spans = asked.spans()
-    parts = [f"{span.number} + ({ns} - ({span.start})) / {span.width}" for span in spans]
+    spans = windows.spans()
+    parts = [f"{span.first} + ({ns} - ({span.start})) / {span.width}" for span in spans]
     if len(parts) == 1:
         return parts[0]
     cases = " ".join(
@@ -137,9 +144,9 @@ def _number(asked: Windows) -> str:
     return f"CASE {cases} ELSE {parts[-1]} END"
 
 
-def _aggregate(name: str, i: int, kind: Kind, function: AggregateFunction) -> list[str]:
-    """The columns of one field: `v` or, of a sum of integers, which may be long, its halves `h` and `l`."""
-    plain = f"CAST({name} AS BIGINT)" if kind == "boolean" else name
+def _aggregate_columns(name: str, i: int, kind: Kind, function: AggregateFunction) -> list[str]:
+    """Return the columns of one field: `v` or, for a sum of integers, the halves `h` and `l`."""
+    number = f"CAST({name} AS BIGINT)" if kind == "boolean" else name
     match function:
         case "count":
             return [f"count({name}) AS v{i}"]
@@ -150,18 +157,18 @@ def _aggregate(name: str, i: int, kind: Kind, function: AggregateFunction) -> li
             present = f"FILTER (WHERE {name} IS NOT NULL)"
             return [f"last_value({name} ORDER BY time, {name}) {present} AS v{i}"]
         case "sum" if kind in ("integer", "boolean"):
-            whole = f"CAST({plain} AS BIGINT)"
+            whole = f"CAST({number} AS BIGINT)"
             return [f"sum({whole} >> 32) AS h{i}", f"sum({whole} & 4294967295) AS l{i}"]
         case "mean":
-            return [f"avg(CAST({plain} AS DOUBLE)) AS v{i}"]
+            return [f"avg(CAST({number} AS DOUBLE)) AS v{i}"]
         case "stddev":
-            return [f"stddev(CAST({plain} AS DOUBLE)) AS v{i}"]
+            return [f"stddev(CAST({number} AS DOUBLE)) AS v{i}"]
         case _:
-            return [f"{function}({plain}) AS v{i}"]
+            return [f"{function}({number}) AS v{i}"]
 
 
-def aggregated(row: Mapping[str, Any], i: int, kind: Kind, function: AggregateFunction) -> Value | None:
-    """What a field's values came to in a row of `windows`; None where there were none."""
+def aggregated_value(row: Mapping[str, Any], i: int, kind: Kind, function: AggregateFunction) -> Value | None:
+    """Return the aggregated value of a field in a row of `select_windows`, or None."""
     if function == "sum" and kind in ("integer", "boolean"):
         high = row.get(f"h{i}")
         return None if high is None else int((high << 32) + row[f"l{i}"])
@@ -170,94 +177,100 @@ def aggregated(row: Mapping[str, Any], i: int, kind: Kind, function: AggregateFu
         return None
     if function in ("mean", "stddev", "quantile") or (kind == "float" and function != "count"):
         return float(value)
-    found: Value = value
-    return found
+    result: Value = value
+    return result
 
 
-def _quantiles(
-    measurement: str, fields: Mapping[str, Kind], conditions: Sequence[str], number: str, q: str
+def _select_quantiles(
+    measurement: str, kinds: Mapping[str, Kind], conditions: Sequence[str], index: str, q: str
 ) -> str:
-    """The nearest rank of each field: the value at place ceil(q * size) of those in order."""
+    """Return the statement for the nearest rank of each field: the value at position ceil(q * size)."""
     parts = []
-    for i, (name, kind) in enumerate(fields.items()):
-        plain = f"CAST({quoted(name)} AS BIGINT)" if kind == "boolean" else quoted(name)
+    for i, (name, kind) in enumerate(kinds.items()):
+        number = f"CAST({quote(name)} AS BIGINT)" if kind == "boolean" else quote(name)
         inner = (
-            f"SELECT {M} AS m, {number} AS n, {plain} AS x FROM {quoted(measurement)}"
-            f" WHERE {_where([*conditions, f'{quoted(name)} IS NOT NULL'])}"
+            f"SELECT {MACHINE_COLUMN} AS m, {index} AS n, {number} AS x FROM {quote(measurement)}"
+            f" WHERE {_where([*conditions, f'{quote(name)} IS NOT NULL'])}"
         )
         ranked = (
-            "SELECT m, n, x, row_number() OVER (PARTITION BY m, n ORDER BY x) AS place,"
+            "SELECT m, n, x, row_number() OVER (PARTITION BY m, n ORDER BY x) AS rank,"
             f" count(*) OVER (PARTITION BY m, n) AS size FROM ({inner})"
         )
-        rank = f"greatest(1, CAST(ceil({q} * CAST(size AS DOUBLE)) AS BIGINT))"
+        position = f"greatest(1, CAST(ceil({q} * CAST(size AS DOUBLE)) AS BIGINT))"
         values = ", ".join(
-            f"{'CAST(x AS DOUBLE)' if j == i else 'CAST(NULL AS DOUBLE)'} AS v{j}" for j in range(len(fields))
+            f"{'CAST(x AS DOUBLE)' if j == i else 'CAST(NULL AS DOUBLE)'} AS v{j}" for j in range(len(kinds))
         )
-        parts.append(f"SELECT m, n, {values} FROM ({ranked}) WHERE CAST(place AS BIGINT) = {rank}")
+        parts.append(f"SELECT m, n, {values} FROM ({ranked}) WHERE CAST(rank AS BIGINT) = {position}")
     return f"SELECT * FROM ({' UNION ALL '.join(parts)}) ORDER BY m, n"
 
 
-def _conditions(
-    bound: Bound, branch: Branch, machines: Sequence[str] | None, start: int, stop: int
+def _source_conditions(
+    query: SourceQuery, branch: Branch, machines: Sequence[str] | None, bound: BoundValues
 ) -> list[str]:
-    found = bound.within(start, stop)
+    conditions = bound.within(query.start, query.stop)
     if machines is not None:
-        found.append(bound.one_of(M, machines))
-    return [*found, *(bound.one_of(quoted(tag), values) for tag, values in branch.where)]
+        conditions.append(bound.one_of(MACHINE_COLUMN, machines))
+    return [*conditions, *(bound.one_of(quote(tag), values) for tag, values in branch.where)]
 
 
-def last(
-    branches: Sequence[Branch], machines: Sequence[str] | None, limit: int, start: int, stop: int
+def select_last(
+    query: SourceQuery, branches: Sequence[Branch], machines: Sequence[str] | None, limit: int
 ) -> Statement:
-    bound = Bound()
-    most = max(len(branch.tags) for branch in branches)
+    bound = BoundValues()
+    tag_count = max(len(branch.tags) for branch in branches)
     parts = []
     for branch in branches:
-        tags = [quoted(tag) if tag is not None else "CAST(NULL AS VARCHAR)" for tag in branch.tags]
-        tags += ["CAST(NULL AS VARCHAR)"] * (most - len(tags))
+        tags = [quote(tag) if tag is not None else NULL_STRING for tag in branch.tags]
+        tags += [NULL_STRING] * (tag_count - len(tags))
+        field = quote(branch.field)
         columns = [
             "time",
             f"CAST({branch.machine} AS VARCHAR) AS m",
-            f"{branch.place} AS s",
-            f"CAST({quoted(branch.field)} AS VARCHAR) AS v",
+            f"{branch.index} AS s",
+            f"CAST({field} AS VARCHAR) AS v",
             *(f"CAST({tag} AS VARCHAR) AS g{i}" for i, tag in enumerate(tags)),
         ]
-        conditions = [
-            f"{quoted(branch.field)} IS NOT NULL",
-            *_conditions(bound, branch, machines, start, stop),
-        ]
-        parts.append(
-            f"SELECT {', '.join(columns)} FROM {quoted(branch.measurement)} WHERE {_where(conditions)}"
-        )
+        conditions = _where([f"{field} IS NOT NULL", *_source_conditions(query, branch, machines, bound)])
+        parts.append(f"SELECT {', '.join(columns)} FROM {quote(branch.measurement)} WHERE {conditions}")
     union = " UNION ALL ".join(parts)
-    told = ", ".join(["CAST(time AS BIGINT) AS t", "m", "s", "v", *(f"g{i}" for i in range(most))])
+    tag_keys = [f"g{i}" for i in range(tag_count)]
+    selected = ", ".join(["CAST(time AS BIGINT) AS t", "m", "s", "v", *tag_keys])
     if machines is None:
         order = "time DESC, s, m NULLS FIRST"
-        return f"SELECT {told} FROM ({union}) ORDER BY {order} LIMIT {int(limit)}", bound.values
-    ranked = f"SELECT *, row_number() OVER (PARTITION BY m ORDER BY time DESC, s) AS place FROM ({union})"
-    return f"SELECT {told} FROM ({ranked}) WHERE place <= {int(limit)} ORDER BY m, place", bound.values
+        return f"SELECT {selected} FROM ({union}) ORDER BY {order} LIMIT {int(limit)}", bound.values
+    ranked = f"SELECT *, row_number() OVER (PARTITION BY m ORDER BY time DESC, s) AS rank FROM ({union})"
+    return f"SELECT {selected} FROM ({ranked}) WHERE rank <= {int(limit)} ORDER BY m, rank", bound.values
 
 
-def counts(branches: Sequence[Branch], machines: Sequence[str] | None, start: int, stop: int) -> Statement:
-    bound = Bound()
+def select_counts(
+    query: SourceQuery, branches: Sequence[Branch], machines: Sequence[str] | None
+) -> Statement:
+    bound = BoundValues()
     scans: defaultdict[tuple[str, Any], list[Branch]] = defaultdict(list)  # one pass over each table
     for branch in branches:
         scans[branch.measurement, branch.where].append(branch)
     parts = []
-    for together in scans.values():
-        number = " + ".join(f"count({quoted(branch.field)})" for branch in together)
-        first = together[0]
-        conditions = _conditions(bound, first, machines, start, stop)
-        source = f"FROM {quoted(first.measurement)} WHERE {_where(conditions)}"
+    for group in scans.values():
+        number = " + ".join(f"count({quote(branch.field)})" for branch in group)
+        first = group[0]
+        conditions = _where(_source_conditions(query, first, machines, bound))
+        source = f"FROM {quote(first.measurement)} WHERE {conditions}"
         if machines is None:
             parts.append(f"SELECT {number} AS n {source}")
         else:
-            parts.append(f"SELECT CAST({M} AS VARCHAR) AS m, {number} AS n {source} GROUP BY {M}")
+            machine = f"CAST({MACHINE_COLUMN} AS VARCHAR) AS m"
+            parts.append(f"SELECT {machine}, {number} AS n {source} GROUP BY {MACHINE_COLUMN}")
     return " UNION ALL ".join(parts), bound.values
 
 
-def machines_with(branch: Branch, value: Value, kind: Kind, start: int, stop: int) -> Statement:
-    bound = Bound()
-    conditions = [f"{quoted(branch.field)} = {bound.value(value)}", *bound.within(start, stop)]
-    text = f"SELECT DISTINCT {branch.machine} AS m FROM {quoted(branch.measurement)}"
-    return f"{text} WHERE {_where(conditions)}", bound.values
+def select_machines_with(
+    query: SourceQuery, branches: Sequence[Branch], machines: Sequence[str] | None, value: Value
+) -> Statement:
+    bound = BoundValues()
+    parts = []
+    for branch in branches:
+        conditions = _source_conditions(query, branch, machines, bound)
+        conditions = [f"{quote(branch.field)} = {bound.bind(value)}", *conditions]
+        table = f"FROM {quote(branch.measurement)} WHERE {_where(conditions)}"
+        parts.append(f"SELECT DISTINCT CAST({branch.machine} AS VARCHAR) AS m {table}")
+    return " UNION ALL ".join(parts), bound.values

@@ -1,0 +1,68 @@
+"""Flux scripts over HTTP to an InfluxDB 2, by `influxdb-client`."""
+
+import asyncio
+import logging
+
+import aiohttp
+from influxdb_client.client.exceptions import InfluxDBError
+from influxdb_client.client.influxdb_client_async import InfluxDBClientAsync
+from influxdb_client.domain.dialect import Dialect
+from influxdb_client.rest import ApiException
+
+from stores.backends.influx.annotated_csv import FailedQuery, Row, parse_rows
+from stores.backends.influx.transport import REFUSED, decode, errors_as_unavailable
+from stores.contracts.errors import Unavailable
+
+log = logging.getLogger(__name__)
+NAME = "InfluxDB 2"
+DIALECT = Dialect(header=True, delimiter=",", annotations=["datatype"])  # type: ignore[no-untyped-call]
+NO_BUCKET = "could not find bucket"  # any other 404 comes from a server that is not an InfluxDB
+Values = dict[str, str | bool | int | float]
+
+
+class Influx2Client:
+    """A server at `url`; `deadline` in seconds bounds every call, waiting for a connection included."""
+
+    def __init__(self, url: str, token: str | None, org: str, deadline: float) -> None:
+        self._url, self._token, self._org = url, token or "", org
+        self._deadline = deadline
+        self._client: InfluxDBClientAsync | None = None
+
+    async def ping(self) -> None:
+        """Raise `Unavailable` if the server does not answer a query."""
+        await self.query('buckets() |> limit(n: 1) |> keep(columns: ["name"])', {})
+
+    async def close(self) -> None:
+        if self._client is not None:
+            await self._client.close()  # type: ignore[no-untyped-call]
+
+    async def query(self, script: str, values: Values) -> list[Row]:
+        """Return the rows of a script, or none if the bucket does not exist. Raises `Unavailable`."""
+        try:
+            with errors_as_unavailable(NAME):
+                async with asyncio.timeout(self._deadline):
+                    answer = await self._query_raw(script, values)
+                    return await decode(answer, lambda answer: list(parse_rows(answer)))
+        except ApiException as error:
+            if error.status == 404 and NO_BUCKET in str(error.body):
+                return []
+            log.warning("%s: status %s: %s", NAME, error.status, str(error.body)[:500])
+        except (InfluxDBError, FailedQuery) as error:
+            log.warning("%s: %s: %s", NAME, type(error).__name__, error)
+        raise Unavailable(REFUSED)
+
+    async def _query_raw(self, script: str, values: Values) -> str:
+        try:
+            api = self._open_client().query_api()
+            answer: str = await api.query_raw(script, dialect=DIALECT, params=values)
+            return answer
+        except UnicodeDecodeError as error:  # the server accepts any bytes in a string
+            return error.object.decode(errors="replace")
+
+    def _open_client(self) -> InfluxDBClientAsync:
+        """Return the one client, which must be created in the loop that uses it."""
+        if self._client is None:
+            # The client's own timeout raises CancelledError in the caller while a body is read.
+            timeout = aiohttp.ClientTimeout(total=None, sock_connect=self._deadline)
+            self._client = InfluxDBClientAsync(self._url, self._token, self._org, timeout=timeout)
+        return self._client

@@ -1,0 +1,112 @@
+"""Aggregated windows in Flux: the scripts, and how their rows become cells.
+
+Integers and other values are read by separate scripts, because one table has values of one kind. A sum of
+integers may exceed 64 bits, so it is computed as two halves. The name of each result says which span and
+which half its rows belong to.
+"""
+
+import math
+from collections.abc import Mapping, Sequence
+
+from stores.backends.influx.annotated_csv import Row
+from stores.backends.influx.flux import Script, parse_time
+from stores.contracts.series import MACHINE, Aggregation, ByMachine, Cell, Kind, SeriesQuery, Span, Value
+
+# The Flux function for each aggregate function; this `quantile` is the nearest rank.
+FUNCTIONS = {name: name for name in ("mean", "min", "max", "sum", "count")} | {
+    "stddev": '(tables=<-, column) => tables |> stddev(mode: "sample", column: column)',
+    "quantile": '(tables=<-, column) => tables |> quantile(q: Q, method: "exact_selector", column: column)',
+}
+HALVES = {"h": "bitwise.srshift(a: r._value, b: 32)", "l": "bitwise.sand(a: r._value, b: 4294967295)"}
+
+
+def aggregate_script(
+    script: Script,
+    query: SeriesQuery,
+    kinds: Mapping[str, Kind],
+    machines: Sequence[str] | None,
+    spans: Sequence[Span],
+    aggregation: Aggregation,
+) -> str:
+    """Return the script for all windows of the spans."""
+    parts = ['import "bitwise"']
+    for i, span in enumerate(spans):
+        start, stop = max(span.start, query.start), min(span.stop, query.stop)
+        for is_integer in (True, False):
+            names = [name for name, kind in kinds.items() if (kind in ("integer", "boolean")) is is_integer]
+            if names:
+                condition = script.fields(query.measurement, names) + script.machines(machines)
+                source = script.read(start, stop, condition)
+                parts += _aggregate(source, aggregation, span, f"{i}.{is_integer:d}", is_integer)
+    return "\n".join(parts)
+
+
+def _aggregate(source: str, aggregation: Aggregation, span: Span, name: str, is_integer: bool) -> list[str]:
+    """Return the statements for the windows of one span."""
+    every = f"every: {span.width}ns, offset: {span.start % span.width}ns"
+    function = aggregation.function
+    if function in ("first", "last"):
+        columns = f'keep(columns: ["{MACHINE}", "_field", "_time", "_value", "_start"])'
+        return [f'{source} |> window({every}) |> {function}() |> {columns} |> yield(name: "{name}")']
+    group = f'group(columns: ["{MACHINE}", "_field"])'
+    call = FUNCTIONS[function].replace("Q", f"{float(aggregation.q or 0.0):.20f}")
+    windowed = f'aggregateWindow({every}, fn: {call}, createEmpty: false, timeSrc: "_start")'
+    if function == "count":
+        return [f'{source} |> {group} |> {windowed} |> yield(name: "{name}")']
+    if is_integer:
+        source += " |> toInt()"
+    if function == "sum" and is_integer:
+        return [
+            f"{source} |> map(fn: (r) => ({{r with _value: {half}}})) |> {group} |> {windowed}"
+            f' |> yield(name: "{prefix}{name}")'
+            for prefix, half in HALVES.items()
+        ]
+    if function in ("mean", "stddev", "quantile") and is_integer:
+        source += " |> toFloat()"
+    return [f'{source} |> {group} |> {windowed} |> yield(name: "{name}")']
+
+
+class CellCollector:
+    """Collects the cells of an answer from its rows."""
+
+    def __init__(self, aggregation: Aggregation, spans: Sequence[Span]) -> None:
+        self._function = aggregation.function
+        self._spans = spans
+        self._values: dict[tuple[str, str], dict[int, Value]] = {}
+        self._selected: dict[tuple[str, str, int], tuple[int, Value]] = {}  # for `first` and `last`
+
+    def add(self, row: Row) -> None:
+        """Add a row of the answer."""
+        result = row.columns["result"]
+        span = self._spans[int(result.strip("hl").partition(".")[0])]
+        key = row.columns[MACHINE], row.columns["_field"]
+        selects = self._function in ("first", "last")
+        start = parse_time(row.columns["_start" if selects else "_time"])
+        index = span.first + (start - span.start) // span.width
+        cells = self._values.setdefault(key, {})
+        value = row.value
+        if selects:  # each series has a row of its own
+            candidate = row.time, value
+            selected = self._selected.get((*key, index))
+            if selected is None or self._is_better(candidate, selected):
+                self._selected[*key, index] = candidate
+                cells[index] = value
+        elif result[0] in HALVES:
+            half = value << 32 if result[0] == "h" else value
+            cells[index] = int(cells.get(index, 0)) + half
+        elif not (isinstance(value, float) and math.isnan(value)):  # the deviation of a single value
+            cells[index] = value
+
+    def _is_better(self, candidate: tuple[int, Value], selected: tuple[int, Value]) -> bool:
+        """Return whether a sample is earlier (or later) than another, or has its time and a greater value."""
+        if candidate[0] == selected[0]:
+            return candidate[1] > selected[1]  # type: ignore[operator]  # both are values of one field
+        return (candidate[0] < selected[0]) == (self._function == "first")
+
+    def cells(self) -> ByMachine[list[Cell]]:
+        """Return the cells by machine and field, in the order of the windows."""
+        by_machine: ByMachine[list[Cell]] = {}
+        for (machine, field), cells in self._values.items():
+            if cells:
+                by_machine.setdefault(machine, {})[field] = sorted(cells.items())
+        return by_machine

@@ -1,0 +1,109 @@
+"""SQL over HTTP to an InfluxDB 3.
+
+HTTP rather than Flight: the engine and the SQL are the same, and HTTP needs a client that is installed
+anyway, while Flight needs pyarrow (170 MB). Hosted and clustered editions, which only offer Flight, are not
+supported.
+"""
+
+import asyncio
+import logging
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import aiohttp
+import orjson
+
+from stores.backends.influx.transport import REFUSED, decode, errors_as_unavailable
+from stores.contracts.errors import Unavailable
+
+Rows = list[dict[str, Any]]
+log = logging.getLogger(__name__)
+NAME = "InfluxDB 3"
+MAX_CONNECTIONS = 50
+SCHEMA_ERRORS = ("Error during planning", "Schema error", "No field named", "not found")
+
+
+class SchemaChanged(Exception):
+    """A statement names something that the server does not have: the cached catalogue is out of date."""
+
+
+@dataclass(frozen=True, slots=True)
+class Reply:
+    """An answer of the server, complete."""
+
+    status: int
+    content: bytes
+
+    @property
+    def text(self) -> str:
+        return self.content.decode(errors="replace")
+
+
+class Influx3Client:
+    """A server at `url`; `deadline` in seconds bounds every call, waiting for a connection included."""
+
+    def __init__(self, url: str, token: str | None, deadline: float) -> None:
+        self._url = url.rstrip("/")
+        self._headers = {"Authorization": f"Bearer {token}"} if token else {}
+        self._deadline = deadline
+        self._session: aiohttp.ClientSession | None = None
+
+    async def ping(self) -> None:
+        """Raise `Unavailable` if the server is not healthy."""
+        reply = await self._send("GET", "/health")
+        if reply.status != 200:
+            raise _unavailable(reply)
+
+    async def close(self) -> None:
+        if self._session is not None:
+            await self._session.close()
+
+    async def query(self, database: str, statement: str, values: Mapping[str, Any]) -> Rows:
+        """Return the rows of a statement, or none if the database does not exist.
+
+        Raises `SchemaChanged` and `Unavailable`.
+        """
+        body = {"db": database, "q": statement, "format": "json", "params": dict(values)}
+        headers = {"Content-Type": "application/json"}
+        reply = await self._send("POST", "/api/v3/query_sql", data=orjson.dumps(body), headers=headers)
+        if reply.status == 200:
+            return await decode(reply.content, _parse_rows)
+        if reply.status == 404 and "database not found" in reply.text:
+            return []
+        if reply.status in (400, 500) and any(error in reply.text for error in SCHEMA_ERRORS):
+            raise SchemaChanged
+        raise _unavailable(reply)
+
+    async def _send(self, method: str, path: str, **options: Any) -> Reply:
+        with errors_as_unavailable(NAME):
+            async with (
+                asyncio.timeout(self._deadline),
+                self._open_session().request(
+                    method, self._url + path, allow_redirects=False, **options
+                ) as response,
+            ):
+                return Reply(response.status, await response.read())
+
+    def _open_session(self) -> aiohttp.ClientSession:
+        """Return the one session, which must be created in the loop that uses it."""
+        if self._session is None:
+            self._session = aiohttp.ClientSession(
+                headers=self._headers,
+                connector=aiohttp.TCPConnector(limit=MAX_CONNECTIONS),
+                cookie_jar=aiohttp.DummyCookieJar(),
+                timeout=aiohttp.ClientTimeout(total=None, sock_connect=self._deadline),
+            )
+        return self._session
+
+
+def _unavailable(reply: Reply) -> Unavailable:
+    log.warning("%s: status %d: %s", NAME, reply.status, reply.text[:500])
+    if "file limit" in reply.text:
+        return Unavailable("the time-series store would have to read too much: request a shorter range")
+    return Unavailable(REFUSED)
+
+
+def _parse_rows(content: bytes) -> Rows:
+    rows: Rows = orjson.loads(content)
+    return rows

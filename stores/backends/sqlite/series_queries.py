@@ -1,0 +1,188 @@
+"""The queries of the embedded time-series store. Each runs on one connection, within one snapshot."""
+
+import json
+from collections import defaultdict
+from collections.abc import Iterator, Sequence
+
+import apsw
+
+from stores.backends.sqlite.series_schema import HOUR, StoredSeries
+from stores.backends.sqlite.series_windows import aggregate
+from stores.contracts.series import (
+    KINDS,
+    NUMERIC,
+    Aggregation,
+    ByMachine,
+    Cell,
+    Kind,
+    Occurrence,
+    Sample,
+    SeriesQuery,
+    SourceQuery,
+    Value,
+    Windows,
+    last_of_each_machine,
+    occurrence_order,
+    too_many_points,
+)
+
+IN_RANGE = "series = ? AND time >= ? AND time < ?"
+
+
+def read_catalogue(db: apsw.Connection, database: str) -> dict[str, dict[str, Kind]]:
+    """See `SeriesDatabase.catalogue`."""
+    sql = "SELECT DISTINCT measurement, field, kind FROM series WHERE database = ?"
+    catalogue: defaultdict[str, dict[str, Kind]] = defaultdict(dict)
+    for measurement, field, kind in db.execute(sql, (database,)):
+        catalogue[measurement][field] = kind
+    return dict(catalogue)
+
+
+def read_latest(db: apsw.Connection, database: str, query: SeriesQuery) -> ByMachine[Sample]:
+    """See `SeriesDatabase.latest`."""
+    condition, values = _series_condition(database, query.measurement, query.fields, query.machines)
+    sql = f"""SELECT machine, field, kind, time, value FROM series JOIN samples ON series = number
+        AND time = (SELECT max(time) FROM samples WHERE series = number AND time >= ? AND time < ?)
+        WHERE {condition}"""
+    latest: defaultdict[str, dict[str, Sample]] = defaultdict(dict)
+    for machine, field, kind, time, value in db.execute(sql, (query.start, query.stop, *values)):
+        sample = Sample(time, bool(value) if kind == "boolean" else value)
+        by_field = latest[machine]
+        by_field[field] = max(by_field[field], sample) if field in by_field else sample
+    return dict(latest)
+
+
+def read_points(
+    db: apsw.Connection, database: str, query: SeriesQuery, limit: int
+) -> ByMachine[list[Sample]]:
+    """See `SeriesDatabase.points`."""
+    points: ByMachine[list[Sample]] = {}
+    remaining = limit
+    sql = f"SELECT time, value FROM samples WHERE {IN_RANGE} ORDER BY time LIMIT ?"
+    for series in _find_series(db, database, query.measurement, query.fields, query.machines):
+        rows = db.execute(sql, (series.number, query.start, query.stop, remaining + 1))
+        samples = list(series.samples(rows))
+        remaining -= len(samples)
+        if remaining < 0:
+            raise too_many_points(limit)
+        if samples:
+            by_field = points.setdefault(series.machine or "", {})
+            earlier = by_field.get(series.field)
+            by_field[series.field] = sorted(earlier + samples) if earlier else samples
+    return points
+
+
+def read_windows(
+    db: apsw.Connection, database: str, query: SeriesQuery, windows: Windows, aggregation: Aggregation
+) -> ByMachine[list[Cell]]:
+    """See `SeriesDatabase.windows`."""
+    groups: defaultdict[tuple[str, str], list[StoredSeries]] = defaultdict(list)
+    for series in _find_series(db, database, query.measurement, query.fields, query.machines):
+        if series.kind != "string" or aggregation.function not in NUMERIC:
+            groups[series.machine or "", series.field].append(series)
+    found: ByMachine[list[Cell]] = {}
+    for (machine, field), group in groups.items():
+        if cells := list(aggregate(db, group, query.start, query.stop, windows, aggregation)):
+            found.setdefault(machine, {})[field] = cells
+    return found
+
+
+def read_last(db: apsw.Connection, database: str, query: SourceQuery, limit: int) -> list[Occurrence]:
+    """See `SeriesDatabase.last`."""
+    sql = f"SELECT time, value FROM samples WHERE {IN_RANGE} ORDER BY time DESC LIMIT ?"
+
+    def read_newest(index: int, series: StoredSeries, limit: int) -> list[Occurrence]:
+        rows = db.execute(sql, (series.number, query.start, query.stop, limit))
+        by_name = json.loads(series.tags)
+        tags = tuple(by_name.get(tag) for tag in query.sources[index].tags)
+        return [Occurrence(time, series.machine, index, series.value(value), tags) for time, value in rows]
+
+    candidates = list(_find_sources(db, database, query))
+    if query.machines is None:  # the last values can only be in the series with the newest ones
+        heads = [(head, series) for series in candidates for head in read_newest(*series, 1)]
+        heads.sort(key=lambda item: occurrence_order(item[0]))
+        candidates = [series for _, series in heads[:limit]]
+    occurrences = [occurrence for series in candidates for occurrence in read_newest(*series, limit)]
+    occurrences.sort(key=occurrence_order)
+    return occurrences[:limit] if query.machines is None else last_of_each_machine(occurrences, limit)
+
+
+def read_counts(db: apsw.Connection, database: str, query: SourceQuery) -> dict[str | None, int]:
+    """See `SeriesDatabase.counts`."""
+    all_series = [series for _, series in _find_sources(db, database, query)]
+    by_number = _count_samples(db, [series.number for series in all_series], query.start, query.stop)
+    if query.machines is None:
+        return {None: sum(by_number.get(series.number, 0) for series in all_series)}
+    counts: defaultdict[str | None, int] = defaultdict(int)
+    for series in all_series:
+        counts[series.machine] += by_number.get(series.number, 0)
+    return {machine: count for machine, count in counts.items() if count}
+
+
+def find_machines_with(
+    db: apsw.Connection, database: str, query: SourceQuery, value: Value
+) -> set[str | None]:
+    """See `SeriesDatabase.machines_with`."""
+    sql = f"SELECT 1 FROM samples WHERE {IN_RANGE} AND value = ? ORDER BY time DESC LIMIT 1"
+    return {
+        series.machine
+        for _, series in _find_sources(db, database, query)
+        if series.kind == KINDS[type(value)]
+        and db.execute(sql, (series.number, query.start, query.stop, value)).get
+    }
+
+
+def _find_sources(
+    db: apsw.Connection, database: str, query: SourceQuery
+) -> Iterator[tuple[int, StoredSeries]]:
+    """Yield the series of each source, with the index of the source."""
+    for index, source in enumerate(query.sources):
+        for series in _find_series(db, database, source.measurement, [source.field], query.machines):
+            tags = json.loads(series.tags) if source.where else {}
+            if all(tags.get(tag) in values for tag, values in source.where):
+                yield index, series
+
+
+def _find_series(
+    db: apsw.Connection,
+    database: str,
+    measurement: str,
+    fields: Sequence[str],
+    machines: Sequence[str] | None,
+) -> list[StoredSeries]:
+    condition, values = _series_condition(database, measurement, fields, machines)
+    sql = f"SELECT number, machine, field, kind, tags FROM series WHERE {condition}"
+    return [StoredSeries(*row) for row in db.execute(sql, values)]
+
+
+def _series_condition(
+    database: str, measurement: str, fields: Sequence[str], machines: Sequence[str] | None
+) -> tuple[str, list[str]]:
+    """Return the condition that selects series, and the values bound in it."""
+    condition = "database = ? AND measurement = ? AND field IN (SELECT value FROM json_each(?))"
+    values = [database, measurement, json.dumps(list(fields))]
+    if machines is not None:
+        condition += " AND machine IN (SELECT value FROM json_each(?))"
+        values.append(json.dumps(list(machines)))
+    return condition, values
+
+
+def _count_samples(db: apsw.Connection, numbers: Sequence[int], start: int, stop: int) -> dict[int, int]:
+    """Count the samples of each series: whole hours from `tally`, parts of an hour from the samples."""
+    first_hour, last_hour = -(-start // HOUR), stop // HOUR
+    among = f"series IN ({','.join(map(str, numbers))})"
+    samples = f"SELECT series, count(*) FROM samples WHERE {among} AND time >= ? AND time < ? GROUP BY series"
+    tally = f"SELECT series, sum(n) FROM tally WHERE {among} AND hour >= ? AND hour < ? GROUP BY series"
+    if first_hour >= last_hour:
+        return dict(db.execute(samples, (start, stop)))
+    counts: defaultdict[int, int] = defaultdict(int)
+    parts = [
+        (tally, first_hour, last_hour),
+        (samples, start, first_hour * HOUR),
+        (samples, last_hour * HOUR, stop),
+    ]
+    for sql, low, high in parts:
+        if low < high:
+            for number, count in db.execute(sql, (low, high)):
+                counts[number] += count
+    return counts

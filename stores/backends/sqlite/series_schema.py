@@ -1,0 +1,50 @@
+"""The schema of the embedded time-series file, and what one of its series looks like.
+
+Every field of every tag set is a series, and every sample is a row with the key (series, time): the newest
+sample of a series is found by a search in the primary key. Triggers count the samples of each hour.
+"""
+
+from collections.abc import Iterable
+from typing import Any, NamedTuple, cast
+
+from stores.contracts.series import SECOND, Kind, Sample, Value
+
+HOUR = 3600 * SECOND
+VERSION = 1
+SCHEMA = f"""
+CREATE TABLE series (
+    number INTEGER PRIMARY KEY, database TEXT NOT NULL, measurement TEXT NOT NULL, tags TEXT NOT NULL,
+    machine TEXT, field TEXT NOT NULL, kind TEXT NOT NULL, UNIQUE (database, measurement, field, tags));
+CREATE INDEX series_by_machine ON series (database, measurement, field, machine);
+CREATE TABLE samples (
+    series INTEGER NOT NULL, time INTEGER NOT NULL, value NOT NULL, PRIMARY KEY (series, time)) WITHOUT ROWID;
+CREATE TABLE tally (
+    series INTEGER NOT NULL, hour INTEGER NOT NULL, n INTEGER NOT NULL,
+    PRIMARY KEY (series, hour)) WITHOUT ROWID;
+CREATE TRIGGER counted AFTER INSERT ON samples BEGIN
+    INSERT INTO tally VALUES (NEW.series, (NEW.time - (NEW.time % {HOUR} + {HOUR}) % {HOUR}) / {HOUR}, 1)
+    ON CONFLICT DO UPDATE SET n = n + 1; END;
+CREATE TRIGGER forgotten AFTER DELETE ON samples BEGIN
+    UPDATE tally SET n = n - 1
+    WHERE series = OLD.series AND hour = (OLD.time - (OLD.time % {HOUR} + {HOUR}) % {HOUR}) / {HOUR}; END;
+"""
+
+
+class StoredSeries(NamedTuple):
+    """A row of the table `series`; `tags` is a JSON object."""
+
+    number: int
+    machine: str | None
+    field: str
+    kind: Kind
+    tags: str
+
+    def value(self, stored: Any) -> Value:
+        """Return a stored value with its type: SQLite stores booleans as integers."""
+        return bool(stored) if self.kind == "boolean" else cast(Value, stored)
+
+    def samples(self, rows: Iterable[Any]) -> Iterable[Sample]:
+        """Return the samples of rows of (time, stored value)."""
+        if self.kind == "boolean":
+            return (Sample(time, bool(value)) for time, value in rows)
+        return map(Sample._make, rows)

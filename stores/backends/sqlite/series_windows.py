@@ -1,0 +1,84 @@
+"""How SQLite aggregates the samples of windows."""
+
+import math
+from collections.abc import Iterator, Sequence
+from itertools import pairwise
+
+import apsw
+
+from stores.backends.sqlite.series_schema import StoredSeries
+from stores.contracts.series import Aggregation, Cell, Windows
+
+SQL_FUNCTIONS = {"mean": "avg", "min": "min", "max": "max", "count": "count"}
+
+
+def aggregate(
+    db: apsw.Connection,
+    group: Sequence[StoredSeries],
+    start: int,
+    stop: int,
+    windows: Windows,
+    aggregation: Aggregation,
+) -> Iterator[Cell]:
+    """Yield the windows that have samples of any series of the group, and their aggregated values.
+
+    The series are of one machine and one field, and so of one kind.
+    """
+    if windows.step is not None:
+        yield from _aggregate_steps(db, group, start, stop, windows.edges[0], windows.step, aggregation)
+        return
+    for index, (edge, next_edge) in enumerate(pairwise(windows.edges)):
+        low, high = max(edge, start), min(next_edge, stop)
+        for _, value in _aggregate_steps(db, group, low, high, edge, next_edge - edge, aggregation):
+            yield index, value
+
+
+# One branch for each function, each with its own statement.
+def _aggregate_steps(
+    db: apsw.Connection,
+    group: Sequence[StoredSeries],
+    start: int,
+    stop: int,
+    origin: int,
+    step: int,
+    aggregation: Aggregation,
+) -> Iterator[Cell]:
+    """Yield the cells of windows of one width; index 0 is the window that starts at `origin`."""
+    first = group[0]
+    is_integer = first.kind in ("integer", "boolean")
+    rows = f"""SELECT (time - {origin}) / {step} AS n, time, value FROM samples
+        WHERE series IN ({",".join(str(series.number) for series in group)}) AND time >= ? AND time < ?"""
+    match aggregation.function:
+        case "mean" | "min" | "max" | "count":
+            function = SQL_FUNCTIONS[aggregation.function]
+            sql = f"SELECT n, {function}(value) FROM ({rows}) GROUP BY n ORDER BY n"
+            yield from db.execute(sql, (start, stop))
+        case "sum" if is_integer:  # as two halves, because the sum may exceed 64 bits
+            halves = "sum(value >> 32), sum(value & 4294967295)"
+            sql = f"SELECT n, {halves} FROM ({rows}) GROUP BY n ORDER BY n"
+            for index, high, low in db.execute(sql, (start, stop)):
+                yield index, (high << 32) + low
+        case "sum":
+            sql = f"SELECT n, total(value) FROM ({rows}) GROUP BY n ORDER BY n"
+            yield from db.execute(sql, (start, stop))
+        case "first" | "last":
+            extreme = "min(time)" if aggregation.function == "first" else "max(time)"
+            sql = f"""WITH r AS MATERIALIZED ({rows}), e AS (SELECT n, {extreme} AS time FROM r GROUP BY n)
+                SELECT n, max(r.value) FROM e JOIN r USING (n, time) GROUP BY n ORDER BY n"""
+            for index, value in db.execute(sql, (start, stop)):
+                yield index, first.value(value)
+        case "stddev":
+            means = f"SELECT n, value, avg(value) OVER (PARTITION BY n) AS mean FROM ({rows})"
+            sql = f"""SELECT n, total((value - mean) * (value - mean)) / (count(*) - 1) FROM ({means})
+                GROUP BY n HAVING count(*) > 1 ORDER BY n"""
+            for index, variance in db.execute(sql, (start, stop)):
+                yield index, math.sqrt(variance)
+        case "quantile":
+            ranked = f"""SELECT n, value, row_number() OVER (PARTITION BY n ORDER BY value) AS rank,
+                count(*) OVER (PARTITION BY n) AS size FROM ({rows})"""
+            q = aggregation.q or 0.0
+            # The rank is ceil(q * size); SQLite narrows it down to its neighbours.
+            sql = f"SELECT n, value, rank, size FROM ({ranked}) WHERE abs(rank - ? * size) <= 1 ORDER BY n"
+            for index, value, rank, size in db.execute(sql, (start, stop, q)):
+                if rank == max(1, math.ceil(q * size)):
+                    yield index, float(value)
