@@ -26,5 +26,5 @@ def create_app(settings: Settings, **options: Any) -> Starlette:
 
     app.router.routes += [Route(migration.PAGE, migrate), Route(openapi.PATH, describe)]
     # Whatever else is asked for: the framework's own patterns would miss a path that holds a line feed.
-    app.router.default = OldRoutes(app.state.gateway, otherwise=app.router.default)
+    app.router.default = OldRoutes(app.state.app_state, otherwise=app.router.default)
     return app

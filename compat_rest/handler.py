@@ -18,7 +18,7 @@ from compat_rest.routes import TABLE
 from compat_rest.routes.route import OldRoute
 from compat_rest.routes.shapes import OldRequest
 from schema.engine.errors import REST_STATUS
-from schema.server.app import Gateway
+from schema.server.state import AppState
 
 log = logging.getLogger(__name__)
 OPERATIONS = (Path(__file__).parent / "operations.graphql").read_text(encoding="utf-8")
@@ -30,8 +30,8 @@ class OldRoutes:
     Raises `LookupError` if a row names an operation that does not exist.
     """
 
-    def __init__(self, gateway: Gateway, *, otherwise: ASGIApp) -> None:
-        self._gateway = gateway
+    def __init__(self, state: AppState, *, otherwise: ASGIApp) -> None:
+        self._state = state
         self._otherwise = otherwise
         names = {
             definition.name.value
@@ -41,7 +41,7 @@ class OldRoutes:
         missing = [route.operation for route in TABLE if route.operation not in names]
         if missing:
             raise LookupError(f"operations.graphql lacks {', '.join(missing)}")
-        gateway.executor.check(OPERATIONS)
+        state.executor.check(OPERATIONS)
         self._routes = [(route, route.path.split("/")[1:]) for route in TABLE]
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -102,11 +102,11 @@ class OldRoutes:
         if route.required is not None and not route.required.allows(body):
             error: Any = {"message": route.required.message, "extensions": {"code": "BAD_USER_INPUT"}}
             return render_json(route.error(error, old_request), 400, request)
-        answer = await self._gateway.executor.run(
+        answer = await self._state.executor.run(
             OPERATIONS,
             route.variables(parameters, old_request.body),
             route.operation,
-            self._gateway.context_of(request, secrets.token_hex(8)),
+            self._state.create_context(request, secrets.token_hex(8)),
         )
         if answer.errors:
             error = answer.errors[0]

@@ -1,4 +1,4 @@
-"""Cross-origin requests as the original answered them, for the origins that are listed."""
+"""Cross-origin requests of browsers as the original server answered them, for the origins that are listed."""
 
 from starlette.datastructures import Headers
 from starlette.middleware.cors import CORSMiddleware
@@ -6,9 +6,9 @@ from starlette.responses import Response
 
 
 class Cors(CORSMiddleware):
-    """Every preflight is 204 and empty; what an unlisted origin lacks in it makes its browser refuse."""
+    """Answers every preflight with 204 and no body. The browser refuses the request of an unlisted origin."""
 
     def preflight_response(self, request_headers: Headers) -> Response:
-        checked = super().preflight_response(request_headers)
-        kept = {k: v for k, v in checked.headers.items() if not k.startswith("content-")}
-        return Response(status_code=204, headers=kept)
+        response = super().preflight_response(request_headers)
+        headers = {name: value for name, value in response.headers.items() if not name.startswith("content-")}
+        return Response(status_code=204, headers=headers)

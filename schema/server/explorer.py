@@ -1,4 +1,4 @@
-"""GraphiQL: the page that browsers see at /graphql, and its files, all of them shipped with the package."""
+"""GraphiQL: the page that browsers get at /graphql, and its files, all of them shipped with the package."""
 
 from pathlib import Path
 
@@ -9,8 +9,8 @@ from starlette.types import Scope
 
 BUILT = Path(__file__).parent / "graphiql"
 
-# Nothing from elsewhere, no inline script. The editor sets styles from script, which only
-# 'unsafe-inline' allows; a style can load nothing, since every other source is this server too.
+# Nothing from other servers, no inline script. The editor sets styles from its script, which only
+# 'unsafe-inline' allows; a style can load nothing, because every other source is this server too.
 POLICY = "; ".join(
     (
         "default-src 'none'",
@@ -28,10 +28,10 @@ POLICY = "; ".join(
 HEADERS = {"X-Content-Type-Options": "nosniff", "Referrer-Policy": "no-referrer"}
 
 
-def page() -> Response:
-    """The explorer's page, under a policy that lets it speak to nobody but this server."""
+def render_page() -> Response:
+    """The page of the explorer, under a policy that lets it connect to this server only."""
     html = (BUILT / "index.html").read_text(encoding="utf-8")
-    headers = {**HEADERS, "Content-Security-Policy": POLICY, "Cache-Control": "no-cache"}
+    headers = {**HEADERS, "Content-Security-Policy": POLICY, "Cache-Control": "no-cache", "Vary": "Accept"}
     return HTMLResponse(html, headers=headers)
 
 
@@ -42,6 +42,6 @@ class _Assets(StaticFiles):
         return response
 
 
-def assets() -> Mount:
-    """The page's files, at /graphiql."""
+def mount_assets() -> Mount:
+    """The files of the page, at /graphiql."""
     return Mount("/graphiql", _Assets(directory=BUILT, check_dir=False))

@@ -1,4 +1,4 @@
-"""What operators watch, in Prometheus' text format: what became of queries, and what is kept of them."""
+"""The metrics for operators, in the text format of Prometheus: how queries were answered, what is cached."""
 
 from collections.abc import Iterator
 
@@ -12,7 +12,7 @@ from schema.engine.execution import Executor
 
 
 class Metrics(Collector):
-    """Answers `/metrics` from the executor's own counts."""
+    """Answers `/metrics` from the counters of the executor."""
 
     def __init__(self, executor: Executor) -> None:
         self._executor = executor
@@ -20,16 +20,17 @@ class Metrics(Collector):
         self._registry.register(self)
 
     def collect(self) -> Iterator[Metric]:
-        queries = CounterMetricFamily("sync_gateway_queries", "What became of queries.", labels=["event"])
+        queries = CounterMetricFamily("sync_gateway_queries", "How queries were answered.", labels=["event"])
         for event, count in self._executor.counts.items():
             queries.add_metric([event], count)
         yield queries
-        kept = GaugeMetricFamily(
-            "sync_gateway_kept", "Parsed documents and operations kept.", labels=["what"]
+        cached = GaugeMetricFamily(
+            "sync_gateway_kept", "Cached parsed documents and operations.", labels=["what"]
         )
         for what, count in self._executor.cache_sizes().items():
-            kept.add_metric([what], count)
-        yield kept
+            cached.add_metric([what], count)
+        yield cached
 
     async def answer(self, request: Request) -> Response:
+        """The response to `GET /metrics`."""
         return Response(generate_latest(self._registry), media_type=CONTENT_TYPE_LATEST)

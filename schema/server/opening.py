@@ -1,4 +1,4 @@
-"""From the settings to what they name: open stores, and the keys that secrets are sealed with."""
+"""From the settings to open stores, and to the keys that secrets are encrypted with."""
 
 from schema.server.settings import Settings
 from stores import opening
@@ -8,7 +8,7 @@ from stores.entities.cipher import SecretCipher, add_key, read_keys
 
 
 def open_documents(settings: Settings) -> DocumentStore:
-    """The document store. Opening waits for no server. Raises `BadUserInput`."""
+    """The document store. Opening does not wait for a server. Raises `BadUserInput`."""
     documents = settings.documents
     return opening.open_documents(
         documents.url.get_secret_value() if documents.url else None,
@@ -20,7 +20,7 @@ def open_documents(settings: Settings) -> DocumentStore:
 
 
 def open_series(settings: Settings) -> SeriesStore:
-    """The time-series store. Opening waits for no server. Raises `BadUserInput`."""
+    """The time-series store. Opening does not wait for a server. Raises `BadUserInput`."""
     series = settings.series
     return opening.open_series(
         series.url.get_secret_value() if series.url else None,
@@ -32,7 +32,7 @@ def open_series(settings: Settings) -> SeriesStore:
 
 
 def open_cipher(settings: Settings) -> SecretCipher:
-    """The keys of the settings; an embedded store without any makes itself one.
+    """The cipher with the keys of the settings. The embedded store creates a key file if there are no keys.
 
     Raises `BadUserInput` and `OSError`.
     """

@@ -69,7 +69,7 @@ async def test_the_gateway_starts_without_its_store_and_answers_with_a_code(tmp_
     assert (await client.http.get("/health/live")).status_code == 200
     await client.http.aclose()
     await store.close()
-    await app.state.gateway.series.store.close()
+    await app.state.app_state.series.store.close()
 
 
 @pytest.mark.parametrize(

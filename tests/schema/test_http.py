@@ -146,7 +146,7 @@ async def test_a_page_of_another_origin_may_call_only_if_it_is_listed(tmp_path: 
         {"data": tmp_path, "server": {"cors_allowed_origins": ["https://console.example"]}}
     )
     app = create_app(settings)
-    client = Client(app, app.state.gateway.documents)
+    client = Client(app, app.state.app_state.documents)
     for origin, allowed in (("https://console.example", True), ("https://evil.example", False)):
         body = {"query": "{ __typename }"}
         response = await client.http.post("/graphql", json=body, headers={"Origin": origin})

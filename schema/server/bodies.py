@@ -1,0 +1,107 @@
+"""Request bodies: read up to a limit, decompressed up to a limit. Every endpoint reads its body here."""
+
+import codecs
+import zlib
+from collections.abc import Iterator
+from functools import lru_cache
+
+import brotli
+from python_multipart.multipart import parse_options_header
+from starlette.requests import Request
+
+_CHUNK_BYTES = 1024  # of compressed data: bounds what is copied where one gzip member follows another
+
+
+class BadRequest(Exception):
+    """A request that cannot be read. The message is safe to show.
+
+    `status` is the HTTP status, `headers` are further headers of the response.
+    """
+
+    def __init__(self, status: int, message: str, **headers: str) -> None:
+        super().__init__(message)
+        self.status, self.message, self.headers = status, message, headers
+
+
+async def read_body(request: Request, max_bytes: int) -> bytes:
+    """The body as it was sent. Raises `BadRequest` (413) as soon as it is longer than `max_bytes`."""
+    length = request.headers.get("content-length", "0")
+    if length.isascii() and length.isdigit() and int(length) > max_bytes:
+        raise _too_large(max_bytes)
+    body = bytearray()
+    async for chunk in request.stream():
+        body += chunk
+        if len(body) > max_bytes:
+            raise _too_large(max_bytes)
+    return bytes(body)
+
+
+def check_encoding(request: Request, *allowed: str) -> str:
+    """The content encoding of a body: "identity" or one of `allowed`. Raises `BadRequest` (415)."""
+    encoding = request.headers.get("content-encoding", "").strip().lower() or "identity"
+    if encoding not in ("identity", *allowed):
+        choices = " or ".join(("no Content-Encoding", *allowed))
+        raise BadRequest(415, f"Send the body with {choices}.")
+    return encoding
+
+
+def decompress(body: bytes, encoding: str, max_bytes: int) -> bytes:
+    """The content of a body that is encoded as "identity", "gzip", "deflate" or "br".
+
+    The time is linear in the sizes of the body and of its content. Raises `BadRequest`: 413 if the content is
+    longer than `max_bytes`, 400 if the body is not of its encoding or is truncated.
+    """
+    if encoding == "identity":
+        return body
+    content = bytearray()
+    parts = _brotli_parts(body, max_bytes) if encoding == "br" else _zlib_parts(body, encoding, max_bytes)
+    try:
+        for part in parts:
+            content += part
+            if len(content) > max_bytes:
+                raise _too_large(max_bytes)
+    except (zlib.error, brotli.error):
+        raise BadRequest(400, f"The body is not valid {encoding}.") from None
+    return bytes(content)
+
+
+def _zlib_parts(body: bytes, encoding: str, max_bytes: int) -> Iterator[bytes]:
+    """The decompressed parts of a body. A gzip body may consist of several members, one after the other."""
+    window_bits = zlib.MAX_WBITS | (16 if encoding == "gzip" else 0)
+    view = memoryview(body)
+    decompressor = zlib.decompressobj(window_bits)
+    position = 0
+    while position < len(view):
+        if decompressor.eof:
+            decompressor = zlib.decompressobj(window_bits)
+        chunk = view[position : position + _CHUNK_BYTES]
+        yield decompressor.decompress(chunk, max_bytes + 1)
+        position += len(chunk) - len(decompressor.unused_data)
+    if not decompressor.eof:
+        raise BadRequest(400, f"The {encoding} body is truncated.")
+
+
+def _brotli_parts(body: bytes, max_bytes: int) -> Iterator[bytes]:
+    decompressor = brotli.Decompressor()
+    yield decompressor.process(body, output_buffer_limit=max_bytes + 1)
+    if not decompressor.is_finished():
+        raise BadRequest(400, "The br body is truncated.")
+
+
+@lru_cache(maxsize=256)
+def parse_content_type(header: str) -> tuple[str, str]:
+    """The media type and the name of the Python codec of a Content-Type header; UTF-8 if it names no charset.
+
+    Raises `BadRequest` (415) for an unknown charset.
+    """
+    media_type, options = parse_options_header(header)
+    charset = options.get(b"charset", b"utf-8").decode("latin-1").strip()
+    try:
+        codec = codecs.lookup(charset).name
+    except (LookupError, ValueError):
+        raise BadRequest(415, "The charset of the body is unknown. Send the body in UTF-8.") from None
+    return media_type.decode("latin-1").lower(), codec
+
+
+def _too_large(max_bytes: int) -> BadRequest:
+    return BadRequest(413, f"The body is larger than {max_bytes} bytes.")

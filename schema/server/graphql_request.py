@@ -1,0 +1,118 @@
+"""Requests of GraphQL over HTTP: from GET parameters or a JSON body to a checked `GraphQLRequest`.
+
+https://graphql.github.io/graphql-over-http/draft/
+"""
+
+from dataclasses import dataclass
+from typing import Any
+
+import orjson
+from starlette.requests import Request
+
+from schema.server.bodies import BadRequest, check_encoding, parse_content_type, read_body
+
+JSON = "application/json"
+RESPONSE = "application/graphql-response+json"
+
+
+@dataclass(frozen=True, slots=True)
+class GraphQLRequest:
+    """The members of a request that the gateway uses."""
+
+    query: str
+    variables: dict[str, Any] | None
+    operation_name: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class RequestLimits:
+    """The limits of a request: bytes of its body, and levels of its JSON."""
+
+    max_bytes: int
+    max_depth: int
+
+
+async def read_request(request: Request, limits: RequestLimits) -> GraphQLRequest:
+    """The GraphQL request of an HTTP request. Raises `BadRequest`."""
+    if request.method in ("GET", "HEAD"):
+        return _read_parameters(request, limits.max_depth)
+    if request.method != "POST":
+        raise BadRequest(405, "Use GET or POST.", Allow="GET, POST")
+    if parse_content_type(request.headers.get("content-type", "")) != (JSON, "utf-8"):
+        raise BadRequest(415, f"Send the request as {JSON} in UTF-8.")
+    check_encoding(request)
+    body = _parse_json(await read_body(request, limits.max_bytes), "The body", limits.max_depth)
+    if not isinstance(body, dict):
+        raise BadRequest(400, "The body must be a JSON object. Batches are not supported.")
+    return _check_members(body)
+
+
+def accepts_html(request: Request) -> bool:
+    """Whether a person opens the URL in a browser: a browser asks for HTML, and an API client does not."""
+    return request.method in ("GET", "HEAD") and "text/html" in request.headers.get("accept", "")
+
+
+def negotiate_media_type(accept: str) -> str:
+    """The media type of the response to an Accept header: `RESPONSE` if the client names it, else `JSON`.
+
+    Raises `BadRequest` (406).
+    """
+    weights = dict(_parse_media_range(media_range) for media_range in accept.lower().split(","))
+    wildcard = max(weights.get("*/*", 0), weights.get("application/*", 0))
+    named = {media_type: weights.get(media_type, 0) for media_type in (RESPONSE, JSON)}
+    if max(named.values()) > 0:
+        return max(named, key=lambda media_type: named[media_type])
+    if not accept or wildcard > 0:
+        return JSON
+    raise BadRequest(406, f"The response can be {RESPONSE} or {JSON}.")
+
+
+def _parse_media_range(media_range: str) -> tuple[str, float]:
+    media_type, *options = media_range.replace(" ", "").split(";")
+    quality = next((option[2:] for option in options if option.startswith("q=")), "1")
+    try:
+        return media_type, float(quality)
+    except ValueError:
+        return media_type, 0
+
+
+def _read_parameters(request: Request, max_depth: int) -> GraphQLRequest:
+    members: dict[str, Any] = dict(request.query_params)
+    for name in ("variables", "extensions"):
+        if members.get(name):
+            members[name] = _parse_json(members[name].encode(), f"The parameter {name}", max_depth)
+        else:
+            members.pop(name, None)
+    return _check_members(members)
+
+
+def _parse_json(text: bytes, what: str, max_depth: int) -> Any:
+    try:
+        value = orjson.loads(text)
+    except orjson.JSONDecodeError:
+        raise BadRequest(400, f"{what} is not valid JSON.") from None
+    if _is_deeper(value, max_depth):
+        raise BadRequest(400, f"{what} is nested deeper than {max_depth} levels (graphql.max_json_depth).")
+    return value
+
+
+def _is_deeper(value: Any, depth: int) -> bool:
+    if not isinstance(value, dict | list):
+        return False
+    items = value.values() if isinstance(value, dict) else value
+    return depth == 0 or any(_is_deeper(item, depth - 1) for item in items)
+
+
+def _check_members(members: dict[str, Any]) -> GraphQLRequest:
+    """The request of these members. Unknown members are ignored, as the specification asks."""
+    query = members.get("query")
+    if not isinstance(query, str) or not query.strip():
+        raise BadRequest(400, "query must be a string that holds a GraphQL document.")
+    for name in ("variables", "extensions"):
+        if not isinstance(members.get(name), dict | None):
+            raise BadRequest(400, f"{name} must be an object.")
+    operation_name = members.get("operationName")
+    if not isinstance(operation_name, str | None):
+        raise BadRequest(400, "operationName must be a string.")
+    # Clients without a name to send often send an empty one.
+    return GraphQLRequest(query, members.get("variables"), operation_name or None)

@@ -1,0 +1,42 @@
+"""What the routes of one application share."""
+
+from dataclasses import dataclass, replace
+
+from starlette.requests import Request
+
+from resolvers.context import Context, SeriesAccess, Viewer
+from schema.engine.execution import Executor
+from stores.contracts.documents import DocumentStore
+from stores.entities.cipher import SecretCipher
+from stores.entities.icons import Icons
+from stores.wrappers.counting import CallCounter
+from stores.wrappers.counting_series import CountingSeriesStore
+from stores.wrappers.documents import WrappedDocumentStore
+
+TRACE_HEADER = "X-Gateway-Trace"
+
+
+@dataclass(frozen=True, slots=True)
+class AppState:
+    """The open stores, the cipher of secrets and the executor of queries."""
+
+    documents: DocumentStore
+    series: SeriesAccess
+    icons: Icons
+    cipher: SecretCipher
+    executor: Executor
+
+    def create_context(self, request: Request, request_id: str) -> Context:
+        """The context of a request: the only place where a request becomes a viewer.
+
+        There are no credentials yet, so the viewer may do everything. The stores of a request with
+        `X-Gateway-Trace: 1` count their calls.
+        """
+        if request.headers.get(TRACE_HEADER) != "1":
+            return Context(Viewer(self.documents, self.series), self.icons, self.cipher, request_id)
+        counter = CallCounter()
+        documents = WrappedDocumentStore(self.documents, counter)
+        series = CountingSeriesStore(self.series.store)
+        viewer = Viewer(documents, replace(self.series, store=series))
+        trace = {"documentCalls": counter.calls, "seriesCalls": series.calls}
+        return Context(viewer, self.icons, self.cipher, request_id, trace=lambda: trace)
