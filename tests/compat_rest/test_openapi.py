@@ -16,7 +16,7 @@ CHECKS = "not_a_server_error,status_code_conformance,content_type_conformance"
 
 async def test_a_thousand_random_requests_are_answered_as_documented(tmp_path: Path) -> None:
     app = create_app(Settings(data=tmp_path))
-    await demo.load(app.state.app_state.documents, app.state.gateway.cipher)
+    await demo.load(app.state.app_state.documents, app.state.app_state.cipher)
     async with served(app) as url:
         command = [sys.executable, "-m", "schemathesis.cli", "run", f"{url}/api/openapi.json"]
         command += ["--checks", CHECKS, "--phases", "coverage,fuzzing", "--max-examples", "15"]

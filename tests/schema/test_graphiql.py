@@ -27,7 +27,7 @@ QUIET += ["--disable-background-networking", "--disable-component-update"]
 async def url(tmp_path: Path) -> AsyncIterator[str]:
     """The application with the demo plant, served on a free port."""
     app = create_app(Settings(data=tmp_path))
-    await demo.load(app.state.app_state.documents, app.state.gateway.cipher)
+    await demo.load(app.state.app_state.documents, app.state.app_state.cipher)
     async with served(app) as url:
         yield f"{url}/graphql"
 

@@ -100,7 +100,7 @@ async def test_an_unforeseen_failure_shows_nothing_but_a_request_id(
     async def broken(self: object) -> list[object]:
         raise RuntimeError("secret detail")
 
-    monkeypatch.setattr(type(client.documents), "databases", broken)
+    monkeypatch.setattr(type(client.documents), "list_databases", broken)
     headers = {"Accept": RESPONSE}
     body = {"query": "{ organizations { nodes { id } } }"}
     response = await client.http.post("/graphql", json=body, headers=headers)
