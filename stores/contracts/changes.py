@@ -23,31 +23,32 @@ from stores.contracts.errors import Conflict
 MILLISECOND = timedelta(milliseconds=1)
 
 
-def same(one: Any, other: Any) -> bool:
-    """Equal as the store compares: 1 is 1.0, but True is not 1."""
+def bson_equal(one: Any, other: Any) -> bool:
+    """Whether two values are equal as stores compare them: 1 equals 1.0, but not True."""
     return isinstance(one, bool) == isinstance(other, bool) and bool(one == other)
 
 
-def fits(document: Document, where: Where) -> bool:
-    return all(_holds(document, condition) for condition in where)
+def matches(document: Document, where: Where) -> bool:
+    """Whether a document meets all the conditions."""
+    return all(_meets(document, condition) for condition in where)
 
 
-def _holds(document: Document, condition: Condition) -> bool:
+def _meets(document: Document, condition: Condition) -> bool:
     match condition:
         case OneOf(path, values):
-            found = values_at(document, path)
-            return any(same(f, v) for f in found for v in values) or (not found and None in values)
+            stored = values_at(document, path)
+            return any(bson_equal(s, v) for s in stored for v in values) or (not stored and None in values)
         case Exists(path, present):
             return bool(values_at(document, path)) == present
         case AnyOf(conditions):
-            return any(_holds(document, each) for each in conditions)
+            return any(_meets(document, c) for c in conditions)
         case Contains(paths, text):
-            found = [v for path in paths for v in values_at(document, path) if isinstance(v, str)]
-            return any(lower(text) in lower(value) for value in found)
+            strings = [v for path in paths for v in values_at(document, path) if isinstance(v, str)]
+            return any(lower(text) in lower(string) for string in strings)
 
 
 def lower(text: str) -> str:
-    """Lower case of ASCII letters only, which is what every store can compare alike."""
+    """Put ASCII letters, and only these, in lower case: every store can compare like that."""
     return text.translate(_LOWER)
 
 
@@ -55,7 +56,7 @@ _LOWER = {upper: upper + 32 for upper in range(ord("A"), ord("Z") + 1)}
 
 
 def apply(document: Document, change: Change) -> Document:
-    """The document after the change; the given one stays as it is."""
+    """Return a changed copy of the document. Raises `Conflict` if a path leads through a scalar or a list."""
     changed = copy.deepcopy(document)
     for path, value in change.set.items():
         _parent(changed, path)[path[-1]] = value
@@ -64,13 +65,13 @@ def apply(document: Document, change: Change) -> Document:
     for path, value in change.add.items():
         items = _parent(changed, path).setdefault(path[-1], [])
         if not isinstance(items, list):
-            raise Conflict(f"{'.'.join(path)} holds no list", fields=[".".join(path)])
-        if not any(same(item, value) for item in items):
+            raise Conflict(f"{'.'.join(path)} is not a list", fields=[".".join(path)])
+        if not any(bson_equal(item, value) for item in items):
             items.append(value)
     for path, value in change.pull.items():
         items = _parent(changed, path).get(path[-1])
         if isinstance(items, list):
-            items[:] = [item for item in items if not same(item, value)]
+            items[:] = [item for item in items if not bson_equal(item, value)]
     if change.touch is not None:
         path = change.touch.path
         parent = _parent(changed, path)
@@ -80,7 +81,7 @@ def apply(document: Document, change: Change) -> Document:
 
 
 def later_than(stored: Any) -> datetime:
-    """Now, or one millisecond past the stored time where that is later; what is no time does not count."""
+    """Return now, or one millisecond past the stored time if that is later. Other values are ignored."""
     if isinstance(stored, str):
         try:
             stored = datetime.fromisoformat(stored).replace(tzinfo=None)
@@ -91,10 +92,10 @@ def later_than(stored: Any) -> datetime:
 
 
 def _parent(document: Document, path: Path) -> Document:
-    """The object that holds the last key of a path, made where it is missing."""
+    """Return the object that has the last key of a path; it and its parents are created if missing."""
     for step, name in enumerate(path[:-1]):
         document = document.setdefault(name, {})
         if not isinstance(document, dict):
-            place = ".".join(path[: step + 1])
-            raise Conflict(f"{place} holds no object", fields=[place])
+            parent = ".".join(path[: step + 1])
+            raise Conflict(f"{parent} is not an object", fields=[parent])
     return document

@@ -1,9 +1,172 @@
-"""How a file of the embedded stores is opened, by any number of connections and processes at once."""
+"""How a file of the embedded stores is made and opened, by many connections and processes at once."""
 
+import ctypes
+import logging
+import os
+import tempfile
 import time
+from dataclasses import dataclass
 from pathlib import Path
 
 import apsw
+
+log = logging.getLogger(__name__)
+HEADER_BYTES = 100
+OPENING_S = 5  # how long opening waits for other connections
+ADVICE = "Restore it from a backup; to start with an empty one instead, use --new-data"
+
+
+@dataclass(frozen=True, slots=True)
+class FileFormat:
+    """What makes a file one of ours: an id in its header, a version and the schema of that version.
+
+    `tables` are in every file, also in those without the id, which earlier versions have made. A checkpoint
+    is made whenever the write-ahead log is longer than `checkpoint_pages`.
+    """
+
+    application_id: int
+    version: int
+    schema: str
+    tables: frozenset[str]
+    checkpoint_pages: int = 1000
+
+
+class FileRejected(Exception):
+    """A file that must not be used as a store. The message has its path, the reason and what to do."""
+
+
+def open_connection(
+    path: Path, file_format: FileFormat, *, cache_kib: int, create: bool = True
+) -> apsw.Connection:
+    """Open a connection that keeps `cache_kib` KiB of pages; a missing file is made if `create`.
+
+    A file that cannot be written is opened for reading. Raises `FileRejected` and `apsw.Error`.
+    """
+    if not path.exists():
+        if not create:
+            raise FileRejected(f"{path} is missing. {ADVICE}")
+        _create(path, file_format)
+    if path.stat().st_size == 0:
+        raise FileRejected(f"{path} is empty (0 bytes), so its data is lost. {ADVICE}")
+    db = apsw.Connection(str(path), flags=apsw.SQLITE_OPEN_READWRITE, statementcachesize=256)
+    try:
+        _check(db, path, file_format)
+        _configure(db, file_format, cache_kib)
+    except (apsw.NotADBError, apsw.CorruptError) as error:
+        db.close()
+        raise FileRejected(f"{path} is damaged or is not a database ({error}). {ADVICE}") from None
+    except BaseException:
+        db.close()
+        raise
+    return db
+
+
+def _create(path: Path, file_format: FileFormat) -> None:
+    """Make the file under another name, whole, and then give it its own, so that nobody sees a part of it."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    handle, name = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.parent)
+    os.close(handle)
+    try:
+        db = apsw.Connection(name)
+        try:
+            db.pragma("journal_mode", "wal")
+            with db:
+                _bring_to_version(db, file_format)
+        finally:
+            db.close()
+        Path(name).chmod(0o666 & ~_umask())
+        try:
+            os.link(name, path)
+        except FileExistsError:
+            pass  # another connection made the file meanwhile
+        except OSError:  # a file system without hard links
+            if not path.exists():
+                os.rename(name, path)
+    finally:
+        for suffix in ("", "-wal", "-shm"):
+            Path(name + suffix).unlink(missing_ok=True)
+
+
+def _umask() -> int:
+    mask = os.umask(0o077)
+    os.umask(mask)
+    return mask
+
+
+def _bring_to_version(db: apsw.Connection, file_format: FileFormat) -> None:
+    schema = file_format.schema if db.pragma("user_version") < file_format.version else ""
+    db.execute(
+        f"{schema} PRAGMA application_id = {file_format.application_id};"
+        f" PRAGMA user_version = {file_format.version}"
+    )
+
+
+def _check(db: apsw.Connection, path: Path, file_format: FileFormat) -> None:
+    """Reject a file of another program or of a newer version; adopt one of an earlier version."""
+    db.set_busy_timeout(OPENING_S * 1000)
+    application_id, version = db.pragma("application_id"), db.pragma("user_version")
+    if application_id not in (0, file_format.application_id):
+        raise FileRejected(f"{path} is a database of another program. Name another file or folder")
+    if application_id == 0:
+        tables = {name for (name,) in db.execute("SELECT name FROM sqlite_schema WHERE type = 'table'")}
+        if tables and not file_format.tables <= tables:
+            raise FileRejected(f"{path} is a database of another program. Name another file or folder")
+    if version > file_format.version:
+        raise FileRejected(
+            f"{path} was written by a newer version (format {version}; this one reads up to"
+            f" {file_format.version}). Install the newer version, or restore an older backup"
+        )
+    _check_length(path)
+    if db.readonly("main"):
+        log.warning("%s cannot be written: reads are answered, writes are not", path)
+    elif (application_id, version) != (file_format.application_id, file_format.version):
+        db.execute("BEGIN IMMEDIATE")
+        try:
+            _bring_to_version(db, file_format)
+            db.execute("COMMIT")
+        except BaseException:
+            if db.in_transaction:
+                db.execute("ROLLBACK")
+            raise
+        log.info("%s was adopted from an earlier version", path)
+
+
+def _check_length(path: Path) -> None:
+    """Reject a file that was cut off. What the write-ahead log still holds may be missing in the file."""
+    log_file = path.with_name(path.name + "-wal")
+    if log_file.exists() and log_file.stat().st_size:
+        return
+    with path.open("rb") as file:
+        header = file.read(HEADER_BYTES)
+    page_bytes = int.from_bytes(header[16:18], "big")
+    page_bytes = 65536 if page_bytes == 1 else page_bytes
+    # The header's length holds if the two change counters beside it agree.
+    is_length_valid = header[24:28] == header[92:96]
+    if is_length_valid and int.from_bytes(header[28:32], "big") * page_bytes > path.stat().st_size:
+        raise apsw.CorruptError("the file is shorter than its header says")
+
+
+def _configure(db: apsw.Connection, file_format: FileFormat, cache_kib: int) -> None:
+    if not db.readonly("main"):
+        _turn_on_wal(db, time.monotonic() + OPENING_S)
+        # The log's files stay when the last connection closes: a full disk could not hold new ones.
+        persist = ctypes.c_int(1)
+        db.file_control("main", apsw.SQLITE_FCNTL_PERSIST_WAL, ctypes.addressof(persist))
+        db.pragma("journal_size_limit", file_format.checkpoint_pages * 4096)
+        db.wal_autocheckpoint(file_format.checkpoint_pages)
+    db.pragma("synchronous", "full")
+    db.pragma("cache_size", -cache_kib)
+
+
+def _turn_on_wal(db: apsw.Connection, until: float) -> None:
+    """Turn on the write-ahead log. If two connections do so at once, SQLite fails one without waiting."""
+    while db.pragma("journal_mode") != "wal":
+        try:
+            db.pragma("journal_mode", "wal")
+        except apsw.BusyError:
+            if time.monotonic() > until:
+                raise
+            time.sleep(0.005)
 
 
 def connect(path: Path, deadline: float, *, schema: str, version: int, cache: int) -> apsw.Connection:

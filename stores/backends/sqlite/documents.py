@@ -1,27 +1,21 @@
-"""The document store on SQLite: one file, one connection, one thread that owns it.
+"""The document store on SQLite.
 
-A document is kept as BSON, so that its types and key order are MongoDB's own. What conditions and
-orders ask for is kept beside it, one row for each value at each lookup path, so that a filter or a page
-is a search in an index whatever the collection's size.
+A document is stored as BSON, so that its types and key order are MongoDB's own. The values of its
+collection's indexes are stored beside it, one row for each value at each path, so that a filter or a page is
+a search in an index, whatever the collection's size.
 """
 
-import asyncio
-import contextlib
-import logging
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Callable, Sequence
 from pathlib import Path as FilePath
 from typing import TypeVar, cast
 
 import apsw
-import bson
 from bson.errors import BSONError
 
-from stores.backends.sqlite.connection import connect
-from stores.backends.sqlite.queries import answers, key, lookups, select, tally
-from stores.contracts.changes import apply, fits
+from stores.backends.sqlite.file import SqliteFile
+from stores.backends.sqlite.rows import FORMAT, CollectionRows, decode
+from stores.contracts.changes import apply
 from stores.contracts.documents import (
-    CODEC,
     Change,
     Collection,
     DatabaseInfo,
@@ -30,41 +24,19 @@ from stores.contracts.documents import (
     DocumentStore,
     Query,
     Where,
-    claimed_values,
 )
-from stores.contracts.errors import BadUserInput, Conflict, Unavailable
+from stores.contracts.errors import BadUserInput, Conflict
 
 T = TypeVar("T")
-log = logging.getLogger(__name__)
-
-SCHEMA = """
-CREATE TABLE IF NOT EXISTS collections (
-    number INTEGER PRIMARY KEY, database TEXT NOT NULL, name TEXT NOT NULL, UNIQUE (database, name));
-CREATE TABLE IF NOT EXISTS documents (
-    number INTEGER PRIMARY KEY, collection INTEGER NOT NULL, id NOT NULL, body BLOB NOT NULL,
-    UNIQUE (collection, id));
-CREATE TABLE IF NOT EXISTS lookups (
-    document INTEGER NOT NULL, collection INTEGER NOT NULL, path TEXT NOT NULL, value, id NOT NULL,
-    kind INTEGER NOT NULL);
-CREATE INDEX IF NOT EXISTS lookups_by_value ON lookups (collection, path, value, id, document, kind);
-CREATE INDEX IF NOT EXISTS lookups_by_document ON lookups (document);
-"""
-VERSION = 1
-
-
-def decode(body: bytes) -> Document:
-    return bson.decode(body, CODEC)
+Work = Callable[[apsw.Connection], T]
 
 
 class SqliteDocumentStore(DocumentStore):
-    """Every database in the one file `path`; `deadline` in seconds bounds a call, waiting included."""
+    """Every database of a deployment in the one file `path`."""
 
-    def __init__(self, path: FilePath, *, default: str = "test", deadline: float = 5.0) -> None:
+    def __init__(self, path: FilePath, *, default: str = "test") -> None:
         self.default = default
-        self._path = path
-        self._deadline = deadline
-        self._owner = ThreadPoolExecutor(1, thread_name_prefix="documents")
-        self._connection: apsw.Connection | None = None
+        self._file = SqliteFile(path, FORMAT, name="document", readers=1, cache_kib=65536)
 
     def database(self, name: str) -> "SqliteDocumentDatabase":
         return SqliteDocumentDatabase(self, name)
@@ -78,56 +50,27 @@ class SqliteDocumentStore(DocumentStore):
             )
             return [DatabaseInfo(name, size or 0, count == 0) for name, size, count in rows]
 
-        return await self.run(read)
+        return await self.read(read)
 
     async def ping(self) -> None:
-        await self.run(lambda db: db.execute("SELECT 1").fetchall())
+        await self.read(lambda db: db.execute("SELECT 1").fetchall())
 
     async def close(self) -> None:
-        def close() -> None:
-            if self._connection is not None:
-                self._connection.close()
-                self._connection = None
+        await self._file.close()
 
-        await asyncio.get_running_loop().run_in_executor(self._owner, close)
-        self._owner.shutdown()
-
-    async def run(self, work: Callable[[apsw.Connection], T]) -> T:
-        """Do `work` on the owner thread: one hop for a whole batch of statements."""
-        future = asyncio.get_running_loop().run_in_executor(self._owner, self._work, work)
+    async def read(self, work: Work[T]) -> T:
+        """Return the result of `work` on one snapshot, with one hop to a thread for all its statements."""
         try:
-            async with asyncio.timeout(self._deadline):
-                return await future
-        except TimeoutError:
-            raise Unavailable("the document store does not answer") from None
+            return await self._file.read(work)
+        except OverflowError:
+            raise BadUserInput("a number is too large") from None
+
+    async def write(self, work: Work[T]) -> T:
+        """Return the result of `work`, done in one transaction: all of it is stored, or nothing."""
+        try:
+            return await self._file.write(work)
         except (BSONError, OverflowError):
             raise BadUserInput("the document cannot be stored") from None
-        except (apsw.Error, OSError) as error:
-            log.warning("document store: %s: %s", type(error).__name__, error)
-            raise Unavailable("the document store does not answer") from None
-
-    async def write(self, work: Callable[[apsw.Connection], T]) -> T:
-        """Do `work` in one transaction: all of it is kept, or nothing."""
-
-        def transaction(db: apsw.Connection) -> T:
-            db.execute("BEGIN IMMEDIATE")
-            try:
-                result = work(db)
-            except BaseException:
-                db.execute("ROLLBACK")
-                raise
-            db.execute("COMMIT")
-            return result
-
-        # A caller that gives up does not cut a write off between its statements and its answer.
-        return await asyncio.shield(self.run(transaction))
-
-    def _work(self, work: Callable[[apsw.Connection], T]) -> T:
-        if self._connection is None:
-            self._connection = connect(
-                self._path, self._deadline, schema=SCHEMA, version=VERSION, cache=65536
-            )
-        return work(self._connection)
 
 
 class SqliteDocumentDatabase(DocumentDatabase):
@@ -138,34 +81,16 @@ class SqliteDocumentDatabase(DocumentDatabase):
         self.database = database
 
     async def find_many(self, collection: Collection, queries: Sequence[Query]) -> list[list[Document]]:
-        def read(db: apsw.Connection) -> list[list[bytes]]:
-            number = self._number(db, collection)
-            if number is None:
-                return [[] for _ in queries]
-            found = []
-            for query in queries:
-                sql, values = select(collection, number, query)
-                found.append([row[0] for row in db.execute(sql, values)])
-            return found
-
-        bodies = await self._store.run(read)
-        return [[decode(body) for body in each] for each in bodies]
+        results = await self._store.read(lambda db: self._rows(db, collection).bodies(queries))
+        return [[decode(body) for body in bodies] for bodies in results]
 
     async def count(self, collections: Sequence[Collection], where: Where = ()) -> list[int]:
-        def read(db: apsw.Connection) -> list[int]:
-            counts = []
-            for collection in collections:
-                number = self._number(db, collection)
-                if number is None:
-                    counts.append(0)
-                else:
-                    counts.append(db.execute(*tally(collection, number, where)).get)
-            return counts
-
-        return await self._store.run(read)
+        return await self._store.read(
+            lambda db: [self._rows(db, collection).count(where) for collection in collections]
+        )
 
     async def insert(self, collection: Collection, document: Document) -> None:
-        await self._store.write(lambda db: self._insert(db, collection, document))
+        await self._store.write(lambda db: self._rows(db, collection).insert(document))
 
     async def update(
         self,
@@ -176,18 +101,18 @@ class SqliteDocumentDatabase(DocumentDatabase):
         insert: Document | None = None,
     ) -> Document | None:
         def write(db: apsw.Connection) -> Document | None:
-            row = self._first(db, collection, where)
+            rows = self._rows(db, collection)
+            row = rows.first(where)
             if row is not None:
                 number, document = row
                 changed = apply(document, change)
-                self._check_unique(db, collection, changed, number)
-                self._keep(db, collection, number, changed)
+                rows.update(number, changed)
                 return changed
             if insert is None:
                 return None
             changed = apply(insert, change)
             try:
-                self._insert(db, collection, changed)
+                rows.insert(changed)
             except Conflict:
                 return None
             return changed
@@ -196,145 +121,49 @@ class SqliteDocumentDatabase(DocumentDatabase):
 
     async def delete(self, collection: Collection, where: Where, *, first_only: bool = False) -> int:
         def write(db: apsw.Connection) -> int:
-            numbers = [n for n, _ in self._fitting(db, collection, where, 1 if first_only else None)]
-            self._remove(db, numbers)
+            rows = self._rows(db, collection)
+            numbers = [number for number, _ in rows.matching(where, 1 if first_only else None)]
+            rows.delete(numbers)
             return len(numbers)
 
         return await self._store.write(write)
 
     async def replace(self, collection: Collection, where: Where, documents: Sequence[Document]) -> None:
         def write(db: apsw.Connection) -> None:
-            self._remove(db, [number for number, _ in self._fitting(db, collection, where, None)])
+            rows = self._rows(db, collection)
+            rows.delete([number for number, _ in rows.matching(where)])
             for document in documents:
-                self._insert(db, collection, document)
+                rows.insert(document)
 
         await self._store.write(write)
 
     async def create_collections(self, collections: Sequence[Collection]) -> None:
         def write(db: apsw.Connection) -> None:
             for collection in collections:
-                self._made(db, collection)
+                self._rows(db, collection).create()
 
         await self._store.write(write)
 
     async def drop_collections(self, collections: Sequence[Collection]) -> None:
         def write(db: apsw.Connection) -> None:
             for collection in collections:
-                number = self._number(db, collection)
-                if number is not None:
-                    for table in ("lookups", "documents"):
-                        db.execute(f"DELETE FROM {table} WHERE collection = ?", (number,))
-                    db.execute("DELETE FROM collections WHERE number = ?", (number,))
+                self._rows(db, collection).drop()
 
         await self._store.write(write)
 
     async def list_collections(self) -> list[str]:
         sql = "SELECT name FROM collections WHERE database = ? ORDER BY name"
-        rows = await self._store.run(lambda db: db.execute(sql, (self.database,)).fetchall())
+        rows = await self._store.read(lambda db: db.execute(sql, (self.database,)).fetchall())
         return [cast(str, name) for (name,) in rows]
 
     async def upsert(self, collection: Collection, documents: Sequence[Document]) -> None:
         def write(db: apsw.Connection) -> None:
-            made = self._made(db, collection)
+            rows = self._rows(db, collection)
+            rows.create()
             for document in documents:
-                sql = "SELECT number FROM documents WHERE collection = ? AND id = ?"
-                number = db.execute(sql, (made, key(document["_id"]))).get
-                self._keep(db, collection, number, document)
+                rows.upsert(document)
 
         await self._store.write(write)
 
-    # What follows runs on the owner thread.
-
-    def _number(self, db: apsw.Connection, collection: Collection) -> int | None:
-        sql = "SELECT number FROM collections WHERE database = ? AND name = ?"
-        number: int | None = db.execute(sql, (self.database, collection.name)).get
-        return number
-
-    def _made(self, db: apsw.Connection, collection: Collection) -> int:
-        db.execute(
-            "INSERT OR IGNORE INTO collections (database, name) VALUES (?, ?)",
-            (self.database, collection.name),
-        )
-        number = self._number(db, collection)
-        assert number is not None
-        return number
-
-    def _fitting(
-        self, db: apsw.Connection, collection: Collection, where: Where, limit: int | None
-    ) -> Iterator[tuple[int, Document]]:
-        """Documents that fit, by id; conditions on paths that are no lookups are tried one by one."""
-        number = self._number(db, collection)
-        if number is None:
-            return
-        indexed = Query(where=[c for c in where if answers(collection, c)])
-        sql, values = select(collection, number, indexed, "d.number, d.body")
-        found = 0
-        for row, body in db.execute(sql, values).fetchall():
-            document = decode(cast(bytes, body))
-            if fits(document, where):
-                yield cast(int, row), document
-                found += 1
-                if found == limit:
-                    return
-
-    def _first(
-        self, db: apsw.Connection, collection: Collection, where: Where
-    ) -> tuple[int, Document] | None:
-        return next(self._fitting(db, collection, where, 1), None)
-
-    def _insert(self, db: apsw.Connection, collection: Collection, document: Document) -> None:
-        self._check_unique(db, collection, document, None)
-        with _taken("_id"):
-            self._keep(db, collection, None, document)
-
-    def _check_unique(
-        self, db: apsw.Connection, collection: Collection, document: Document, number: int | None
-    ) -> None:
-        made = self._made(db, collection)
-        for unique in collection.unique:
-            for value in claimed_values(document, unique):
-                for name in unique.fields:
-                    rows = db.execute(
-                        "SELECT d.number, d.body FROM lookups l JOIN documents d ON d.number = l.document"
-                        " WHERE l.collection = ? AND l.path = ? AND l.value = ? AND l.document IS NOT ?",
-                        (made, name, key(value), number),
-                    )
-                    for _, body in rows:
-                        other = decode(body)
-                        if all(other.get(f) == document.get(f) for f in unique.within):
-                            raise Conflict(f"{name} is taken", fields=[name])
-
-    def _keep(
-        self, db: apsw.Connection, collection: Collection, number: int | None, document: Document
-    ) -> None:
-        made = self._made(db, collection)
-        identity = key(document["_id"])
-        if number is None:
-            db.execute(
-                "INSERT INTO documents (collection, id, body) VALUES (?, ?, ?)",
-                (made, identity, bson.encode(document)),
-            )
-            number = db.last_insert_rowid()
-        else:
-            db.execute("UPDATE documents SET body = ? WHERE number = ?", (bson.encode(document), number))
-            db.execute("DELETE FROM lookups WHERE document = ?", (number,))
-        db.executemany(
-            "INSERT INTO lookups (document, collection, path, value, id, kind) VALUES (?, ?, ?, ?, ?, ?)",
-            [
-                (number, made, path, value, identity, kind)
-                for path, value, kind in lookups(collection, document)
-            ],
-        )
-
-    def _remove(self, db: apsw.Connection, numbers: Iterable[int]) -> None:
-        rows = [(number,) for number in numbers]
-        db.executemany("DELETE FROM lookups WHERE document = ?", rows)
-        db.executemany("DELETE FROM documents WHERE number = ?", rows)
-
-
-@contextlib.contextmanager
-def _taken(name: str) -> Iterator[None]:
-    try:
-        yield
-    except apsw.ConstraintError:
-        raise Conflict(f"{name} is taken", fields=[name]) from None
+    def _rows(self, db: apsw.Connection, collection: Collection) -> CollectionRows:
+        return CollectionRows(db, self.database, collection)

@@ -1,6 +1,6 @@
-"""Conditions, orders and positions of the document contract, as SQL over the lookup rows.
+"""Conditions, orders and positions of the document contract, as SQL over index rows.
 
-A lookup row says that a document holds a value at a path.
+An index row (table `lookups`) says that a document has a value at a path.
 """
 
 import re
@@ -28,14 +28,17 @@ from stores.contracts.documents import (
     values_at,
 )
 
-# What a lookup row stands for: the scalar that orders its document, an item of a list there, or, ordered
-# as null, that there is nothing or something that is no scalar. Each document has one that is no ITEM.
+# What an index row stands for: the scalar that orders its document; an item of a list; or, ordered as null,
+# that there is nothing or that there is an object or a list. Each document has one row that is not an ITEM.
 SCALAR, ITEM, NOTHING, COMPOSITE = range(4)
 NULL = float("-inf")  # stands for null: below every number, and equal to itself, which NULL is not
 
 
-def key(value: Any) -> Any:
-    """A value as SQLite orders it like MongoDB: null < numbers < text < object ids < booleans < dates."""
+def index_key(value: Any) -> Any:
+    """Encode a value so that SQLite orders it as MongoDB does.
+
+    That is null < numbers < strings < object ids < booleans < dates.
+    """
     match value:
         case bool():
             return b"\x08" + bytes([value])
@@ -44,7 +47,7 @@ def key(value: Any) -> Any:
         case None:
             return NULL
         case int() | float():
-            return value if value == value else NULL  # SQLite knows no NaN
+            return value if value == value else NULL  # SQLite has no NaN
         case ObjectId():
             return b"\x07" + value.binary
         case datetime() | DatetimeMS():
@@ -53,9 +56,9 @@ def key(value: Any) -> Any:
             return b"\x05" + bson.encode({"": value})
 
 
-def lookups(collection: Collection, document: Document) -> Iterator[tuple[str, Any, int]]:
-    """The rows (path, value, kind) that a document is found by."""
-    for path in _lookup_paths(collection):
+def index_rows(collection: Collection, document: Document) -> Iterator[tuple[str, Any, int]]:
+    """Yield the index rows of a document: path, value and kind."""
+    for path in _indexed_paths(collection):
         if path[-1] == "*":
             parent = document.get(path[0])
             for name in parent if isinstance(parent, dict) else ():
@@ -65,60 +68,60 @@ def lookups(collection: Collection, document: Document) -> Iterator[tuple[str, A
 
 
 def _rows(document: Document, path: Path) -> Iterator[tuple[str, Any, int]]:
-    name, found = ".".join(path), values_at(document, path)
-    scalars = {key(v) for v in found if not isinstance(v, dict | list)}
-    if len(found) == 1 and scalars:
+    name, values = ".".join(path), values_at(document, path)
+    scalars = {index_key(v) for v in values if not isinstance(v, dict | list)}
+    if len(values) == 1 and scalars:
         yield name, scalars.pop(), SCALAR
         return
-    yield name, NULL, COMPOSITE if found else NOTHING
+    yield name, NULL, COMPOSITE if values else NOTHING
     for value in scalars:
         yield name, value, ITEM
 
 
-def _lookup_paths(collection: Collection) -> dict[Path, None]:
-    named: dict[Path, None] = {(name,): None for unique in collection.unique for name in unique.fields}
-    return {**named, **dict.fromkeys(collection.indexes)}
+def _indexed_paths(collection: Collection) -> dict[Path, None]:
+    unique: dict[Path, None] = {(name,): None for key in collection.unique for name in key.fields}
+    return {**unique, **dict.fromkeys(collection.indexes)}
 
 
-def answers(collection: Collection, condition: Condition) -> bool:
-    """Whether a condition can be answered from the lookup rows."""
+def can_use_index(collection: Collection, condition: Condition) -> bool:
+    """Whether index rows exist for every path of a condition."""
     if isinstance(condition, AnyOf):
-        return all(answers(collection, each) for each in condition.conditions)
-    known = _lookup_paths(collection)
-    asked = condition.paths if isinstance(condition, Contains) else (condition.path,)
-    return all(p == ID or p in known or (*p[:-1], "*") in known for p in asked)
+        return all(can_use_index(collection, c) for c in condition.conditions)
+    indexed = _indexed_paths(collection)
+    paths = condition.paths if isinstance(condition, Contains) else (condition.path,)
+    return all(path == ID or path in indexed or (*path[:-1], "*") in indexed for path in paths)
 
 
-def select(
+def select_statement(
     collection: Collection, number: int, query: Query, columns: str = "d.body"
 ) -> tuple[str, list[Any]]:
-    """The statement of a query over collection `number`, and its values."""
-    sign, way = ("<", "DESC") if query.order.descending else (">", "ASC")
+    """Return the SQL of a query over collection `number`, and its values."""
+    sign, direction = ("<", "DESC") if query.order.descending else (">", "ASC")
     where, values = list(query.where), []
     by_id = query.order.path == ID
     leading = _leading(collection, where) if by_id else None
-    # CROSS JOIN keeps the order of the tables: the lookup rows are walked in order, to the limit.
-    joined = f"SELECT {columns} FROM lookups o CROSS JOIN documents d ON d.number = o.document WHERE"
+    # CROSS JOIN keeps the order of the tables: the index rows are read in order, up to the limit.
+    by_index = f"SELECT {columns} FROM lookups o CROSS JOIN documents d ON d.number = o.document WHERE"
     if leading is not None:
         where.remove(leading)
-        sql = f"{joined} o.collection = ? AND o.path = ? AND o.value = ? AND o.kind != {COMPOSITE}"
-        values += [number, ".".join(leading.path), key(leading.values[0])]
+        sql = f"{by_index} o.collection = ? AND o.path = ? AND o.value = ? AND o.kind != {COMPOSITE}"
+        values += [number, ".".join(leading.path), index_key(leading.values[0])]
         position = order = "o.id"
     elif by_id:
-        # The plus keeps the planner from walking the whole collection where the conditions name few.
-        few = any(_names_few(collection, c) for c in where)
-        sql = f"SELECT {columns} FROM documents d WHERE {'+' * few}d.collection = ?"
+        # The plus keeps the planner from reading the whole collection if the conditions select few documents.
+        selects_few = any(_selects_few(collection, c) for c in where)
+        sql = f"SELECT {columns} FROM documents d WHERE {'+' * selects_few}d.collection = ?"
         values += [number]
         position = order = "d.id"
     else:
-        sql = f"{joined} o.collection = ? AND o.path = ? AND o.kind != {ITEM}"
+        sql = f"{by_index} o.collection = ? AND o.path = ? AND o.kind != {ITEM}"
         values += [number, ".".join(query.order.path)]
-        position, order = "(o.value, o.id)", f"o.value {way}, o.id"
+        position, order = "(o.value, o.id)", f"o.value {direction}, o.id"
     if query.after is not None:
-        seen = query.after[1:] if by_id else query.after
-        sql += f" AND {position} {sign} ({', '.join('?' * len(seen))})"
-        values += map(key, seen)
-    sql += _conditions(collection, where, number, values) + f" ORDER BY {order} {way}"
+        last = query.after[1:] if by_id else query.after
+        sql += f" AND {position} {sign} ({', '.join('?' * len(last))})"
+        values += map(index_key, last)
+    sql += _conditions(collection, where, number, values) + f" ORDER BY {order} {direction}"
     if query.limit is not None:
         sql += " LIMIT ?"
         values.append(query.limit)
@@ -126,23 +129,23 @@ def select(
 
 
 def _leading(collection: Collection, where: Where) -> OneOf | None:
-    """A condition whose lookup rows stand in the order of ids, so that a page of them ends the search."""
+    """Return a condition whose index rows are in the order of ids: reading them stops after a page."""
     for c in where:
-        if isinstance(c, OneOf) and c.path != ID and len(c.values) == 1 and answers(collection, c):
+        if isinstance(c, OneOf) and c.path != ID and len(c.values) == 1 and can_use_index(collection, c):
             return c
     return None
 
 
-def _names_few(collection: Collection, condition: Condition) -> bool:
-    """Whether a condition names documents by their unique keys."""
+def _selects_few(collection: Collection, condition: Condition) -> bool:
+    """Whether a condition selects documents by a unique key."""
     if isinstance(condition, AnyOf):
-        return all(_names_few(collection, each) for each in condition.conditions)
-    unique = {(name,) for unique in collection.unique for name in unique.fields}
+        return all(_selects_few(collection, c) for c in condition.conditions)
+    unique = {(name,) for key in collection.unique for name in key.fields}
     return isinstance(condition, OneOf) and condition.path in unique
 
 
-def tally(collection: Collection, number: int, where: Where) -> tuple[str, list[Any]]:
-    """The statement that counts, and its values."""
+def count_statement(collection: Collection, number: int, where: Where) -> tuple[str, list[Any]]:
+    """Return the SQL that counts the documents that match, and its values."""
     values: list[Any] = [number]
     sql = "SELECT count(*) FROM documents d WHERE d.collection = ?"
     return sql + _conditions(collection, where, number, values), values
@@ -153,24 +156,24 @@ def _conditions(collection: Collection, where: Where, number: int, values: list[
 
 
 def _condition(collection: Collection, condition: Condition, number: int, values: list[Any]) -> str:
-    if not answers(collection, condition):
-        raise LookupError(f"{collection.name} has no lookup for {condition}")
+    if not can_use_index(collection, condition):
+        raise LookupError(f"{collection.name} has no index for {condition}")
     if isinstance(condition, OneOf) and condition.path == ID:
-        values += map(key, condition.values)
+        values += map(index_key, condition.values)
         return f"d.id IN ({', '.join('?' * len(condition.values))})"
     if isinstance(condition, AnyOf):
         return f"({' OR '.join(_condition(collection, c, number, values) for c in condition.conditions)})"
-    found = "d.number IN (SELECT document FROM lookups WHERE collection = ? AND path"
+    has = "d.number IN (SELECT document FROM lookups WHERE collection = ? AND path"
     match condition:
-        case OneOf(path, wanted):
-            values += [number, ".".join(path), *map(key, wanted)]
-            marks = ", ".join("?" * len(wanted))
-            return f"{found} = ? AND value IN ({marks}) AND kind != {COMPOSITE})"
+        case OneOf(path, accepted):
+            values += [number, ".".join(path), *map(index_key, accepted)]
+            marks = ", ".join("?" * len(accepted))
+            return f"{has} = ? AND value IN ({marks}) AND kind != {COMPOSITE})"
         case Exists(path, present):
             values += [number, ".".join(path)]
-            return f"{'' if present else 'NOT '}{found} = ? AND kind != {NOTHING})"
-        case Contains(asked, text):
+            return f"{'' if present else 'NOT '}{has} = ? AND kind != {NOTHING})"
+        case Contains(paths, text):
             pattern = re.sub(r"([%_\\])", r"\\\1", text)
-            values += [number, *(".".join(path) for path in asked), f"%{pattern}%"]
-            marks = ", ".join("?" * len(asked))
-            return f"{found} IN ({marks}) AND typeof(value) = 'text' AND value LIKE ? ESCAPE '\\')"
+            values += [number, *(".".join(path) for path in paths), f"%{pattern}%"]
+            marks = ", ".join("?" * len(paths))
+            return f"{has} IN ({marks}) AND typeof(value) = 'text' AND value LIKE ? ESCAPE '\\')"

@@ -1,0 +1,136 @@
+"""A file of the embedded stores in use: one thread that writes, others that read beside it."""
+
+import asyncio
+import logging
+from collections.abc import Callable
+from pathlib import Path
+from typing import TypeVar
+
+import apsw
+
+from stores.backends.sqlite.connection import FileFormat, FileRejected, open_connection
+from stores.backends.sqlite.failures import REASONS, to_unavailable
+from stores.backends.sqlite.workers import Call, Workers
+from stores.contracts.errors import Unavailable
+
+T = TypeVar("T")
+log = logging.getLogger(__name__)
+EXPECTED: tuple[type[apsw.Error | OSError], ...] = (*REASONS, OSError)
+MAX_WAITING = 1000  # calls that wait for the writer, or for a reader: more are refused at once
+
+
+class SqliteFile:
+    """The file at `path`, made by the first call if it is missing.
+
+    A call that is cancelled is stopped, and a write among them rolled back, unless it has begun to commit.
+    """
+
+    def __init__(
+        self, path: Path, file_format: FileFormat, *, name: str, readers: int, cache_kib: int
+    ) -> None:
+        self.path = path
+        self._format, self._name, self._cache_kib = file_format, name, cache_kib
+        self._writer = Workers(f"{name}-writer", 1, self._connect)
+        self._readers = Workers(f"{name}-reader", readers, self._connect)
+        self._was_opened = False
+        self._write_failed = False
+
+    async def read(self, work: Callable[[apsw.Connection], T]) -> T:
+        """Return the result of `work`, which sees the file as it was at one moment. Raises `Unavailable`."""
+
+        def transaction(call: Call[T], db: apsw.Connection) -> T:
+            db.execute("BEGIN")
+            try:
+                return work(db)
+            finally:
+                if db.in_transaction:
+                    db.execute("ROLLBACK")
+
+        return await self._run(self._readers, transaction)
+
+    async def write(self, work: Callable[[apsw.Connection], T]) -> T:
+        """Return the result of `work` once all that it wrote is on the disk. Raises `Unavailable`.
+
+        If it raises, nothing is written.
+        """
+
+        def transaction(call: Call[T], db: apsw.Connection) -> T:
+            db.execute("BEGIN IMMEDIATE")
+            try:
+                result = work(db)
+                call.begin_commit()
+                db.execute("COMMIT")
+            except BaseException:
+                if db.in_transaction:  # some errors end the transaction by themselves
+                    db.execute("ROLLBACK")
+                raise
+            return result
+
+        try:
+            result = await self._run(self._writer, transaction)
+        except Unavailable:
+            self._write_failed = True
+            raise
+        self._write_failed = False
+        return result
+
+    async def check_writes(self) -> None:
+        """Return if the file can be written; raises `Unavailable` if it cannot. Nothing is left in the file.
+
+        After a write that failed, a transaction that changes nothing is committed: only that shows whether
+        the disk takes what is written.
+        """
+        if self._write_failed:
+            version = self._format.version
+            await self.write(lambda db: db.execute(f"PRAGMA user_version = {version}").fetchall())
+            return
+
+        def transaction(call: Call[None], db: apsw.Connection) -> None:
+            db.execute("BEGIN IMMEDIATE")
+            try:
+                db.execute("CREATE TABLE probe (x); INSERT INTO probe VALUES (zeroblob(4096))")
+            finally:
+                if db.in_transaction:
+                    db.execute("ROLLBACK")
+
+        await self._run(self._writer, transaction)
+
+    async def close(self) -> None:
+        """Abandon what runs and let go of the file."""
+        for workers in (self._readers, self._writer):
+            await asyncio.to_thread(workers.stop)
+
+    async def _run(self, workers: Workers, work: Callable[[Call[T], apsw.Connection], T]) -> T:
+        if workers.waiting >= MAX_WAITING:
+            raise Unavailable(f"the {self._name} store is overloaded: {MAX_WAITING} calls wait for it")
+
+        def translated(call: Call[T], db: apsw.Connection) -> T:
+            try:
+                return work(call, db)
+            except EXPECTED as error:
+                raise self._unavailable(error, db.system_errno) from None
+
+        call = Call(translated)
+        workers.submit(call)
+        try:
+            return await call.future
+        except asyncio.CancelledError:
+            call.abandon()
+            raise
+
+    def _connect(self) -> apsw.Connection:
+        try:
+            connection = open_connection(
+                self.path, self._format, cache_kib=self._cache_kib, create=not self._was_opened
+            )
+        except FileRejected as rejected:
+            log.error("%s", rejected)
+            raise Unavailable(str(rejected)) from None
+        except EXPECTED as error:
+            raise self._unavailable(error) from None
+        self._was_opened = True
+        return connection
+
+    def _unavailable(self, error: apsw.Error | OSError, system_errno: int = 0) -> Unavailable:
+        log.warning("%s store: %s: %s", self._name, type(error).__name__, error)
+        return to_unavailable(self.path, error, system_errno)
