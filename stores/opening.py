@@ -53,7 +53,7 @@ def open_series(
         from stores.backends.sqlite.series import SqliteSeriesStore
 
         path = data / "series.db" if url is None else Path(url.removeprefix("sqlite:///"))
-        return SqliteSeriesStore(path, deadline=deadline)
+        return SqliteSeriesStore(path)
     if url.startswith(("http://", "https://")):
         from stores.backends.influx.influx3 import Influx3SeriesStore
 

@@ -27,7 +27,7 @@ def user(email: str, **fields: Any) -> dict[str, Any]:
 
 
 def open_file(path: Path) -> SqliteFile:
-    return SqliteFile(path, FORMAT, name="document", readers=2, cache_kib=1024)
+    return SqliteFile(path, FORMAT, name="document store", readers=2, cache_kib=1024)
 
 
 async def test_another_process_writes_after_a_conflict(tmp_path: Path) -> None:

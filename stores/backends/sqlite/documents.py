@@ -36,7 +36,7 @@ class SqliteDocumentStore(DocumentStore):
 
     def __init__(self, path: FilePath, *, default: str = "test") -> None:
         self.default = default
-        self._file = SqliteFile(path, FORMAT, name="document", readers=1, cache_kib=65536)
+        self._file = SqliteFile(path, FORMAT, name="document store", readers=1, cache_kib=65536)
 
     def database(self, name: str) -> "SqliteDocumentDatabase":
         return SqliteDocumentDatabase(self, name)

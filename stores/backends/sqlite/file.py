@@ -30,8 +30,8 @@ class SqliteFile:
     ) -> None:
         self.path = path
         self._format, self._name, self._cache_kib = file_format, name, cache_kib
-        self._writer = Workers(f"{name}-writer", 1, self._connect)
-        self._readers = Workers(f"{name}-reader", readers, self._connect)
+        self._writer = Workers(f"{name} writer", 1, self._connect)
+        self._readers = Workers(f"{name} reader", readers, self._connect)
         self._was_opened = False
         self._write_failed = False
 
@@ -48,10 +48,12 @@ class SqliteFile:
 
         return await self._run(self._readers, transaction)
 
-    async def write(self, work: Callable[[apsw.Connection], T]) -> T:
+    async def write(
+        self, work: Callable[[apsw.Connection], T], *, on_rollback: Callable[[], None] = lambda: None
+    ) -> T:
         """Return the result of `work` once all that it wrote is on the disk. Raises `Unavailable`.
 
-        If it raises, nothing is written.
+        If it raises, nothing is written, and `on_rollback` is called on the writer's thread.
         """
 
         def transaction(call: Call[T], db: apsw.Connection) -> T:
@@ -63,6 +65,7 @@ class SqliteFile:
             except BaseException:
                 if db.in_transaction:  # some errors end the transaction by themselves
                     db.execute("ROLLBACK")
+                on_rollback()
                 raise
             return result
 
@@ -102,7 +105,7 @@ class SqliteFile:
 
     async def _run(self, workers: Workers, work: Callable[[Call[T], apsw.Connection], T]) -> T:
         if workers.waiting >= MAX_WAITING:
-            raise Unavailable(f"the {self._name} store is overloaded: {MAX_WAITING} calls wait for it")
+            raise Unavailable(f"the {self._name} is overloaded: {MAX_WAITING} calls wait for it")
 
         def translated(call: Call[T], db: apsw.Connection) -> T:
             try:
@@ -132,5 +135,5 @@ class SqliteFile:
         return connection
 
     def _unavailable(self, error: apsw.Error | OSError, system_errno: int = 0) -> Unavailable:
-        log.warning("%s store: %s: %s", self._name, type(error).__name__, error)
+        log.warning("%s: %s: %s", self._name, type(error).__name__, error)
         return to_unavailable(self.path, error, system_errno)

@@ -7,10 +7,10 @@ sample of a series is found by a search in the primary key. Triggers count the s
 from collections.abc import Iterable
 from typing import Any, NamedTuple, cast
 
+from stores.backends.sqlite.connection import FileFormat
 from stores.contracts.series import SECOND, Kind, Sample, Value
 
 HOUR = 3600 * SECOND
-VERSION = 1
 SCHEMA = f"""
 CREATE TABLE series (
     number INTEGER PRIMARY KEY, database TEXT NOT NULL, measurement TEXT NOT NULL, tags TEXT NOT NULL,
@@ -28,6 +28,13 @@ CREATE TRIGGER forgotten AFTER DELETE ON samples BEGIN
     UPDATE tally SET n = n - 1
     WHERE series = OLD.series AND hour = (OLD.time - (OLD.time % {HOUR} + {HOUR}) % {HOUR}) / {HOUR}; END;
 """
+FORMAT = FileFormat(
+    application_id=0x53475453,  # "SGTS"
+    version=1,
+    schema=SCHEMA,
+    tables=frozenset({"series", "samples", "tally"}),
+    checkpoint_pages=4000,
+)
 
 
 class StoredSeries(NamedTuple):
