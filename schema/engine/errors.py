@@ -1,6 +1,7 @@
 """From a failure to what a client sees of it: the message, the path and `extensions.code`."""
 
 import logging
+from collections.abc import Sequence
 from typing import Any
 
 from graphql import GraphQLError
@@ -15,15 +16,15 @@ REST_STATUS = {code: error.rest_status for code, error in GatewayError.by_code.i
 def format_error(error: GraphQLError, request_id: str) -> dict[str, Any]:
     """The error as the response contains it.
 
-    An expected failure shows its message and its code. An error without a path concerns the document or its
-    variables, so the client has to fix it. Anything else is logged, and the client sees only a request id.
+    An expected failure shows its message and its code. A fault of the document, of its variables or of an
+    argument is for the client to fix. Anything else is logged, and the client sees only a request id.
     """
     formatted = error.formatted
     cause = error.original_error
     if isinstance(cause, GatewayError):
         extensions = {"code": cause.code, **cause.extensions}
         return {**formatted, "message": cause.message, "extensions": extensions}
-    if error.path is None:
+    if _is_fault_of_document(error):
         return {**formatted, "extensions": {"code": BadUserInput.code}}
     log.error("request %s failed at %s", request_id, error.path, exc_info=cause or error)
     return {
@@ -33,6 +34,44 @@ def format_error(error: GraphQLError, request_id: str) -> dict[str, Any]:
     }
 
 
+def _is_fault_of_document(error: GraphQLError) -> bool:
+    """Whether the client has to fix the document or a variable.
+
+    An error that precedes the execution of fields has no path. Later, graphql-core names the argument or the
+    directive that it cannot use; an error about a resolver's value names no such node of the document.
+    """
+    cause = error.original_error
+    return error.path is None or (isinstance(cause, GraphQLError) and bool(cause.nodes))
+
+
 def internal_message(request_id: str) -> str:
     """What a client sees of an unexpected failure."""
-    return f"internal error; look for request {request_id} in the gateway's log"
+    return f"Internal error; the log describes it under the request id {request_id}."
+
+
+def sort_errors(errors: Sequence[GraphQLError], data: Any) -> Sequence[GraphQLError]:
+    """The errors in the order of their fields in the response.
+
+    graphql-core reports errors in the order in which they happen, which concurrent resolvers make a matter of
+    chance. The fields of an object that became null are in the order of the document.
+    """
+    if len(errors) < 2:
+        return errors
+    return sorted(
+        errors, key=lambda error: (_response_position(error.path or (), data), error.positions or ())
+    )
+
+
+def _response_position(path: Sequence[str | int], data: Any) -> tuple[int, ...]:
+    """The position of a path in the response: the index of each key in its object, and list indexes."""
+    position: list[int] = []
+    for key in path:
+        if isinstance(key, int):
+            position.append(key)
+            data = data[key] if isinstance(data, list) and key < len(data) else None
+        elif isinstance(data, dict) and key in data:
+            position.append(list(data).index(key))
+            data = data[key]
+        else:
+            break
+    return tuple(position)

@@ -26,7 +26,7 @@ from graphql.validation.validate import ValidationAbortedError
 from strawberry import Schema
 
 from resolvers.context import Context
-from schema.engine.errors import format_error
+from schema.engine.errors import format_error, sort_errors
 from schema.engine.plans.compiler import Plan, compile_plan
 from schema.engine.plans.completion import FallBack
 
@@ -112,7 +112,7 @@ class Executor:
             # These hold loaded data in reference cycles, which the garbage collector would free much later.
             context.viewer.discard_loaded()
             core.async_helpers = None  # type: ignore[assignment]
-        formatted = [format_error(error, context.request_id) for error in errors]
+        formatted = [format_error(error, context.request_id) for error in sort_errors(errors, data)]
         return OperationResult(data, formatted, compiled=compiled)
 
     async def _execute(

@@ -181,7 +181,7 @@ class DeleteApplicationInput(ApplicationScope):
 
 @strawberry.type(description="The application after the mutation or, if it was deleted, before it.")
 class ApplicationPayload:
-    application: Application = attribute("The application that was created, changed or deleted.")
+    application: Application | None = attribute("The application that was created, changed or deleted.")
 
 
 SETTINGS = ("name", "description", "status")
@@ -204,7 +204,7 @@ class ApplicationMutations:
     @mutation("Creates an application of an organization.")
     async def create_application(
         self, info: Info, input: Annotated[CreateApplicationInput, argument("The new application.")]
-    ) -> ApplicationPayload:
+    ) -> ApplicationPayload | None:
         created = await applications.create_application(
             info.context, input.organization_id, input.application_id, provided_values(input, *SETTINGS)
         )
@@ -215,7 +215,7 @@ class ApplicationMutations:
         self,
         info: Info,
         input: Annotated[UpdateApplicationInput, argument("The change, and the application to apply it to.")],
-    ) -> ApplicationPayload:
+    ) -> ApplicationPayload | None:
         changed = await applications.update_application(
             info.context,
             input.organization_id,
@@ -230,7 +230,7 @@ class ApplicationMutations:
     )
     async def delete_application(
         self, info: Info, input: Annotated[DeleteApplicationInput, argument("The application to delete.")]
-    ) -> ApplicationPayload:
+    ) -> ApplicationPayload | None:
         deleted = await applications.delete_application(
             info.context, input.organization_id, input.application_id, input.if_updated_at
         )

@@ -127,7 +127,7 @@ class DeleteConnectorInput:
 
 @strawberry.type(description="The connector after the mutation or, if it was deleted, before it.")
 class ConnectorPayload:
-    connector: Connector = attribute("The connector that was created, changed or deleted.")
+    connector: Connector | None = attribute("The connector that was created, changed or deleted.")
 
 
 SETTINGS = ("name", "driver", "description", "properties", "collections")
@@ -138,7 +138,7 @@ class ConnectorMutations:
     @mutation("Creates a connector of an application or of an organization.")
     async def create_connector(
         self, info: Info, input: Annotated[CreateConnectorInput, argument("The new connector.")]
-    ) -> ConnectorPayload:
+    ) -> ConnectorPayload | None:
         values = with_document(input.document, provided_values(input, *SETTINGS))
         created = await connectors.create_connector(
             info.context, input.organization_id, input.application_id, values
@@ -150,7 +150,7 @@ class ConnectorMutations:
         self,
         info: Info,
         input: Annotated[UpdateConnectorInput, argument("The change, and the connector to apply it to.")],
-    ) -> ConnectorPayload:
+    ) -> ConnectorPayload | None:
         changed = await connectors.update_connector(
             info.context,
             input.organization_id,
@@ -164,7 +164,7 @@ class ConnectorMutations:
     @mutation("Deletes a connector.")
     async def delete_connector(
         self, info: Info, input: Annotated[DeleteConnectorInput, argument("The connector to delete.")]
-    ) -> ConnectorPayload:
+    ) -> ConnectorPayload | None:
         deleted = await connectors.delete_connector(
             info.context,
             input.organization_id,

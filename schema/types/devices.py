@@ -245,7 +245,7 @@ class DeleteDeviceInput:
 
 @strawberry.type(description="The device after the mutation or, if it was deleted, before it.")
 class DevicePayload:
-    device: Device = attribute("The device that was created, changed or deleted.")
+    device: Device | None = attribute("The device that was created, changed or deleted.")
 
 
 def _values(source: CreateDeviceInput | UpdateDeviceInput, machine_id: str) -> Any:
@@ -304,7 +304,7 @@ class DeviceMutations:
     @mutation("Creates a device of an application, or a legacy device.")
     async def create_device(
         self, info: Info, input: Annotated[CreateDeviceInput, argument("The new device.")]
-    ) -> DevicePayload:
+    ) -> DevicePayload | None:
         scope, values = _scope(input), _values(input, "machine_id")
         if scope is None:
             created = await legacy_devices.create_legacy_device(info.context, values)
@@ -317,7 +317,7 @@ class DeviceMutations:
         self,
         info: Info,
         input: Annotated[UpdateDeviceInput, argument("The change, and the device to apply it to.")],
-    ) -> DevicePayload:
+    ) -> DevicePayload | None:
         scope, values = _scope(input), _values(input, "new_machine_id")
         machine_id, if_updated_at = input.machine_id, input.if_updated_at
         if scope is None:
@@ -331,7 +331,7 @@ class DeviceMutations:
     @mutation("Deletes a device.")
     async def delete_device(
         self, info: Info, input: Annotated[DeleteDeviceInput, argument("The device to delete.")]
-    ) -> DevicePayload:
+    ) -> DevicePayload | None:
         scope, machine_id, if_updated_at = _scope(input), input.machine_id, input.if_updated_at
         if scope is None:
             deleted = await legacy_devices.delete_legacy_device(info.context, machine_id, if_updated_at)

@@ -80,12 +80,12 @@ class SetEventClassesInput(ApplicationScope):
 
 @strawberry.type(description="The event class after the mutation.")
 class EventClassPayload:
-    event_class: EventClass = attribute("The added event class.")
+    event_class: EventClass | None = attribute("The added event class.")
 
 
 @strawberry.type(description="The event classes after the mutation.")
 class EventClassesPayload:
-    event_classes: list[EventClass] = attribute("All event classes of the application.")
+    event_classes: list[EventClass] | None = attribute("All event classes of the application.")
 
 
 def _values(source: EventClassInput) -> Any:
@@ -109,7 +109,7 @@ class EventClassMutations:
         input: Annotated[
             AddEventClassInput, argument("The new event class, and the application to add it to.")
         ],
-    ) -> EventClassPayload:
+    ) -> EventClassPayload | None:
         added = await event_classes.add_event_class(
             info.context, input.organization_id, input.application_id, _values(input.event_class)
         )
@@ -125,7 +125,7 @@ class EventClassMutations:
         input: Annotated[
             SetEventClassesInput, argument("The event classes, and the application that they belong to.")
         ],
-    ) -> EventClassesPayload:
+    ) -> EventClassesPayload | None:
         stored_classes = await event_classes.set_event_classes(
             info.context,
             input.organization_id,

@@ -80,7 +80,7 @@ class DeleteFunctionInput(ApplicationScope):
 
 @strawberry.type(description="The function after the mutation or, if it was deleted, before it.")
 class FunctionPayload:
-    function: Function = attribute("The function that was created, changed or deleted.")
+    function: Function | None = attribute("The function that was created, changed or deleted.")
 
 
 SETTINGS = ("name", "type", "expression", "variables", "events", "counter", "description")
@@ -91,7 +91,7 @@ class FunctionMutations:
     @mutation("Creates a function of an application.")
     async def create_function(
         self, info: Info, input: Annotated[CreateFunctionInput, argument("The new function.")]
-    ) -> FunctionPayload:
+    ) -> FunctionPayload | None:
         values = provided_values(input, *SETTINGS, id="function_id")
         created = await functions.create_function(
             info.context, input.organization_id, input.application_id, values
@@ -103,7 +103,7 @@ class FunctionMutations:
         self,
         info: Info,
         input: Annotated[UpdateFunctionInput, argument("The replacement, and the function to replace.")],
-    ) -> FunctionPayload:
+    ) -> FunctionPayload | None:
         changed = await functions.update_function(
             info.context,
             input.organization_id,
@@ -117,7 +117,7 @@ class FunctionMutations:
     @mutation("Deletes a function.")
     async def delete_function(
         self, info: Info, input: Annotated[DeleteFunctionInput, argument("The function to delete.")]
-    ) -> FunctionPayload:
+    ) -> FunctionPayload | None:
         deleted = await functions.delete_function(
             info.context,
             input.organization_id,

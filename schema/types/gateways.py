@@ -51,7 +51,7 @@ class CreateGatewayInput:
 
 @strawberry.type(description="The gateway after the mutation.")
 class GatewayPayload:
-    gateway: Gateway = attribute("The created gateway.")
+    gateway: Gateway | None = attribute("The created gateway.")
 
 
 @strawberry.type
@@ -59,7 +59,7 @@ class GatewayMutations:
     @mutation("Creates a gateway of an organization.")
     async def create_gateway(
         self, info: Info, input: Annotated[CreateGatewayInput, argument("The new gateway.")]
-    ) -> GatewayPayload:
+    ) -> GatewayPayload | None:
         values = provided_values(input, "name", "location", "status", gatewayId="gateway_id")
         created = await gateways.create_gateway(info.context, input.organization_id, values)
         return GatewayPayload(gateway=as_type(Gateway, created))

@@ -40,7 +40,7 @@ class UploadIconInput:
 
 @strawberry.type(description="The icon after the mutation.")
 class IconPayload:
-    icon: Icon = attribute("The stored icon.")
+    icon: Icon | None = attribute("The stored icon.")
 
 
 @strawberry.type
@@ -75,6 +75,6 @@ class IconMutations:
     @mutation("Stores an icon. Scripts and references to other servers are removed from SVG files.")
     async def upload_icon(
         self, info: Info, input: Annotated[UploadIconInput, argument("The icon to store.")]
-    ) -> IconPayload:
+    ) -> IconPayload | None:
         icon = await icons.upload_icon(info.context, input.category, input.name, input.content)
         return IconPayload(icon=as_type(Icon, icon))

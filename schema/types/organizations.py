@@ -143,7 +143,7 @@ class UpdateOrganizationInput:
 
 @strawberry.type(description="The organization after the mutation.")
 class OrganizationPayload:
-    organization: Organization = attribute("The organization that was created or changed.")
+    organization: Organization | None = attribute("The organization that was created or changed.")
 
 
 SETTINGS = ("name", "description", "email", "website")
@@ -176,7 +176,7 @@ class OrganizationMutations:
     @mutation("Creates an organization.")
     async def create_organization(
         self, info: Info, input: Annotated[CreateOrganizationInput, argument("The new organization.")]
-    ) -> OrganizationPayload:
+    ) -> OrganizationPayload | None:
         values = provided_values(input, *SETTINGS)
         created = await organizations.create_organization(info.context, input.organization_id, values)
         return OrganizationPayload(organization=as_type(Organization, created))
@@ -188,7 +188,7 @@ class OrganizationMutations:
         input: Annotated[
             UpdateOrganizationInput, argument("The change, and the organization to apply it to.")
         ],
-    ) -> OrganizationPayload:
+    ) -> OrganizationPayload | None:
         changed = await organizations.update_organization(
             info.context,
             input.organization_id,

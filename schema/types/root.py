@@ -3,6 +3,7 @@
 from typing import Annotated, Any
 
 import strawberry
+from graphql import GraphQLInputObjectType
 
 from resolvers import nodes
 from schema.engine.fields import Info, argument, derived
@@ -36,9 +37,10 @@ class NodeQueries:
 
 
 @strawberry.type(
-    description="The queries. They change nothing, and their top-level fields are resolved concurrently."
+    name="Query",
+    description="The queries. They change nothing, and their top-level fields are resolved concurrently.",
 )
-class Query(
+class QueryRoot(
     NodeQueries,
     OrganizationQueries,
     ApplicationQueries,
@@ -54,10 +56,12 @@ class Query(
 
 
 @strawberry.type(
-    description="The mutations. Several mutations of one request are executed one after the other, and one "
-    "that fails does not undo the others."
+    name="Mutation",
+    description="The mutations. Several mutations of one request are executed one after the other. One "
+    "that fails "
+    "is null, with its error, and does not affect the others.",
 )
-class Mutation(
+class MutationRoot(
     OrganizationMutations,
     UserMutations,
     GatewayMutations,
@@ -72,23 +76,27 @@ class Mutation(
     pass
 
 
-class DescribedSchema(strawberry.Schema):
-    """A schema that has a description, which strawberry's own schema and printer do not support."""
+class GatewaySchema(strawberry.Schema):
+    """A schema with what strawberry does not pass on to graphql-core."""
 
     def __init__(self, description: str, **options: Any) -> None:
         super().__init__(**options)
         self._schema.description = description
+        for type_ in self._schema.type_map.values():
+            if isinstance(type_, GraphQLInputObjectType):
+                # graphql-core validates literals and variables of one-of inputs only if it knows them.
+                type_.is_one_of = type_.extensions["strawberry-definition"].is_one_of
 
     def as_str(self) -> str:
         roots = "schema {\n  query: Query\n  mutation: Mutation\n}"
         return f'"""{self._schema.description}"""\n{roots}\n\n{super().as_str()}'
 
 
-schema = DescribedSchema(
+schema = GatewaySchema(
     "Organizations with their applications, devices, connectors and time series. Errors carry "
     "`extensions.code`, and times are in UTC.",
-    query=Query,
-    mutation=Mutation,
+    query=QueryRoot,
+    mutation=MutationRoot,
     types=[Connector, EventClass, Function, Gateway, User],
     config=CONFIG,
 )

@@ -93,7 +93,7 @@ class DeleteServiceInput:
 
 @strawberry.type(description="The service after the mutation or, if it was deleted, before it.")
 class ServicePayload:
-    service: Service = attribute("The service that was created, changed or deleted.")
+    service: Service | None = attribute("The service that was created, changed or deleted.")
 
 
 def _values(source: CreateServiceInput | UpdateServiceInput) -> Any:
@@ -134,7 +134,7 @@ class ServiceMutations:
     @mutation("Creates a service.")
     async def create_service(
         self, info: Info, input: Annotated[CreateServiceInput, argument("The new service.")]
-    ) -> ServicePayload:
+    ) -> ServicePayload | None:
         created = await services.create_service(info.context, _values(input))
         return ServicePayload(service=as_type(Service, created))
 
@@ -143,7 +143,7 @@ class ServiceMutations:
         self,
         info: Info,
         input: Annotated[UpdateServiceInput, argument("The change, and the service to apply it to.")],
-    ) -> ServicePayload:
+    ) -> ServicePayload | None:
         changed = await services.update_service(
             info.context, input.document_id, _values(input), input.if_updated_at
         )
@@ -154,7 +154,7 @@ class ServiceMutations:
         self,
         info: Info,
         input: Annotated[SetServiceEnabledInput, argument("The service, and whether it is in use.")],
-    ) -> ServicePayload:
+    ) -> ServicePayload | None:
         changed = await services.update_service(
             info.context, input.document_id, {"enabled": input.enabled}, input.if_updated_at
         )
@@ -163,6 +163,6 @@ class ServiceMutations:
     @mutation("Deletes a service.")
     async def delete_service(
         self, info: Info, input: Annotated[DeleteServiceInput, argument("The service to delete.")]
-    ) -> ServicePayload:
+    ) -> ServicePayload | None:
         deleted = await services.delete_service(info.context, input.document_id, input.if_updated_at)
         return ServicePayload(service=as_type(Service, deleted))

@@ -38,7 +38,7 @@ class CreateUserInput:
 
 @strawberry.type(description="The user after the mutation.")
 class UserPayload:
-    user: User = attribute("The created user.")
+    user: User | None = attribute("The created user.")
 
 
 @strawberry.type
@@ -46,7 +46,7 @@ class UserMutations:
     @mutation("Creates a user of an organization.")
     async def create_user(
         self, info: Info, input: Annotated[CreateUserInput, argument("The new user.")]
-    ) -> UserPayload:
+    ) -> UserPayload | None:
         created = await users.create_user(
             info.context, input.organization_id, input.name, input.email, input.role
         )

@@ -1,0 +1,162 @@
+"""Ordinary mistakes in a query cost their field or their request, as BAD_USER_INPUT; nothing is INTERNAL."""
+
+from typing import Any
+
+import pytest
+
+from tests.schema.client import Client
+
+RUNS = 3  # the first is executed by graphql-core, the second is compiled, and the third runs the plan
+DEVICE = '{ device(organizationId: "o", applicationId: "a", machineId: "m") { %s } }'
+MACHINE = '{ machine(machineId: "m") { %s } }'
+SERIES = 'series(measurement: "m", field: "f", range: {last: "PT1H"}, %s) { count }'
+
+NULLS = [
+    ("query($v: String) " + MACHINE % (SERIES % "timeZone: $v"), "timeZone"),
+    ("query($v: Fill) " + MACHINE % (SERIES % "fill: $v"), "fill"),
+    ("query($v: Int) " + MACHINE % "events(first: $v) { value }", "first"),
+    (
+        "query($v: StateField) " + MACHINE % 'states(range: {last: "PT1H"}) { durations(of: $v) { share } }',
+        "of",
+    ),
+    (
+        "query($v: OrderDirection) { legacyDevices(orderBy: {field: NAME, direction: $v}) { totalCount } }",
+        "direction",
+    ),
+    (
+        "mutation($v: Boolean) { updateOrganization(input: {organizationId: \"o\", createIfMissing: $v}) "
+        "{ organization { name } } }",
+        "createIfMissing",
+    ),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("query", "argument"), NULLS, ids=[argument for _, argument in NULLS])
+async def test_null_for_an_argument_with_a_default_names_the_argument(
+    client: Client, query: str, argument: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    for _ in range(RUNS):
+        error = await client.fail(query, v=None)
+        assert error["extensions"]["code"] == "BAD_USER_INPUT"
+        assert argument in error["message"]
+    assert not [record for record in caplog.records if record.exc_info]
+
+
+CONDITIONS = [
+    "query($f: Boolean = true) { organizations { nodes { name @include(if: $f) } } }",
+    "query($f: Boolean = true) { organizations @skip(if: $f) { totalCount } }",
+    "query($f: Boolean = true) { ...F @include(if: $f) } fragment F on Query { viewer { name } }",
+    "query($f: Boolean = true) { viewer { ... @skip(if: $f) { name } } }",
+    "query($f: Boolean = true) { organizations { nodes { applications { name @include(if: $f) } } } }",
+]
+
+
+@pytest.mark.parametrize("query", CONDITIONS)
+async def test_null_for_a_condition_is_the_same_mistake_each_time(
+    client: Client, plant: str, query: str
+) -> None:
+    answers = [await client.send(query, f=None) for _ in range(RUNS)]
+    for answer in answers:
+        assert answer["errors"] == answers[0]["errors"]
+        assert {error["extensions"]["code"] for error in answer["errors"]} == {"BAD_USER_INPUT"}
+
+
+ONE_OF = [
+    "every: {}",
+    'every: {duration: "PT1M", unit: DAY}',
+    "every: {duration: null}",
+    "every: {unit: null}",
+    'every: {duration: "PT1M", unit: null}',
+    "every: {unit: $u}",
+]
+
+
+@pytest.mark.parametrize("every", ONE_OF)
+async def test_a_one_of_input_has_exactly_one_key(client: Client, every: str) -> None:
+    definition = "query($u: CalendarUnit) " if "$u" in every else ""
+    for _ in range(RUNS):
+        answer = await client.send(definition + MACHINE % (SERIES % every))
+        assert {error["extensions"]["code"] for error in answer["errors"]} == {"BAD_USER_INPUT"}
+
+
+@pytest.mark.parametrize("every", [{}, {"duration": "PT1M", "unit": "DAY"}, {"unit": None}, None])
+async def test_a_one_of_variable_has_exactly_one_key(client: Client, every: Any) -> None:
+    query = "query($e: Every) " + MACHINE % (SERIES % "every: $e")
+    for _ in range(RUNS):
+        answer = await client.send(query, e=every)
+        codes = [error["extensions"]["code"] for error in answer.get("errors", [])]
+        assert codes == ([] if every is None else ["BAD_USER_INPUT"])
+
+
+TIMES = [
+    "0001-01-01T00:00:00Z",
+    "0001-01-01T00:00:00+14:00",
+    "9999-12-31T23:59:59.999Z",
+    "9999-12-31T23:59:59-14:00",
+]
+
+
+@pytest.mark.parametrize("first", TIMES)
+@pytest.mark.parametrize("second", [*TIMES, None])
+async def test_the_first_and_the_last_year_are_ordinary_mistakes(
+    client: Client, first: str, second: str | None
+) -> None:
+    fields = (
+        'series(measurement: "m", field: "f", range: $r) { start stop count }'
+        ' calendar: series(measurement: "m", field: "f", range: $r, every: {unit: MONTH},'
+        ' timeZone: "Europe/Berlin") { count } states(range: $r) { start stop durations { share } }'
+        ' counter(measurement: "m", field: "f", range: $r) { increase } events(range: $r) { time }'
+    )
+    query = "query($r: TimeRange!) " + MACHINE % fields
+    for _ in range(RUNS):
+        answer = await client.send(query, r={"from": first, "to": second})
+        codes = {error["extensions"]["code"] for error in answer.get("errors", [])}
+        assert codes <= {"BAD_USER_INPUT", "LIMIT_EXCEEDED"}
+
+
+@pytest.mark.parametrize("time", TIMES)
+async def test_an_update_under_the_condition_of_any_year_is_a_conflict(
+    client: Client, plant: str, time: str
+) -> None:
+    error = await client.fail(
+        'mutation($o: String!, $t: DateTime) { updateDevice(input: {organizationId: $o, applicationId: "cnc",'
+        ' machineId: "M0", name: "x", ifUpdatedAt: $t}) { device { name } } }',
+        o=plant,
+        t=time,
+    )
+    assert error["extensions"]["code"] in ("CONFLICT", "BAD_USER_INPUT")
+
+
+async def test_a_mutation_that_fails_leaves_the_one_before_it_in_the_answer(
+    client: Client, plant: str
+) -> None:
+    answer = await client.send(
+        """mutation($o: String!) {
+          a: createUser(input: {organizationId: $o, email: "a@example.com", name: "A"}) { user { email } }
+          b: createUser(input: {organizationId: "none", email: "b@example.com", name: "B"}) { user { email } }
+          c: createUser(input: {organizationId: $o, email: "c@example.com", name: "C"}) { user { email } }
+        }""",
+        o=plant,
+    )
+    assert answer["data"] == {
+        "a": {"user": {"email": "a@example.com"}},
+        "b": None,
+        "c": {"user": {"email": "c@example.com"}},
+    }
+    [error] = answer["errors"]
+    assert error["path"] == ["b"]
+    assert error["extensions"]["code"] == "NOT_FOUND"
+
+
+async def test_a_field_of_a_payload_that_fails_leaves_the_other_mutations_in_the_answer(
+    client: Client, plant: str
+) -> None:
+    answer = await client.send(
+        """mutation($o: String!) {
+          a: createUser(input: {organizationId: $o, email: "a@example.com", name: "A"}) { user { email } }
+          b: createUser(input: {organizationId: $o, email: "b@example.com", name: "B"}) {
+            user { organization { devices(first: -1) { totalCount } } } } }""",
+        o=plant,
+    )
+    assert answer["data"] == {"a": {"user": {"email": "a@example.com"}}, "b": {"user": None}}
+    assert answer["errors"][0]["path"] == ["b", "user", "organization", "devices"]
