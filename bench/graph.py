@@ -31,7 +31,7 @@ from schema.types.root import schema
 from stores.contracts.documents import DocumentStore, utc_now
 from stores.entities import collections
 from stores.entities.icons import Icons
-from stores.opening import open_documents, open_series
+from stores.opening import open_documents, open_icon_files, open_series
 from stores.wrappers.counting import CallCounter
 from stores.wrappers.documents import WrappedDocumentStore
 from tests.servers import mongodb
@@ -72,7 +72,10 @@ async def fill(store: DocumentStore, organization: str, size: int, applications:
 
 async def run(store: DocumentStore, query: str, **variables: Any) -> tuple[Any, list[str]]:
     counter = CallCounter()
-    context = Context(Viewer(WrappedDocumentStore(store, counter), SeriesAccess(SERIES)), Icons(Path()))
+    context = Context(
+        Viewer(WrappedDocumentStore(store, counter), SeriesAccess(SERIES)),
+        Icons(open_icon_files(Path("no icons"))),
+    )
     answer = await EXECUTOR.run(query, variables, None, context)
     assert not answer.errors, answer.errors
     return answer.data, counter.calls

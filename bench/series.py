@@ -41,7 +41,7 @@ from stores.contracts.series import (
 )
 from stores.entities.icons import Icons
 from stores.entities.machine_events import SOURCES, STATUS
-from stores.opening import open_documents, open_series
+from stores.opening import open_documents, open_icon_files, open_series
 from stores.wrappers.counting_series import CountingSeriesStore
 
 MACHINES, DAYS, BATCH, ROUNDS = 200, 30, 5000, 20
@@ -163,7 +163,9 @@ class Gateway:
             counting = CountingSeriesStore(self.store)
             viewer = Viewer(self.documents, SeriesAccess(counting, DATABASE))
             began = time.process_time()
-            answer = await executor.run(query, None, None, Context(viewer, Icons(self.folder)))
+            answer = await executor.run(
+                query, None, None, Context(viewer, Icons(open_icon_files(self.folder)))
+            )
             to_json({"data": answer.data})
             least = min(least, (time.process_time() - began) * 1e3)
             assert not answer.errors, answer.errors[:1]

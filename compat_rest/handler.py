@@ -114,6 +114,8 @@ class OldRoutes:
             if route.when_unavailable is not None and code == "UNAVAILABLE":
                 return render_json(route.when_unavailable, 200, request)
             status = route.conflict_status if code == "CONFLICT" else REST_STATUS[code]
+            if error["extensions"].get("reason") == "DISK_FULL":
+                status = 507
             return render_json(route.error(error, old_request), status, request)
         return route.rendering.render(route.shape(answer.data, old_request), route.status, request)
 

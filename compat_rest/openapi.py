@@ -17,6 +17,7 @@ ERRORS = {
     "413": "The body is too large",
     "415": "The type, charset or encoding of the body is not supported",
     "503": "A store is unavailable",
+    "507": "The disk is full",
 }
 
 

@@ -5,6 +5,7 @@ from typing import Literal
 
 from stores.contracts.documents import DocumentStore
 from stores.contracts.errors import BadUserInput
+from stores.contracts.files import FileStore
 from stores.contracts.series import SeriesStore
 from stores.wrappers.deadline import Deadline
 from stores.wrappers.documents import WrappedDocumentStore
@@ -66,3 +67,13 @@ def open_series(
         "a time-series store is named by http(s)://HOST (InfluxDB 3), influxdb2+http(s)://HOST (InfluxDB 2)"
         " or sqlite:///FILE"
     )
+
+
+def open_icon_files(folder: Path) -> FileStore:
+    """The file store of icons in `folder`. Names that it lacks are read from the icons that are shipped.
+
+    Raises `Unavailable` if the folder cannot be read.
+    """
+    from stores.backends.files.folders import STARTER_ICONS, FolderFileStore
+
+    return FolderFileStore(folder, STARTER_ICONS)

@@ -4,7 +4,7 @@ from typing import Any
 
 from compat_rest.bodies import ICON_UPLOAD
 from compat_rest.responses import ICON
-from compat_rest.routes.route import from_fields, get, post
+from compat_rest.routes.route import Parameters, from_fields, get, post
 from compat_rest.routes.shapes import OldRequest, read_payload, require
 
 PATH = "/api/library/{category}/{name}/icon"
@@ -26,7 +26,11 @@ def shape_uploaded_icon(data: Any, request: OldRequest) -> Any:
     }
 
 
-new_icon = from_fields("category", "name", "content")  # the parameters of the path go before the fields
+def new_icon(parameters: Parameters, body: Any) -> dict[str, Any]:
+    """An older SVG hides a newer PNG of the same name, as in the original."""
+    variables = from_fields("category", "name", "content")(parameters, body)
+    return {"input": {**variables["input"], "keepOtherFormats": True}}
+
 
 ROUTES = (
     get(PATH, "Icon", shape_icon, rendering=ICON),

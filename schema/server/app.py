@@ -18,14 +18,13 @@ from schema.server.graphql_request import RequestLimits
 from schema.server.health import Health
 from schema.server.ingest import Ingest
 from schema.server.metrics import Metrics
-from schema.server.opening import open_cipher, open_documents, open_series
+from schema.server.opening import open_cipher, open_documents, open_icons, open_series
 from schema.server.retention import delete_old_points
 from schema.server.settings import SeriesSettings, Settings
 from schema.server.state import TRACE_HEADER, AppState
 from schema.types.root import schema
 from stores.contracts.documents import DocumentStore
 from stores.contracts.series import SECOND, SeriesStore, WritableSeriesStore
-from stores.entities.icons import Icons
 from stores.entities.machine_events import STATISTICS
 
 
@@ -43,7 +42,7 @@ def create_app(
     state = AppState(
         documents=documents or open_documents(settings),
         series=_series_access(series or open_series(settings), settings.series),
-        icons=Icons(settings.data / "icons"),
+        icons=open_icons(settings),
         cipher=open_cipher(settings),
         executor=Executor(schema, max_tokens=settings.graphql.max_tokens, compiled=settings.graphql.compiled),
     )

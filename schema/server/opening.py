@@ -5,6 +5,12 @@ from stores import opening
 from stores.contracts.documents import DocumentStore
 from stores.contracts.series import SeriesStore
 from stores.entities.cipher import SecretCipher, add_key, read_keys
+from stores.entities.icons import Icons
+
+
+def open_icons(settings: Settings) -> Icons:
+    """The icons in the data folder. Raises `Unavailable` if the folder cannot be read."""
+    return Icons(opening.open_icon_files(settings.data / "icons"))
 
 
 def open_documents(settings: Settings) -> DocumentStore:

@@ -7,7 +7,7 @@ import strawberry
 
 from resolvers import icons
 from schema.engine.fields import Info, argument, as_type, attribute, derived, mutation
-from schema.engine.inputs import required
+from schema.engine.inputs import optional, required
 from schema.engine.scalars import Base64, DateTime
 from schema.types.node import Node
 from stores.entities import icons as stored
@@ -27,8 +27,8 @@ class Icon(Node):
         return f"/api/library/{quote(root.category, '')}/{quote(root.name, '')}/icon"
 
     @derived("The content of the file.")
-    async def content(root: strawberry.Parent[stored.Icon]) -> Base64:
-        return Base64(await icons.read_icon(root))
+    async def content(root: strawberry.Parent[stored.Icon], info: Info) -> Base64:
+        return Base64(await icons.read_icon(info.context, root))
 
 
 @strawberry.input(description="An icon to store. It replaces the icon of the same category and name.")
@@ -36,6 +36,10 @@ class UploadIconInput:
     category: str = required("The category: letters, digits, spaces, `_`, `.` and `-`.")
     name: str = required("The name, which is converted to lower case.")
     content: Base64 = required("The content of a PNG, JPEG or SVG file that is smaller than 5 MiB.")
+    keep_other_formats: bool = optional(
+        "Keep files of the same name in other formats. The first of `svg`, `png`, `jpg` and `jpeg` is shown.",
+        False,
+    )
 
 
 @strawberry.type(description="The icon after the mutation.")
@@ -76,5 +80,11 @@ class IconMutations:
     async def upload_icon(
         self, info: Info, input: Annotated[UploadIconInput, argument("The icon to store.")]
     ) -> IconPayload | None:
-        icon = await icons.upload_icon(info.context, input.category, input.name, input.content)
+        icon = await icons.upload_icon(
+            info.context,
+            input.category,
+            input.name,
+            input.content,
+            keep_other_formats=input.keep_other_formats,
+        )
         return IconPayload(icon=as_type(Icon, icon))

@@ -1,178 +1,119 @@
-"""Icons on disk: `{category}/{name}.{svg,png,jpg,jpeg}` under one folder, the old or the new file whole."""
+"""Icons of connectors, drivers and other things: `{category}/{name}.{svg,png,jpg,jpeg}` in a file store."""
 
-import contextlib
-import os
 import re
-import tempfile
 from dataclasses import dataclass
-from datetime import UTC, datetime
-from pathlib import Path
-from xml.parsers import expat
-
-import py_svg_hush
+from datetime import datetime
 
 from stores.contracts.errors import BadUserInput, LimitExceeded
+from stores.contracts.files import FileStore, StoredFile
+from stores.entities.svg import clean_svg
 
-FORMATS = ("svg", "png", "jpg", "jpeg")  # the first that exists is the icon
 CONTENT_TYPES = {
     "svg": "image/svg+xml",
     "png": "image/png",
     "jpg": "image/jpeg",
     "jpeg": "image/jpeg",
 }
+FORMATS = tuple(CONTENT_TYPES)  # if a name has several files, the first format wins
 MAX_BYTES = 5 * 1024 * 1024  # exclusive
-MAX_SVG_BYTES, MAX_DEPTH, MAX_ELEMENTS = 1024 * 1024, 64, 20_000
-STARTER = Path(__file__).parent / "starter_icons"
 _NAME = re.compile(r"[^\W_][\w .-]{0,99}|_[\w .-]{0,99}")
+MAX_NAME_BYTES = 200  # file systems allow 255 with the suffix
 
 
 @dataclass(frozen=True, slots=True)
 class Icon:
-    category: str
-    name: str
-    format: str
-    path: Path
-    size: int
-    updated_at: datetime
+    """An icon of a file store. Its name is in lower case."""
+
+    file: StoredFile
+
+    @property
+    def category(self) -> str:
+        return self.file.folder
+
+    @property
+    def name(self) -> str:
+        return self.file.stem
+
+    @property
+    def format(self) -> str:
+        return self.file.suffix
 
     @property
     def content_type(self) -> str:
-        return CONTENT_TYPES[self.format]
+        return CONTENT_TYPES[self.file.suffix]
+
+    @property
+    def size(self) -> int:
+        return self.file.size
+
+    @property
+    def updated_at(self) -> datetime:
+        return self.file.updated_at
 
 
 class Icons:
-    """The icons under `root` and, where it has none of a name, the starter set.
+    """The icons of a file store. Names are lower-cased, and no name leads out of its folder."""
 
-    Names are lower-cased; none leads out of the folder.
-    """
+    def __init__(self, files: FileStore) -> None:
+        self._files = files
 
-    def __init__(self, root: Path) -> None:
-        self._root = root
-
-    def find(self, category: str, name: str, format: str | None = None) -> Icon | None:
-        """The icon of a name, in one format or in the first there is."""
-        folder, stem = self._place(category, name)
+    async def find_icon(self, category: str, name: str, format: str | None = None) -> Icon | None:
+        """The icon of a name, in one format or in the first that exists."""
+        _check_name("category", category)
+        _check_name("name", name)
         formats = (format,) if format else FORMATS
-        for place in (folder, STARTER / category):
-            for each in formats:
-                icon = _icon(category, stem, place / f"{stem}.{each}")
-                if icon is not None:
-                    return icon
-        return None
+        file = await self._files.find_file(category, name.lower(), formats)
+        return Icon(file) if file else None
 
-    def all(self, category: str | None = None) -> list[Icon]:
-        """Every icon, by category and name, one of each name."""
-        names = {
-            (path.parent.name, path.stem)
-            for root in (STARTER, self._root)
-            for path in root.glob("*/*")
-            if path.suffix[1:] in FORMATS and category in (None, path.parent.name)
-            if _NAME.fullmatch(path.parent.name) and _NAME.fullmatch(path.stem)
-        }
-        found = [self.find(*name) for name in sorted(names)]
-        return [icon for icon in found if icon is not None]
+    async def list_icons(self, category: str | None = None) -> list[Icon]:
+        """Every icon, or those of one category, by category and name."""
+        return [
+            Icon(file)
+            for file in await self._files.list_files(FORMATS)
+            if category in (None, file.folder)
+            and _is_name(file.folder)
+            and _is_name(file.stem)
+            and file.stem == file.stem.lower()  # no request could read another
+        ]
 
-    def keep(self, category: str, name: str, content: bytes) -> Icon:
-        """Keep an icon; its type is what the content is. Raises where it is none, or too large."""
-        folder, stem = self._place(category, name)
-        if len(content) >= MAX_BYTES:
-            raise LimitExceeded("an icon must be smaller than 5 MiB", fields=["content"], limit=MAX_BYTES)
-        format = format_of(content)
-        if format == "svg":
-            content = clean(content)
-        folder.mkdir(parents=True, exist_ok=True)
-        path = folder / f"{stem}.{format}"
-        handle, temporary = tempfile.mkstemp(dir=folder, prefix=".", suffix=".new")
-        try:
-            with os.fdopen(handle, "wb") as file:
-                file.write(content)
-                file.flush()
-                os.fsync(file.fileno())
-            os.chmod(temporary, 0o644)
-            os.replace(temporary, path)
-        except BaseException:
-            with contextlib.suppress(FileNotFoundError):
-                os.unlink(temporary)
-            raise
-        icon = _icon(category, stem, path)
-        assert icon is not None
-        return icon
+    async def read_icon(self, icon: Icon) -> bytes:
+        return await self._files.read_file(icon.file)
 
-    def _place(self, category: str, name: str) -> tuple[Path, str]:
-        for field, value in (("category", category), ("name", name)):
-            if not _NAME.fullmatch(value) or value.endswith((".", " ")):
-                raise BadUserInput(
-                    f"{field} may hold letters, digits, space, _, . and -, and not start with a dot",
-                    fields=[field],
-                )
-        return self._root / category, name.lower()
+    async def save_icon(
+        self, category: str, name: str, format: str, content: bytes, *, keep_other_formats: bool
+    ) -> Icon:
+        """Store content that `check_content` returned, in the place of an icon of the same name."""
+        _check_name("category", category)
+        _check_name("name", name)
+        others = () if keep_other_formats else [other for other in FORMATS if other != format]
+        return Icon(await self._files.write_file(category, name.lower(), format, content, delete=others))
 
 
-def _icon(category: str, name: str, path: Path) -> Icon | None:
-    try:
-        found = path.stat()
-    except (FileNotFoundError, NotADirectoryError):
-        return None
-    changed = datetime.fromtimestamp(found.st_mtime, UTC).replace(tzinfo=None)
-    return Icon(category, name, path.suffix[1:], path, found.st_size, changed)
+def _is_name(text: str) -> bool:
+    safe = _NAME.fullmatch(text) is not None and not text.endswith((".", " "))
+    return safe and len(text.encode()) <= MAX_NAME_BYTES
 
 
-def format_of(content: bytes) -> str:
-    """The format that the content has, whatever it was called."""
-    if content.startswith(b"\x89PNG\r\n\x1a\n"):
-        return "png"
-    if content.startswith(b"\xff\xd8\xff"):
-        return "jpg"
-    if b"<svg" in content[:4096]:
-        return "svg"
-    raise BadUserInput("the content is no PNG, JPEG or SVG", fields=["content"])
+def _check_name(field: str, value: str) -> None:
+    if not _is_name(value):
+        raise BadUserInput(
+            f"{field} may hold letters, digits, space, _, . and -, must not start with a dot, and has at most"
+            f" 100 characters",
+            fields=[field],
+        )
 
 
-def clean(content: bytes) -> bytes:
-    """An SVG without scripts and outside references.
+def check_content(content: bytes) -> tuple[str, bytes]:
+    """The format of a file, whatever it is called, and what to store of it: an SVG is cleaned.
 
-    What the cleaning library could be made to labour on (its output grows with the square of the depth)
-    is refused first, by a parser that stops at the first offence.
+    The time is linear in the size. Raises `BadUserInput` or `LimitExceeded`.
     """
-    if len(content) > MAX_SVG_BYTES:
-        raise LimitExceeded("an SVG must not exceed 1 MiB", fields=["content"], limit=MAX_SVG_BYTES)
-    depth = elements = 0
-
-    def start(name: str, attributes: dict[str, str]) -> None:
-        nonlocal depth, elements
-        if elements == 0 and name != "svg":
-            raise BadUserInput("the outermost element is no svg", fields=["content"])
-        depth, elements = depth + 1, elements + 1
-        if depth > MAX_DEPTH or elements > MAX_ELEMENTS:
-            raise BadUserInput("the SVG has too many or too deeply nested elements", fields=["content"])
-
-    def end(name: str) -> None:
-        nonlocal depth
-        depth -= 1
-
-    def doctype(*_: object) -> None:
-        raise BadUserInput("an SVG with a document type is not taken", fields=["content"])
-
-    parser = expat.ParserCreate()
-    parser.StartElementHandler, parser.EndElementHandler = start, end
-    parser.StartDoctypeDeclHandler = doctype
-    try:
-        parser.Parse(content, True)
-        cleaned: bytes = py_svg_hush.filter_svg(content)
-    except (expat.ExpatError, ValueError):
-        raise BadUserInput("the content is no well-formed SVG", fields=["content"]) from None
-    # The cleaner lays the text out anew; where it took nothing away, the file stays as it was sent.
-    return content if _parts(cleaned) == _parts(content) else cleaned
-
-
-def _parts(content: bytes) -> list[object]:
-    """What an SVG says, without how it is laid out."""
-    parts: list[object] = []
-    parser = expat.ParserCreate()
-    parser.buffer_text = True
-    parser.StartElementHandler = lambda name, attributes: parts.append((name, attributes))
-    parser.EndElementHandler = lambda name: parts.append(name)
-    parser.CharacterDataHandler = lambda text: parts.append(text.strip()) if text.strip() else None
-    parser.ProcessingInstructionHandler = lambda *instruction: parts.append(instruction)
-    parser.Parse(content, True)
-    return parts
+    if len(content) >= MAX_BYTES:
+        raise LimitExceeded("an icon must be smaller than 5 MiB", fields=["content"], limit=MAX_BYTES)
+    if content.startswith(b"\x89PNG\r\n\x1a\n"):
+        return "png", content
+    if content.startswith(b"\xff\xd8\xff"):
+        return "jpg", content
+    if b"<svg" in content[:4096]:
+        return "svg", clean_svg(content)
+    raise BadUserInput("the content is not a PNG, a JPEG or an SVG", fields=["content"])

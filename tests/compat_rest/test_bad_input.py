@@ -1,15 +1,13 @@
 """Requests that the original answered wrongly: what is answered now, and that nothing changes."""
 
 import gzip
-from collections.abc import AsyncIterator
 from typing import Any
 
 import brotli
 import httpx
 import pytest
 
-from stores.entities.icons import clean
-from tests.compat_rest.conftest import CNC, EVENT_CLASS, OLD_CNC, ORGANIZATION, SVG
+from tests.compat_rest.conftest import CNC, EVENT_CLASS, OLD_CNC, ORGANIZATION
 
 
 async def state(client: httpx.AsyncClient) -> list[Any]:
@@ -198,106 +196,3 @@ async def test_an_answer_can_be_asked_for_again_without_its_body(plant: httpx.As
     assert "x-powered-by" not in found.headers
     options = await plant.options("/anything")
     assert (options.status_code, options.content) == (204, b"")
-
-
-@pytest.mark.parametrize(
-    ("files", "path", "status"),
-    [
-        ([("icon", ("a.txt", b"text", "text/plain"))], "a/b", 400),
-        ([("icon", ("a.png", b"<html>", "image/png"))], "a/b", 400),
-        ([("file", ("a.svg", SVG, "image/svg+xml"))], "a/b", 400),
-        ([("icon", ("a.svg", SVG, "image/svg+xml"))] * 2, "a/b", 400),
-        ([("icon", ("a.svg", SVG, "image/svg+xml"))], "..%2F..%2Fetc/passwd", 400),
-        ([("icon", ("a.svg", SVG, "image/svg+xml"))], "a/..%2Fb", 400),
-        ([("icon", ("a.svg", b"<svg>" + b"<g>" * 100_000, "image/svg+xml"))], "a/b", 400),
-        ([("icon", ("a.png", b"\x89PNG\r\n\x1a\n" + b"0" * 5_242_880, "image/png"))], "a/b", 413),
-    ],
-)
-async def test_an_upload_that_is_no_icon_is_refused(
-    client: httpx.AsyncClient, files: Any, path: str, status: int
-) -> None:
-    response = await client.post(f"/api/library/{path}/icon", files=files)
-    assert response.status_code == status, response.text
-    assert response.json()["error"]
-    assert (await client.get("/api/library/a/b/icon")).status_code == 404
-
-
-async def test_an_icon_lands_where_it_was_asked_for(client: httpx.AsyncClient) -> None:
-    files = {"icon": ("x.html", SVG, "image/png")}
-    made = await client.post(
-        "/api/library/upload", files=files, data={"category": "drivers", "name": "Mixed"}
-    )
-    assert made.json()["filename"] == "mixed.svg"
-    found = await client.get(made.json()["path"])
-    assert found.content == SVG
-    assert "sandbox" in found.headers["content-security-policy"]
-    assert (await client.get("/api/library/drivers/Mixed/icon/SVG")).status_code == 200
-    assert (await client.get("/api/library/drivers/Mixed/icon/gif")).status_code == 400
-
-
-STARTER = {
-    "connectors": "mqtt postgresql influxdb modbus opcua redis s3 sqlserver",
-    "drivers": "fanuc haas siemens abb kuka mazak okuma dmgmori yaskawa rockwell universal_robots hanwha focas"
-    " mtconnect http opcua",
-}
-
-
-async def test_a_starter_set_is_there_until_an_own_icon_takes_its_place(client: httpx.AsyncClient) -> None:
-    for category, names in STARTER.items():
-        for name in names.split():
-            found = await client.get(f"/api/library/{category}/{name}/icon")
-            assert (found.status_code, found.headers["content-type"]) == (200, "image/svg+xml"), name
-            assert clean(found.content) == found.content
-    own = b"\x89PNG\r\n\x1a\n" + b"0" * 64
-    await client.post("/api/library/drivers/fanuc/icon", files={"icon": ("a.png", own, "image/png")})
-    found = await client.get("/api/library/drivers/fanuc/icon")
-    assert (found.content, found.headers["content-type"]) == (own, "image/png")
-
-
-@pytest.mark.parametrize(
-    ("headers", "status", "part", "said"),
-    [
-        ({"Range": "bytes=0-3"}, 206, SVG[:4], f"bytes 0-3/{len(SVG)}"),
-        ({"Range": "bytes=-4"}, 206, SVG[-4:], f"bytes {len(SVG) - 4}-{len(SVG) - 1}/{len(SVG)}"),
-        ({"Range": "bytes=4-9999"}, 206, SVG[4:], f"bytes 4-{len(SVG) - 1}/{len(SVG)}"),
-        ({"Range": "bytes=9999-"}, 416, b"", f"bytes */{len(SVG)}"),
-        ({"Range": "bytes=-0"}, 416, b"", f"bytes */{len(SVG)}"),
-        ({"Range": "bytes=5-2"}, 416, b"", f"bytes */{len(SVG)}"),
-        ({"Range": "bytes=0-1,3-4"}, 200, SVG, None),
-        ({"Range": "lines=0-1"}, 200, SVG, None),
-        ({"Range": "bytes=0-3", "If-Range": '"other"'}, 200, SVG, None),
-    ],
-)
-async def test_a_part_of_an_icon_can_be_asked_for(
-    client: httpx.AsyncClient, headers: dict[str, str], status: int, part: bytes, said: str | None
-) -> None:
-    await client.post("/api/library/drivers/own/icon", files={"icon": ("a.svg", SVG, "image/svg+xml")})
-    found = await client.get("/api/library/drivers/own/icon", headers=headers)
-    assert (found.status_code, found.content, found.headers.get("content-range")) == (status, part, said)
-
-
-@pytest.mark.parametrize(
-    "content_type", ["multipart/form-data", "multipart/form-data; boundary=x", "text/plain"]
-)
-async def test_a_broken_multipart_body_is_refused(client: httpx.AsyncClient, content_type: str) -> None:
-    headers = {"Content-Type": content_type}
-    response = await client.post("/api/library/a/b/icon", content=b"nonsense", headers=headers)
-    assert response.status_code == 400
-    assert response.json()["error"]
-
-
-async def test_an_upload_without_end_is_refused_as_it_comes(client: httpx.AsyncClient) -> None:
-    sent = 0
-
-    async def endless() -> AsyncIterator[bytes]:
-        nonlocal sent
-        head = b'--x\r\nContent-Disposition: form-data; name="icon"; filename="a.png"\r\n'
-        yield head + b"Content-Type: image/png\r\n\r\n"
-        while sent < 64 * 1024 * 1024:
-            sent += 65_536
-            yield b"0" * 65_536
-
-    headers = {"Content-Type": "multipart/form-data; boundary=x"}
-    response = await client.post("/api/library/a/b/icon", content=endless(), headers=headers)
-    assert response.status_code == 413
-    assert sent < 16 * 1024 * 1024

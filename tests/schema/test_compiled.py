@@ -25,6 +25,7 @@ from stores.contracts.series import Point, SeriesDatabase, SeriesStore
 from stores.demo import plant as demo
 from stores.entities import collections
 from stores.entities.icons import Icons
+from stores.opening import open_icon_files
 from tests.schema.test_generated import SCALARS
 
 NOW = 1_790_000_000_000_000_000
@@ -48,7 +49,7 @@ class Both:
 
     async def run(self, executor: Executor, query: str, **variables: Any) -> OperationResult:
         viewer = Viewer(self.documents, SeriesAccess(self.series, databases=self.databases))
-        context = Context(viewer, Icons(self.folder / "icons"), request_id="r", now=NOW)
+        context = Context(viewer, Icons(open_icon_files(self.folder / "icons")), request_id="r", now=NOW)
         return await executor.run(query, variables, None, context)
 
     async def compare(self, query: str, **variables: Any) -> OperationResult:

@@ -15,6 +15,7 @@ from stores.backends.sqlite.documents import SqliteDocumentStore
 from stores.backends.sqlite.series import SqliteSeriesStore
 from stores.demo import plant as demo
 from stores.entities.icons import Icons
+from stores.opening import open_icon_files
 
 SCALARS = {
     "DateTime": st.just("2026-01-31T09:05:07.123Z").map(nodes.String),
@@ -31,7 +32,7 @@ async def codes(folder: Path, queries: list[str]) -> set[str]:
     executor = Executor(schema, max_tokens=5000)
     found: set[str] = set()
     for query in queries:
-        context = Context(Viewer(store, SeriesAccess(series)), Icons(folder / "icons"))
+        context = Context(Viewer(store, SeriesAccess(series)), Icons(open_icon_files(folder / "icons")))
         answer = await executor.run(query, None, None, context)
         found |= {str(error["extensions"]["code"]) for error in answer.errors}
     await store.close()

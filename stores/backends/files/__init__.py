@@ -1,0 +1,1 @@
+"""Files in folders on disk, and the icons that every plant starts with."""
