@@ -27,7 +27,7 @@ def print_error(message: str) -> None:
 @contextmanager
 def errors_as_one_line() -> Iterator[None]:
     """Print failures that a person can do something about as one line, and exit with status 1."""
-    from schema.server.settings import SettingsError
+    from schema.server.yaml_file import SettingsError
     from stores.contracts.errors import GatewayError
 
     try:
@@ -49,9 +49,9 @@ def load_settings(config: Path | None, data: Path | None = None, **server: Any) 
 
     Raises `SettingsError`.
     """
-    from schema.server.settings import load
+    from schema.server import settings_loading
 
-    settings = load(config)
+    settings = settings_loading.load_settings(config)
     overrides = {name: value for name, value in server.items() if value is not None}
     changes: dict[str, Any] = {"server": settings.server.model_copy(update=overrides)}
     if data is not None:

@@ -1,0 +1,124 @@
+"""The reference of the settings, made from their models: rows for the docs, and the committed config.yaml.
+
+`python -m schema.server.settings_reference > config.yaml` writes the file anew.
+"""
+
+import sys
+import textwrap
+import types
+import typing
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any, Literal, NamedTuple, Union, get_args, get_origin
+
+import yaml
+from annotated_types import Ge, Gt, Le, MinLen
+from pydantic import BaseModel, SecretStr
+from pydantic.fields import FieldInfo
+
+from schema.server.settings import Settings
+from schema.server.settings_loading import variables_of
+from schema.server.yaml_file import KeyPath
+
+HEADER = (
+    "Sync Gateway: every setting with its default. An environment variable overrides a setting:"
+    " SYNC_GATEWAY_SERVER__PORT=8080 sets server.port, and so do the names of the original server that are"
+    " noted."
+)
+TYPE_NAMES = {
+    str: "string",
+    SecretStr: "string",
+    int: "integer",
+    float: "number",
+    bool: "boolean",
+    Path: "path",
+}
+
+
+class SettingRow(NamedTuple):
+    """One setting. `default` is YAML; `variables` are environment variables, the gateway's own first."""
+
+    name: str
+    default: str
+    type: str
+    variables: tuple[str, ...]
+    description: str
+
+
+def list_settings() -> list[SettingRow]:
+    """Every setting in the order of config.yaml."""
+    return [
+        SettingRow(
+            ".".join(key_path),
+            _to_yaml(field.default),
+            _describe_type(field),
+            tuple(variables_of(key_path)),
+            field.description or "",
+        )
+        for key_path, field in _walk_fields(Settings, ())
+    ]
+
+
+def render_config() -> str:
+    """The text of config.yaml: every setting with its default, under a comment that describes it."""
+    lines = textwrap.wrap(HEADER, 108, initial_indent="# ", subsequent_indent="# ")
+    section = ""
+    for row in list_settings():
+        parent, _, name = row.name.rpartition(".")
+        if parent != section or not parent:
+            lines.append("")
+        if parent and parent != section:
+            summary = (Settings.model_fields[parent].annotation or Settings).__doc__
+            lines += [f"# {summary}", f"{parent}:"]
+        section = parent
+        indent = "  " if parent else ""
+        comment = " ".join((row.description, *(f"({name})" for name in row.variables[1:])))
+        lines += textwrap.wrap(comment, 108, initial_indent=f"{indent}# ", subsequent_indent=f"{indent}# ")
+        lines.append(f"{indent}{name}: {row.default}")
+    return "\n".join(lines) + "\n"
+
+
+def _walk_fields(model: type[BaseModel], parent: KeyPath) -> Iterator[tuple[KeyPath, FieldInfo]]:
+    for name, field in model.model_fields.items():
+        if isinstance(field.annotation, type) and issubclass(field.annotation, BaseModel):
+            yield from _walk_fields(field.annotation, (*parent, name))
+        else:
+            yield (*parent, name), field
+
+
+def _to_yaml(value: Any) -> str:
+    if isinstance(value, Path):
+        value = str(value)
+    if isinstance(value, tuple):
+        value = list(value)
+    return yaml.safe_dump(value, default_flow_style=True).removesuffix("\n").removesuffix("\n...")
+
+
+def _describe_type(field: FieldInfo) -> str:
+    minimum = next((m.ge for m in field.metadata if isinstance(m, Ge)), None)
+    maximum = next((m.le for m in field.metadata if isinstance(m, Le)), None)
+    bounds = [
+        *(f"more than {m.gt}" for m in field.metadata if isinstance(m, Gt)),
+        *([f"at least {minimum}"] if minimum is not None else []),
+        *([f"at most {maximum}"] if maximum is not None else []),
+        *("not empty" for m in field.metadata if isinstance(m, MinLen)),
+    ]
+    return ", ".join((_name_type(field.annotation), *bounds))
+
+
+def _name_type(annotation: Any) -> str:
+    arguments = get_args(annotation)
+    origin = get_origin(annotation)
+    if origin is Literal:
+        return "one of " + ", ".join(map(str, arguments))
+    if origin in (Union, types.UnionType):
+        return " or ".join("null" if a is type(None) else _name_type(a) for a in arguments)
+    if origin is tuple:
+        return f"list of {_name_type(arguments[0])}s"
+    if origin is dict:
+        return f"map of {_name_type(arguments[0])}s to {_name_type(arguments[1])}s"
+    return TYPE_NAMES[typing.cast(Any, annotation)]
+
+
+if __name__ == "__main__":
+    sys.stdout.write(render_config())
