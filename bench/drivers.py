@@ -14,7 +14,7 @@ from rich.table import Table
 from bench.graph import fill, timed
 from bench.machine import machine
 from stores.contracts.documents import DocumentDatabase, Query, equals
-from stores.entities.collections import devices
+from stores.entities.devices import Device
 from stores.opening import open_documents
 from tests.servers import mongodb
 
@@ -23,11 +23,15 @@ ONE = Query(where=(equals("machineId", "M000500"),), limit=1)
 KEYS = frozenset({"machineId", "name", "updatedAt"})
 
 WORK: dict[str, Callable[[DocumentDatabase], Awaitable[Any]]] = {
-    "one document": lambda d: d.find(devices("app0"), ONE),
-    "200 of them at once": lambda d: asyncio.gather(*(d.find(devices("app0"), ONE) for _ in range(200))),
-    "1,000 documents": lambda d: d.find(devices("app0"), Query(limit=1000)),
-    "1,000, three keys": lambda d: d.find(devices("app0"), Query(limit=1000, keys=KEYS)),
-    "insert": lambda d: d.insert(devices("new"), {"_id": ObjectId(), "machineId": str(ObjectId())}),
+    "one document": lambda d: d.find(Device.collection_of("app0"), ONE),
+    "200 of them at once": lambda d: asyncio.gather(
+        *(d.find(Device.collection_of("app0"), ONE) for _ in range(200))
+    ),
+    "1,000 documents": lambda d: d.find(Device.collection_of("app0"), Query(limit=1000)),
+    "1,000, three keys": lambda d: d.find(Device.collection_of("app0"), Query(limit=1000, keys=KEYS)),
+    "insert": lambda d: d.insert(
+        Device.collection_of("new"), {"_id": ObjectId(), "machineId": str(ObjectId())}
+    ),
 }
 
 

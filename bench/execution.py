@@ -34,10 +34,15 @@ from rich.table import Table
 from bench.machine import machine
 from stores.contracts.documents import DocumentStore
 from stores.contracts.series import MACHINE, Point, WritableSeriesStore
-from stores.entities import collections
+from stores.entities.connectors import Connector, ConnectorTemplate
+from stores.entities.devices import Device
+from stores.entities.organizations import Organization
 from stores.opening import open_documents, open_series
 from tests.contract.series_stores import send
 from tests.servers import influxdb3, mongodb
+
+CONFIG = Organization.collection_of()
+TEMPLATES = ConnectorTemplate.collection_of()
 
 ROOT = Path(__file__).parent.parent
 DATABASE, CONCURRENT_REQUESTS = "bench", 16
@@ -82,13 +87,13 @@ async def fill(store: DocumentStore) -> None:
         {"_id": ObjectId(), "key": "applications", "value": {"applicationSettings": settings}},
         {"_id": ObjectId(), "key": "organization", "value": {"name": DATABASE}},
     ]
-    await documents.upsert(collections.CONFIG, entries)
+    await documents.upsert(CONFIG, entries)
     templates = [{"_id": ObjectId(), "name": name, "driver": "fanuc"} for name in ("Fanuc", "Haas")]
-    await documents.upsert(collections.CONNECTORS, templates)
+    await documents.upsert(TEMPLATES, templates)
     now = datetime(2026, 1, 2, 3, 4, 5, 678000)
     for name, count in APPLICATIONS.items():
         line = {"_id": ObjectId(), "name": f"{name} line", "driver": "opcua"}
-        await documents.upsert(collections.connectors(name), [line])
+        await documents.upsert(Connector.collection_of(name), [line])
         made = [
             {
                 "_id": ObjectId(),
@@ -104,7 +109,7 @@ async def fill(store: DocumentStore) -> None:
             }
             for n in range(count)
         ]
-        await documents.upsert(collections.devices(name), made)
+        await documents.upsert(Device.collection_of(name), made)
 
 
 def states() -> list[Point]:

@@ -29,12 +29,17 @@ from resolvers.context import Context, SeriesAccess, Viewer
 from schema.engine.execution import Executor
 from schema.types.root import schema
 from stores.contracts.documents import DocumentStore, utc_now
-from stores.entities import collections
+from stores.entities.connectors import ConnectorTemplate
+from stores.entities.devices import Device
 from stores.entities.icons import Icons
+from stores.entities.organizations import Organization
 from stores.opening import open_documents, open_icon_files, open_series
 from stores.wrappers.counting import CallCounter
 from stores.wrappers.documents import WrappedDocumentStore
 from tests.servers import mongodb
+
+CONFIG = Organization.collection_of()
+TEMPLATES = ConnectorTemplate.collection_of()
 
 APPLICATIONS, ROUNDS = 10, 5
 SIZES = (10, 100, 1_000, 10_000)
@@ -48,9 +53,9 @@ async def fill(store: DocumentStore, organization: str, size: int, applications:
     documents = store.database(organization)
     names = [f"app{i}" for i in range(applications)]
     value = {"applicationSettings": {name: {"name": name} for name in names}}
-    await documents.upsert(collections.CONFIG, [{"_id": ObjectId(), "key": "applications", "value": value}])
+    await documents.upsert(CONFIG, [{"_id": ObjectId(), "key": "applications", "value": value}])
     templates = [{"_id": ObjectId(), "name": n, "driver": "fanuc"} for n in ("FANUC", "MTCONNECT")]
-    await documents.upsert(collections.CONNECTORS, templates)
+    await documents.upsert(TEMPLATES, templates)
     for i, name in enumerate(names):
         numbers = range(i, size, applications)
         for start in range(0, len(numbers), 5000):
@@ -67,7 +72,7 @@ async def fill(store: DocumentStore, organization: str, size: int, applications:
                 }
                 for n in numbers[start : start + 5000]
             ]
-            await documents.upsert(collections.devices(name), devices)
+            await documents.upsert(Device.collection_of(name), devices)
 
 
 async def run(store: DocumentStore, query: str, **variables: Any) -> tuple[Any, list[str]]:

@@ -26,7 +26,7 @@ from bench.machine import machine
 from compat_rest.app import create_app
 from schema.server.settings import Settings
 from stores.contracts.documents import DocumentStore, format_time
-from stores.entities.collections import devices
+from stores.entities.devices import Device
 from stores.opening import open_documents
 
 ROUNDS = 40
@@ -39,7 +39,7 @@ def bare(store: DocumentStore) -> Starlette:
 
     async def answer(request: Request) -> Response:
         documents = store.database(request.path_params["organization"])
-        found = await documents.find(devices("app0"))
+        found = await documents.find(Device.collection_of("app0"))
         content = orjson.dumps(found, default=plain, option=orjson.OPT_PASSTHROUGH_DATETIME)
         return Response(content, media_type="application/json")
 

@@ -8,98 +8,82 @@ from typing import Any
 from bson import ObjectId
 
 from loaders.batching import gather_settled
-from resolvers.applications import require_application
-from resolvers.context import Context, Tenant
-from resolvers.devices import DeviceFilter, Keys, Listing, list_devices, list_organization_devices
-from resolvers.organizations import require_organization
+from resolvers.context import Context
+from resolvers.device_lists import DeviceFilter, Listing, list_devices, list_organization_devices
+from resolvers.devices import Keys
 from resolvers.rules.checks import check_object, reject_masks, require_name
 from resolvers.rules.ids import parse_object_id
 from resolvers.rules.paging import Page
-from resolvers.rules.writing import delete_one, update_one
-from stores.contracts.documents import (
-    ALL,
-    Change,
-    Collection,
-    Condition,
-    Document,
-    Query,
-    Touch,
-    equals,
-    utc_now,
-)
-from stores.contracts.errors import BadUserInput, Conflict, NotFound
-from stores.entities.collections import CONNECTORS
-from stores.entities.collections import connectors as connectors_of
-from stores.entities.connectors import Connector
+from resolvers.rules.repository import Repository
+from resolvers.scopes import open_repository, require_organization
+from stores.contracts.documents import Change, Condition, Document, Touch, equals, utc_now
+from stores.contracts.errors import BadUserInput, Conflict
+from stores.entities.connectors import Connector, ConnectorTemplate
 from stores.entities.devices import Device
 from stores.entities.secrets import MASK, restore_secrets
 
-OWN = ("_id", "organizationId", "applicationId", "createdAt", "updatedAt", "__v")
-
-
-def collection_of(application_id: str | None) -> Collection:
-    return CONNECTORS if application_id is None else connectors_of(application_id)
+SERVER_KEYS = ("_id", "organizationId", "applicationId", "createdAt", "updatedAt", "__v")
 
 
 async def list_connectors(
     context: Context, organization_id: str, application_id: str | None
 ) -> list[Connector]:
-    """The connectors of one application or, without one, the organization's own."""
-    loaders = context.viewer.tenant(organization_id).loaders
-    found = await loaders.pages(collection_of(application_id)).load(ALL)
-    return [Connector(each, organization_id, application_id) for each in found]
+    """The connectors of one application or, without one, the templates of the organization."""
+    entity = _entity(application_id)
+    return await Repository(context, entity, organization_id, application_id).list_all()
 
 
 async def get_connector(
     context: Context, organization_id: str, application_id: str | None, document_id: str
 ) -> Connector | None:
-    loaders = context.viewer.tenant(organization_id).loaders
-    query = Query(where=(_by_id(document_id),), limit=1)
-    found = await loaders.pages(collection_of(application_id)).load(query)
-    return Connector(found[0], organization_id, application_id) if found else None
+    connectors = Repository(context, _entity(application_id), organization_id, application_id)
+    return await connectors.get(_has_id(document_id))
 
 
 async def connectors_of_devices(
     context: Context, devices: Sequence[Device]
 ) -> list[list[Connector] | Exception]:
-    """By device the connectors that it names, in its order: the application's first, then the organization's.
+    """For each device the connectors that it names, in its order.
 
-    Both lists are short and shared by all devices, so that they are read whole and once; where that fails,
-    the exception stands for each device of the application.
+    A connector of the application hides a template of the same name.
+
+    Both lists are short and shared by all devices, so that they are read whole and once. If that fails, each
+    device of the application gets the exception.
     """
-    named = [
-        (each.organization_id, each.application_id, *names)
-        for each, names in zip(devices, Device.connector_names.of(devices), strict=True)
+    requests = [
+        (device.organization_id, device.application_id, *names)
+        for device, names in zip(devices, Device.connector_names.of(devices), strict=True)
     ]
     # Most devices of an application name the same connectors: they share one list.
-    different = dict.fromkeys(named)
-    scopes = {each[:2] for each in different if len(each) > 2}
-    known = dict(zip(scopes, await gather_settled(_known(context, *scope) for scope in scopes), strict=True))
+    distinct = dict.fromkeys(requests)
+    scopes = {request[:2] for request in distinct if len(request) > 2}
+    connectors = await gather_settled(_connectors_by_name(context, *scope) for scope in scopes)
+    by_scope = dict(zip(scopes, connectors, strict=True))
     lists: dict[Any, list[Connector] | Exception] = {}
-    for each in different:
-        of_scope = known.get(each[:2], {})
-        if isinstance(of_scope, Exception):
-            lists[each] = of_scope
+    for request in distinct:
+        by_name = by_scope.get(request[:2], {})
+        if isinstance(by_name, Exception):
+            lists[request] = by_name
         else:
-            lists[each] = [of_scope[name] for name in dict.fromkeys(each[2:]) if name in of_scope]
-    return [lists[each] for each in named]
+            lists[request] = [by_name[name] for name in dict.fromkeys(request[2:]) if name in by_name]
+    return [lists[request] for request in requests]
 
 
-async def _known(
+async def _connectors_by_name(
     context: Context, organization_id: str | None, application_id: str | None
 ) -> dict[str, Connector]:
-    """The connectors that an application's devices may name, by name."""
+    """The connectors that the devices of an application may name."""
     if organization_id is None:
         return {}
     scopes = (None, application_id) if application_id is not None else (None,)
     lists = await gather(*(list_connectors(context, organization_id, scope) for scope in scopes))
-    return {each.name: each for found in lists for each in reversed(found)}
+    return {connector.name: connector for connectors in lists for connector in reversed(connectors)}
 
 
 async def devices_of_connector(
     context: Context, connector: Connector, first: int | None, after: str | None, keys: Keys
 ) -> Page[Device]:
-    """The devices that name a connector: in its application or, for a template, in all of them."""
+    """The devices that name a connector: in its application or, for a template, in all applications."""
     assert connector.organization_id is not None
     listing = Listing(first, after, DeviceFilter(connector=connector.name), keys=keys)
     if connector.application_id is not None:
@@ -111,15 +95,15 @@ async def devices_of_connector(
 async def create_connector(
     context: Context, organization_id: str, application_id: str | None, values: dict[str, Any]
 ) -> Connector:
-    """Keep a new connector. A mask among its properties stands for the secret of a template of its driver."""
-    tenant = await _writable(context, organization_id, application_id)
-    given = _given(values)
+    """Create a connector. A mask among its properties stands for the secret of a template of its driver."""
+    connectors = await open_repository(context, _entity(application_id), organization_id, application_id)
+    given = _check(values)
     given["name"], given["driver"] = (require_name(given.get(name), name) for name in ("name", "driver"))
     time = utc_now()
     if application_id is None:
-        kept = {"_id": ObjectId(), **given, "organizationId": organization_id}
+        document = {"_id": ObjectId(), **given, "organizationId": organization_id}
     else:
-        kept = {
+        document = {
             "_id": ObjectId(),
             "name": given["name"],
             "driver": given["driver"],
@@ -129,15 +113,12 @@ async def create_connector(
             "organizationId": organization_id,
             "applicationId": application_id,
         }
-    kept["properties"] = await _with_secrets(context, tenant, kept)
-    if kept["properties"] is None:
-        del kept["properties"]
-    kept |= {"createdAt": time, "updatedAt": time}
-    try:
-        await tenant.documents.insert(collection_of(application_id), kept)
-    except Conflict:
-        raise Conflict("Connector with this name already exists", fields=["name"]) from None
-    return Connector(kept, organization_id, application_id)
+    document["properties"] = await _fill_masks(context, organization_id, document)
+    if document["properties"] is None:
+        del document["properties"]
+    document |= {"createdAt": time, "updatedAt": time}
+    taken = Conflict("Connector with this name already exists", fields=["name"])
+    return await connectors.insert(document, conflict=taken)
 
 
 async def update_connector(
@@ -148,23 +129,22 @@ async def update_connector(
     values: dict[str, Any],
     if_updated_at: datetime | None,
 ) -> Connector:
-    """Set the fields given, whole; a mask among the properties keeps the secret in its place."""
-    tenant = await _writable(context, organization_id, application_id)
-    collection, where = collection_of(application_id), [_by_id(document_id)]
-    given = _given(values)
+    """Set the given fields, each as a whole; a mask among the properties keeps the secret at its path."""
+    connectors = await open_repository(context, _entity(application_id), organization_id, application_id)
+    condition = _has_id(document_id)
+    given = _check(values)
     for name in ("name", "driver"):
         if name in given:
             require_name(given[name], name)
     if "properties" in given:
-        stored = await tenant.documents.find(collection, Query(where=tuple(where), limit=1))
-        if not stored:
-            raise NotFound("Connector not found")
-        sealed = context.cipher.encrypt(given["properties"])
-        given["properties"] = reject_masks(restore_secrets(sealed, stored[0].get("properties")), "properties")
+        stored = await connectors.find(condition)
+        encrypted = context.cipher.encrypt(given["properties"])
+        given["properties"] = reject_masks(
+            restore_secrets(encrypted, stored.document.get("properties")), "properties"
+        )
     given["organizationId"] = organization_id
-    change = Change(set={(k,): v for k, v in given.items()}, touch=Touch(("updatedAt",)))
-    kept = await update_one(tenant, collection, where, change, what="Connector", if_updated_at=if_updated_at)
-    return Connector(kept, organization_id, application_id)
+    change = Change(set={(name,): value for name, value in given.items()}, touch=Touch(("updatedAt",)))
+    return await connectors.update([condition], change, if_updated_at=if_updated_at)
 
 
 async def delete_connector(
@@ -174,41 +154,27 @@ async def delete_connector(
     document_id: str,
     if_updated_at: datetime | None,
 ) -> Connector:
-    tenant = await _writable(context, organization_id, application_id)
-    kept = await delete_one(
-        tenant,
-        collection_of(application_id),
-        [_by_id(document_id)],
-        what="Connector",
-        if_updated_at=if_updated_at,
-    )
-    return Connector(kept, organization_id, application_id)
+    connectors = await open_repository(context, _entity(application_id), organization_id, application_id)
+    return await connectors.delete([_has_id(document_id)], if_updated_at=if_updated_at)
 
 
-async def _writable(context: Context, organization_id: str, application_id: str | None) -> Tenant:
-    if application_id is None:
-        await require_organization(context, organization_id)
-    else:
-        await require_application(context, organization_id, application_id)
-    return context.viewer.tenant(organization_id)
-
-
-async def _with_secrets(context: Context, tenant: Tenant, kept: Document) -> Any:
-    """The properties, sealed, each mask replaced by what every template of this driver holds in its place."""
-    properties = context.cipher.encrypt(kept.get("properties"))
+async def _fill_masks(context: Context, organization_id: str, document: Document) -> Any:
+    """The encrypted properties; each mask is replaced by what the driver's templates have at its path."""
+    properties = context.cipher.encrypt(document.get("properties"))
     if not _has_mask(properties):
         return properties
-    templates = await tenant.documents.find(CONNECTORS)
+    templates = Repository(context, ConnectorTemplate, organization_id)
     filled = [
         restore_secrets(properties, template.get("properties"))
-        for template in templates
-        if template.get("driver") == kept["driver"]
+        for template in await templates.tenant.documents.find(templates.collection)
+        if template.get("driver") == document["driver"]
     ]
-    complete = [each for each in filled if not _has_mask(each)]
-    opened = [context.cipher.decrypt(each) for each in complete]
-    if any(each != opened[0] for each in opened):
+    complete = [candidate for candidate in filled if not _has_mask(candidate)]
+    decrypted = [context.cipher.decrypt(candidate) for candidate in complete]
+    if any(candidate != decrypted[0] for candidate in decrypted):
         raise BadUserInput(
-            "properties hold a mask that could stand for several templates' secrets; send the secret itself",
+            "properties contain a mask that could stand for the secrets of several templates; send the secret"
+            " itself",
             fields=["properties"],
         )
     return reject_masks(complete[0] if complete else properties, "properties")
@@ -220,13 +186,18 @@ def _has_mask(value: Any) -> bool:
     return any(map(_has_mask, value)) if isinstance(value, list) else bool(value == MASK)
 
 
-def _by_id(document_id: str) -> Condition:
+def _entity(application_id: str | None) -> type[Connector]:
+    return ConnectorTemplate if application_id is None else Connector
+
+
+def _has_id(document_id: str) -> Condition:
     return equals("_id", parse_object_id(document_id, "documentId", "Invalid connector ID format"))
 
 
-def _given(values: dict[str, Any]) -> Document:
-    kept = {key: value for key, value in check_object(values).items() if key not in OWN}
+def _check(values: dict[str, Any]) -> Document:
+    """What a client may set."""
+    given = {key: value for key, value in check_object(values).items() if key not in SERVER_KEYS}
     for name in ("name", "driver"):
-        if not isinstance(kept.get(name), str | None):
-            raise BadUserInput(f"{name} must be a text", fields=[name])
-    return kept
+        if not isinstance(given.get(name), str | None):
+            raise BadUserInput(f"{name} must be a string", fields=[name])
+    return given

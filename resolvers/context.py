@@ -16,7 +16,7 @@ from stores.contracts.errors import BadUserInput
 from stores.contracts.series import SECOND, SeriesStore
 from stores.entities.cipher import SecretCipher
 from stores.entities.icons import Icons
-from stores.entities.organizations import is_name
+from stores.entities.organizations import is_organization_id
 
 
 @dataclass(slots=True)
@@ -61,7 +61,7 @@ class Viewer:
 
     def tenant(self, organization_id: str) -> Tenant:
         """The data of an organization. Raises `BadUserInput` where the id can name none."""
-        if not is_name(organization_id):
+        if not is_organization_id(organization_id):
             raise BadUserInput(
                 "Invalid organization id: 1 to 63 letters, digits, _ or -", fields=["organizationId"]
             )
@@ -82,7 +82,9 @@ class Viewer:
 
     async def _list(self) -> dict[str, DatabaseInfo]:
         found = await self._store.list_databases()
-        return {info.name: info for info in sorted(found, key=lambda i: i.name) if is_name(info.name)}
+        return {
+            info.name: info for info in sorted(found, key=lambda i: i.name) if is_organization_id(info.name)
+        }
 
     async def organization_ids(self) -> list[str]:
         return list(await self.databases())

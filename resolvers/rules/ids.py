@@ -2,6 +2,8 @@
 
 import base64
 import binascii
+import time
+from collections.abc import Iterator
 from typing import Any
 
 import orjson
@@ -36,3 +38,10 @@ def decode_global_id(value: str) -> tuple[str, list[Any]] | None:
     if not isinstance(kind, str) or not scalar or encode_global_id(kind, *keys) != value:
         return None
     return kind, keys
+
+
+def generate_ids(prefix: str) -> Iterator[str]:
+    """Ids that name the current millisecond and those after it, in case one is taken."""
+    milliseconds = time.time_ns() // 1_000_000
+    for later in range(10_000):
+        yield f"{prefix}_{milliseconds + later}"

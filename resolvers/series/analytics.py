@@ -8,7 +8,7 @@ from loaders.readings import Readings
 from resolvers.context import Context
 from resolvers.limits import DAY
 from resolvers.organizations import count_devices as count_of_organization
-from resolvers.organizations import get_organization
+from resolvers.scopes import get_organization
 from resolvers.series.events import events_of_machines, machines_of
 from resolvers.series.ranges import RequestedRange, bounds
 from stores.contracts.series import END_OF_TIME, SECOND, Source, SourceQuery

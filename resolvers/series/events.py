@@ -12,7 +12,6 @@ from resolvers.series.statuses import HasMachineId, readings_of
 from stores.contracts.documents import Query
 from stores.contracts.errors import BadUserInput, LimitExceeded
 from stores.contracts.series import Source, SourceQuery
-from stores.entities.collections import devices as devices_of
 from stores.entities.devices import MACHINE_ID_KEYS, Device
 from stores.entities.machine_events import MachineEvent, event_of, sources_of
 
@@ -55,7 +54,7 @@ async def machines_of(context: Context, organization_id: str, application_ids: S
     """The machine ids of some applications' devices."""
     loaders = context.viewer.tenant(organization_id).loaders
     query = Query(keys=frozenset({*MACHINE_ID_KEYS, "name"}))
-    lists = await gather(*(loaders.pages(devices_of(each)).load(query) for each in application_ids))
+    lists = await gather(*(loaders.pages(Device.collection_of(each)).load(query) for each in application_ids))
     return list(dict.fromkeys(Device(document).machine_id for found in lists for document in found))
 
 

@@ -9,10 +9,11 @@ from resolvers import (
     applications,
     configuration,
     connectors,
+    device_lists,
     devices,
     event_classes,
     functions,
-    organizations,
+    scopes,
 )
 from resolvers.series import activity
 from schema.engine.fields import Info, argument, as_type, attribute, batched, derived, mutation, selected_keys
@@ -67,7 +68,7 @@ class Application(Node):
 
     @derived(IN_ORGANIZATION, ORGANIZATION)
     async def organization(root: strawberry.Parent[stored.Application], info: Info) -> Any:
-        return await organizations.require_organization(info.context, root.organization_id)
+        return await scopes.require_organization(info.context, root.organization_id)
 
     @batched("The number of its devices.", int)
     async def device_count(
@@ -107,7 +108,9 @@ class Application(Node):
         order_by: OrderArgument = None,
     ) -> Any:
         listing = device_listing(info, first, after, filter, order_by)
-        return await devices.list_devices(info.context, root.organization_id, root.application_id, listing)
+        return await device_lists.list_devices(
+            info.context, root.organization_id, root.application_id, listing
+        )
 
     @derived("The device with a machine id, or null if the application has none.", Device | None)
     async def device(
@@ -196,7 +199,7 @@ class ApplicationQueries:
         organization_id: OrganizationId,
         application_id: ApplicationId,
     ) -> Any:
-        return await applications.get_application(info.context, organization_id, application_id)
+        return await scopes.get_application(info.context, organization_id, application_id)
 
 
 @strawberry.type

@@ -4,7 +4,7 @@ from typing import Annotated, Any
 
 import strawberry
 
-from resolvers import applications, connectors, organizations
+from resolvers import connectors, scopes
 from schema.engine.fields import Info, argument, as_type, attribute, derived, mutation, selected_keys
 from schema.engine.inputs import DOCUMENT, IF_UPDATED_AT, optional, provided_values, required, with_document
 from schema.engine.scalars import JSON, DateTime
@@ -58,14 +58,14 @@ class Connector(Node):
     )
     async def application(root: strawberry.Parent[stored.Connector], info: Info) -> Any:
         assert root.organization_id is not None
-        return root.application_id and await applications.get_application(
+        return root.application_id and await scopes.get_application(
             info.context, root.organization_id, root.application_id
         )
 
     @derived(IN_ORGANIZATION, ORGANIZATION, needs=())
     async def organization(root: strawberry.Parent[stored.Connector], info: Info) -> Any:
         assert root.organization_id is not None
-        return await organizations.require_organization(info.context, root.organization_id)
+        return await scopes.require_organization(info.context, root.organization_id)
 
     @derived("The devices that refer to the connector by its name.", Connection[Device], needs=("name",))
     async def devices(

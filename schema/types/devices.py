@@ -6,7 +6,7 @@ from typing import Annotated, Any
 
 import strawberry
 
-from resolvers import applications, connectors, devices, legacy_devices, organizations
+from resolvers import connectors, device_lists, devices, event_bindings, legacy_devices, scopes
 from schema.engine.fields import Info, argument, as_type, attribute, batched, derived, mutation, selected_keys
 from schema.engine.inputs import DOCUMENT, IF_UPDATED_AT, optional, provided_values, required, with_document
 from schema.engine.scalars import JSON, DateTime
@@ -42,9 +42,9 @@ class EventBinding:
 
     @batched("The event class of that name, or null if the application has none.", EVENT_CLASS | None)
     async def event_class(
-        parents: strawberry.Parent[Sequence[devices.EventBinding]], info: Info
+        parents: strawberry.Parent[Sequence[event_bindings.EventBinding]], info: Info
     ) -> Sequence[Any]:
-        return await devices.event_classes_of(info.context, parents)
+        return await event_bindings.event_classes_of_bindings(info.context, parents)
 
 
 @strawberry.type(description="A machine, such as a lathe, a mill or a robot.")
@@ -67,7 +67,7 @@ class Device(MachineFields, Node):
         application_id = root.application_id or root.stored_application_id
         if organization_id is None or application_id is None:
             return None
-        return await applications.get_application(info.context, organization_id, application_id)
+        return await scopes.get_application(info.context, organization_id, application_id)
 
     @derived(
         "The organization that it belongs to, or null for a legacy device that names none.",
@@ -76,7 +76,7 @@ class Device(MachineFields, Node):
     )
     async def organization(root: strawberry.Parent[stored.Device], info: Info) -> Any:
         organization_id = root.organization_id or root.stored_organization_id
-        return organization_id and await organizations.get_organization(info.context, organization_id)
+        return organization_id and await scopes.get_organization(info.context, organization_id)
 
     @batched(
         "The connectors that it names. A name refers to a connector of the application or, if "
@@ -89,7 +89,7 @@ class Device(MachineFields, Node):
 
     @batched("The events that the machine reports.", list[EventBinding], needs=("events",))
     def event_bindings(parents: strawberry.Parent[Sequence[stored.Device]]) -> Sequence[Any]:
-        return devices.bindings_of(parents)
+        return event_bindings.bindings_of_devices(parents)
 
     @derived(
         "The value of one property, or null if the machine does not have it.",
@@ -159,14 +159,14 @@ def device_listing(
     after: str | None,
     filter: DeviceFilter | None,
     order_by: DeviceOrder | None,
-) -> devices.Listing:
+) -> device_lists.Listing:
     """The arguments of a list of devices, with the stored keys that the selection needs."""
     order = BY_ID
     if order_by is not None:
         order = Order((str(order_by.field.value),), order_by.direction is OrderDirection.DESC)
-    device_filter = devices.DeviceFilter()
+    device_filter = device_lists.DeviceFilter()
     if filter is not None:
-        device_filter = devices.DeviceFilter(
+        device_filter = device_lists.DeviceFilter(
             search=filter.search,
             machine_ids=filter.machine_ids,
             connector=filter.connector,
@@ -175,7 +175,7 @@ def device_listing(
             property_value=filter.property.value if filter.property else None,
         )
     keys = selected_keys(info, stored.Device, "Device", *NODES)
-    return devices.Listing(first, after, device_filter, order, keys)
+    return device_lists.Listing(first, after, device_filter, order, keys)
 
 
 @strawberry.input(description="An event that a machine reports, with its event class.")
@@ -259,7 +259,7 @@ def _values(source: CreateDeviceInput | UpdateDeviceInput, machine_id: str) -> A
 
 
 def _scope(source: Any) -> tuple[str, str] | None:
-    return devices.scope(source.organization_id, source.application_id)
+    return devices.resolve_scope(source.organization_id, source.application_id)
 
 
 @strawberry.type
@@ -288,7 +288,7 @@ class DeviceQueries:
         order_by: OrderArgument = None,
     ) -> Any:
         listing = device_listing(info, first, after, filter, order_by)
-        return await devices.list_legacy_devices(info.context, listing)
+        return await device_lists.list_legacy_devices(info.context, listing)
 
     @derived(
         "The legacy device with a machine id, or null if there is none. It belongs to no organization.",
@@ -296,7 +296,7 @@ class DeviceQueries:
     )
     async def legacy_device(self, info: Info, machine_id: MachineId) -> Any:
         keys = selected_keys(info, stored.Device, "Device")
-        return await devices.get_legacy_device(info.context, machine_id, keys)
+        return await legacy_devices.get_legacy_device(info.context, machine_id, keys)
 
 
 @strawberry.type

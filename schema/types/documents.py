@@ -13,13 +13,14 @@ from schema.types.shared import OrganizationId
 
 @strawberry.enum(description="A kind of stored documents.")
 class DocumentKind(Enum):
-    DEVICES = strawberry.enum_value("devices", description="The devices of an application.")
-    CONNECTORS = strawberry.enum_value("connectors", description="The connectors of an application.")
-    CONFIG = strawberry.enum_value("config", description="The configuration of an application.")
-    EVENT_CLASSES = strawberry.enum_value("event_classes", description="The event classes of an application.")
-    FUNCTIONS = strawberry.enum_value("functions", description="The functions of an application.")
-    GATEWAYS = strawberry.enum_value("gateways", description="The gateways of an organization.")
-    TEMPLATES = strawberry.enum_value("templates", description="The connectors of an organization.")
+    """One member for each entity that declares a `document_kind`."""
+
+    _ignore_ = ["members", "kind", "entity"]  # noqa: RUF012
+    members = vars()
+    for kind, entity in documents.KINDS.items():
+        members[kind.upper()] = strawberry.enum_value(
+            kind, description=f"The {kind.replace('_', ' ')} of an {entity.scope.value}."
+        )
 
 
 @strawberry.type

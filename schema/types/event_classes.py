@@ -4,7 +4,7 @@ from typing import Annotated, Any
 
 import strawberry
 
-from resolvers import applications, devices, event_classes
+from resolvers import devices, event_classes, scopes
 from schema.engine.fields import (
     Info,
     argument,
@@ -45,7 +45,7 @@ class EventClass(Node):
     async def application(root: strawberry.Parent[stored.EventClass], info: Info) -> Any:
         assert root.organization_id is not None
         assert root.application_id is not None
-        return await applications.require_application(info.context, root.organization_id, root.application_id)
+        return await scopes.require_application(info.context, root.organization_id, root.application_id)
 
     @derived("The devices that have an event binding of the class.", list[Device])
     async def devices(root: strawberry.Parent[stored.EventClass], info: Info) -> Any:

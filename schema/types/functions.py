@@ -4,7 +4,7 @@ from typing import Annotated, Any
 
 import strawberry
 
-from resolvers import applications, functions
+from resolvers import functions, scopes
 from schema.engine.fields import Info, argument, as_type, attribute, derived, mutation
 from schema.engine.inputs import IF_UPDATED_AT, optional, provided_values, required
 from schema.engine.scalars import JSON, DateTime
@@ -34,7 +34,7 @@ class Function(Node):
     async def application(root: strawberry.Parent[stored.Function], info: Info) -> Any:
         assert root.organization_id is not None
         assert root.application_id is not None
-        return await applications.require_application(info.context, root.organization_id, root.application_id)
+        return await scopes.require_application(info.context, root.organization_id, root.application_id)
 
 
 @strawberry.input(description="A new function.")

@@ -4,7 +4,7 @@ from typing import Annotated, Any
 
 import strawberry
 
-from resolvers import gateways, organizations
+from resolvers import gateways, scopes
 from schema.engine.fields import Info, argument, as_type, attribute, derived, mutation
 from schema.engine.inputs import optional, provided_values, required
 from schema.engine.scalars import JSON, DateTime
@@ -37,7 +37,7 @@ class Gateway(Node):
     @derived(IN_ORGANIZATION, ORGANIZATION)
     async def organization(root: strawberry.Parent[stored.Gateway], info: Info) -> Any:
         assert root.organization_id is not None
-        return await organizations.require_organization(info.context, root.organization_id)
+        return await scopes.require_organization(info.context, root.organization_id)
 
 
 @strawberry.input(description="A new gateway.")

@@ -4,7 +4,7 @@ from typing import Annotated, Any
 
 import strawberry
 
-from resolvers import applications, connectors, devices, gateways, organizations, users
+from resolvers import connectors, device_lists, gateways, organizations, scopes, users
 from resolvers.series import analytics as figures
 from schema.engine.fields import Info, argument, as_type, attribute, derived, mutation
 from schema.engine.inputs import IF_UPDATED_AT, optional, provided_values, required
@@ -61,14 +61,14 @@ class Organization(Node):
         info: Info,
         application_id: ApplicationId,
     ) -> Any:
-        return await applications.get_application(info.context, root.organization_id, application_id)
+        return await scopes.get_application(info.context, root.organization_id, application_id)
 
     @derived(
         "The application that a client should open first, or null if none is configured.", Application | None
     )
     async def default_application(root: strawberry.Parent[stored.Organization], info: Info) -> Any:
         name = root.default_application_id
-        return name and await applications.get_application(info.context, root.organization_id, name)
+        return name and await scopes.get_application(info.context, root.organization_id, name)
 
     @derived(
         "The devices of all its applications, by default in the order of their creation.", Connection[Device]
@@ -82,7 +82,7 @@ class Organization(Node):
         order_by: OrderArgument = None,
     ) -> Any:
         listing = device_listing(info, first, after, filter, order_by)
-        return await devices.list_organization_devices(info.context, root, listing)
+        return await device_lists.list_organization_devices(info.context, root, listing)
 
     @derived("Figures about the organization for an overview page.", Analytics)
     def analytics(root: strawberry.Parent[stored.Organization]) -> Any:
@@ -168,7 +168,7 @@ class OrganizationQueries:
 
     @derived("The organization with an id, or null if there is none.", Organization | None)
     async def organization(self, info: Info, organization_id: OrganizationId) -> Any:
-        return await organizations.get_organization(info.context, organization_id)
+        return await scopes.get_organization(info.context, organization_id)
 
 
 @strawberry.type

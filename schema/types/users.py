@@ -4,7 +4,7 @@ from typing import Annotated, Any
 
 import strawberry
 
-from resolvers import organizations, users
+from resolvers import scopes, users
 from schema.engine.fields import Info, argument, as_type, attribute, derived, mutation
 from schema.engine.inputs import optional, required
 from schema.engine.scalars import DateTime
@@ -25,7 +25,7 @@ class User(Node):
     @derived(IN_ORGANIZATION, ORGANIZATION)
     async def organization(root: strawberry.Parent[stored.User], info: Info) -> Any:
         assert root.organization_id is not None
-        return await organizations.require_organization(info.context, root.organization_id)
+        return await scopes.require_organization(info.context, root.organization_id)
 
 
 @strawberry.input(description="A new user.")

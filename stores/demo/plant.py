@@ -8,9 +8,16 @@ from typing import Any
 from bson import ObjectId
 
 from stores.contracts.documents import Collection, Document, DocumentStore, OneOf, Query, format_time
-from stores.entities import collections
 from stores.entities.cipher import SecretCipher
-from stores.entities.organizations import APPLICATIONS, ORGANIZATION
+from stores.entities.configuration import ConfigEntry
+from stores.entities.connectors import Connector, ConnectorTemplate
+from stores.entities.devices import Device, LegacyDevice
+from stores.entities.event_classes import EventClass
+from stores.entities.functions import Function
+from stores.entities.gateways import Gateway
+from stores.entities.organizations import APPLICATIONS_KEY, ORGANIZATION_KEY, Organization
+from stores.entities.services import Service
+from stores.entities.users import User
 
 FIRST_DAY = datetime(2026, 1, 12, 6, 0)
 FERRO, ALPINE = "ferro-works", "alpine-robotics"
@@ -160,7 +167,7 @@ async def load(store: DocumentStore, cipher: SecretCipher) -> int:
         found = await place.find(collection, Query(where=(ids,), keys=frozenset({"_id"})))
         known = {each["_id"] for each in found}
         missing = [document for document in documents if document["_id"] not in known]
-        if collection is collections.CONFIG:  # an organization that somebody has made is theirs
+        if collection == Organization.collection_of():  # an organization that somebody has made is theirs
             missing = [] if await place.find(collection) else missing
         await place.upsert(collection, [cipher.encrypt(document) for document in missing])
         added += len(missing)
@@ -170,23 +177,23 @@ async def load(store: DocumentStore, cipher: SecretCipher) -> int:
 def plant(default: str) -> Iterator[tuple[str, Collection, list[Document]]]:
     """Every database, collection and its documents; `default` holds what belongs to no organization."""
     for organization in ORGANIZATIONS:
-        yield organization, collections.CONFIG, list(_config(organization))
-        yield organization, collections.USERS, list(_users(organization))
-        yield organization, collections.GATEWAYS, list(_gateways(organization))
-        yield organization, collections.CONNECTORS, list(_templates(organization))
+        yield organization, Organization.collection_of(), list(_config(organization))
+        yield organization, User.collection_of(), list(_users(organization))
+        yield organization, Gateway.collection_of(), list(_gateways(organization))
+        yield organization, ConnectorTemplate.collection_of(), list(_templates(organization))
         for application in _applications(organization):
-            yield organization, collections.devices(application), list(_devices(organization, application))
+            yield organization, Device.collection_of(application), list(_devices(organization, application))
             yield (
                 organization,
-                collections.connectors(application),
+                Connector.collection_of(application),
                 list(_connectors(organization, application)),
             )
             shift = _kept("shift", organization, application) | {"key": "shift", "value": {"starts": "06:00"}}
-            yield organization, collections.configuration(application), [shift]
-            yield organization, collections.EVENT_CLASSES, list(_classes(organization, application))
-            yield organization, collections.FUNCTIONS, list(_functions(organization, application))
-    yield default, collections.SERVICES, list(_services())
-    yield default, collections.LEGACY_DEVICES, list(_legacy())
+            yield organization, ConfigEntry.collection_of(application), [shift]
+            yield organization, EventClass.collection_of(), list(_classes(organization, application))
+            yield organization, Function.collection_of(), list(_functions(organization, application))
+    yield default, Service.collection_of(), list(_services())
+    yield default, LegacyDevice.collection_of(), list(_legacy())
 
 
 def machines() -> Iterator[tuple[str, str, str]]:
@@ -225,7 +232,7 @@ def _config(organization: str) -> Iterator[Document]:
         "createdAt": format_time(FIRST_DAY),
         "updatedAt": format_time(FIRST_DAY + timedelta(days=3)),
     }
-    yield _kept(organization) | {"key": ORGANIZATION, "value": value}
+    yield _kept(organization) | {"key": ORGANIZATION_KEY, "value": value}
     applications = _applications(organization)
     settings = {
         application: {
@@ -242,7 +249,7 @@ def _config(organization: str) -> Iterator[Document]:
         "defaultApplication": applications[0],
         "applicationSettings": settings,
     }
-    yield _kept(organization, APPLICATIONS) | {"key": APPLICATIONS, "value": registered}
+    yield _kept(organization, APPLICATIONS_KEY) | {"key": APPLICATIONS_KEY, "value": registered}
 
 
 def _users(organization: str) -> Iterator[Document]:

@@ -1,12 +1,24 @@
-"""Applications as they are kept: all of an organization's in one document, by id."""
+"""Applications: all of an organization's are stored in one document of its `config`, by id."""
 
-from stores.contracts.records import Record, empty_if_missing, optional, read_string, read_strings
+from stores.contracts.records import empty_if_missing, optional, read_string, read_strings
+from stores.entities.entity import ORGANIZATION, Entity
 
 
-class Application(Record):
+class Application(Entity):
+    """The settings of an application: one object in the document of all applications."""
+
     __slots__ = ()
     organization_id: str
     application_id: str
+
+    scope = ORGANIZATION
+    collection = "config"
+    node_kind = "Application"
+    document_kind = None
+    unique = (("key",),)
+    indexes = ("key",)
+    secrets = ()
+    is_document = False
 
     stored_name = optional(read_string, "name")
     description = optional(read_string, "description")
@@ -19,4 +31,5 @@ class Application(Record):
 
 
 def settings_path(application_id: str, *keys: str) -> tuple[str, ...]:
+    """The path of an application's settings, or of a value in them, in the document of all applications."""
     return ("value", "applicationSettings", application_id, *keys)

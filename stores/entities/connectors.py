@@ -1,13 +1,38 @@
-"""Connectors as they are kept: `connectors` of an organization, `{applicationId}_connectors`."""
+"""Connectors: those of an application, and those of an organization, which are templates."""
 
-from stores.contracts.records import Record, Stored, empty_if_missing, optional, read_object, read_string
+from stores.contracts.records import Stored, empty_if_missing, optional, read_object, read_string
+from stores.entities.entity import APPLICATION, ORGANIZATION, Entity
 
 
-class Connector(Record):
+class Connector(Entity):
+    """How machines of an application are read: a driver and its settings."""
+
     __slots__ = ()
+
+    scope = APPLICATION
+    collection = "{application_id}_connectors"
+    node_kind = "Connector"
+    document_kind = "connectors"
+    unique = (("name",),)
+    indexes = ()
+    secrets = ("properties",)
 
     name = Stored(read_string, "name", default="")
     driver = Stored(read_string, "driver", default="")
     description = optional(read_string, "description")
     properties = empty_if_missing(read_object, "properties")
     collections = empty_if_missing(read_object, "collections")
+
+
+class ConnectorTemplate(Connector):
+    """A connector of an organization, which its applications may use and copy."""
+
+    __slots__ = ()
+
+    scope = ORGANIZATION
+    collection = "connectors"
+    node_kind = "Connector"
+    document_kind = "templates"
+    unique = (("name",),)
+    indexes = ()
+    secrets = ("properties",)

@@ -1,26 +1,40 @@
-"""Event classes as they are kept: one collection for all applications of an organization."""
+"""Event classes of an application: what the events of its machines mean."""
 
 from typing import Any
 
-from stores.contracts.records import Record, Stored, optional, read_string, read_strings
+from stores.contracts.records import Stored, optional, read_string, read_strings
+from stores.entities.entity import APPLICATION, Entity
 
 
-def two_numbers(value: Any) -> list[float] | None:
+def read_numbers(value: Any) -> list[float] | None:
+    """A list of numbers; anything else reads as None."""
     if isinstance(value, list) and all(type(v) in (int, float) for v in value):
         return [float(v) for v in value]
     return None
 
 
-def listed_texts(value: Any) -> list[str] | None:
+def read_string_list(value: Any) -> list[str] | None:
+    """The strings of a list; anything but a list reads as None."""
     return read_strings(value) if isinstance(value, list) else None
 
 
-class EventClass(Record):
+class EventClass(Entity):
+    """The name, the type and the permitted values of an event."""
+
     __slots__ = ()
+
+    scope = APPLICATION
+    # The name contains the id of one application for historical reasons; all applications share it.
+    collection = "monitoreo-cnc_events"
+    node_kind = "EventClass"
+    document_kind = "event_classes"
+    unique = (("id",),)
+    indexes = ("id",)
+    secrets = ()
 
     event_class_id = Stored(read_string, "id", default="")
     class_ = Stored(read_string, "class", default="")
     topic = optional(read_string, "topic")
     type = optional(read_string, "type")
-    auth_values = optional(listed_texts, "auth_values")
-    values_range = optional(two_numbers, "values_range")
+    auth_values = optional(read_string_list, "auth_values")
+    values_range = optional(read_numbers, "values_range")

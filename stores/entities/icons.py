@@ -3,6 +3,7 @@
 import re
 from dataclasses import dataclass
 from datetime import datetime
+from typing import ClassVar
 
 from stores.contracts.errors import BadUserInput, LimitExceeded
 from stores.contracts.files import FileStore, StoredFile
@@ -23,6 +24,8 @@ MAX_NAME_BYTES = 200  # file systems allow 255 with the suffix
 @dataclass(frozen=True, slots=True)
 class Icon:
     """An icon of a file store. Its name is in lower case."""
+
+    node_kind: ClassVar[str] = "Icon"
 
     file: StoredFile
 
@@ -49,6 +52,10 @@ class Icon:
     @property
     def updated_at(self) -> datetime:
         return self.file.updated_at
+
+    def identity(self) -> tuple[str, str]:
+        """The keys of its global id."""
+        return self.category, self.name
 
 
 class Icons:

@@ -1,27 +1,37 @@
-"""Organizations as they are kept: two entries of `config` in a database of their name."""
+"""Organizations: two documents of `config` in a database that is named by the organization's id."""
 
 import re
 from typing import Any
 
 from stores.contracts.documents import Document
-from stores.contracts.records import Record, optional, read_object, read_string
+from stores.contracts.records import optional, read_object, read_string
 from stores.entities.applications import Application
+from stores.entities.entity import ORGANIZATION, Entity
 
-ORGANIZATION, APPLICATIONS = "organization", "applications"  # the keys of `config`
+ORGANIZATION_KEY, APPLICATIONS_KEY = "organization", "applications"  # the keys of the two documents
 _NAME = re.compile(r"[A-Za-z0-9_-]{1,63}")
 _SYSTEM = {"admin", "local", "config"}
 
 
-def is_name(organization_id: str) -> bool:
-    """Whether an id can name an organization, and with it a database of its own."""
-    return _NAME.fullmatch(organization_id) is not None and organization_id.lower() not in _SYSTEM
+def is_organization_id(value: str) -> bool:
+    """Whether a string can name an organization, and with it a database of its own."""
+    return _NAME.fullmatch(value) is not None and value.lower() not in _SYSTEM
 
 
-class Organization(Record):
-    """`document` is the value of the organization entry; `applications` that of the other."""
+class Organization(Entity):
+    """`document` is the value of the organization's document, `applications_value` that of the other."""
 
     __slots__ = ("applications_value",)
     organization_id: str
+
+    scope = ORGANIZATION
+    collection = "config"
+    node_kind = "Organization"
+    document_kind = None
+    unique = (("key",),)
+    indexes = ("key",)
+    secrets = ()
+    is_document = False
 
     stored_name = optional(read_string, "name")
     description = optional(read_string, "description")
@@ -31,8 +41,8 @@ class Organization(Record):
 
     def __init__(self, organization_id: str, entries: list[Document]) -> None:
         values = {entry.get("key"): read_object(entry.get("value")) for entry in entries}
-        super().__init__(values.get(ORGANIZATION, {}), organization_id)
-        self.applications_value: dict[str, Any] = values.get(APPLICATIONS, {})
+        super().__init__(values.get(ORGANIZATION_KEY, {}), organization_id)
+        self.applications_value: dict[str, Any] = values.get(APPLICATIONS_KEY, {})
 
     @property
     def name(self) -> str:
@@ -40,6 +50,7 @@ class Organization(Record):
 
     @property
     def settings(self) -> dict[str, Any]:
+        """The settings of its registered applications, by id."""
         return read_object(self.applications_value.get("applicationSettings"))
 
     @property

@@ -1,10 +1,21 @@
-"""Users of an organization as they are kept."""
+"""Users: the people of an organization."""
 
-from stores.contracts.records import Record, Stored, read_string
+from stores.contracts.records import Stored, read_string
+from stores.entities.entity import ORGANIZATION, Entity
 
 
-class User(Record):
+class User(Entity):
+    """A person of an organization."""
+
     __slots__ = ()
+
+    scope = ORGANIZATION
+    collection = "users"
+    node_kind = "User"
+    document_kind = None
+    unique = (("email",),)
+    indexes = ()
+    secrets = ()
 
     name = Stored(read_string, "name", default="")
     email = Stored(read_string, "email", default="")

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 import bson
 
 from stores.contracts.documents import Collection, Document, DocumentDatabase, DocumentStore, OneOf, Query
-from stores.entities.collections import named
+from stores.entities.registry import collection_of_name
 
 BATCH = 500
 Progress = Callable[[str, int, int], None]  # what is done, how much of it, of how much
@@ -30,7 +30,11 @@ async def copy_stores(source: DocumentStore, target: DocumentStore, progress: Pr
     """
     report = CopyReport()
     parts = [
-        (source.database(info.name), target.database(_target_name(info.name, source, target)), named(name))
+        (
+            source.database(info.name),
+            target.database(_target_name(info.name, source, target)),
+            collection_of_name(name, is_default=info.name == source.default),
+        )
         for info in await source.list_databases()
         for name in await source.database(info.name).list_collections()
     ]

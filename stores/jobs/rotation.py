@@ -1,4 +1,4 @@
-"""Putting every stored secret under the newest key: those that were plain, and those under older keys."""
+"""Encrypting every stored secret with the newest key: those in plain text, and those under older keys."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -13,66 +13,74 @@ from stores.contracts.documents import (
     equals,
 )
 from stores.entities.cipher import SecretCipher
-from stores.entities.collections import SERVICES, named
+from stores.entities.registry import collection_of_name, entity_of_collection
 from stores.jobs.copying import read_batches
 
 
 @dataclass(slots=True)
 class RotationReport:
-    """Documents that were changed, and those with secrets that no key opens."""
+    """How many documents were changed, and how many contain secrets that no key decrypts."""
 
     changed: int = 0
     undecryptable: int = 0
 
 
+@dataclass(frozen=True, slots=True)
+class _Part:
+    """A collection whose documents may contain secrets, and the top-level keys that contain them."""
+
+    documents: DocumentDatabase
+    collection: Collection
+    keys: tuple[str, ...]
+
+
 async def rotate_stored_secrets(
     store: DocumentStore, cipher: SecretCipher, progress: Callable[[int, int], None]
 ) -> RotationReport:
-    """Seal the secrets of all services and connectors with the newest key, a document at a time.
+    """Encrypt the declared secrets of all entities with the newest key, a document at a time.
 
-    A document that somebody changes meanwhile is read again; one that was cut off is finished by repeating.
+    A document that another client changes meanwhile is read again. An interrupted run is finished by
+    repeating it. `progress` gets the number of documents that are done and of all.
     """
     report = RotationReport()
-    places = [
-        (store.database(info.name), named(name), key)
-        for info in await store.list_databases()
-        for name in await store.database(info.name).list_collections()
-        if (key := _key_of(name, is_default=info.name == store.default))
-    ]
-    done, total = 0, sum([(await documents.count([collection]))[0] for documents, collection, _ in places])
-    for documents, collection, key in places:
-        async for batch in read_batches(documents, collection):
+    parts = await _parts_with_secrets(store)
+    done, total = 0, sum([(await part.documents.count([part.collection]))[0] for part in parts])
+    for part in parts:
+        async for batch in read_batches(part.documents, part.collection):
             for document in batch:
-                await _rotate_document(documents, collection, document, key, cipher, report)
+                await _rotate_document(part, document, cipher, report)
             progress(done := done + len(batch), total)
     return report
 
 
-def _key_of(collection: str, *, is_default: bool) -> str | None:
-    """The key under which documents of a collection hold secrets."""
-    if collection == SERVICES.name and is_default:
-        return "configuration"
-    return "properties" if collection == "connectors" or collection.endswith("_connectors") else None
+async def _parts_with_secrets(store: DocumentStore) -> list[_Part]:
+    parts = []
+    for info in await store.list_databases():
+        documents, is_default = store.database(info.name), info.name == store.default
+        for name in await documents.list_collections():
+            entity = entity_of_collection(name, is_default=is_default)
+            if entity is not None and entity.secrets:
+                collection = collection_of_name(name, is_default=is_default)
+                parts.append(_Part(documents, collection, entity.secrets))
+    return parts
 
 
 async def _rotate_document(
-    documents: DocumentDatabase,
-    collection: Collection,
-    document: Document,
-    key: str,
-    cipher: SecretCipher,
-    report: RotationReport,
+    part: _Part, document: Document, cipher: SecretCipher, report: RotationReport
 ) -> None:
-    kept: Document | None = document
-    while kept is not None and key in kept:
-        fresh = cipher.rotate(kept[key])
-        if fresh == kept[key]:
-            report.undecryptable += cipher.has_undecryptable(fresh)
-            return
-        same = [equals("_id", kept["_id"]), equals("updatedAt", kept.get("updatedAt"))]
-        if await documents.update(collection, same, Change(set={(key,): fresh})) is not None:
+    while True:
+        stored = {key: document[key] for key in part.keys if key in document}
+        rotated = cipher.rotate(stored)
+        if rotated != stored:
+            unchanged = [equals("_id", document["_id"]), equals("updatedAt", document.get("updatedAt"))]
+            change = Change(set={(key,): value for key, value in rotated.items()})
+            if await part.documents.update(part.collection, unchanged, change) is None:
+                same_id = Query(where=(equals("_id", document["_id"]),), limit=1)
+                documents = await part.documents.find(part.collection, same_id)
+                if not documents:
+                    return
+                [document] = documents
+                continue
             report.changed += 1
-            report.undecryptable += cipher.has_undecryptable(fresh)
-            return
-        found = await documents.find(collection, Query(where=(equals("_id", kept["_id"]),), limit=1))
-        kept = found[0] if found else None
+        report.undecryptable += cipher.has_undecryptable(rotated)
+        return

@@ -11,9 +11,12 @@ import pytest
 
 from compat_rest.app import create_app
 from schema.server.settings import Settings
-from stores.entities.collections import CONFIG, devices
+from stores.entities.devices import Device
+from stores.entities.organizations import Organization
 from stores.opening import open_documents
 from tests.compat_rest.conftest import CNC, EVENT_CLASS, OLD_CNC, ORGANIZATION, SVG
+
+CONFIG = Organization.collection_of()
 
 CONSOLE = "https://console.example"
 
@@ -261,7 +264,7 @@ async def test_f23_an_unusable_application_id_breaks_no_count(
     settings = {name: {"name": name} for name in ("", "a..b", "$x", "x" * 300, "cnc")}
     entry = {"_id": 1, "key": "applications", "value": {"applicationSettings": settings}}
     await store.database("acme").upsert(CONFIG, [entry])
-    await store.database("acme").upsert(devices("cnc"), [{"_id": 1, "machineId": "M"}])
+    await store.database("acme").upsert(Device.collection_of("cnc"), [{"_id": 1, "machineId": "M"}])
     transport = httpx.ASGITransport(create_app(Settings(data=tmp_path), documents=store))
     async with httpx.AsyncClient(transport=transport, base_url="http://gateway") as client:
         assert (await client.get("/api/query/registered/all")).json() == {"count": 1}

@@ -27,9 +27,16 @@ from stores.contracts.documents import (
     to_milliseconds,
 )
 from stores.contracts.errors import BadUserInput, Conflict
-from stores.entities.collections import CONFIG, EVENT_CLASSES, GATEWAYS, devices
+from stores.entities.devices import Device
+from stores.entities.event_classes import EventClass
+from stores.entities.gateways import Gateway
+from stores.entities.organizations import Organization
 
-DEVICES = devices("cnc")
+CONFIG = Organization.collection_of()
+GATEWAYS = Gateway.collection_of()
+EVENT_CLASSES = EventClass.collection_of()
+
+DEVICES = Device.collection_of("cnc")
 TIMES = (datetime(2026, 1, 2, 3, 4, 5, 678000), datetime(1969, 12, 31))
 
 

@@ -18,9 +18,9 @@ from hypothesis.stateful import Bundle, RuleBasedStateMachine, initialize, invar
 from stores.backends.sqlite.documents import SqliteDocumentStore
 from stores.contracts.documents import Change, Document, Order, Query, equals, order_key, order_value
 from stores.contracts.errors import Conflict
-from stores.entities.collections import devices
+from stores.entities.devices import Device
 
-DEVICES = devices("model")
+DEVICES = Device.collection_of("model")
 names = st.sampled_from(["a", "b", "B", "ñ", "", 1, 1.5, True, None]) | st.text(max_size=3)
 machine_ids = st.sampled_from(["M1", "M2", "M3", "M4"])
 bodies = st.fixed_dictionaries({}, optional={"name": names, "connectors": st.lists(names, max_size=2)})
@@ -113,12 +113,12 @@ import asyncio, sys
 from pathlib import Path
 from bson import ObjectId
 from stores.backends.sqlite.documents import SqliteDocumentStore
-from stores.entities.collections import devices
+from stores.entities.devices import Device
 
 async def main():
     documents = SqliteDocumentStore(Path(sys.argv[1])).database("tenant")
     for number in range(1_000_000):
-        await documents.insert(devices("model"), {"_id": ObjectId(), "machineId": f"M{number}"})
+        await documents.insert(Device.collection_of("model"), {"_id": ObjectId(), "machineId": f"M{number}"})
         print(number, flush=True)
 
 asyncio.run(main())

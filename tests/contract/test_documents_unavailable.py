@@ -13,10 +13,12 @@ from schema.server.app import create_app
 from schema.server.settings import Settings
 from stores.backends.mongo.documents import MongoDocumentStore
 from stores.contracts.errors import GatewayError, Unavailable
-from stores.entities.collections import CONFIG
+from stores.entities.organizations import Organization
 from tests.schema.client import Client
 from tests.servers import Server
 from tests.servers.process import free_port
+
+CONFIG = Organization.collection_of()
 
 DEADLINE = 1.0
 

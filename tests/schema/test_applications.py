@@ -5,9 +5,13 @@ import asyncio
 import pytest
 
 from stores.contracts.documents import Query, equals
-from stores.entities import collections
+from stores.entities.event_classes import EventClass
+from stores.entities.organizations import Organization
 from tests.schema.client import Client
 from tests.schema.conftest import BACKENDS, CREATE_APPLICATION, CREATE_ORGANIZATION
+
+CONFIG = Organization.collection_of()
+EVENT_CLASSES = EventClass.collection_of()
 
 UPDATE = """mutation($o: String!, $a: String!, $name: String, $seen: DateTime) { updateApplication(input: {
   organizationId: $o, applicationId: $a, name: $name, ifUpdatedAt: $seen}) {
@@ -20,7 +24,7 @@ READ = """query($o: String!) { organization(organizationId: $o) { applicationCou
 
 async def stored(client: Client, organization: str) -> dict[str, object]:
     where = (equals("key", "applications"),)
-    found = await client.documents.database(organization).find(collections.CONFIG, Query(where=where))
+    found = await client.documents.database(organization).find(CONFIG, Query(where=where))
     assert len(found) == 1
     return dict(found[0]["value"])
 
@@ -67,7 +71,7 @@ async def test_a_deleted_application_leaves_nothing_behind(client: Client, plant
     documents = client.documents.database(plant)
     names = [name for name in await documents.list_collections() if name.startswith("cnc_")]
     assert names == []
-    assert await documents.count([collections.EVENT_CLASSES], [equals("applicationId", "cnc")]) == [0]
+    assert await documents.count([EVENT_CLASSES], [equals("applicationId", "cnc")]) == [0]
     assert await client.code(DELETE, o=plant, a="cnc") == "NOT_FOUND"
     await client.run(CREATE_APPLICATION, organization=plant, application="cnc")
     found = await client.run(READ, o=plant)

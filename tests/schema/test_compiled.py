@@ -23,10 +23,13 @@ from stores.contracts.documents import Collection, Document, DocumentStore, Quer
 from stores.contracts.errors import Unavailable
 from stores.contracts.series import Point, SeriesDatabase, SeriesStore
 from stores.demo import plant as demo
-from stores.entities import collections
+from stores.entities.devices import Device
+from stores.entities.event_classes import EventClass
 from stores.entities.icons import Icons
 from stores.opening import open_icon_files
 from tests.schema.test_generated import SCALARS
+
+EVENT_CLASSES = EventClass.collection_of()
 
 NOW = 1_790_000_000_000_000_000
 BROKEN: list[dict[str, Any]] = [
@@ -74,7 +77,7 @@ async def stores(folder: Path) -> AsyncIterator[Both]:
     documents, series = SqliteDocumentStore(folder / "documents.db"), SqliteSeriesStore(folder / "series.db")
     await demo.load(documents, PLAIN)
     broken = [{"_id": ObjectId(), **each} for each in BROKEN]
-    await documents.database("ferro-works").upsert(collections.devices("cnc-monitoring"), broken)
+    await documents.database("ferro-works").upsert(Device.collection_of("cnc-monitoring"), broken)
     machines = ("LATHE-01", "LATHE-02", "B1")
     points = [
         Point(
@@ -254,7 +257,7 @@ class LostDocuments(SqliteDocumentDatabase):
     ("lost", "selection", "compiled"),
     [
         ("cnc-monitoring_connectors", "connectors { name }", False),  # the field may not be null
-        (collections.EVENT_CLASSES.name, "eventBindings { label eventClass { class } }", True),
+        (EVENT_CLASSES.name, "eventBindings { label eventClass { class } }", True),
     ],
 )
 async def test_one_collection_that_fails_costs_what_is_read_from_it(

@@ -15,10 +15,17 @@ from schema.server.app import create_app
 from schema.server.settings import Settings
 from stores.backends.mongo.documents import MongoDocumentStore
 from stores.contracts.documents import DocumentStore, equals
-from stores.entities import collections
+from stores.entities.connectors import Connector, ConnectorTemplate
+from stores.entities.devices import Device
+from stores.entities.event_classes import EventClass
+from stores.entities.organizations import Organization
 from tests.schema.client import Client
 from tests.schema.conftest import BACKENDS
 from tests.servers import Server
+
+CONFIG = Organization.collection_of()
+TEMPLATES = ConnectorTemplate.collection_of()
+EVENT_CLASSES = EventClass.collection_of()
 
 COUNTS = "query($o: String!) { organization(organizationId: $o) { name applications { name deviceCount } } }"
 NESTED = """query($o: String!) { organization(organizationId: $o) { name applications {
@@ -36,9 +43,9 @@ async def fill(store: DocumentStore, organization: str, devices: int, applicatio
     names = [f"app{i}" for i in range(applications)]
     settings = {name: {"name": name, "status": "active"} for name in names}
     entry = {"_id": ObjectId(), "key": "applications", "value": {"applicationSettings": settings}}
-    await documents.upsert(collections.CONFIG, [entry])
+    await documents.upsert(CONFIG, [entry])
     templates = [{"_id": ObjectId(), "name": n, "driver": "fanuc"} for n in ("Fanuc", "Haas", "Mazak")]
-    await documents.upsert(collections.CONNECTORS, templates)
+    await documents.upsert(TEMPLATES, templates)
     for i, name in enumerate(names):
         machines = [
             {
@@ -49,11 +56,11 @@ async def fill(store: DocumentStore, organization: str, devices: int, applicatio
             }
             for n in range(i, devices, applications)
         ]
-        await documents.upsert(collections.devices(name), machines)
+        await documents.upsert(Device.collection_of(name), machines)
         line = {"_id": ObjectId(), "name": f"{name} line", "driver": "opcua"}
-        await documents.upsert(collections.connectors(name), [line])
+        await documents.upsert(Connector.collection_of(name), [line])
         mode = {"_id": ObjectId(), "id": "mode", "class": "MODE", "applicationId": name}
-        await documents.upsert(collections.EVENT_CLASSES, [mode])
+        await documents.upsert(EVENT_CLASSES, [mode])
 
 
 @pytest.mark.parametrize("backend", BACKENDS)
@@ -132,11 +139,11 @@ async def test_on_mongodb_counts_of_many_collections_are_one_command(
     commands = Commands()
     store = MongoDocumentStore(mongodb_server.url, listeners=[commands])
     documents = store.database(organization)
-    asked = [collections.devices(name) for name in ("a", "b", "none", "a..b")]
+    asked = [Device.collection_of(name) for name in ("a", "b", "none", "a..b")]
     for collection, names in zip(asked, (["x", "y"], ["x"]), strict=False):
         await documents.upsert(collection, [{"_id": ObjectId(), "name": name} for name in names])
     for entry, needed in (([], 1 + 3), ([{"_id": ObjectId(), "key": "organization", "value": {}}], 1)):
-        await documents.upsert(collections.CONFIG, entry)  # without a document there is none to begin at
+        await documents.upsert(CONFIG, entry)  # without a document there is none to begin at
         commands.names.clear()
         assert await documents.count(asked) == [2, 1, 0, 0]
         assert commands.names == ["aggregate"] * needed
@@ -175,5 +182,5 @@ async def test_the_total_is_counted_only_when_it_is_asked_for(client: Client, pl
 async def test_reading_makes_no_organization(client: Client, organization: str) -> None:
     assert await client.run(COUNTS, o=organization) == {"organization": None}
     assert organization not in [info.name for info in await client.documents.list_databases()]
-    found = await client.documents.database(organization).count([collections.CONFIG], [equals("key", "x")])
+    found = await client.documents.database(organization).count([CONFIG], [equals("key", "x")])
     assert found == [0]

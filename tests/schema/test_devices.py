@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from bson import DatetimeMS, ObjectId
 
-from stores.entities import collections
+from stores.entities.devices import Device
 from tests.schema.client import Client
 from tests.schema.conftest import BACKENDS, CREATE_APPLICATION, CREATE_DEVICE
 
@@ -194,7 +194,7 @@ async def test_broken_documents_cost_their_own_fields(client: Client, plant: str
     ]
     # As an existing deployment has them: in a collection that the gateway never wrote to.
     await client.run(CREATE_APPLICATION, organization=plant, application="old")
-    await client.documents.database(plant).upsert(collections.devices("old"), broken)
+    await client.documents.database(plant).upsert(Device.collection_of("old"), broken)
     query = """query($o: String!) { application(organizationId: $o, applicationId: "old") { devices { nodes {
       id machineId name createdAt updatedAt connectorNames connectors { name } properties document
       eventBindings { sourceId class } application { name } } } properties { key machines } } }"""

@@ -9,6 +9,8 @@ from typing import Any
 import pytest
 
 from stores.entities.cipher import SecretCipher, read_keys
+from stores.entities.connectors import Connector
+from stores.entities.services import Service
 from tests.schema.client import Client
 from tests.schema.conftest import BACKENDS
 
@@ -93,7 +95,7 @@ async def test_a_secret_goes_in_and_comes_out_only_as_a_mask(
     update = """mutation($d: String!, $c: JSON) { updateService(input: {documentId: $d, configuration: $c}) {
       service { configuration } } }"""
     await client.run(update, d=made["documentId"], c={**masked, "host": "other"})
-    [kept] = await client.documents.database(client.documents.default).find(services())
+    [kept] = await client.documents.database(client.documents.default).find(Service.collection_of())
     assert "demo-only" not in str(kept)
     assert cipher(tmp_path).decrypt(kept["configuration"]) == {**secret, "host": "other"}
     assert await client.code(update, d=made["documentId"], c={"new_secret": "********"}) == "BAD_USER_INPUT"
@@ -104,12 +106,6 @@ def cipher(data: Path) -> SecretCipher:
     return SecretCipher(read_keys(data / "secrets.key"))
 
 
-def services() -> Any:
-    from stores.entities.collections import SERVICES
-
-    return SERVICES
-
-
 async def test_a_connector_takes_the_secrets_of_its_template(
     client: Client, plant: str, tmp_path: Path
 ) -> None:
@@ -118,9 +114,7 @@ async def test_a_connector_takes_the_secrets_of_its_template(
     sent = {"host": "mine", "password": "********"}
     made = await client.run(create, o=plant, p=sent)
     assert made["createConnector"]["connector"]["properties"] == sent
-    from stores.entities.collections import connectors
-
-    found = await client.documents.database(plant).find(connectors("cnc"))
+    found = await client.documents.database(plant).find(Connector.collection_of("cnc"))
     assert "demo-only" not in str(found)
     opened = cipher(tmp_path).decrypt(found[-1]["properties"])
     assert opened == {"host": "mine", "password": "demo-only"}

@@ -8,10 +8,12 @@ import pytest
 from stores.contracts.documents import Document
 from stores.contracts.errors import BadUserInput
 from stores.entities.cipher import SecretCipher, add_key, read_keys
-from stores.entities.collections import SERVICES
 from stores.entities.secrets import MASK, mask_secrets
+from stores.entities.services import Service
 from stores.opening import open_documents
 from tests.compat_rest.test_commands import fails, run
+
+SERVICES = Service.collection_of()
 
 CONFIGURATION = {"host": "h", "auth": {"password": "demo-only", "token": ""}, "tokens": ["a", 5]}
 

@@ -10,7 +10,7 @@ from bson import ObjectId
 
 from stores.contracts.documents import DocumentStore
 from stores.contracts.series import MACHINE, SECOND, Point, Value, WritableSeriesStore
-from stores.entities import collections
+from stores.entities.devices import Device
 from tests.schema.client import Client
 
 MINUTE, HOUR = 60 * SECOND, 3600 * SECOND
@@ -389,9 +389,9 @@ async def test_the_number_of_queries_is_the_same_for_any_number_of_machines(
 ) -> None:
     names = [f"A{i:04}" for i in range(machines)]
     place = documents.database(plant)
-    await place.delete(collections.devices("cnc"), [])
+    await place.delete(Device.collection_of("cnc"), [])
     await place.upsert(
-        collections.devices("cnc"), [{"_id": ObjectId(), "machineId": name, "name": name} for name in names]
+        Device.collection_of("cnc"), [{"_id": ObjectId(), "machineId": name, "name": name} for name in names]
     )
     now = time.time_ns()
     await write(series, [put("state", name, now - SECOND, power=True, execution=name) for name in names])

@@ -91,7 +91,7 @@ class ObjectSelection:
         results: list[dict[str, Any] | None] = [None] * len(objects)
         indexes_by_type: dict[str, list[int]] = {}
         for index, object_ in enumerate(objects):
-            indexes_by_type.setdefault(type(object_).__name__, []).append(index)
+            indexes_by_type.setdefault(getattr(object_, "node_kind", ""), []).append(index)
         for name, indexes in indexes_by_type.items():
             if name not in self._by_type:
                 raise FallBack

@@ -36,7 +36,7 @@ from stores.contracts.documents import (
     order_value,
 )
 from stores.contracts.errors import Conflict, Unavailable
-from stores.entities.collections import CONFIG
+from stores.entities.organizations import Organization
 
 log = logging.getLogger(__name__)
 SYSTEM = {"admin", "local", "config"}
@@ -192,7 +192,7 @@ class MongoDocumentDatabase(DocumentDatabase):
         for i, each in enumerate(collections):
             stages.append({"$lookup": {"from": each.name, "pipeline": counted, "as": f"c{i}"}})
         try:
-            rows = await self._store.aggregate(self._of(CONFIG), stages)
+            rows = await self._store.aggregate(self._of(Organization.collection_of()), stages)
         except OperationFailure:
             return None
         if not rows:

@@ -1,0 +1,132 @@
+"""Reading and writing the documents of one entity in one scope."""
+
+from collections.abc import Sequence
+from datetime import datetime
+from itertools import chain
+from typing import Any, Generic, NoReturn, TypeVar
+
+from resolvers.context import Context, Tenant
+from resolvers.rules.checks import list_stored_forms
+from stores.contracts.documents import Change, Condition, Document, OneOf, Path, Query, equals
+from stores.contracts.errors import Conflict, NotFound
+from stores.entities.entity import APPLICATION_ID, Entity
+from stores.entities.secrets import mask_secrets
+
+E = TypeVar("E", bound=Entity)
+UPDATED_AT: Path = ("updatedAt",)
+
+
+class Repository(Generic[E]):
+    """The documents of an entity that belong to an application, to an organization or to nobody.
+
+    Nothing here checks that the application or the organization exists: `resolvers.scopes` does.
+    """
+
+    def __init__(
+        self,
+        context: Context,
+        entity: type[E],
+        organization_id: str | None = None,
+        application_id: str | None = None,
+    ) -> None:
+        viewer = context.viewer
+        self.tenant: Tenant = (
+            viewer.shared_tenant() if organization_id is None else viewer.tenant(organization_id)
+        )
+        self.entity = entity
+        self.collection = entity.collection_of(application_id)
+        self._organization_id, self._application_id = organization_id, application_id
+
+    def record(self, document: Document) -> E:
+        """The entity that a document stores."""
+        return self.entity(document, self._organization_id, self._application_id)
+
+    async def list_all(self) -> list[E]:
+        """All of them, in the declared order of the entity.
+
+        One call to the store for all applications that share a collection.
+        """
+        loaders = self.tenant.loaders
+        if self.entity.shares_collection:
+            documents = await loaders.by_field(self.collection, (APPLICATION_ID,)).load(self._application_id)
+        else:
+            documents = await loaders.pages(self.collection).load(self._query())
+        return [self.record(document) for document in documents]
+
+    async def get(self, *conditions: Condition) -> E | None:
+        """The first one that meets the conditions. One call for all that a request asks for at a time."""
+        documents = await self.tenant.loaders.pages(self.collection).load(self._query(*conditions, limit=1))
+        return self.record(documents[0]) if documents else None
+
+    async def get_by_id(self, document_id: Any) -> E | None:
+        return await self.get(equals("_id", document_id))
+
+    async def find(self, *conditions: Condition) -> E:
+        """As `get`, but always from the store. Raises `NotFound`."""
+        documents = await self.tenant.documents.find(self.collection, self._query(*conditions, limit=1))
+        if not documents:
+            raise NotFound(f"{self.entity.noun()} not found")
+        return self.record(documents[0])
+
+    async def insert(self, document: Document, *, conflict: Conflict) -> E:
+        """Store a new document; raises `conflict` if one of its unique keys is taken."""
+        try:
+            await self.tenant.documents.insert(self.collection, document)
+        except Conflict:
+            raise conflict from None
+        return self.record(document)
+
+    async def replace(self, documents: Sequence[Document]) -> list[E]:
+        """Store these in the place of all that are there, or change nothing. Raises as `insert` does."""
+        await self.tenant.documents.replace(self.collection, self._query().where, documents)
+        return [self.record(document) for document in documents]
+
+    async def update(
+        self,
+        conditions: Sequence[Condition],
+        change: Change,
+        *,
+        if_updated_at: datetime | None = None,
+        conflict: Conflict | None = None,
+    ) -> E:
+        """Change the first one that meets the conditions, and return it as it is afterwards.
+
+        Raises `NotFound`; `conflict` (or the store's own) if a unique key is taken; and `Conflict` with the
+        document as it is now if it was changed since `if_updated_at`.
+        """
+        where = [*self._query(*conditions).where, *match_updated_at(if_updated_at)]
+        try:
+            document = await self.tenant.documents.update(self.collection, where, change)
+        except Conflict as error:
+            taken = set(error.extensions.get("fields", ())).intersection(
+                chain.from_iterable(self.entity.unique)
+            )
+            raise (conflict if conflict is not None and taken else error) from None
+        if document is None:
+            await self._raise_not_written(conditions)
+        return self.record(document)
+
+    async def delete(self, conditions: Sequence[Condition], *, if_updated_at: datetime | None = None) -> E:
+        """Delete the first one that meets the conditions, and return it. Raises as `update` does."""
+        record = await self.find(*conditions)
+        where = [*self._query(*conditions).where, *match_updated_at(if_updated_at)]
+        if not await self.tenant.documents.delete(self.collection, where, first_only=True):
+            await self._raise_not_written(conditions)
+        return record
+
+    def _query(self, *conditions: Condition, limit: int | None = None) -> Query:
+        return self.entity.query(self._application_id, *conditions, limit=limit)
+
+    async def _raise_not_written(self, conditions: Sequence[Condition]) -> NoReturn:
+        """Raise the reason why a write met no document: there is none, or it was changed."""
+        record = await self.find(*conditions)
+        raise Conflict(
+            f"{self.entity.noun()} was changed by another client",
+            fields=["ifUpdatedAt"],
+            current=mask_secrets(record.document),
+        )
+
+
+def match_updated_at(if_updated_at: datetime | None, path: Path = UPDATED_AT) -> list[OneOf]:
+    """The condition that the stored time is the one that the client has seen; none if it gives no time."""
+    return [] if if_updated_at is None else [OneOf(path, list_stored_forms(if_updated_at))]

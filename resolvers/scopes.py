@@ -1,0 +1,63 @@
+"""Organizations and applications, to which everything else belongs: finding and requiring them."""
+
+from typing import TypeVar
+
+from resolvers.context import Context, Tenant
+from resolvers.rules.repository import Repository
+from stores.contracts.documents import Document
+from stores.contracts.errors import NotFound
+from stores.entities.applications import Application
+from stores.entities.entity import Entity
+from stores.entities.organizations import APPLICATIONS_KEY, ORGANIZATION_KEY, Organization
+
+E = TypeVar("E", bound=Entity)
+
+
+async def get_organization(context: Context, organization_id: str) -> Organization | None:
+    """The organization, or None if it does not exist or the viewer may not see it."""
+    tenant = context.viewer.tenant(organization_id)
+    entries = await _config_entries(tenant)
+    if not entries:
+        databases = await context.viewer.databases()
+        if organization_id not in databases or context.viewer.is_default(organization_id):
+            return None
+    return Organization(organization_id, entries)
+
+
+async def require_organization(context: Context, organization_id: str) -> Organization:
+    organization = await get_organization(context, organization_id)
+    if organization is None:
+        raise NotFound("Organization not found", fields=["organizationId"])
+    return organization
+
+
+async def get_application(context: Context, organization_id: str, application_id: str) -> Application | None:
+    organization = await get_organization(context, organization_id)
+    applications = organization.applications if organization else []
+    return next((a for a in applications if a.application_id == application_id), None)
+
+
+async def require_application(context: Context, organization_id: str, application_id: str) -> Application:
+    await require_organization(context, organization_id)
+    application = await get_application(context, organization_id, application_id)
+    if application is None:
+        raise NotFound("Application not found", fields=["applicationId"])
+    return application
+
+
+async def open_repository(
+    context: Context, entity: type[E], organization_id: str, application_id: str | None = None
+) -> Repository[E]:
+    """The documents of an entity in an application or an organization that exists; else raises `NotFound`."""
+    if application_id is None:
+        await require_organization(context, organization_id)
+    else:
+        await require_application(context, organization_id, application_id)
+    return Repository(context, entity, organization_id, application_id)
+
+
+async def _config_entries(tenant: Tenant) -> list[Document]:
+    """The documents of the organization and of its applications, in one call for all fields of a request."""
+    loader = tenant.loaders.by_field(Organization.collection_of(), ("key",))
+    entries = await loader.load_many([ORGANIZATION_KEY, APPLICATIONS_KEY])
+    return [documents[0] for documents in entries if documents]
