@@ -24,7 +24,7 @@ test: .venv/dev
 	$(PYTEST) $(PARALLEL)
 
 test-long: .venv/dev
-	SYNC_TEST_SEED=$(SEED) $(PYTEST) $(PARALLEL) -m long --hypothesis-seed=$(SEED)
+	SYNC_TEST_SEED=$(SEED) SYNC_TEST_FACTOR=20 $(PYTEST) $(PARALLEL) -m "long or randomized" --hypothesis-seed=$(SEED)
 
 lint: .venv/dev
 	$(BIN)/ruff format --check . && $(BIN)/ruff check . && $(BIN)/mypy && $(BIN)/lint-imports

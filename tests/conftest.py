@@ -49,5 +49,9 @@ def seeded_random(request: pytest.FixtureRequest) -> random.Random:
 def _time_left(request: pytest.FixtureRequest) -> None:
     """Skip a long run if SYNC_TEST_UNTIL, in seconds since 1970, has passed."""
     until = os.environ.get("SYNC_TEST_UNTIL")
-    if until and request.node.get_closest_marker("long") and time.time() > float(until):
+    if until and time.time() > float(until) and _is_long(request.node):
         pytest.skip("there is no time left for this long run")
+
+
+def _is_long(item: pytest.Item) -> bool:
+    return any(item.get_closest_marker(name) for name in ("long", "randomized"))

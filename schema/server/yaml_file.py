@@ -8,6 +8,7 @@ import yaml
 
 KeyPath = tuple[str, ...]  # such as ("server", "port")
 MAX_BYTES = 1024 * 1024
+MAX_DEPTH = 32
 
 
 class SettingsError(Exception):
@@ -18,7 +19,7 @@ def read_yaml(path: Path) -> tuple[dict[str, Any], dict[KeyPath, str]]:
     """The mapping of a YAML file, and where each of its keys is (`FILE:LINE`). Raises `SettingsError`."""
     text = _read_text(path)
     try:
-        _reject_aliases(text, path)
+        _reject_aliases_and_deep_nesting(text, path)
         node = yaml.compose(text, Loader=yaml.CSafeLoader)
         value = yaml.load(text, Loader=yaml.CSafeLoader)
     except yaml.MarkedYAMLError as error:
@@ -53,11 +54,16 @@ def _read_text(path: Path) -> str:
         raise SettingsError(f"{path}: not UTF-8 text") from None
 
 
-def _reject_aliases(text: str, path: Path) -> None:
-    # Settings need no aliases, and a few lines of them can stand for gigabytes.
+def _reject_aliases_and_deep_nesting(text: str, path: Path) -> None:
+    # Settings need neither: a few lines of aliases can stand for gigabytes, and the parser's time grows
+    # with the square of the depth.
+    depth = 0
     for event in yaml.parse(text, Loader=yaml.CSafeLoader):
+        depth += isinstance(event, yaml.CollectionStartEvent) - isinstance(event, yaml.CollectionEndEvent)
+        line = event.start_mark.line + 1 if event.start_mark else 1
+        if depth > MAX_DEPTH:
+            raise SettingsError(f"{path}:{line}: nested more than {MAX_DEPTH} levels deep")
         if isinstance(event, yaml.AliasEvent) or getattr(event, "anchor", None):
-            line = event.start_mark.line + 1 if event.start_mark else 1
             raise SettingsError(f"{path}:{line}: anchors and aliases are not supported; write the value out")
 
 

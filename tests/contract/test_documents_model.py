@@ -10,8 +10,8 @@ import time
 from pathlib import Path
 from typing import Any
 
+import pytest
 from bson import ObjectId
-from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import Bundle, RuleBasedStateMachine, initialize, invariant, rule
 
@@ -19,6 +19,7 @@ from stores.backends.sqlite.documents import SqliteDocumentStore
 from stores.contracts.documents import Change, Document, Order, Query, equals, order_key, order_value
 from stores.contracts.errors import Conflict
 from stores.entities.devices import Device
+from tests.randomized import example_settings
 
 DEVICES = Device.collection_of("model")
 names = st.sampled_from(["a", "b", "B", "ñ", "", 1, 1.5, True, None]) | st.text(max_size=3)
@@ -106,7 +107,8 @@ class Model(RuleBasedStateMachine):
 
 
 TestModel = Model.TestCase
-TestModel.settings = settings(max_examples=30, stateful_step_count=20, deadline=None)
+TestModel.settings = example_settings(15, stateful_step_count=20)
+pytest.mark.randomized(TestModel)
 
 WRITER = """
 import asyncio, sys

@@ -10,7 +10,7 @@ from urllib.parse import urlsplit
 
 import httpx
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from stores.backends.influx import flux, transport
@@ -33,6 +33,7 @@ from stores.contracts.series import (
     Windows,
 )
 from tests.contract.series_stores import make_bucket, over, send
+from tests.randomized import randomized
 from tests.servers import InfluxDB2
 from tests.servers.process import free_port
 
@@ -94,7 +95,7 @@ def every_call(series: Influx2SeriesDatabase, machine: str = "M1") -> list[Await
     ]
 
 
-@settings(max_examples=60, deadline=None)
+@randomized(30)
 @given(st.lists(TEXTS, min_size=1, max_size=20))
 def test_literals_and_bound_values_are_the_text_that_they_stand_for(
     influxdb2_server: InfluxDB2, texts: list[str]
@@ -119,7 +120,7 @@ async def test_a_literal_is_the_bound_text(store: Influx2SeriesStore, text: str)
     assert [row.value for row in await store.client.query(script, {"p0": text + " "})] == [False]
 
 
-@settings(max_examples=25, deadline=None)
+@randomized(15)
 @given(st.lists(NAMES, min_size=1, max_size=20, unique=True), st.data())
 def test_a_machine_is_found_by_its_literal_id_or_not_at_all(
     influxdb2_server: InfluxDB2, names: list[str], data: st.DataObject

@@ -11,7 +11,7 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from stores.backends.sqlite.series import READERS, SqliteSeriesStore
@@ -26,6 +26,7 @@ from stores.contracts.series import (
     SourceQuery,
     Value,
 )
+from tests.randomized import randomized
 
 HOUR = 3600 * SECOND
 SOURCE = [Source("state", "a")]
@@ -116,7 +117,7 @@ async def test_old_points_go_and_the_counts_with_them(tmp_path: Path) -> None:
     await store.close()
 
 
-@settings(max_examples=40, deadline=None)
+@randomized(40)
 @given(
     st.lists(st.lists(st.integers(-5 * HOUR, 5 * HOUR), min_size=1, max_size=30), min_size=1, max_size=4),
     st.integers(-5 * HOUR, 5 * HOUR),

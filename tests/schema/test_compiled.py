@@ -8,7 +8,7 @@ from typing import Any, cast
 
 import pytest
 from bson import ObjectId
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis_graphql import queries
 
@@ -27,6 +27,7 @@ from stores.entities.devices import Device
 from stores.entities.event_classes import EventClass
 from stores.entities.icons import Icons
 from stores.opening import open_icon_files
+from tests.randomized import randomized
 from tests.schema.test_generated import SCALARS
 
 EVENT_CLASSES = EventClass.collection_of()
@@ -285,7 +286,7 @@ async def test_a_null_where_none_may_be_is_left_to_the_reference(both: Both, tmp
     assert both.compiled.counts["fell_back"] == 1
 
 
-@settings(max_examples=100, deadline=None, suppress_health_check=list(HealthCheck))
+@randomized(10)
 @given(st.lists(queries(schema.as_str(), custom_scalars=SCALARS), min_size=20, max_size=40), st.booleans())
 def test_random_queries_are_the_same(
     tmp_path_factory: pytest.TempPathFactory, asked: list[str], down: bool

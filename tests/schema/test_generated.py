@@ -4,7 +4,7 @@ import asyncio
 from pathlib import Path
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis_graphql import from_schema, nodes
 
@@ -16,6 +16,7 @@ from stores.backends.sqlite.series import SqliteSeriesStore
 from stores.demo import plant as demo
 from stores.entities.icons import Icons
 from stores.opening import open_icon_files
+from tests.randomized import randomized
 
 SCALARS = {
     "DateTime": st.just("2026-01-31T09:05:07.123Z").map(nodes.String),
@@ -40,7 +41,7 @@ async def codes(folder: Path, queries: list[str]) -> set[str]:
     return found
 
 
-@settings(max_examples=40, deadline=None, suppress_health_check=list(HealthCheck))
+@randomized(25)
 @given(st.lists(from_schema(schema.as_str(), custom_scalars=SCALARS), min_size=5, max_size=10))
 def test_no_operation_ends_in_an_internal_error(
     tmp_path_factory: pytest.TempPathFactory, queries: list[str]

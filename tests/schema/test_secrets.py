@@ -63,7 +63,7 @@ def test_a_key_that_is_none_is_not_repeated() -> None:
 
 def test_rotation_puts_every_secret_under_the_newest_key(tmp_path: Path) -> None:
     data = ("--data", str(tmp_path))
-    run("demo", *data)
+    run("demo", "--days", "0", *data)
     assert b"demo-only" not in (tmp_path / "documents.db").read_bytes()
     asyncio.run(_put(tmp_path, {"_id": 1, "name": "plain", "configuration": {"password": "demo-only"}}))
     assert "holds 2 keys" in run("new-key", *data).stdout
