@@ -26,6 +26,7 @@ from schema.server.graphql_request import (
     negotiate_media_type,
     read_request,
 )
+from schema.server.persisted_queries import PersistedQueries, PersistedQueryError
 from stores.contracts.errors import BadUserInput, LimitExceeded
 
 log = logging.getLogger(__name__)
@@ -53,6 +54,7 @@ class GraphQLEndpoint:
         self._page = page
         self._limits = limits
         self._max_answer_bytes = max_answer_bytes
+        self._persisted_queries = PersistedQueries()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         response = await self.respond(Request(scope, receive))
@@ -61,7 +63,8 @@ class GraphQLEndpoint:
     async def respond(self, request: Request) -> Response:
         """The response to a request, with its id in `X-Request-Id`."""
         request_id = secrets.token_hex(8)
-        if self._page is not None and accepts_html(request) and "query" not in request.query_params:
+        sends_query = not {"query", "extensions"}.isdisjoint(request.query_params)
+        if self._page is not None and accepts_html(request) and not sends_query:
             return self._page()
         media_type = JSON
         try:
@@ -69,7 +72,8 @@ class GraphQLEndpoint:
             graphql_request = await read_request(request, self._limits)
             response = await self._execute(request, graphql_request, media_type, request_id)
         except BadRequest as error:
-            body = _error_body(error.message, code=BadUserInput.code)
+            code = error.code if isinstance(error, PersistedQueryError) else BadUserInput.code
+            body = _error_body(error.message, code=code)
             response = _json_response(body, error.status, media_type, error.headers)
         except ClientDisconnect:
             response = Response(status_code=CLIENT_CLOSED_REQUEST)
@@ -84,14 +88,18 @@ class GraphQLEndpoint:
     async def _execute(
         self, request: Request, graphql_request: GraphQLRequest, media_type: str, request_id: str
     ) -> Response:
+        persisted = graphql_request.persisted_query
+        document = self._persisted_queries.find_document(graphql_request.query, persisted)
         context = self._create_context(request, request_id)
         answer = await self._executor.run(
-            graphql_request.query,
+            document,
             graphql_request.variables,
             graphql_request.operation_name,
             context,
             read_only=request.method in ("GET", "HEAD"),
         )
+        if not answer.rejected:
+            self._persisted_queries.remember(document, persisted)
         response = _answer_response(answer, media_type, context)
         if len(response.body) > self._max_answer_bytes:
             response = _answer_response(self._reject_size(), media_type, context)

@@ -10,6 +10,7 @@ import orjson
 from starlette.requests import Request
 
 from schema.server.bodies import BadRequest, check_encoding, parse_content_type, read_body
+from schema.server.persisted_queries import PersistedQuery
 
 JSON = "application/json"
 RESPONSE = "application/graphql-response+json"
@@ -17,9 +18,10 @@ RESPONSE = "application/graphql-response+json"
 
 @dataclass(frozen=True, slots=True)
 class GraphQLRequest:
-    """The members of a request that the gateway uses."""
+    """The members of a request that the gateway uses. `query` is None if only its hash was sent."""
 
-    query: str
+    query: str | None
+    persisted_query: PersistedQuery | None
     variables: dict[str, Any] | None
     operation_name: str | None
 
@@ -105,14 +107,15 @@ def _is_deeper(value: Any, depth: int) -> bool:
 
 def _check_members(members: dict[str, Any]) -> GraphQLRequest:
     """The request of these members. Unknown members are ignored, as the specification asks."""
-    query = members.get("query")
-    if not isinstance(query, str) or not query.strip():
-        raise BadRequest(400, "query must be a string that holds a GraphQL document.")
     for name in ("variables", "extensions"):
         if not isinstance(members.get(name), dict | None):
             raise BadRequest(400, f"{name} must be an object.")
     operation_name = members.get("operationName")
     if not isinstance(operation_name, str | None):
         raise BadRequest(400, "operationName must be a string.")
+    query = members.get("query") or None
+    if not isinstance(query, str | None) or (query is not None and not query.strip()):
+        raise BadRequest(400, "query must be a string that contains a GraphQL document.")
+    persisted_query = PersistedQuery.parse(members.get("extensions"))
     # Clients without a name to send often send an empty one.
-    return GraphQLRequest(query, members.get("variables"), operation_name or None)
+    return GraphQLRequest(query, persisted_query, members.get("variables"), operation_name or None)
