@@ -9,6 +9,7 @@ from stores.contracts.files import FileStore
 from stores.contracts.series import SeriesStore
 from stores.wrappers.deadline import Deadline
 from stores.wrappers.documents import WrappedDocumentStore
+from stores.wrappers.series import WrappedSeriesStore, WrappedWritableSeriesStore
 
 Driver = Literal["pymongo", "motor"]
 
@@ -54,19 +55,24 @@ def open_series(
         from stores.backends.sqlite.series import SqliteSeriesStore
 
         path = data / "series.db" if url is None else Path(url.removeprefix("sqlite:///"))
-        return SqliteSeriesStore(path)
+        store = SqliteSeriesStore(path)
+        return WrappedWritableSeriesStore(store, Deadline("time-series store", deadline))
     if url.startswith(("http://", "https://")):
         from stores.backends.influx.influx3 import Influx3SeriesStore
 
-        return Influx3SeriesStore(url, token, deadline=deadline)
+        return _bound_series(Influx3SeriesStore(url, token), deadline)
     if url.startswith(("influxdb2+http://", "influxdb2+https://")):
         from stores.backends.influx.influx2 import Influx2SeriesStore
 
-        return Influx2SeriesStore(url.removeprefix("influxdb2+"), token, org, deadline=deadline)
+        return _bound_series(Influx2SeriesStore(url.removeprefix("influxdb2+"), token, org), deadline)
     raise BadUserInput(
         "a time-series store is named by http(s)://HOST (InfluxDB 3), influxdb2+http(s)://HOST (InfluxDB 2)"
         " or sqlite:///FILE"
     )
+
+
+def _bound_series(store: SeriesStore, deadline: float) -> SeriesStore:
+    return WrappedSeriesStore(store, Deadline("time-series store", deadline))
 
 
 def open_icon_files(folder: Path) -> FileStore:

@@ -10,8 +10,8 @@ from stores.contracts.documents import DocumentStore
 from stores.entities.cipher import SecretCipher
 from stores.entities.icons import Icons
 from stores.wrappers.counting import CallCounter
-from stores.wrappers.counting_series import CountingSeriesStore
 from stores.wrappers.documents import WrappedDocumentStore
+from stores.wrappers.series import WrappedSeriesStore
 
 TRACE_HEADER = "X-Gateway-Trace"
 
@@ -34,9 +34,9 @@ class AppState:
         """
         if request.headers.get(TRACE_HEADER) != "1":
             return Context(Viewer(self.documents, self.series), self.icons, self.cipher, request_id)
-        counter = CallCounter()
-        documents = WrappedDocumentStore(self.documents, counter)
-        series = CountingSeriesStore(self.series.store)
+        document_calls, series_calls = CallCounter(), CallCounter()
+        documents = WrappedDocumentStore(self.documents, document_calls)
+        series = WrappedSeriesStore(self.series.store, series_calls)
         viewer = Viewer(documents, replace(self.series, store=series))
-        trace = {"documentCalls": counter.calls, "seriesCalls": series.calls}
+        trace = {"documentCalls": document_calls.calls, "seriesCalls": series_calls.calls}
         return Context(viewer, self.icons, self.cipher, request_id, trace=lambda: trace)

@@ -26,12 +26,16 @@ from stores.contracts.series import (
     Occurrence,
     Point,
     Sample,
+    SeriesDatabase,
     SeriesQuery,
+    SeriesStore,
     Source,
     SourceQuery,
     Value,
     Windows,
 )
+from stores.wrappers.deadline import Deadline
+from stores.wrappers.series import WrappedSeriesStore
 from tests.contract.series_stores import make_bucket, over, send
 from tests.randomized import randomized
 from tests.servers import InfluxDB2
@@ -53,12 +57,19 @@ def point(at: int, machine: str | None = "M1", **fields: Value) -> Point:
 
 
 @asynccontextmanager
-async def opened(
-    server: InfluxDB2, *, url: str | None = None, deadline: float = 20.0
-) -> AsyncIterator[Influx2SeriesStore]:
-    store = Influx2SeriesStore(url or server.url, server.token, server.org, deadline=deadline)
+async def opened(server: InfluxDB2) -> AsyncIterator[Influx2SeriesStore]:
+    store = Influx2SeriesStore(server.url, server.token, server.org)
     try:
         yield store
+    finally:
+        await store.close()
+
+
+@asynccontextmanager
+async def opened_with_deadline(server: InfluxDB2, url: str | None = None) -> AsyncIterator[SeriesStore]:
+    store = Influx2SeriesStore(url or server.url, server.token, server.org)
+    try:
+        yield WrappedSeriesStore(store, Deadline("time-series store", DEADLINE))
     finally:
         await store.close()
 
@@ -77,7 +88,7 @@ async def series(store: Influx2SeriesStore, influxdb2_server: InfluxDB2) -> Infl
     return store.database(name)
 
 
-def every_call(series: Influx2SeriesDatabase, machine: str = "M1") -> list[Awaitable[object]]:
+def every_call(series: SeriesDatabase, machine: str = "M1") -> list[Awaitable[object]]:
     sources = [Source("state", "power")]
     return [
         series.catalogue(),
@@ -283,7 +294,7 @@ async def test_what_the_server_refuses_is_unavailable_and_tells_nothing(
     org = "another" if wrong == "organisation" else influxdb2_server.org
     url = influxdb2_server.url + ("/nowhere" if wrong == "address" else "")
     url = f"http://127.0.0.1:{free_port()}" if wrong == "server" else url
-    store = Influx2SeriesStore(url, token, org, deadline=DEADLINE)
+    store = Influx2SeriesStore(url, token, org)
     with caplog.at_level(logging.DEBUG):
         for call in [*every_call(store.database(influxdb2_server.bucket)), store.ping()]:
             with pytest.raises(Unavailable) as raised:
@@ -322,7 +333,7 @@ async def test_a_server_that_hangs_or_stops_is_told_in_time_and_found_again(
     server = own_influxdb2_server
     await send(server, server.bucket, [point(T, power=True)])
     expected = {"M1": {"power": Sample(T, True)}}
-    async with opened(server, deadline=DEADLINE) as store:
+    async with opened_with_deadline(server) as store:
         series = store.database(server.bucket)
         assert await series.latest(SeriesQuery("state", ["power"], ["M1"])) == expected
         for fail, mend in ((server.pause, server.resume), (server.stop, server.start)):
@@ -351,7 +362,7 @@ async def test_an_answer_that_ends_in_the_middle_is_unavailable(
     await send(influxdb2_server, series.database, [point(T + n, a=n) for n in range(2000)])
     async with (
         relay(influxdb2_server.url, 3000, cut) as url,
-        opened(influxdb2_server, url=url, deadline=DEADLINE) as store,
+        opened_with_deadline(influxdb2_server, url) as store,
     ):
         broken = store.database(series.database)
         for _ in range(3):

@@ -7,14 +7,19 @@ import subprocess
 import sys
 import threading
 import time
+from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from unittest.mock import ANY
 
+import apsw
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from stores.backends.sqlite import series_writer
 from stores.backends.sqlite.series import READERS, SqliteSeriesStore
+from stores.backends.sqlite.series_writer import PointWriter
 from stores.contracts.errors import Unavailable
 from stores.contracts.series import (
     END_OF_TIME,
@@ -174,4 +179,45 @@ async def test_a_read_that_takes_too_long_is_given_up(tmp_path: Path) -> None:
             async with asyncio.timeout(0.05):
                 await store.read(lambda db: db.execute(endless).get)
     assert await store.database("d").latest(SeriesQuery("state", ["a"], ["M1"]))
+    await store.close()
+
+
+async def test_a_rejected_point_does_not_determine_the_kinds_of_its_other_fields(tmp_path: Path) -> None:
+    store = SqliteSeriesStore(tmp_path / "series.db")
+    await store.write("d", [point(1, old=1.0)])
+    [rejected] = await store.write("d", [point(2, fresh="text", old="bad")])
+    assert rejected is not None
+    assert await store.write("d", [point(3, fresh=2.5), point(4, fresh="text")]) == [None, ANY]
+    await store.close()
+
+
+async def test_a_write_that_is_rolled_back_leaves_nothing_in_the_caches(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Otherwise the next write would use the number of a series that does not exist."""
+    store = SqliteSeriesStore(tmp_path / "series.db")
+    write = PointWriter.write
+
+    def write_and_fail(writer: PointWriter, database: str, points: Sequence[Point]) -> list[str | None]:
+        write(writer, database, points)
+        raise apsw.FullError("database or disk is full")
+
+    with monkeypatch.context() as patched:
+        patched.setattr(PointWriter, "write", write_and_fail)
+        with pytest.raises(Unavailable):
+            await store.write("d", [point(1, a="text")])
+    assert await store.write("d", [point(1, a=1)]) == [None]
+    assert await store.database("d").counts(SourceQuery(SOURCE)) == {None: 1}
+    await store.close()
+
+
+async def test_the_caches_of_the_writer_are_bounded(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(series_writer, "MAX_CACHED", 100)
+    store = SqliteSeriesStore(tmp_path / "series.db")
+    for n in range(0, 1000, 50):
+        names = [f"{n + i}" for i in range(50)]
+        await store.write("d", [point(1, name, **{f"f{name}": 1}) for name in names])
+        assert len(store._cache.numbers) <= 100
+        assert len(store._cache.kinds) <= 100
+    assert len(await store.database("d").catalogue()) == 1
     await store.close()

@@ -2,11 +2,13 @@
 
 import asyncio
 import time
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Callable, Coroutine, Sequence
 from dataclasses import dataclass, field
+from typing import Any, Generic, TypeVar
 
 from stores.contracts.series import MACHINE, NUMERIC, AggregateFunction, Kind
 
+T = TypeVar("T")
 CATALOGUE_TTL_S = 30.0
 
 
@@ -38,13 +40,35 @@ class DatabaseCatalogue:
         return {name: kind for name, kind in kinds.items() if strings or kind != "string"}
 
 
+class SharedTask(Generic[T]):
+    """A coroutine whose result several callers wait for. It is cancelled when none of them waits any more."""
+
+    def __init__(self, work: Coroutine[Any, Any, T]) -> None:
+        self._task = asyncio.create_task(work)
+        self._waiting = 0
+
+    @property
+    def is_over(self) -> bool:
+        """Whether nobody can get the result any more: it is complete, or was cancelled."""
+        return self._task.done() or self._waiting == 0
+
+    async def result(self) -> T:
+        self._waiting += 1
+        try:
+            return await asyncio.shield(self._task)
+        finally:
+            self._waiting -= 1
+            if self._waiting == 0:
+                self._task.cancel()  # no effect on a task that is complete
+
+
 class CatalogueCache:
     """The catalogues of a server's databases; concurrent readers of one database share one query."""
 
-    def __init__(self, read: Callable[[str], Awaitable[DatabaseCatalogue]]) -> None:
+    def __init__(self, read: Callable[[str], Coroutine[Any, Any, DatabaseCatalogue]]) -> None:
         self._read = read
         self._cached: dict[str, tuple[float, DatabaseCatalogue]] = {}
-        self._running: dict[str, asyncio.Task[DatabaseCatalogue]] = {}
+        self._running: dict[str, SharedTask[DatabaseCatalogue]] = {}
 
     async def get(self, database: str, *, refresh: bool = False) -> DatabaseCatalogue:
         """Return a catalogue that is at most 30 seconds old; with `refresh`, read it again."""
@@ -52,9 +76,13 @@ class CatalogueCache:
         if expires > time.monotonic() and not refresh:
             return catalogue
         if database not in self._running:
-            self._running[database] = asyncio.create_task(self._load(database))
-            self._running[database].add_done_callback(lambda _: self._running.pop(database, None))
-        return await asyncio.shield(self._running[database])
+            self._running[database] = SharedTask(self._load(database))
+        shared = self._running[database]
+        try:
+            return await shared.result()
+        finally:
+            if shared.is_over and self._running.get(database) is shared:
+                del self._running[database]
 
     async def _load(self, database: str) -> DatabaseCatalogue:
         expires = time.monotonic() + CATALOGUE_TTL_S

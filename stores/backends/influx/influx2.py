@@ -41,10 +41,10 @@ KEEP_VALUES = f'keep(columns: ["{MACHINE}", "_value"])'
 
 
 class Influx2SeriesStore(SeriesStore):
-    """A server at `url`; `deadline` in seconds bounds every call, waiting for a connection included."""
+    """A server at `url`. Its calls have no time limit: they stop when they are cancelled."""
 
-    def __init__(self, url: str, token: str | None, org: str, *, deadline: float = 5.0) -> None:
-        self.client = Influx2Client(url, token, org, deadline)
+    def __init__(self, url: str, token: str | None, org: str) -> None:
+        self.client = Influx2Client(url, token, org)
         self.catalogues = CatalogueCache(self._read_catalogue)
 
     def database(self, name: str) -> "Influx2SeriesDatabase":

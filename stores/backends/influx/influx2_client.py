@@ -1,16 +1,14 @@
 """Flux scripts over HTTP to an InfluxDB 2, by `influxdb-client`."""
 
-import asyncio
 import logging
 
-import aiohttp
 from influxdb_client.client.exceptions import InfluxDBError
 from influxdb_client.client.influxdb_client_async import InfluxDBClientAsync
 from influxdb_client.domain.dialect import Dialect
 from influxdb_client.rest import ApiException
 
 from stores.backends.influx.annotated_csv import FailedQuery, Row, parse_rows
-from stores.backends.influx.transport import REFUSED, decode, errors_as_unavailable
+from stores.backends.influx.transport import NO_TIMEOUT, REFUSED, decode, errors_as_unavailable
 from stores.contracts.errors import Unavailable
 
 log = logging.getLogger(__name__)
@@ -21,11 +19,10 @@ Values = dict[str, str | bool | int | float]
 
 
 class Influx2Client:
-    """A server at `url`; `deadline` in seconds bounds every call, waiting for a connection included."""
+    """A server at `url`. Its calls have no time limit: they stop when they are cancelled."""
 
-    def __init__(self, url: str, token: str | None, org: str, deadline: float) -> None:
+    def __init__(self, url: str, token: str | None, org: str) -> None:
         self._url, self._token, self._org = url, token or "", org
-        self._deadline = deadline
         self._client: InfluxDBClientAsync | None = None
 
     async def ping(self) -> None:
@@ -40,9 +37,8 @@ class Influx2Client:
         """Return the rows of a script, or none if the bucket does not exist. Raises `Unavailable`."""
         try:
             with errors_as_unavailable(NAME):
-                async with asyncio.timeout(self._deadline):
-                    answer = await self._query_raw(script, values)
-                    return await decode(answer, lambda answer: list(parse_rows(answer)))
+                answer = await self._query_raw(script, values)
+                return await decode(answer, lambda answer: list(parse_rows(answer)))
         except ApiException as error:
             if error.status == 404 and NO_BUCKET in str(error.body):
                 return []
@@ -62,7 +58,6 @@ class Influx2Client:
     def _open_client(self) -> InfluxDBClientAsync:
         """Return the one client, which must be created in the loop that uses it."""
         if self._client is None:
-            # The client's own timeout raises CancelledError in the caller while a body is read.
-            timeout = aiohttp.ClientTimeout(total=None, sock_connect=self._deadline)
-            self._client = InfluxDBClientAsync(self._url, self._token, self._org, timeout=timeout)
+            # The client's own timeout would raise CancelledError in the caller while a body is read.
+            self._client = InfluxDBClientAsync(self._url, self._token, self._org, timeout=NO_TIMEOUT)
         return self._client

@@ -51,10 +51,10 @@ MakeStatement = Callable[[DatabaseCatalogue, Sequence[str] | None], sql.Statemen
 
 
 class Influx3SeriesStore(SeriesStore):
-    """A server at `url`; `deadline` in seconds bounds every call, waiting for a connection included."""
+    """A server at `url`. Its calls have no time limit: they stop when they are cancelled."""
 
-    def __init__(self, url: str, token: str | None, *, deadline: float = 5.0) -> None:
-        self.client = Influx3Client(url, token, deadline)
+    def __init__(self, url: str, token: str | None) -> None:
+        self.client = Influx3Client(url, token)
         self.catalogues = CatalogueCache(self._read_catalogue)
 
     def database(self, name: str) -> "Influx3SeriesDatabase":

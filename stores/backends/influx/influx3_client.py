@@ -5,7 +5,6 @@ anyway, while Flight needs pyarrow (170 MB). Hosted and clustered editions, whic
 supported.
 """
 
-import asyncio
 import logging
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -14,7 +13,7 @@ from typing import Any
 import aiohttp
 import orjson
 
-from stores.backends.influx.transport import REFUSED, decode, errors_as_unavailable
+from stores.backends.influx.transport import NO_TIMEOUT, REFUSED, decode, errors_as_unavailable
 from stores.contracts.errors import Unavailable
 
 Rows = list[dict[str, Any]]
@@ -41,12 +40,11 @@ class Reply:
 
 
 class Influx3Client:
-    """A server at `url`; `deadline` in seconds bounds every call, waiting for a connection included."""
+    """A server at `url`. Its calls have no time limit: they stop when they are cancelled."""
 
-    def __init__(self, url: str, token: str | None, deadline: float) -> None:
+    def __init__(self, url: str, token: str | None) -> None:
         self._url = url.rstrip("/")
         self._headers = {"Authorization": f"Bearer {token}"} if token else {}
-        self._deadline = deadline
         self._session: aiohttp.ClientSession | None = None
 
     async def ping(self) -> None:
@@ -77,12 +75,8 @@ class Influx3Client:
 
     async def _send(self, method: str, path: str, **options: Any) -> Reply:
         with errors_as_unavailable(NAME):
-            async with (
-                asyncio.timeout(self._deadline),
-                self._open_session().request(
-                    method, self._url + path, allow_redirects=False, **options
-                ) as response,
-            ):
+            request = self._open_session().request(method, self._url + path, allow_redirects=False, **options)
+            async with request as response:
                 return Reply(response.status, await response.read())
 
     def _open_session(self) -> aiohttp.ClientSession:
@@ -92,7 +86,7 @@ class Influx3Client:
                 headers=self._headers,
                 connector=aiohttp.TCPConnector(limit=MAX_CONNECTIONS),
                 cookie_jar=aiohttp.DummyCookieJar(),
-                timeout=aiohttp.ClientTimeout(total=None, sock_connect=self._deadline),
+                timeout=NO_TIMEOUT,
             )
         return self._session
 

@@ -17,6 +17,7 @@ A = TypeVar("A", str, bytes)
 log = logging.getLogger(__name__)
 MAX_MACHINES_PER_QUERY = 1000
 THREAD_DECODE_BYTES = 1_000_000  # a longer answer is decoded in a thread
+NO_TIMEOUT = aiohttp.ClientTimeout(total=None, sock_connect=None)  # see `stores.wrappers.deadline`
 REFUSED = "the time-series store rejects the request"
 
 
@@ -25,8 +26,6 @@ def errors_as_unavailable(server: str) -> Iterator[None]:
     """Raise `Unavailable` for everything that can go wrong with a request before its answer is complete."""
     try:
         yield
-    except TimeoutError:
-        raise Unavailable("the time-series store does not answer in time") from None
     except (aiohttp.ClientError, HttpProcessingError, OSError, ValueError) as error:
         log.warning("%s: %s: %s", server, type(error).__name__, error)
         raise Unavailable("the time-series store does not answer") from None

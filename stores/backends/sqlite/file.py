@@ -48,12 +48,10 @@ class SqliteFile:
 
         return await self._run(self._readers, transaction)
 
-    async def write(
-        self, work: Callable[[apsw.Connection], T], *, on_rollback: Callable[[], None] = lambda: None
-    ) -> T:
+    async def write(self, work: Callable[[apsw.Connection], T]) -> T:
         """Return the result of `work` once all that it wrote is on the disk. Raises `Unavailable`.
 
-        If it raises, nothing is written, and `on_rollback` is called on the writer's thread.
+        If it raises, nothing is written.
         """
 
         def transaction(call: Call[T], db: apsw.Connection) -> T:
@@ -65,7 +63,6 @@ class SqliteFile:
             except BaseException:
                 if db.in_transaction:  # some errors end the transaction by themselves
                     db.execute("ROLLBACK")
-                on_rollback()
                 raise
             return result
 

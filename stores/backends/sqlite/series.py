@@ -10,7 +10,7 @@ import apsw
 from stores.backends.sqlite import series_queries as queries
 from stores.backends.sqlite.file import SqliteFile
 from stores.backends.sqlite.series_schema import FORMAT
-from stores.backends.sqlite.series_writer import SeriesWriter, delete_older, list_series
+from stores.backends.sqlite.series_writer import PointWriter, SeriesCache, delete_older, list_series
 from stores.contracts.series import (
     Aggregation,
     ByMachine,
@@ -37,32 +37,35 @@ class SqliteSeriesStore(WritableSeriesStore):
 
     def __init__(self, path: Path) -> None:
         self._file = SqliteFile(path, FORMAT, name="time-series store", readers=READERS, cache_kib=CACHE_KIB)
-        self._writer = SeriesWriter()
+        self._cache = SeriesCache()
 
     def database(self, name: str) -> "SqliteSeriesDatabase":
         return SqliteSeriesDatabase(self, name)
 
     async def ping(self) -> None:
-        await self.read(lambda db: db.execute("SELECT 1").get)
+        await self.read(lambda db: db.execute("SELECT 1").fetchall())
 
     async def close(self) -> None:
         await self._file.close()
 
     async def read(self, work: Callable[[apsw.Connection], T]) -> T:
-        """Run `work` on a connection of a reader thread, within one snapshot."""
+        """Return the result of `work` on one snapshot."""
         return await self._file.read(work)
 
     async def write(self, database: str, points: Sequence[Point]) -> list[str | None]:
-        return await self._write(lambda db: self._writer.write(db, database, points))
+        def write_points(db: apsw.Connection) -> tuple[list[str | None], SeriesCache]:
+            writer = PointWriter(db, self._cache)
+            return writer.write(database, points), writer.new
+
+        results, new = await self._file.write(write_points)
+        self._cache.add(new)
+        return results
 
     async def retain(self, cutoff: int) -> int:
         deleted = 0
         for number in await self.read(list_series):  # a transaction each, so that writers wait for one only
-            deleted += await self._write(partial(delete_older, number=number, cutoff=cutoff))
+            deleted += await self._file.write(partial(delete_older, number=number, cutoff=cutoff))
         return deleted
-
-    async def _write(self, work: Callable[[apsw.Connection], T]) -> T:
-        return await self._file.write(work, on_rollback=self._writer.clear)
 
 
 class SqliteSeriesDatabase(SeriesDatabase):

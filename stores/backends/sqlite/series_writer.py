@@ -1,5 +1,6 @@
-"""How points are written into the embedded time-series file. It is used by one thread, the writer's."""
+"""How points are written into the embedded time-series file, on the connection of the writer."""
 
+import dataclasses
 import json
 from collections.abc import Sequence
 
@@ -7,68 +8,95 @@ import apsw
 
 from stores.contracts.series import KINDS, MACHINE, Kind, Point, Value
 
+MAX_CACHED = 100_000  # entries of each cache
 SeriesKey = tuple[str, str, tuple[tuple[str, str], ...], str]  # database, measurement, tags, field
 FieldKey = tuple[str, str, str]  # database, measurement, field
 
 
-class SeriesWriter:
-    """Writes points within a transaction of the caller. It caches series numbers and the kinds of fields."""
+@dataclasses.dataclass(slots=True)
+class SeriesCache:
+    """The numbers of series and the kinds of fields that are stored in the file."""
 
-    def __init__(self) -> None:
-        self._numbers: dict[SeriesKey, int] = {}
-        self._kinds: dict[FieldKey, Kind] = {}
+    numbers: dict[SeriesKey, int] = dataclasses.field(default_factory=dict)
+    kinds: dict[FieldKey, Kind] = dataclasses.field(default_factory=dict)
 
-    def clear(self) -> None:
-        """Clear the caches: the transaction was rolled back."""
-        self._numbers.clear()
-        self._kinds.clear()
+    def add(self, other: "SeriesCache") -> None:
+        """Add what a transaction has looked up or created, after its commit."""
+        if len(self.numbers) + len(other.numbers) > MAX_CACHED:
+            self.numbers.clear()
+        if len(self.kinds) + len(other.kinds) > MAX_CACHED:
+            self.kinds.clear()
+        self.numbers.update(other.numbers)
+        self.kinds.update(other.kinds)
 
-    def write(self, db: apsw.Connection, database: str, points: Sequence[Point]) -> list[str | None]:
+
+class PointWriter:
+    """Writes points within one transaction. `new` is what may be added to the cache after its commit."""
+
+    def __init__(self, db: apsw.Connection, cache: SeriesCache) -> None:
+        self._db, self._cache = db, cache
+        self.new = SeriesCache()
+
+    def write(self, database: str, points: Sequence[Point]) -> list[str | None]:
         """Write points. Return for each None, or why it was rejected."""
         results: list[str | None] = []
         rows: list[tuple[int, int, Value]] = []
         for point in points:
-            conflict = self._find_conflict(db, database, point)
+            conflict = self._find_conflict(database, point)
             results.append(conflict)
             if conflict is None:
                 rows += [
-                    (self._number(db, database, point, field), point.time, value)
+                    (self._number(database, point, field), point.time, value)
                     for field, value in point.fields.items()
                 ]
         sql = "INSERT INTO samples VALUES (?, ?, ?) ON CONFLICT DO UPDATE SET value = excluded.value"
-        db.executemany(sql, rows)
+        self._db.executemany(sql, rows)
         return results
 
-    def _find_conflict(self, db: apsw.Connection, database: str, point: Point) -> str | None:
-        """Return which field of a point has another kind than it is stored with, if any."""
+    def _find_conflict(self, database: str, point: Point) -> str | None:
+        """Return which field of a point has another kind than it is stored with, if any.
+
+        Only a point without a conflict determines the kinds of fields that were never written.
+        """
+        new_kinds: dict[FieldKey, Kind] = {}
         for field, value in point.fields.items():
             kind = KINDS[type(value)]
             key = (database, point.measurement, field)
-            stored = self._kinds.get(key)
+            stored = self._kind(key)
             if stored is None:
-                sql = "SELECT kind FROM series WHERE database = ? AND measurement = ? AND field = ? LIMIT 1"
-                stored = self._kinds[key] = db.execute(sql, key).get or kind
-            if stored != kind:
+                new_kinds[key] = kind
+            elif stored != kind:
                 return (
                     f'field type conflict: input field "{field}" on measurement "{point.measurement}"'
                     f" is type {kind}, already exists as type {stored}"
                 )
+        self.new.kinds.update(new_kinds)
         return None
 
-    def _number(self, db: apsw.Connection, database: str, point: Point, field: str) -> int:
+    def _kind(self, key: FieldKey) -> Kind | None:
+        kind = self._cache.kinds.get(key) or self.new.kinds.get(key)
+        if kind is None:
+            sql = "SELECT kind FROM series WHERE database = ? AND measurement = ? AND field = ? LIMIT 1"
+            kind = self._db.execute(sql, key).get
+            if kind is not None:
+                self.new.kinds[key] = kind
+        return kind
+
+    def _number(self, database: str, point: Point, field: str) -> int:
         """Return the number of a series, which is created if it does not exist."""
         key = (database, point.measurement, point.tags, field)
-        number = self._numbers.get(key)
+        number = self._cache.numbers.get(key) or self.new.numbers.get(key)
         if number is None:
             by_name = dict(point.tags)
             unique = (database, point.measurement, field, json.dumps(by_name))
+            kind = KINDS[type(point.fields[field])]
             columns = "database, measurement, field, tags, machine, kind"
             sql = f"INSERT INTO series ({columns}) VALUES (?, ?, ?, ?, ?, ?) ON CONFLICT DO NOTHING"
-            db.execute(sql, (*unique, by_name.get(MACHINE), self._kinds[database, point.measurement, field]))
+            self._db.execute(sql, (*unique, by_name.get(MACHINE), kind))
             sql = (
                 "SELECT number FROM series WHERE database = ? AND measurement = ? AND field = ? AND tags = ?"
             )
-            number = self._numbers[key] = int(db.execute(sql, unique).get)
+            number = self.new.numbers[key] = int(self._db.execute(sql, unique).get)
         return number
 
 

@@ -1,0 +1,97 @@
+"""A time-series store around a time-series store: every call passes through an `Interceptor`."""
+
+from collections.abc import Awaitable, Callable, Sequence
+from typing import TypeVar
+
+from stores.contracts.series import (
+    Aggregation,
+    ByMachine,
+    Catalogue,
+    Cell,
+    Occurrence,
+    Point,
+    Sample,
+    SeriesDatabase,
+    SeriesQuery,
+    SeriesStore,
+    SourceQuery,
+    Value,
+    Windows,
+    WritableSeriesStore,
+)
+from stores.wrappers.interception import Interceptor, StoreCall
+
+T = TypeVar("T")
+
+
+class WrappedSeriesStore(SeriesStore):
+    """Passes each call, except `close`, to `store` through `interceptor`."""
+
+    def __init__(self, store: SeriesStore, interceptor: Interceptor) -> None:
+        self._store, self._interceptor = store, interceptor
+
+    def database(self, name: str) -> SeriesDatabase:
+        return WrappedSeriesDatabase(self._store.database(name), self._interceptor)
+
+    async def ping(self) -> None:
+        await self._interceptor.run(StoreCall("ping"), self._store.ping)
+
+    async def close(self) -> None:
+        await self._store.close()
+
+
+class WrappedWritableSeriesStore(WrappedSeriesStore, WritableSeriesStore):
+    """The same around a store that can be written to."""
+
+    def __init__(self, store: WritableSeriesStore, interceptor: Interceptor) -> None:
+        super().__init__(store, interceptor)
+        self._writable = store
+
+    async def write(self, database: str, points: Sequence[Point]) -> list[str | None]:
+        call = StoreCall("write", database, is_write=True)
+        return await self._interceptor.run(call, lambda: self._writable.write(database, points))
+
+    async def retain(self, cutoff: int) -> int:
+        # Not one call but one transaction for each series, for which nobody waits.
+        return await self._writable.retain(cutoff)
+
+
+class WrappedSeriesDatabase(SeriesDatabase):
+    """One database of a `WrappedSeriesStore`."""
+
+    def __init__(self, series: SeriesDatabase, interceptor: Interceptor) -> None:
+        self._series, self._interceptor = series, interceptor
+        self.database = series.database
+
+    async def _read(self, operation: str, subject: str, proceed: Callable[[], Awaitable[T]]) -> T:
+        return await self._interceptor.run(StoreCall(operation, subject), proceed)
+
+    async def catalogue(self) -> Catalogue:
+        return await self._read("catalogue", "", self._series.catalogue)
+
+    async def latest(self, query: SeriesQuery) -> ByMachine[Sample]:
+        return await self._read("latest", join_fields(query), lambda: self._series.latest(query))
+
+    async def points(self, query: SeriesQuery, limit: int) -> ByMachine[list[Sample]]:
+        return await self._read("points", join_fields(query), lambda: self._series.points(query, limit))
+
+    async def windows(
+        self, query: SeriesQuery, windows: Windows, aggregation: Aggregation
+    ) -> ByMachine[list[Cell]]:
+        return await self._read(
+            "windows", join_fields(query), lambda: self._series.windows(query, windows, aggregation)
+        )
+
+    async def last(self, query: SourceQuery, limit: int) -> list[Occurrence]:
+        return await self._read("last", "", lambda: self._series.last(query, limit))
+
+    async def counts(self, query: SourceQuery) -> dict[str | None, int]:
+        return await self._read("counts", "", lambda: self._series.counts(query))
+
+    async def machines_with(self, query: SourceQuery, value: Value) -> set[str | None]:
+        sources = ",".join(f"{source.measurement} {source.field}" for source in query.sources)
+        return await self._read("machines_with", sources, lambda: self._series.machines_with(query, value))
+
+
+def join_fields(query: SeriesQuery) -> str:
+    return f"{query.measurement} {','.join(query.fields)}"
