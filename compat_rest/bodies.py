@@ -6,7 +6,8 @@ from typing import Any
 
 from starlette.requests import Request
 
-from compat_rest.requests import BadRequest, read_body, read_icon
+from compat_rest.requests import read_icon, read_object_or_list
+from schema.server.bodies import BadRequest
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,19 +24,19 @@ async def _read_nothing(request: Request) -> None:
 
 
 async def _read_object(request: Request) -> Any:
-    body = await read_body(request)
+    body = await read_object_or_list(request)
     if isinstance(body, list):
         raise BadRequest(400, "The body must be an object")
     return body
 
 
 async def _read_object_or_ignored_list(request: Request) -> Any:
-    body = await read_body(request)
+    body = await read_object_or_list(request)
     return {} if isinstance(body, list) else body
 
 
 async def _read_event_classes(request: Request) -> Any:
-    body = await read_body(request)
+    body = await read_object_or_list(request)
     if not isinstance(body, list):
         raise BadRequest(400, "Event classes must be an array")
     return body

@@ -7,17 +7,19 @@ from typing import Any
 
 from graphql import OperationDefinitionNode, parse
 from starlette.exceptions import HTTPException
-from starlette.requests import Request
+from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from compat_rest.migration import deprecation_headers
-from compat_rest.requests import BadRequest, split_path
+from compat_rest.requests import split_path
 from compat_rest.responses import render_json
 from compat_rest.routes import TABLE
 from compat_rest.routes.route import OldRoute
 from compat_rest.routes.shapes import OldRequest
 from schema.engine.errors import REST_STATUS
+from schema.server.bodies import BadRequest
+from schema.server.graphql_http import CLIENT_CLOSED_REQUEST
 from schema.server.state import AppState
 
 log = logging.getLogger(__name__)
@@ -64,9 +66,11 @@ class OldRoutes:
             return response
         except BadRequest as error:
             return render_json({"error": error.message}, error.status, request)
+        except ClientDisconnect:
+            return Response(status_code=CLIENT_CLOSED_REQUEST)
         except HTTPException as error:
             return render_json({"error": error.detail}, error.status_code, request)
-        except Exception:
+        except Exception:  # the outermost boundary of a request
             request_id = secrets.token_hex(8)
             log.exception("request %s failed", request_id)
             message = f"Internal error; the log names it request {request_id}"

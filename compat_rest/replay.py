@@ -1,8 +1,8 @@
-"""Recorded requests, sent again to a server, or to two servers whose answers are compared.
+"""Recorded requests, sent again to one server, or to two servers whose responses are compared.
 
 A recording is a file with a JSON object on each line: `request` (`method`, `path`, `json` or `multipart`),
-`capture` (values of the answer to keep by name: `{name}` stands for one in later paths and bodies) and
-`volatile` (paths of the answer, such as `$[*].createdAt`, whose values differ from run to run).
+`capture` (values of the response to remember by name; `{name}` stands for a value in later paths and bodies)
+and `volatile` (paths in the response, such as `$[*].createdAt`, whose values differ from run to run).
 """
 
 import base64
@@ -16,15 +16,16 @@ import httpx
 
 TIME = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?Z")
 OBJECT_ID = re.compile(r"[0-9a-f]{24}")
+MAX_SHOWN_CHARACTERS = 80
 Captured = dict[str, Any]
 
 
-class NotRecorded(Exception):
-    """A file that holds no recording, and where it goes wrong."""
+class InvalidRecording(Exception):
+    """A file that is not a recording; the message names its first invalid line."""
 
 
-def read(path: Path) -> list[dict[str, Any]]:
-    """The exchanges of a recording. Raises `NotRecorded` and `OSError`."""
+def read_recording(path: Path) -> list[dict[str, Any]]:
+    """The exchanges of a recording. Raises `InvalidRecording` and `OSError`."""
     exchanges = []
     for number, line in enumerate(path.read_text(encoding="utf-8").splitlines(), 1):
         if line.strip():
@@ -32,112 +33,113 @@ def read(path: Path) -> list[dict[str, Any]]:
                 exchange = json.loads(line)
                 exchange["request"]["method"] + exchange["request"]["path"]
             except (ValueError, KeyError, TypeError):
-                said = 'a line must be {"request": {"method": ..., "path": ...}, ...}'
-                raise NotRecorded(f"{path}:{number}: {said}") from None
+                expected = 'a line must be {"request": {"method": ..., "path": ...}, ...}'
+                raise InvalidRecording(f"{path}:{number}: {expected}") from None
             exchanges.append(exchange)
     return exchanges
 
 
-def filled(value: Any, captured: Captured) -> Any:
-    """A recorded value with `{name}` replaced by what was captured under that name."""
+def fill_in(value: Any, captured: Captured) -> Any:
+    """A recorded value with each `{name}` replaced by the value that was captured under the name."""
     if isinstance(value, dict):
-        return {key: filled(each, captured) for key, each in value.items()}
+        return {key: fill_in(item, captured) for key, item in value.items()}
     if isinstance(value, list):
-        return [filled(each, captured) for each in value]
-    if isinstance(value, str) and value[1:-1] in captured and value == f"{{{value[1:-1]}}}":
-        return captured[value[1:-1]]
-    return value
+        return [fill_in(item, captured) for item in value]
+    match = re.fullmatch(r"\{(\w+)\}", value) if isinstance(value, str) else None
+    return captured.get(match[1], value) if match else value
 
 
-def places(path: str, value: Any) -> list[tuple[Any, Any]]:
-    """The containers and keys that a path such as `$[*].createdAt` names."""
-    found: list[tuple[Any, Any]] = [({"$": value}, "$")]
+def find_positions(path: str, value: Any) -> list[tuple[Any, Any]]:
+    """The containers and keys in a value that a path such as `$[*].createdAt` names."""
+    positions: list[tuple[Any, Any]] = [({"$": value}, "$")]
     for key in re.findall(r"\[\*\]|\w+", path.removeprefix("$")):
+        values = [container[last] for container, last in positions]
         if key == "[*]":
-            found = [(c[k], i) for c, k in found if isinstance(c[k], list) for i in range(len(c[k]))]
+            positions = [(items, i) for items in values if isinstance(items, list) for i in range(len(items))]
         else:
-            found = [(c[k], key) for c, k in found if isinstance(c[k], dict) and key in c[k]]
-    return found
+            positions = [(item, key) for item in values if isinstance(item, dict) and key in item]
+    return positions
 
 
-def blank(value: Any, volatile: list[str]) -> Any:
+def blank_volatile(value: Any, volatile: list[str]) -> Any:
     """The value with its volatile parts replaced by their kinds."""
     value = json.loads(json.dumps(value))
     for path in volatile:
-        for container, key in places(path, value):
-            old = container[key]
-            container[key] = "time" if isinstance(old, str) and TIME.fullmatch(old) else type(old).__name__
+        for container, key in find_positions(path, value):
+            part = container[key]
+            container[key] = "time" if isinstance(part, str) and TIME.fullmatch(part) else type(part).__name__
     return value
 
 
 def capture(exchange: dict[str, Any], body: Any, captured: Captured) -> None:
-    """Keep what an exchange captures of an answer."""
+    """Remember the values that an exchange captures from a response."""
     for name, path in exchange.get("capture", {}).items():
-        for container, key in places(path, body)[:1]:
+        for container, key in find_positions(path, body)[:1]:
             captured[name] = container[key]
 
 
 async def send(client: httpx.AsyncClient, request: dict[str, Any], captured: Captured) -> httpx.Response:
-    path = re.sub(r"\{(\w+)\}", lambda m: str(captured.get(m[1], m[0])), request["path"])
+    path = re.sub(r"\{(\w+)\}", lambda match: str(captured.get(match[1], match[0])), request["path"])
     if "multipart" not in request:
-        options = {"json": filled(request["json"], captured)} if "json" in request else {}
+        options = {"json": fill_in(request["json"], captured)} if "json" in request else {}
         return await client.request(request["method"], path, **options)
-    files = [
-        (
-            f["field"],
-            (f["filename"], f["text"] if "text" in f else base64.b64decode(f["base64"]), f["content_type"]),
-        )
-        for f in request["multipart"]["files"]
-    ]
+    files = []
+    for file in request["multipart"]["files"]:
+        content = file["text"] if "text" in file else base64.b64decode(file["base64"])
+        files.append((file["field"], (file["filename"], content, file["content_type"])))
     return await client.request(request["method"], path, files=files)
 
 
-async def compare(
+async def compare_servers(
     old: httpx.AsyncClient,
     new: httpx.AsyncClient,
     exchanges: list[dict[str, Any]],
-    progress: Callable[[int], None],
+    report_progress: Callable[[int], None],
 ) -> list[str]:
-    """Send every request to both servers, in order, and say where status or body differ.
+    """Send every request to both servers, in order; a line for each difference of status or body.
 
-    Times and object ids count as equal to any other, beside what the recording calls volatile.
+    All times count as equal, all object ids too, beside the values that the recording calls volatile.
     """
-    captured: tuple[Captured, Captured] = ({}, {})
+    old_captured: Captured = {}
+    new_captured: Captured = {}
     differences = []
     for number, exchange in enumerate(exchanges, 1):
-        request = exchange["request"]
-        answers = [await send(c, request, kept) for c, kept in zip((old, new), captured, strict=True)]
-        bodies = [_body(answer) for answer in answers]
-        for body, kept in zip(bodies, captured, strict=True):
-            capture(exchange, body, kept)
-        place = f"{exchange.get('n', number)} {request['method']} {request['path']}"
-        if answers[0].status_code != answers[1].status_code:
-            differences.append(f"{place}: status {answers[0].status_code}, now {answers[1].status_code}")
-        volatile = exchange.get("volatile", [])
-        before, now = (_kinds(blank(b, volatile), kept) for b, kept in zip(bodies, captured, strict=True))
-        differences += [f"{place}: {each}" for each in _differences(before, now, "$")]
-        progress(number)
+        request, volatile = exchange["request"], exchange.get("volatile", [])
+        old_response = await send(old, request, old_captured)
+        new_response = await send(new, request, new_captured)
+        old_body, new_body = _read_response(old_response), _read_response(new_response)
+        capture(exchange, old_body, old_captured)
+        capture(exchange, new_body, new_captured)
+        title = f"{exchange.get('n', number)} {request['method']} {request['path']}"
+        if old_response.status_code != new_response.status_code:
+            differences.append(f"{title}: status {old_response.status_code}, now {new_response.status_code}")
+        old_kinds = _replace_generated(blank_volatile(old_body, volatile), old_captured)
+        new_kinds = _replace_generated(blank_volatile(new_body, volatile), new_captured)
+        differences += [
+            f"{title}: {difference}" for difference in _list_differences(old_kinds, new_kinds, "$")
+        ]
+        report_progress(number)
     return differences
 
 
-def _body(answer: httpx.Response) -> Any:
-    if "json" in answer.headers.get("content-type", ""):
-        return answer.json()
+def _read_response(response: httpx.Response) -> Any:
+    if "json" in response.headers.get("content-type", ""):
+        return response.json()
     try:
-        return answer.content.decode()
+        return response.content.decode()
     except UnicodeDecodeError:
-        return base64.b64encode(answer.content).decode()
+        return base64.b64encode(response.content).decode()
 
 
-def _kinds(value: Any, captured: Captured) -> Any:
-    """The value with what each server makes itself replaced: times, object ids, and what was captured."""
+def _replace_generated(value: Any, captured: Captured) -> Any:
+    """The value with what each server generates replaced by its kind: times, object ids, captured values."""
     match value:
         case dict():
-            return {key: _kinds(each, captured) for key, each in value.items()}
+            return {key: _replace_generated(item, captured) for key, item in value.items()}
         case list():
-            return [_kinds(each, captured) for each in value]
+            return [_replace_generated(item, captured) for item in value]
         case str() if value in captured.values():
-            return next(f"{{{name}}}" for name, each in captured.items() if each == value)
+            return next(f"{{{name}}}" for name, known in captured.items() if known == value)
         case str() if TIME.fullmatch(value):
             return "time"
         case str() if OBJECT_ID.fullmatch(value):
@@ -145,21 +147,23 @@ def _kinds(value: Any, captured: Captured) -> Any:
     return value
 
 
-def _differences(old: Any, new: Any, path: str) -> list[str]:
+def _list_differences(old: Any, new: Any, path: str) -> list[str]:
     match old, new:
         case dict(), dict():
-            both = [key for key in old if key in new]
-            found = [line for key in both for line in _differences(old[key], new[key], f"{path}.{key}")]
-            found += [f"{path}.{key}: only before" for key in old if key not in new]
-            return found + [f"{path}.{key}: only now" for key in new if key not in old]
+            common = [key for key in old if key in new]
+            lines = [
+                line for key in common for line in _list_differences(old[key], new[key], f"{path}.{key}")
+            ]
+            lines += [f"{path}.{key}: only before" for key in old if key not in new]
+            return lines + [f"{path}.{key}: only now" for key in new if key not in old]
         case list(), list() if len(old) == len(new):
             pairs = enumerate(zip(old, new, strict=True))
-            return [line for i, (a, b) in pairs for line in _differences(a, b, f"{path}[{i}]")]
+            return [line for i, (a, b) in pairs for line in _list_differences(a, b, f"{path}[{i}]")]
     if type(old) is type(new) and old == new:
         return []
-    return [f"{path}: {_short(old)}, now {_short(new)}"]
+    return [f"{path}: {_shorten(old)}, now {_shorten(new)}"]
 
 
-def _short(value: Any) -> str:
+def _shorten(value: Any) -> str:
     text = json.dumps(value, ensure_ascii=False)
-    return text if len(text) <= 80 else f"{text[:77]}..."
+    return text if len(text) <= MAX_SHOWN_CHARACTERS else f"{text[: MAX_SHOWN_CHARACTERS - 3]}..."

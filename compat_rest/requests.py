@@ -3,17 +3,17 @@
 import asyncio
 import base64
 import re
-import zlib
+from collections.abc import AsyncGenerator
 from typing import Any
 from urllib.parse import unquote_to_bytes
 
-import brotli
 import orjson
 from qs_codec import DecodeOptions, Duplicates, decode
-from starlette.datastructures import UploadFile
-from starlette.exceptions import HTTPException
+from starlette.datastructures import FormData, UploadFile
+from starlette.formparsers import MultiPartException, MultiPartParser
 from starlette.requests import Request
-from starlette.types import Message
+
+from schema.server.bodies import BadRequest, check_encoding, decompress, parse_content_type, read_body
 
 MAX_BODY_BYTES = 100 * 1024
 MAX_FORM_PARAMETERS = 1000
@@ -22,14 +22,6 @@ MAX_ICON_BYTES = 5 * 1024 * 1024  # exclusive
 MAX_FIELD_BYTES = 64 * 1024
 ICON_TYPES = ("image/png", "image/jpeg", "image/jpg", "image/svg+xml")
 JSON_TYPE, FORM_TYPE = "application/json", "application/x-www-form-urlencoded"
-
-
-class BadRequest(Exception):
-    """A request that cannot be read: the status and the message of the response."""
-
-    def __init__(self, status: int, message: str) -> None:
-        super().__init__(message)
-        self.status, self.message = status, message
 
 
 def split_path(raw_path: bytes) -> list[str]:
@@ -44,21 +36,24 @@ def split_path(raw_path: bytes) -> list[str]:
     return segments[:-1] if len(segments) > 1 and segments[-1] == "" else segments
 
 
-async def read_body(request: Request) -> Any:
-    """The object or list of a request; None if it has no body, or one of another type."""
-    media_type, _, options = request.headers.get("content-type", "").lower().partition(";")
-    media_type = media_type.strip()
+async def read_object_or_list(request: Request) -> Any:
+    """The object or list of a request; None if it has no body, or one of another type.
+
+    Raises `BadRequest`.
+    """
+    media_type, charset = parse_content_type(request.headers.get("content-type", ""))
     if media_type not in (JSON_TYPE, FORM_TYPE):
         return None
-    charset = re.search(r"charset=\"?([\w-]+)", options)
-    if charset and not charset[1].startswith("utf-"):
+    if not charset.startswith("utf-"):
         raise BadRequest(415, "The body must be in a UTF charset")
-    try:
-        text = _decompress(await _read_bytes(request), request).decode(charset[1] if charset else "utf-8")
-    except (UnicodeDecodeError, LookupError):
-        raise BadRequest(400, "The body is not in its charset") from None
-    if not text:
+    encoding = check_encoding(request, "gzip", "deflate", "br")
+    body = await read_body(request, MAX_BODY_BYTES)
+    if not body:
         return {}
+    try:
+        text = decompress(body, encoding, MAX_BODY_BYTES).decode(charset)
+    except UnicodeDecodeError:
+        raise BadRequest(400, "The body is not in its charset") from None
     # A thread: a form of 100 KiB can be nested so that its parser needs half a second.
     value = parse_json(text) if media_type == JSON_TYPE else await asyncio.to_thread(parse_form, text)
     if not isinstance(value, dict | list):
@@ -105,67 +100,43 @@ def _check_names(value: Any) -> None:
             values += value
 
 
-async def _read_bytes(request: Request) -> bytes:
-    body = bytearray()
-    async for chunk in request.stream():
-        body += chunk
-        if len(body) > MAX_BODY_BYTES:
-            raise BadRequest(413, "The body is larger than 100 KiB")
-    return bytes(body)
-
-
-def _decompress(body: bytes, request: Request) -> bytes:
-    """The body without its content encoding. Nothing is decompressed beyond the limit."""
-    encoding = request.headers.get("content-encoding", "identity").lower()
-    if encoding == "identity":
-        return body
-    window_bits = {"gzip": 16 + zlib.MAX_WBITS, "deflate": zlib.MAX_WBITS}
-    if encoding not in (*window_bits, "br"):
-        raise BadRequest(415, "The Content-Encoding must be gzip, deflate or br")
-    try:
-        if encoding == "br":
-            content: bytes = brotli.Decompressor().process(body, output_buffer_limit=MAX_BODY_BYTES + 1)
-        else:
-            content = zlib.decompressobj(window_bits[encoding]).decompress(body, MAX_BODY_BYTES + 1)
-    except (zlib.error, brotli.error):
-        raise BadRequest(400, "The body is not in its Content-Encoding") from None
-    if len(content) > MAX_BODY_BYTES:
-        raise BadRequest(413, "The body is larger than 100 KiB")
-    return content
-
-
-def _limit_body(request: Request, max_bytes: int) -> Request:
-    """The request, rejected as soon as more than `max_bytes` of its body have arrived."""
-    received = 0
-
-    async def receive() -> Message:
-        nonlocal received
-        message = await request.receive()
-        received += len(message.get("body", b""))
-        if received > max_bytes:
-            raise BadRequest(413, "The file must be smaller than 5 MiB")
-        return message
-
-    return Request(request.scope, receive)
+class _InMemoryParser(MultiPartParser):
+    spool_max_size = MAX_ICON_BYTES + MAX_FIELD_BYTES  # no temporary file, which a full disk would refuse
 
 
 async def read_icon(request: Request) -> dict[str, str]:
-    """The fields of an upload: `content` in Base64, and `category` and `name` with their defaults."""
-    if not request.headers.get("content-type", "").lower().startswith("multipart/form-data"):
+    """The fields of an upload: `content` in Base64, and `category` and `name` with their defaults.
+
+    Raises `BadRequest`.
+    """
+    if parse_content_type(request.headers.get("content-type", ""))[0] != "multipart/form-data":
         raise BadRequest(400, "No file uploaded")
+    stream = _stream_once(await read_body(request, MAX_ICON_BYTES + MAX_FIELD_BYTES))
+    parser = _InMemoryParser(
+        request.headers, stream, max_files=1, max_fields=10, max_part_size=MAX_FIELD_BYTES
+    )
     try:
-        async with _limit_body(request, MAX_ICON_BYTES + MAX_FIELD_BYTES).form(
-            max_files=1, max_fields=10, max_part_size=MAX_FIELD_BYTES
-        ) as form:
-            file = form.get("icon")
-            if not isinstance(file, UploadFile):
-                raise BadRequest(400, "No file uploaded")
-            if (file.content_type or "").lower() not in ICON_TYPES:
-                raise BadRequest(400, "The icon must be a PNG, a JPEG or an SVG")
-            content = await file.read(MAX_ICON_BYTES)
-            fields = {k: v for k, v in form.items() if isinstance(v, str) and k in ("category", "name")}
-    except HTTPException as error:  # what Starlette raises for a body that it cannot parse
-        raise BadRequest(400, f"The multipart body cannot be read: {error.detail}") from None
+        form = await parser.parse()
+    except MultiPartException as error:
+        raise BadRequest(400, f"The multipart body cannot be read: {error.message}") from None
+    try:
+        return await _read_upload(form)
+    finally:
+        await form.close()
+
+
+async def _read_upload(form: FormData) -> dict[str, str]:
+    file = form.get("icon")
+    if not isinstance(file, UploadFile):
+        raise BadRequest(400, "No file uploaded")
+    if (file.content_type or "").lower() not in ICON_TYPES:
+        raise BadRequest(400, "The icon must be a PNG, a JPEG or an SVG")
+    content = await file.read()
     if len(content) >= MAX_ICON_BYTES:
         raise BadRequest(413, "The file must be smaller than 5 MiB")
+    fields = {name: value for name, value in form.items() if isinstance(value, str)}
     return {"category": "misc", "name": "icon", **fields, "content": base64.b64encode(content).decode()}
+
+
+async def _stream_once(body: bytes) -> AsyncGenerator[bytes, None]:
+    yield body

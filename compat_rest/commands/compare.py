@@ -22,9 +22,9 @@ def compare(
 
     with errors_as_one_line():
         try:
-            exchanges = replay.read(file)
+            exchanges = replay.read_recording(file)
             differences = asyncio.run(_compare(old_url, new_url, exchanges))
-        except replay.NotRecorded as error:
+        except replay.InvalidRecording as error:
             raise BadUserInput(str(error)) from None
         except (httpx.TransportError, httpx.UnsupportedProtocol, httpx.InvalidURL) as error:
             raise Unavailable(f"a server cannot be reached: {error}") from None
@@ -48,6 +48,6 @@ async def _compare(old_url: str, new_url: str, exchanges: list[dict[str, Any]]) 
     ):
         with Progress(console=err, disable=not err.is_terminal) as progress:
             task = progress.add_task("comparing", total=len(exchanges))
-            return await replay.compare(
+            return await replay.compare_servers(
                 old, new, exchanges, lambda done: progress.update(task, completed=done)
             )

@@ -3,9 +3,9 @@
 from datetime import datetime
 from typing import Any
 
-from compat_rest.requests import BadRequest
 from compat_rest.routes.route import Parameters, get
 from compat_rest.routes.shapes import OldRequest, Shape, is_unavailable
+from schema.server.bodies import BadRequest
 
 MACHINE = "/device/{machineId}"
 

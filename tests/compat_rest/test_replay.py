@@ -6,9 +6,9 @@ from typing import Any
 import httpx
 import pytest
 
-from compat_rest.replay import blank, capture, filled, read, send
+from compat_rest.replay import blank_volatile, capture, fill_in, read_recording, send
 
-EXAMPLES = read(Path(__file__).parent / "examples.jsonl")
+EXAMPLES = read_recording(Path(__file__).parent / "examples.jsonl")
 NOT_CAPTURED = (68, 69)  # the recording shows the id of its own legacy device, which it does not capture
 
 
@@ -18,37 +18,31 @@ async def test_every_recorded_exchange_is_answered_alike(
 ) -> None:
     captured: dict[str, Any] = {}
     differences = []
-    replayed = 0
     for example in EXAMPLES:
-        down = "influx-down" in example.get("tags", ())
-        replayed += 1
-        response = await send(down_client if down else client, example["request"], captured)
+        series_down = "influx-down" in example.get("tags", ())
+        response = await send(down_client if series_down else client, example["request"], captured)
         expected = example["response"]
-        if (
-            down and expected["status"] == 500
-        ):  # a store that cannot be reached is told as such on every route
+        if series_down and expected["status"] == 500:  # an unavailable store is 503 on every route
             expected["status"] = 503
-        said = [response.status_code, response.headers.get("content-type")]
+        actual = [response.status_code, response.headers.get("content-type")]
         wanted = [expected["status"], expected.get("content_type")]
         if "json" in expected:
             volatile = example.get("volatile", [])
-            assert response.headers.get("content-type") == expected["content_type"], (
-                example["n"],
-                response.text,
-            )
-            answered = response.json()
+            assert actual[1] == expected["content_type"], (example["n"], response.text)
+            body = response.json()
             if example.get("contains"):
-                ids = [each["id"] for each in expected["json"]]
-                answered = [each for each in answered if each["id"] in ids]
-            capture(example, answered, captured)
-            said.append(blank(answered, volatile))
-            wanted.append(blank(filled(expected["json"], captured), volatile))
+                ids = [item["id"] for item in expected["json"]]
+                body = [item for item in body if item["id"] in ids]
+            capture(example, body, captured)
+            actual.append(blank_volatile(body, volatile))
+            wanted.append(blank_volatile(fill_in(expected["json"], captured), volatile))
             if example["n"] in NOT_CAPTURED:
-                said[2].pop("_id"), wanted[2].pop("_id")
+                actual[2].pop("_id")
+                wanted[2].pop("_id")
         elif "text" in expected:
-            said.append(response.text)
+            actual.append(response.text)
             wanted.append(expected["text"])
-        if said != wanted:
-            differences.append((example["n"], said, wanted))
+        if actual != wanted:
+            differences.append((example["n"], actual, wanted))
     assert differences == []
-    assert replayed == 90
+    assert len(EXAMPLES) == 90
