@@ -8,33 +8,64 @@ from typing import Any
 
 import pytest
 
+from stores.entities.applications import Application
 from stores.entities.cipher import SecretCipher, read_keys
-from stores.entities.connectors import Connector
+from stores.entities.configuration import ConfigEntry
+from stores.entities.connectors import Connector, ConnectorTemplate
+from stores.entities.devices import Device, LegacyDevice
+from stores.entities.entity import Entity
+from stores.entities.event_classes import EventClass
+from stores.entities.functions import Function
+from stores.entities.gateways import Gateway
+from stores.entities.organizations import Organization
+from stores.entities.registry import ENTITIES, entities_of_application
 from stores.entities.services import Service
+from stores.entities.users import User
 from tests.schema.client import Client
 from tests.schema.conftest import BACKENDS
 
-UNIQUE = {
-    "user": 'createUser(input: {organizationId: $o, name: "A", email: "a@b.c"}) { user { id } }',
-    "gateway": 'createGateway(input: {organizationId: $o, gatewayId: "G", name: "A"}) { gateway { id } }',
-    "connector": 'createConnector(input: {organizationId: $o, name: "C", driver: "d"}) { connector { id } }',
-    "event class": """addEventClass(input: {organizationId: $o, applicationId: "cnc", eventClass: {
+# How clients create each entity; None for what they cannot create.
+CREATIONS: dict[type[Entity], str | None] = {
+    Organization: 'createOrganization(input: {organizationId: $x, name: "A"}) { organization { id } }',
+    Application: """createApplication(input: {organizationId: $o, applicationId: "b", name: "A"}) {
+        application { id } }""",
+    User: 'createUser(input: {organizationId: $o, name: "A", email: "a@b.c"}) { user { id } }',
+    Gateway: 'createGateway(input: {organizationId: $o, gatewayId: "G", name: "A"}) { gateway { id } }',
+    ConnectorTemplate: """createConnector(input: {organizationId: $o, name: "C", driver: "d"}) {
+        connector { id } }""",
+    Connector: """createConnector(input: {organizationId: $o, applicationId: "cnc", name: "C",
+        driver: "d"}) { connector { id } }""",
+    ConfigEntry: None,
+    Device: """createDevice(input: {organizationId: $o, applicationId: "cnc", machineId: "N"}) {
+        device { id } }""",
+    EventClass: """addEventClass(input: {organizationId: $o, applicationId: "cnc", eventClass: {
         eventClassId: "e", class: "C", topic: "t", type: "INT"}}) { eventClass { id } }""",
-    "function": """createFunction(input: {organizationId: $o, applicationId: "cnc", functionId: "f",
+    Function: """createFunction(input: {organizationId: $o, applicationId: "cnc", functionId: "f",
         name: "F", expression: "x", variables: ["x"]}) { function { id } }""",
-    "service": """createService(input: {name: "S", type: MQTT, configuration: {host: "h"}}) {
+    Service: """createService(input: {name: "S", type: MQTT, configuration: {host: "h"}}) {
         service { id } }""",
-    "legacy device": 'createDevice(input: {machineId: "L"}) { device { id } }',
+    LegacyDevice: 'createDevice(input: {machineId: "L"}) { device { id } }',
 }
+CREATED = [entity for entity, creation in CREATIONS.items() if creation is not None]
+
+
+def creation_of(entity: type[Entity]) -> str:
+    creation = CREATIONS[entity]
+    assert creation is not None
+    declared = [f"${name}: String!" for name in "ox" if f"${name}" in creation]
+    return f"mutation{'(' + ', '.join(declared) + ')' if declared else ''} {{ {creation} }}"
+
+
+def test_no_entity_is_untested() -> None:
+    assert set(CREATIONS) == set(ENTITIES)
 
 
 @pytest.mark.parametrize("backend", BACKENDS)
-@pytest.mark.parametrize("entity", UNIQUE)
-async def test_a_key_is_unique_under_concurrency(client: Client, plant: str, entity: str) -> None:
-    head = "mutation($o: String!)" if "$o" in UNIQUE[entity] else "mutation"
-    creations = (client.send(f"{head} {{ {UNIQUE[entity]} }}", o=plant) for _ in range(10))
-    answers = await asyncio.gather(*creations)
-    codes = [a["errors"][0]["extensions"]["code"] for a in answers if "errors" in a]
+@pytest.mark.parametrize("entity", CREATED, ids=lambda entity: entity.__name__)
+async def test_a_key_is_unique_under_concurrency(client: Client, plant: str, entity: type[Entity]) -> None:
+    creation = creation_of(entity)
+    answers = await asyncio.gather(*(client.send(creation, o=plant, x=f"x-{plant}") for _ in range(10)))
+    codes = [answer["errors"][0]["extensions"]["code"] for answer in answers if "errors" in answer]
     assert codes == ["CONFLICT"] * 9
 
 
@@ -106,6 +137,27 @@ def cipher(data: Path) -> SecretCipher:
     return SecretCipher(read_keys(data / "secrets.key"))
 
 
+@pytest.mark.parametrize("backend", BACKENDS)
+async def test_an_application_is_deleted_with_all_that_belongs_to_it(client: Client, plant: str) -> None:
+    """And nothing of another application: every entity of the scope takes part."""
+    create = """mutation($o: String!) { createApplication(input: {organizationId: $o, applicationId: "b",
+      name: "B"}) { __typename } }"""
+    await client.run(create, o=plant)
+    documents = client.documents.database(plant)
+    for entity in entities_of_application():
+        for application in ("cnc", "b"):
+            document = {"_id": f"{entity.__name__}-{application}", "applicationId": application}
+            await documents.insert(entity.collection_of(application), document)
+    delete = """mutation($o: String!) { deleteApplication(input: {organizationId: $o, applicationId: "cnc"})
+      { __typename } }"""
+    await client.run(delete, o=plant)
+    for entity in entities_of_application():
+        stored = await documents.find(entity.collection_of("cnc"), entity.query("cnc"))
+        assert stored == [], entity
+        kept = await documents.find(entity.collection_of("b"), entity.query("b"))
+        assert [document["_id"] for document in kept] == [f"{entity.__name__}-b"]
+
+
 async def test_a_connector_takes_the_secrets_of_its_template(
     client: Client, plant: str, tmp_path: Path
 ) -> None:
@@ -122,14 +174,14 @@ async def test_a_connector_takes_the_secrets_of_its_template(
 
 @pytest.mark.parametrize("backend", BACKENDS)
 async def test_every_entity_is_refetched_by_its_global_id(client: Client, plant: str) -> None:
-    for mutation in UNIQUE.values():
-        head = "mutation($o: String!)" if "$o" in mutation else "mutation"
-        await client.run(f"{head} {{ {mutation} }}", o=plant)
+    for entity in CREATED:
+        await client.run(creation_of(entity), o=plant, x=f"x-{plant}")
     query = """query($o: String!) { organization(organizationId: $o) { id users { id } gateways { id }
       connectors { id } applications { id connectors { id } eventClasses { id } functions { id }
       devices { nodes { id } } } } services { id } legacyDevices { nodes { id } } }"""
     ids = _ids(await client.run(query, o=plant))
-    assert len(ids) > 12
+    kinds = {json.loads(base64.urlsafe_b64decode(id_ + "=" * (-len(id_) % 4)))[0] for id_ in ids}
+    assert kinds == {entity.node_kind for entity in ENTITIES if entity.node_kind is not None}
     assert len(set(ids)) == len(ids)
     for each in ids:
         again = await client.run("query($id: ID!) { node(id: $id) { id __typename } }", id=each)
