@@ -7,7 +7,8 @@ from typing import Any
 
 from resolvers.context import Context
 from resolvers.devices import Keys, match_machines
-from resolvers.rules.paging import Page, decode_cursor, encode_cursor, page_size, sort_key
+from resolvers.rules.cursors import Cursors
+from resolvers.rules.paging import Page, page_size, sort_key
 from resolvers.rules.repository import Repository
 from stores.contracts.documents import BY_ID, Condition, Contains, Exists, Order, Query, equals, order_key
 from stores.contracts.errors import BadUserInput
@@ -58,13 +59,13 @@ class Listing:
     order: Order = BY_ID
     keys: Keys = None
 
-    def query(self, name: Sequence[str]) -> Query:
-        """One document more than the page has, which tells whether there are more. `name` names the list."""
+    def query(self, cursors: Cursors) -> Query:
+        """One document more than the page has, which tells whether there are more."""
         keys = None if self.keys is None else self.keys | {self.order.path[0]}
         return Query(
             where=self.filter.conditions(),
             order=self.order,
-            after=decode_cursor(_ordered_name(name, self.order), self.after),
+            after=cursors.decode(self.after),
             limit=page_size(self.first) + 1,
             keys=keys,
         )
@@ -75,11 +76,12 @@ async def list_devices(
 ) -> Page[Device]:
     """The devices of one application, whether it is registered or not."""
     repository = Repository(context, Device, organization_id, application_id)
-    return await _list_page(repository, ("devices", organization_id, application_id), listing)
+    cursors = _cursors(context, listing, "devices", organization_id, application_id)
+    return await _list_page(repository, cursors, listing)
 
 
 async def list_legacy_devices(context: Context, listing: Listing) -> Page[Device]:
-    return await _list_page(Repository(context, LegacyDevice), ("legacy",), listing)
+    return await _list_page(Repository(context, LegacyDevice), _cursors(context, listing, "legacy"), listing)
 
 
 async def list_organization_devices(
@@ -88,8 +90,8 @@ async def list_organization_devices(
     """The devices of all registered applications as one list: a page of each, merged."""
     organization_id = organization.organization_id
     tenant = context.viewer.tenant(organization_id)
-    name = ("devices", organization_id)
-    query = listing.query(name)
+    cursors = _cursors(context, listing, "devices", organization_id)
+    query = listing.query(cursors)
     application_ids = list(organization.settings)
     collections = [Device.collection_of(application_id) for application_id in application_ids]
     pages = await gather(*(tenant.loaders.pages(collection).load(query) for collection in collections))
@@ -106,37 +108,35 @@ async def list_organization_devices(
     async def count() -> int:
         return sum(await tenant.documents.count(collections, query.where))
 
-    return _page(name, query, devices[: query.limit], count)
+    return _page(cursors, query, devices[: query.limit], count)
 
 
-async def _list_page(repository: Repository[Any], name: Sequence[str], listing: Listing) -> Page[Device]:
-    query = listing.query(name)
+async def _list_page(repository: Repository[Any], cursors: Cursors, listing: Listing) -> Page[Device]:
+    query = listing.query(cursors)
     documents = await repository.tenant.loaders.pages(repository.collection).load(query)
 
     async def count() -> int:
         return sum(await repository.tenant.documents.count([repository.collection], query.where))
 
-    return _page(name, query, [repository.record(document) for document in documents], count)
+    return _page(cursors, query, [repository.record(document) for document in documents], count)
 
 
 def _page(
-    name: Sequence[str], query: Query, devices: list[Device], count: Callable[[], Awaitable[int]]
+    cursors: Cursors, query: Query, devices: list[Device], count: Callable[[], Awaitable[int]]
 ) -> Page[Device]:
     limit = (query.limit or 1) - 1
     return Page(
         nodes=devices[:limit],
-        encode_cursor=lambda device: encode_cursor(
-            _ordered_name(name, query.order), sort_key(device.document, query.order)
-        ),
+        encode_cursor=lambda device: cursors.encode(sort_key(device.document, query.order)),
         has_next=len(devices) > limit,
         has_previous=query.after is not None,
         count=count,
     )
 
 
-def _ordered_name(name: Sequence[str], order: Order) -> tuple[str, ...]:
-    """The name of a list in one order: a cursor is of no use in another."""
-    return (*name, *order.path, str(order.descending))
+def _cursors(context: Context, listing: Listing, *name: str) -> Cursors:
+    """The cursors of a list in one order: they are of no use in another."""
+    return Cursors(context, (*name, *listing.order.path, str(listing.order.descending)))
 
 
 def _match_property(key: str, value: Any) -> Condition:

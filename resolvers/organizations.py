@@ -8,7 +8,8 @@ from bson import ObjectId
 
 from resolvers.context import Context
 from resolvers.rules.checks import check_value
-from resolvers.rules.paging import Page, decode_cursor, encode_cursor, page_size
+from resolvers.rules.cursors import Cursors
+from resolvers.rules.paging import Page, page_size
 from resolvers.rules.repository import match_updated_at
 from resolvers.scopes import get_organization, require_organization
 from stores.contracts.changes import lower
@@ -18,7 +19,6 @@ from stores.entities.devices import Device
 from stores.entities.organizations import ORGANIZATION_KEY, Organization
 from stores.entities.users import User
 
-LIST_NAME = ("organizations",)
 CONFIG = Organization.collection_of()
 
 
@@ -26,7 +26,8 @@ async def list_organizations(
     context: Context, first: int | None, after: str | None, search: str | None
 ) -> Page[Organization]:
     """The organizations that the viewer may see, by id."""
-    limit, position = page_size(first), decode_cursor(LIST_NAME, after)
+    cursors = Cursors(context, ("organizations",))
+    limit, position = page_size(first), cursors.decode(after)
     ids = await _list_ids(context, search)
     remaining = [id_ for id_ in ids if position is None or id_ > str(position[1])]
     organizations = await _get_organizations(context, remaining[:limit])
@@ -36,7 +37,7 @@ async def list_organizations(
 
     return Page(
         nodes=organizations,
-        encode_cursor=lambda organization: encode_cursor(LIST_NAME, (None, organization.organization_id)),
+        encode_cursor=lambda organization: cursors.encode((None, organization.organization_id)),
         has_next=len(remaining) > limit,
         has_previous=position is not None,
         count=count,

@@ -1,16 +1,11 @@
-"""Pages of long lists, by keyset: a cursor is the place of a document in its list, never an offset."""
+"""Pages of long lists, by keyset: a page follows the position of a document in its list, never an offset."""
 
-import base64
-import binascii
-import hashlib
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from typing import Any, Generic, TypeVar
 
-import bson
-
-from stores.contracts.documents import CODEC, Document, Order, order_value
-from stores.contracts.errors import BadUserInput, LimitExceeded, NotFound
+from stores.contracts.documents import Document, Order, order_value
+from stores.contracts.errors import BadUserInput, LimitExceeded
 
 R = TypeVar("R")
 DEFAULT_PAGE_SIZE, MAX_PAGE_SIZE = 50, 1000
@@ -40,27 +35,3 @@ def page_size(first: int | None) -> int:
 
 def sort_key(document: Document, order: Order) -> tuple[Any, Any]:
     return order_value(document, order.path), document["_id"]
-
-
-def encode_cursor(place: Sequence[str], at: tuple[Any, Any]) -> str:
-    """The cursor of a position; `place` names the list, so that no other list takes it for its own."""
-    raw = _digest(place) + bson.encode({"v": at[0], "i": at[1]})
-    return base64.urlsafe_b64encode(raw).decode().rstrip("=")
-
-
-def decode_cursor(place: Sequence[str], cursor: str | None) -> tuple[Any, Any] | None:
-    """The position of a cursor. Raises `NotFound` for what is no cursor of this list."""
-    if cursor is None:
-        return None
-    try:
-        raw = base64.b64decode(cursor + "=" * (-len(cursor) % 4), altchars=b"-_", validate=True)
-        if raw[:8] != _digest(place):
-            raise ValueError
-        at = bson.decode(raw[8:], CODEC)
-        return at["v"], at["i"]
-    except (binascii.Error, ValueError, KeyError, bson.errors.BSONError):
-        raise NotFound("after: there is no such cursor in this list", fields=["after"]) from None
-
-
-def _digest(place: Sequence[str]) -> bytes:
-    return hashlib.blake2b("\0".join(place).encode(), digest_size=8).digest()

@@ -98,7 +98,7 @@ class Application(Node):
     ) -> Any:
         return await activity.events(info.context, root, first, within(range), classes)
 
-    @derived("Its devices, by default in the order of their creation.", Connection[Device])
+    @derived("Its devices, by default in the order of their creation.", Connection[Device] | None)
     async def devices(
         root: strawberry.Parent[stored.Application],
         info: Info,

@@ -67,7 +67,9 @@ class Connector(Node):
         assert root.organization_id is not None
         return await scopes.require_organization(info.context, root.organization_id)
 
-    @derived("The devices that refer to the connector by its name.", Connection[Device], needs=("name",))
+    @derived(
+        "The devices that refer to the connector by its name.", Connection[Device] | None, needs=("name",)
+    )
     async def devices(
         root: strawberry.Parent[stored.Connector], info: Info, first: First = None, after: After = None
     ) -> Any:

@@ -277,7 +277,7 @@ class DeviceQueries:
 
     @derived(
         "The legacy devices, which belong to no organization, by default in the order of their creation.",
-        Connection[Device],
+        Connection[Device] | None,
     )
     async def legacy_devices(
         self,

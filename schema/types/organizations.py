@@ -71,7 +71,8 @@ class Organization(Node):
         return name and await scopes.get_application(info.context, root.organization_id, name)
 
     @derived(
-        "The devices of all its applications, by default in the order of their creation.", Connection[Device]
+        "The devices of all its applications, by default in the order of their creation.",
+        Connection[Device] | None,
     )
     async def devices(
         root: strawberry.Parent[stored.Organization],
@@ -152,7 +153,8 @@ SETTINGS = ("name", "description", "email", "website")
 @strawberry.type
 class OrganizationQueries:
     @derived(
-        "The organizations that the viewer may access, in the order of their ids.", Connection[Organization]
+        "The organizations that the viewer may access, in the order of their ids.",
+        Connection[Organization] | None,
     )
     async def organizations(
         self,

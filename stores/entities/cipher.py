@@ -1,6 +1,8 @@
 """Encryption of secrets at rest, and the key file."""
 
+import hmac
 import os
+import secrets
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -29,10 +31,23 @@ class SecretCipher:
             ) from None
         self._newest = fernets[0] if fernets else None
         self._any = MultiFernet(fernets) if fernets else None
+        # Without keys, what is derived is valid only in this process.
+        self._roots = [key.encode() for key in keys] or [secrets.token_bytes(32)]
+        self._derived: dict[str, tuple[bytes, ...]] = {}
 
     @property
     def has_keys(self) -> bool:
         return self._newest is not None
+
+    def derive_keys(self, purpose: str) -> tuple[bytes, ...]:
+        """Keys of 32 bytes for another purpose than encryption, one for each key, in their order.
+
+        Without keys it is one random key of this process.
+        """
+        if purpose not in self._derived:
+            message = purpose.encode()
+            self._derived[purpose] = tuple(hmac.digest(root, message, "sha256") for root in self._roots)
+        return self._derived[purpose]
 
     def encrypt(self, value: Any) -> Any:
         """A copy of `value` in which every secret is encrypted; masks stay masks."""
@@ -51,9 +66,9 @@ class SecretCipher:
 
     def has_undecryptable(self, value: Any) -> bool:
         """Whether `value` contains an encrypted secret that no key decrypts."""
-        secrets: list[str] = []
-        map_secrets(value, lambda text: secrets.append(text) or text)  # type: ignore[func-returns-value]
-        return any(text.startswith(PREFIX) and _decrypt(self._any, text) is None for text in secrets)
+        found: list[str] = []
+        map_secrets(value, lambda text: found.append(text) or text)  # type: ignore[func-returns-value]
+        return any(text.startswith(PREFIX) and _decrypt(self._any, text) is None for text in found)
 
     def _decrypt(self, text: str) -> str:
         plain = _decrypt(self._any, text)

@@ -1,9 +1,11 @@
 """Devices through the graph: pages, filters, changes, and documents that are not as they should be."""
 
 import asyncio
+import base64
 from datetime import datetime
 from typing import Any
 
+import bson
 import pytest
 from bson import DatetimeMS, ObjectId
 
@@ -86,14 +88,45 @@ async def test_filters_find_what_they_say(client: Client, plant: str) -> None:
         assert page["totalCount"] == len(expected), filter
 
 
-async def test_a_cursor_of_another_list_is_not_found(client: Client, plant: str) -> None:
+async def test_a_cursor_of_another_list_is_a_mistake(client: Client, plant: str) -> None:
     found = await client.run(PAGE, o=plant, first=1)
     cursor = found["application"]["devices"]["pageInfo"]["endCursor"]
-    assert await client.code(ALL, o=plant, after=cursor) == "NOT_FOUND"
-    assert await client.code(PAGE, o=plant, after=cursor, order={"field": "NAME"}) == "NOT_FOUND"
-    for forged in ("", "x", "é", cursor[:-4], "A" * 1000, cursor[:12] + "A" * 20):
+    assert await client.code(ALL, o=plant, after=cursor) == "BAD_USER_INPUT"
+    assert await client.code(PAGE, o=plant, after=cursor, order={"field": "NAME"}) == "BAD_USER_INPUT"
+    crafted = (
+        bson.encode({"v": None, "i": value}) for value in ({"$regex": "."}, bson.Regex("."), [1], "M0")
+    )
+    forgeries = (base64.urlsafe_b64encode(b"0" * 16 + content).decode() for content in crafted)
+    for forged in ("", "x", "é", cursor[:-4], "A" * 1000, cursor[:12] + "A" * 20, *forgeries):
         error = await client.fail(PAGE, o=plant, after=forged)
-        assert error["extensions"] == {"code": "NOT_FOUND", "fields": ["after"]}
+        assert error["extensions"] == {"code": "BAD_USER_INPUT", "fields": ["after"]}
+
+
+async def test_a_cursor_that_is_not_valid_costs_its_own_field(client: Client, plant: str) -> None:
+    query = """query($o: String!) { organization(organizationId: $o) { name
+      devices(after: "x") { totalCount } applications { name devices(after: "x") { totalCount }
+      connectors { devices(after: "x") { totalCount } } } }
+      organizations(after: "x") { totalCount } legacyDevices(after: "x") { totalCount } viewer { name } }"""
+    for _ in range(3):  # executed, compiled and run as a plan
+        answer = await client.send(query, o=plant)
+        assert answer["data"] == {
+            "organization": {
+                "name": "Ferro",
+                "devices": None,
+                "applications": [{"name": "CNC", "devices": None, "connectors": [{"devices": None}]}],
+            },
+            "organizations": None,
+            "legacyDevices": None,
+            "viewer": {"name": "open"},
+        }
+        assert [error["path"] for error in answer["errors"]] == [
+            ["organization", "devices"],
+            ["organization", "applications", 0, "devices"],
+            ["organization", "applications", 0, "connectors", 0, "devices"],
+            ["organizations"],
+            ["legacyDevices"],
+        ]
+        assert {error["extensions"]["code"] for error in answer["errors"]} == {"BAD_USER_INPUT"}
 
 
 async def test_a_page_beyond_the_cap_is_refused(client: Client, plant: str) -> None:
