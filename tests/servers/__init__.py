@@ -63,7 +63,7 @@ def influxdb3(
         yield server
         return
     port = free_port()
-    command = [sys.executable, str(HERE / "influxdb3_server.py"), "--port", str(port)]
+    command = [sys.executable, "-m", "tests.servers.influxdb3", "--port", str(port)]
     for database in databases:
         command += ["--database", database]
     if token is not None:

@@ -10,8 +10,9 @@ import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
-SECONDS_TO_START = 60.0
-SECONDS_TO_STOP = 10.0
+PROJECT = Path(__file__).parents[2]
+START_TIMEOUT_S = 60.0
+STOP_TIMEOUT_S = 10.0
 
 
 class ServerUnavailable(Exception):
@@ -48,7 +49,7 @@ class Server:
         with tempfile.NamedTemporaryFile(prefix="server-", suffix=".log") as log:
             try:
                 self._process = subprocess.Popen(
-                    self._command, stdin=subprocess.DEVNULL, stdout=log, stderr=subprocess.STDOUT
+                    self._command, stdin=subprocess.DEVNULL, stdout=log, stderr=subprocess.STDOUT, cwd=PROJECT
                 )
             except OSError as error:
                 raise ServerUnavailable(f"{self.name} cannot be run: {error}") from error
@@ -59,7 +60,7 @@ class Server:
                 raise
 
     def _await(self, process: subprocess.Popen[bytes], log: Path) -> None:
-        deadline = time.monotonic() + SECONDS_TO_START
+        deadline = time.monotonic() + START_TIMEOUT_S
         while time.monotonic() < deadline:
             printed = log.read_text(errors="replace")
             if process.poll() is not None:
@@ -68,7 +69,7 @@ class Server:
                 return
             time.sleep(0.02)
         printed = log.read_text(errors="replace")
-        raise ServerUnavailable(self._failure(f"was not ready after {SECONDS_TO_START:.0f} s", printed))
+        raise ServerUnavailable(self._failure(f"was not ready after {START_TIMEOUT_S:.0f} s", printed))
 
     def _failure(self, what: str, printed: str) -> str:
         return f"{self.name} {what}: {shlex.join(self._command)}\n{printed[-2000:]}"
@@ -81,7 +82,7 @@ class Server:
         process.terminate()
         process.send_signal(signal.SIGCONT)  # a paused process hears nothing but this and SIGKILL
         try:
-            process.wait(SECONDS_TO_STOP)
+            process.wait(STOP_TIMEOUT_S)
         except subprocess.TimeoutExpired:
             process.kill()
             process.wait()
