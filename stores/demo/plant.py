@@ -1,10 +1,14 @@
-"""The demo plant: two organizations as someone would find them in a real shop, the same at every load."""
+"""The demo plant of `plant.yaml`, as documents: the same, with the same ids, whenever they are made."""
 
 import hashlib
 from collections.abc import Iterator
 from datetime import datetime, timedelta
+from functools import cache
+from itertools import cycle, islice
+from pathlib import Path
 from typing import Any
 
+import yaml
 from bson import ObjectId
 
 from stores.contracts.documents import Collection, Document, DocumentStore, OneOf, Query, format_time
@@ -19,196 +23,62 @@ from stores.entities.organizations import APPLICATIONS_KEY, ORGANIZATION_KEY, Or
 from stores.entities.services import Service
 from stores.entities.users import User
 
+DATA_FILE = Path(__file__).with_name("plant.yaml")
 FIRST_DAY = datetime(2026, 1, 12, 6, 0)
-FERRO, ALPINE = "ferro-works", "alpine-robotics"
-
-# organization, application, prefix, manufacturer and model of each machine, connectors, event classes
-LINES: list[tuple[str, str, str, list[tuple[str, str, int]], list[str], list[str]]] = [
-    (
-        FERRO,
-        "cnc-monitoring",
-        "LATHE",
-        [("Mazak", "Quick Turn 250", 2017), ("Okuma", "Genos L3000", 2020), ("Haas", "ST-20", 2019)] * 3,
-        ["FANUC", "Lathe hall"],
-        ["EXECUTION", "MODE", "PIECES"],
-    ),
-    (
-        FERRO,
-        "cnc-monitoring",
-        "MILL",
-        [("DMG Mori", "CMX 600 V", 2021), ("Haas", "VF-2SS", 2018), ("Hermle", "C 250", 2022)] * 3,
-        ["MTCONNECT"],
-        ["EXECUTION", "MODE", "OP_CODE", "SPINDLE_LOAD"],
-    ),
-    (
-        FERRO,
-        "energy",
-        "METER",
-        [("Siemens", "PAC3200", 2016), ("Schneider", "PM5320", 2021), ("Janitza", "UMG 604", 2019)] * 2,
-        ["MODBUS"],
-        ["POWER", "PEAK"],
-    ),
-    (
-        FERRO,
-        "energy",
-        "COMPRESSOR",
-        [("Atlas Copco", "GA 30", 2018), ("Kaeser", "ASD 50", 2020)],
-        ["MODBUS", "Air station"],
-        ["POWER"],
-    ),
-    (
-        ALPINE,
-        "cell-monitoring",
-        "ROBOT",
-        [("ABB", "IRB 2600", 2019), ("KUKA", "KR 10", 2021), ("Yaskawa", "GP25", 2022)] * 3,
-        ["OPCUA"],
-        ["EXECUTION", "PIECES", "ALARM"],
-    ),
-    (
-        ALPINE,
-        "cell-monitoring",
-        "MOUNTER",
-        [("Hanwha", "SM485", 2020), ("Hanwha", "XM520", 2023)] * 3,
-        ["HANWHA", "Cell 2"],
-        ["EXECUTION", "PIECES"],
-    ),
-]
-ORGANIZATIONS = {
-    FERRO: ("Ferro Works", "Turned and milled parts", "plant@ferro.example", "https://ferro.example"),
-    ALPINE: ("Alpine Robotics", "Assembly cells", "cells@alpine.example", "https://alpine.example"),
-}
-APPLICATION_NAMES = {
-    "cnc-monitoring": ("CNC Monitoring", "Lathes and mills of halls A and B"),
-    "energy": ("Energy", "Meters and compressed air"),
-    "cell-monitoring": ("Cell Monitoring", "Robots and mounters of the assembly cells"),
-}
-TEMPLATES = {  # name: driver, description, properties
-    "FANUC": ("fanuc", "Fanuc FOCAS over Ethernet", {"host": "", "port": "8193", "timeout": "10"}),
-    "MTCONNECT": ("mtconnect", "MTConnect agent", {"url": "http://agent.example:5000", "interval": "1000"}),
-    "MODBUS": ("modbus", "Modbus TCP", {"host": "", "port": "502", "unit": "1"}),
-    "OPCUA": ("opcua", "OPC UA", {"endpoint": "opc.tcp://cell.example:4840", "password": "demo-only"}),
-    "HANWHA": ("hanwha", "Hanwha T-Solution", {"host": "", "mqtt_password": "demo-only"}),
-}
-OWN_CONNECTORS = {  # name: application, template
-    "Lathe hall": ("cnc-monitoring", "FANUC"),
-    "Air station": ("energy", "MODBUS"),
-    "Cell 2": ("cell-monitoring", "HANWHA"),
-}
-CLASSES: dict[str, tuple[str, dict[str, Any]]] = {  # class: type, what its values may be
-    "EXECUTION": ("STR", {"auth_values": ["ACTIVE", "READY", "STOPPED", "INTERRUPTED"]}),
-    "MODE": ("STR", {"auth_values": ["AUTOMATIC", "MANUAL", "MDI"]}),
-    "OP_CODE": ("STR", {"auth_values": []}),
-    "PIECES": ("INT", {}),
-    "SPINDLE_LOAD": ("FLOAT", {"values_range": [0, 150]}),
-    "POWER": ("BOOL", {}),
-    "PEAK": ("FLOAT", {"values_range": [0, 400]}),
-    "ALARM": ("STR", {"auth_values": ["NONE", "WARNING", "FAULT"]}),
-}
-FUNCTIONS: list[tuple[str, str, str, str, list[str], list[dict[str, Any]], dict[str, str] | None]] = [
-    (
-        "cnc-monitoring",
-        "Pieces per hour",
-        "Algebraic Function",
-        "pieces / hours",
-        ["pieces", "hours"],
-        [{"type": "event", "eventClass": "PIECES", "event": "pieces_produced", "name": "pieces"}],
-        None,
-    ),
-    (
-        "cnc-monitoring",
-        "Good parts",
-        "Counter",
-        "Good parts",
-        [],
-        [],
-        {"name": "Good parts", "eventClass": "PIECES"},
-    ),
-    (
-        "energy",
-        "Load factor",
-        "Algebraic Function",
-        "mean / peak",
-        ["mean", "peak"],
-        [{"type": "property", "property": "rated_kw", "name": "peak"}],
-        None,
-    ),
-    (
-        "cell-monitoring",
-        "Placements",
-        "Counter",
-        "Placements",
-        [],
-        [],
-        {"name": "Placements", "eventClass": "PIECES"},
-    ),
-]
-PEOPLE = {
-    FERRO: [("Ana Ruiz", "admin"), ("Jon Etxe", "user"), ("Mia Kern", "viewer")],
-    ALPINE: [("Lea Moser", "admin"), ("Tim Graf", "user")],
-}
-GATEWAYS = {
-    FERRO: [("GATE-01", "Hall A"), ("GATE-02", "Hall B"), ("GATE-03", "Air station")],
-    ALPINE: [("GATE-11", "Cell 1"), ("GATE-12", "Cell 2")],
-}
-SERVICES: list[tuple[str, str, bool, dict[str, Any]]] = [
-    ("plant broker", "mqtt", True, {"host": "mqtt.example", "port": 1883, "password": "demo-only"}),
-    ("machine data", "influxdb", True, {"url": "http://influx.example:8181", "token": "demo-only"}),
-    ("events", "kafka", False, {"brokers": ["kafka.example:9092"], "sasl": {"password": "demo-only"}}),
-    ("machine topics", "topics", True, {"prefix": "plant/"}),
-]
 
 
 async def load(store: DocumentStore, cipher: SecretCipher) -> int:
-    """Add what is missing of the plant, and say how many documents that was. What is there stays as it is."""
+    """Add the documents that are missing, and return how many they are. Those that exist stay unchanged."""
     added = 0
-    for database, collection, documents in plant(store.default):
-        place = store.database(database)
+    for database, collection, documents in make_documents(store.default):
+        stored = store.database(database)
         ids = OneOf(("_id",), tuple(document["_id"] for document in documents))
-        found = await place.find(collection, Query(where=(ids,), keys=frozenset({"_id"})))
-        known = {each["_id"] for each in found}
-        missing = [document for document in documents if document["_id"] not in known]
-        if collection == Organization.collection_of():  # an organization that somebody has made is theirs
-            missing = [] if await place.find(collection) else missing
-        await place.upsert(collection, [cipher.encrypt(document) for document in missing])
+        existing = await stored.find(collection, Query(where=(ids,), keys=frozenset({"_id"})))
+        existing_ids = {document["_id"] for document in existing}
+        missing = [document for document in documents if document["_id"] not in existing_ids]
+        if collection == Organization.collection_of() and await stored.find(collection):
+            missing = []  # somebody has made this organization
+        await stored.upsert(collection, [cipher.encrypt(document) for document in missing])
         added += len(missing)
     return added
 
 
-def plant(default: str) -> Iterator[tuple[str, Collection, list[Document]]]:
-    """Every database, collection and its documents; `default` holds what belongs to no organization."""
-    for organization in ORGANIZATIONS:
-        yield organization, Organization.collection_of(), list(_config(organization))
-        yield organization, User.collection_of(), list(_users(organization))
-        yield organization, Gateway.collection_of(), list(_gateways(organization))
-        yield organization, ConnectorTemplate.collection_of(), list(_templates(organization))
-        for application in _applications(organization):
-            yield organization, Device.collection_of(application), list(_devices(organization, application))
-            yield (
-                organization,
-                Connector.collection_of(application),
-                list(_connectors(organization, application)),
-            )
-            shift = _kept("shift", organization, application) | {"key": "shift", "value": {"starts": "06:00"}}
+def make_documents(default: str) -> Iterator[tuple[str, Collection, list[Document]]]:
+    """Each database and collection with its documents; `default` names the database of what is shared."""
+    for organization, details in _plant()["organizations"].items():
+        yield organization, Organization.collection_of(), _config_documents(organization, details)
+        yield organization, User.collection_of(), _users(organization, details["people"])
+        yield organization, Gateway.collection_of(), _gateways(organization, details["gateways"])
+        yield organization, ConnectorTemplate.collection_of(), _templates(organization, details)
+        for application, settings in details["applications"].items():
+            scope = (organization, application)
+            yield organization, Device.collection_of(application), _devices(scope, settings["lines"])
+            yield organization, Connector.collection_of(application), _connectors(scope, settings)
+            shift = _id("shift", *scope) | {"key": "shift", "value": {"starts": "06:00"}}
             yield organization, ConfigEntry.collection_of(application), [shift]
-            yield organization, EventClass.collection_of(), list(_classes(organization, application))
-            yield organization, Function.collection_of(), list(_functions(organization, application))
-    yield default, Service.collection_of(), list(_services())
-    yield default, LegacyDevice.collection_of(), list(_legacy())
+            yield organization, EventClass.collection_of(), _event_classes(scope, settings["lines"])
+            yield organization, Function.collection_of(), _functions(scope, settings["functions"])
+    yield default, Service.collection_of(), _services()
+    yield default, LegacyDevice.collection_of(), _legacy_devices()
 
 
 def machines() -> Iterator[tuple[str, str, str]]:
     """Organization, application and machine id of every machine."""
-    for organization, application, prefix, models, *_ in LINES:
-        for i, _ in enumerate(models, 1):
-            yield organization, application, f"{prefix}-{i:02}"
+    for organization, details in _plant()["organizations"].items():
+        for application, settings in details["applications"].items():
+            for line in settings["lines"]:
+                for number in range(1, line["count"] + 1):
+                    yield organization, application, f"{line['prefix']}-{number:02}"
 
 
-def _applications(organization: str) -> list[str]:
-    return list(dict.fromkeys(line[1] for line in LINES if line[0] == organization))
+@cache
+def _plant() -> dict[str, Any]:
+    plant: dict[str, Any] = yaml.safe_load(DATA_FILE.read_text(encoding="utf-8"))
+    return plant
 
 
-def _kept(*names: str, day: int = 0) -> Document:
-    """The id of a thing, always the same for its names, and its times."""
+def _id(*names: str, day: int = 0) -> Document:
+    """An id that is always the same for its names."""
     digest = hashlib.blake2b("/".join(names).encode(), digest_size=8).digest()
     time = FIRST_DAY + timedelta(days=day, seconds=digest[0])
     return {"_id": ObjectId(int(time.timestamp()).to_bytes(4, "big") + digest)}
@@ -219,42 +89,41 @@ def _times(day: int) -> Document:
     return {"createdAt": time, "updatedAt": time + timedelta(days=3)}
 
 
-def _config(organization: str) -> Iterator[Document]:
-    name, description, email, website = ORGANIZATIONS[organization]
+def _config_documents(organization: str, details: dict[str, Any]) -> list[Document]:
     value = {
         "organizationId": organization,
-        "organizationName": name,
-        "name": name,
-        "description": description,
-        "email": email,
-        "website": website,
+        "organizationName": details["name"],
+        **{key: details[key] for key in ("name", "description", "email", "website")},
         "status": "active",
         "createdAt": format_time(FIRST_DAY),
         "updatedAt": format_time(FIRST_DAY + timedelta(days=3)),
     }
-    yield _kept(organization) | {"key": ORGANIZATION_KEY, "value": value}
-    applications = _applications(organization)
+    applications = details["applications"]
     settings = {
         application: {
-            "name": APPLICATION_NAMES[application][0],
-            "description": APPLICATION_NAMES[application][1],
+            "name": details["name"],
+            "description": details["description"],
             "status": "active",
             "collections": ["devices", "config", "connectors"],
             "createdAt": FIRST_DAY,
         }
-        for application in applications
+        for application, details in applications.items()
     }
     registered: Document = {
-        "availableApplications": applications,
-        "defaultApplication": applications[0],
+        "availableApplications": list(applications),
+        "defaultApplication": next(iter(applications)),
         "applicationSettings": settings,
     }
-    yield _kept(organization, APPLICATIONS_KEY) | {"key": APPLICATIONS_KEY, "value": registered}
+    return [
+        _id(organization) | {"key": ORGANIZATION_KEY, "value": value},
+        _id(organization, APPLICATIONS_KEY) | {"key": APPLICATIONS_KEY, "value": registered},
+    ]
 
 
-def _users(organization: str) -> Iterator[Document]:
-    for name, role in PEOPLE[organization]:
-        yield _kept(organization, name) | {
+def _users(organization: str, people: dict[str, str]) -> list[Document]:
+    return [
+        _id(organization, name)
+        | {
             "name": name,
             "email": f"{name.split()[0].lower()}@{organization}.example",
             "role": role,
@@ -262,114 +131,124 @@ def _users(organization: str) -> Iterator[Document]:
             "organizationId": organization,
             "createdAt": format_time(FIRST_DAY),
         }
+        for name, role in people.items()
+    ]
 
 
-def _gateways(organization: str) -> Iterator[Document]:
-    for day, (gateway_id, location) in enumerate(GATEWAYS[organization]):
-        kept = _kept(organization, gateway_id, day=day)
-        kept |= {"gatewayId": gateway_id, "name": f"Edge box {gateway_id[-2:]}", "location": location}
-        yield kept | {"status": "connected"} | _times(day)
+def _gateways(organization: str, locations: dict[str, str]) -> list[Document]:
+    return [
+        _id(organization, gateway_id, day=day)
+        | {"gatewayId": gateway_id, "name": f"Edge box {gateway_id[-2:]}", "location": location}
+        | {"status": "connected"}
+        | _times(day)
+        for day, (gateway_id, location) in enumerate(locations.items())
+    ]
 
 
-def _templates(organization: str) -> Iterator[Document]:
-    used = {name for line in LINES if line[0] == organization for name in line[4]}
-    used |= {template for name, (_, template) in OWN_CONNECTORS.items() if name in used}
-    for name, (driver, description, properties) in TEMPLATES.items():
-        if name in used:
-            kept: Document = {"name": name, "driver": driver, "description": description}
-            kept |= {"properties": properties}
-            kept |= {"collections": {"STATE": {"used": True, "variables": {}}}, "applicationId": ""}
-            yield _kept(organization, name) | kept | {"organizationId": organization} | _times(0)
+def _templates(organization: str, details: dict[str, Any]) -> list[Document]:
+    """The templates that the organization's machines use themselves or through a copy of them."""
+    applications = details["applications"].values()
+    used = {name for settings in applications for line in settings["lines"] for name in line["connectors"]}
+    used |= {template for settings in applications for template in settings["connectors"].values()}
+    return [
+        _id(organization, name)
+        | {"name": name, **template}
+        | {"collections": {"STATE": {"used": True, "variables": {}}}, "applicationId": ""}
+        | {"organizationId": organization}
+        | _times(0)
+        for name, template in _plant()["templates"].items()
+        if name in used
+    ]
 
 
-def _connectors(organization: str, application: str) -> Iterator[Document]:
-    for name, (owner, template) in OWN_CONNECTORS.items():
-        if owner == application:
-            driver, description, properties = TEMPLATES[template]
-            yield (
-                _kept(organization, application, name, day=1)
-                | {
-                    "name": name,
-                    "driver": driver,
-                    "description": f"{description}, {name.lower()}",
-                    "properties": properties | {"host": "192.0.2.10"},
-                    "collections": {"STATE": {"used": True, "variables": {"power": {"label": "Power"}}}},
-                    "organizationId": organization,
-                    "applicationId": application,
-                }
-                | _times(1)
-            )
+def _connectors(scope: tuple[str, str], settings: dict[str, Any]) -> list[Document]:
+    documents = []
+    for name, template_name in settings["connectors"].items():
+        template = _plant()["templates"][template_name]
+        document = {
+            "name": name,
+            "driver": template["driver"],
+            "description": f"{template['description']}, {name.lower()}",
+            "properties": template["properties"] | {"host": "192.0.2.10"},
+            "collections": {"STATE": {"used": True, "variables": {"power": {"label": "Power"}}}},
+        }
+        documents.append(_id(*scope, name, day=1) | document | _owner(scope) | _times(1))
+    return documents
 
 
-def _devices(organization: str, application: str) -> Iterator[Document]:
-    for owner, of, prefix, models, names, classes in LINES:
-        if (owner, of) != (organization, application):
-            continue
-        for i, (manufacturer, model, year) in enumerate(models, 1):
-            machine_id = f"{prefix}-{i:02}"
-            events = [{"id": c.lower(), "label": c.replace("_", " ").title(), "class": c} for c in classes]
-            number = int(hashlib.blake2b(machine_id.encode(), digest_size=1).hexdigest(), 16)
-            yield (
-                _kept(organization, application, machine_id, day=2 + i)
-                | {
-                    "machineId": machine_id,
-                    "name": f"{prefix.title()} {i}",
-                    "connectors": names[: 1 + i % len(names)],
-                    "events": events,
-                    "properties": {
-                        "ip": f"192.0.2.{number}",
-                        "port": 8193,
-                        "manufacturer": manufacturer,
-                        "model": model,
-                        "year": year,
-                        "workOrder": f"WO-{1000 + number}",
-                        "hall": "AB"[i % 2],
-                    },
-                    "organizationId": organization,
-                    "applicationId": application,
-                }
-                | _times(2 + i)
-            )
+def _devices(scope: tuple[str, str], lines: list[dict[str, Any]]) -> list[Document]:
+    documents = []
+    for line in lines:
+        prefix, connectors = line["prefix"], line["connectors"]
+        events = [
+            {"id": name.lower(), "label": name.replace("_", " ").title(), "class": name}
+            for name in line["event_classes"]
+        ]
+        models = islice(cycle(line["models"]), line["count"])
+        for number, (manufacturer, model, year) in enumerate(models, 1):
+            machine_id = f"{prefix}-{number:02}"
+            digest = int(hashlib.blake2b(machine_id.encode(), digest_size=1).hexdigest(), 16)
+            document = {
+                "machineId": machine_id,
+                "name": f"{prefix.title()} {number}",
+                "connectors": connectors[: 1 + number % len(connectors)],
+                "events": events,
+                "properties": {
+                    "ip": f"192.0.2.{digest}",
+                    "port": 8193,
+                    "manufacturer": manufacturer,
+                    "model": model,
+                    "year": year,
+                    "workOrder": f"WO-{1000 + digest}",
+                    "hall": "AB"[number % 2],
+                },
+            }
+            day = 2 + number
+            documents.append(_id(*scope, machine_id, day=day) | document | _owner(scope) | _times(day))
+    return documents
 
 
-def _classes(organization: str, application: str) -> Iterator[Document]:
-    used = dict.fromkeys(
-        name for line in LINES if line[:2] == (organization, application) for name in line[5]
-    )
-    for name in used:
-        kind, values = CLASSES[name]
-        kept = {"id": f"ec_{name.lower()}", "class": name, "topic": "accepted", "type": kind} | values
-        yield _kept(organization, application, name) | kept | {"applicationId": application} | _times(1)
+def _event_classes(scope: tuple[str, str], lines: list[dict[str, Any]]) -> list[Document]:
+    names = dict.fromkeys(name for line in lines for name in line["event_classes"])
+    return [
+        _id(*scope, name)
+        | {"id": f"ec_{name.lower()}", "class": name, "topic": "accepted"}
+        | _plant()["event_classes"][name]
+        | {"applicationId": scope[1]}
+        | _times(1)
+        for name in names
+    ]
 
 
-def _functions(organization: str, application: str) -> Iterator[Document]:
-    for owner, name, kind, expression, variables, events, counter in FUNCTIONS:
-        if owner == application:
-            yield (
-                _kept(organization, application, "fn", name)
-                | {
-                    "id": f"fn_{name.lower().replace(' ', '_')}",
-                    "name": name,
-                    "type": kind,
-                    "expression": expression,
-                    "variables": variables,
-                    "events": events,
-                    "counter": counter,
-                    "description": "",
-                    "applicationId": application,
-                }
-                | _times(4)
-            )
+def _functions(scope: tuple[str, str], functions: list[dict[str, Any]]) -> list[Document]:
+    return [
+        _id(*scope, "fn", function["name"])
+        | {"id": f"fn_{function['name'].lower().replace(' ', '_')}"}
+        | {key: function[key] for key in ("name", "type", "expression")}
+        | {"variables": function.get("variables", []), "events": function.get("events", [])}
+        | {"counter": function.get("counter"), "description": "", "applicationId": scope[1]}
+        | _times(4)
+        for function in functions
+    ]
 
 
-def _services() -> Iterator[Document]:
-    for day, (name, kind, enabled, configuration) in enumerate(SERVICES):
-        kept = {"name": name, "type": kind, "enabled": enabled, "configuration": configuration}
-        yield _kept("service", name, day=day) | kept | _times(day) | {"__v": 0}
+def _services() -> list[Document]:
+    return [
+        _id("service", service["name"], day=day) | service | _times(day) | {"__v": 0}
+        for day, service in enumerate(_plant()["services"])
+    ]
 
 
-def _legacy() -> Iterator[Document]:
-    for day, (machine_id, name) in enumerate([("PRESS-01", "Eccentric press"), ("SAW-01", "Band saw")]):
-        kept: Document = {"machineId": machine_id, "name": name, "connectors": ["MQTT"], "events": []}
-        kept |= {"properties": {"ip": f"198.51.100.{day + 1}"}}
-        yield _kept("legacy", machine_id, day=day) | kept | _times(day) | {"__v": 0}
+def _legacy_devices() -> list[Document]:
+    return [
+        _id("legacy", machine_id, day=day)
+        | {"machineId": machine_id, "name": name, "connectors": ["MQTT"], "events": []}
+        | {"properties": {"ip": f"198.51.100.{day + 1}"}}
+        | _times(day)
+        | {"__v": 0}
+        for day, (machine_id, name) in enumerate(_plant()["legacy_devices"].items())
+    ]
+
+
+def _owner(scope: tuple[str, str]) -> Document:
+    return {"organizationId": scope[0], "applicationId": scope[1]}
