@@ -13,7 +13,8 @@ from rich.table import Table
 
 from bench.graph import fill, timed
 from bench.machine import machine
-from stores.contracts.documents import DocumentDatabase, Query, equals
+from stores.contracts.document_store import DocumentDatabase
+from stores.contracts.documents import Query, equals
 from stores.entities.devices import Device
 from stores.opening import open_documents
 from tests.servers import mongodb

@@ -32,7 +32,7 @@ from rich.progress import Progress
 from rich.table import Table
 
 from bench.machine import machine
-from stores.contracts.documents import DocumentStore
+from stores.contracts.document_store import DocumentStore
 from stores.contracts.series import MACHINE, Point, WritableSeriesStore
 from stores.entities.connectors import Connector, ConnectorTemplate
 from stores.entities.devices import Device

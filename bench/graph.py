@@ -28,7 +28,8 @@ from bench.machine import machine
 from resolvers.context import Context, SeriesAccess, Viewer
 from schema.engine.execution import Executor
 from schema.types.root import schema
-from stores.contracts.documents import DocumentStore, utc_now
+from stores.contracts.document_store import DocumentStore
+from stores.contracts.documents import utc_now
 from stores.entities.connectors import ConnectorTemplate
 from stores.entities.devices import Device
 from stores.entities.icons import Icons

@@ -25,7 +25,8 @@ from bench.graph import fill
 from bench.machine import machine
 from compat_rest.app import create_app
 from schema.server.settings import Settings
-from stores.contracts.documents import DocumentStore, format_time
+from stores.contracts.document_store import DocumentStore
+from stores.contracts.documents import format_time
 from stores.entities.devices import Device
 from stores.opening import open_documents
 

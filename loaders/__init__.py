@@ -4,7 +4,8 @@ from collections.abc import Callable, Coroutine, Hashable
 from typing import Any, TypeVar
 
 from loaders.batching import Loader
-from stores.contracts.documents import AnyOf, Collection, Document, DocumentDatabase, OneOf, Query, values_at
+from stores.contracts.document_store import DocumentDatabase
+from stores.contracts.documents import AnyOf, Collection, Document, OneOf, Query, values_at
 
 K = TypeVar("K", bound=Hashable)
 V = TypeVar("V")

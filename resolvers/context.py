@@ -11,7 +11,7 @@ from cachetools import TTLCache
 from loaders import Loaders
 from loaders.readings import Readings
 from resolvers.limits import LIMITS, Limits
-from stores.contracts.documents import DatabaseInfo, DocumentDatabase, DocumentStore
+from stores.contracts.document_store import DatabaseInfo, DocumentDatabase, DocumentStore
 from stores.contracts.errors import BadUserInput
 from stores.contracts.series import SECOND, SeriesStore
 from stores.entities.cipher import SecretCipher

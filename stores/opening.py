@@ -3,7 +3,7 @@
 from pathlib import Path
 from typing import Literal
 
-from stores.contracts.documents import DocumentStore
+from stores.contracts.document_store import DocumentStore
 from stores.contracts.errors import BadUserInput
 from stores.contracts.files import FileStore
 from stores.contracts.series import SeriesStore

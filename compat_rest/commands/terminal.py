@@ -10,7 +10,7 @@ from rich.console import Console
 
 if TYPE_CHECKING:
     from schema.server.settings import Settings
-    from stores.contracts.documents import DocumentStore
+    from stores.contracts.document_store import DocumentStore
 
 T = TypeVar("T")
 out, err = Console(), Console(stderr=True)

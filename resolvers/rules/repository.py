@@ -7,7 +7,7 @@ from typing import Any, Generic, NoReturn, TypeVar
 
 from resolvers.context import Context, Tenant
 from resolvers.rules.checks import list_stored_forms
-from stores.contracts.documents import Change, Condition, Document, OneOf, Path, Query, equals
+from stores.contracts.documents import Change, Condition, Document, OneOf, Path, Query, ReplaceMany, equals
 from stores.contracts.errors import Conflict, NotFound
 from stores.entities.entity import APPLICATION_ID, Entity
 from stores.entities.secrets import mask_secrets
@@ -78,7 +78,7 @@ class Repository(Generic[E]):
 
     async def replace(self, documents: Sequence[Document]) -> list[E]:
         """Store these in the place of all that are there, or change nothing. Raises as `insert` does."""
-        await self.tenant.documents.replace(self.collection, self._query().where, documents)
+        await self.tenant.documents.write_all([ReplaceMany(self.collection, self._query().where, documents)])
         return [self.record(document) for document in documents]
 
     async def update(

@@ -23,7 +23,7 @@ from schema.server.retention import delete_old_points
 from schema.server.settings import SeriesSettings, Settings
 from schema.server.state import TRACE_HEADER, AppState
 from schema.types.root import schema
-from stores.contracts.documents import DocumentStore
+from stores.contracts.document_store import DocumentStore
 from stores.contracts.series import SECOND, SeriesStore, WritableSeriesStore
 from stores.entities.machine_events import STATISTICS
 

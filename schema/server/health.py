@@ -7,7 +7,7 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
-from stores.contracts.documents import DocumentStore
+from stores.contracts.document_store import DocumentStore
 from stores.contracts.errors import Unavailable
 from stores.contracts.series import SeriesStore
 

@@ -2,7 +2,7 @@
 
 from schema.server.settings import Settings
 from stores import opening
-from stores.contracts.documents import DocumentStore
+from stores.contracts.document_store import DocumentStore
 from stores.contracts.series import SeriesStore
 from stores.entities.cipher import SecretCipher, add_key, read_keys
 from stores.entities.icons import Icons

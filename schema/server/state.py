@@ -6,7 +6,7 @@ from starlette.requests import Request
 
 from resolvers.context import Context, SeriesAccess, Viewer
 from schema.engine.execution import Executor
-from stores.contracts.documents import DocumentStore
+from stores.contracts.document_store import DocumentStore
 from stores.entities.cipher import SecretCipher
 from stores.entities.icons import Icons
 from stores.wrappers.counting import CallCounter

@@ -1,11 +1,11 @@
-"""The contract of the document store: what a backend can do, without knowing a single entity.
+"""Documents, collections, queries and writes, as every backend of `document_store.py` understands them.
 
-A document is a `dict` in stored key order with BSON's types: text, numbers, booleans, None, lists, dicts,
-naive UTC `datetime`s of whole milliseconds and `ObjectId`s. Paths are tuples of keys and step into lists
-as MongoDB's dotted paths do: `("events", "class")` is the class of any item of `events`.
+A document is a `dict` in stored key order with BSON's types: strings, numbers, booleans, None, lists, dicts,
+naive UTC `datetime`s of whole milliseconds, `ObjectId`s and the other classes of `bson`. Paths are tuples of
+keys and step into lists as MongoDB's dotted paths do: `("events", "class")` is the class of any item of
+`events`.
 """
 
-from abc import ABC, abstractmethod
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -19,7 +19,8 @@ Path: TypeAlias = tuple[str, ...]
 
 ID: Path = ("_id",)
 
-# Old documents may hold dates that Python has not, and text that is not UTF-8: neither may cost a list.
+# Existing documents may contain dates outside Python's range and strings that are not valid UTF-8. Neither
+# may make a list unreadable.
 CODEC: CodecOptions[Document] = CodecOptions(
     datetime_conversion=DatetimeConversion.DATETIME_AUTO, unicode_decode_error_handler="replace"
 )
@@ -27,10 +28,10 @@ CODEC: CodecOptions[Document] = CodecOptions(
 
 @dataclass(frozen=True, slots=True)
 class Unique:
-    """No two documents of a collection share the value of one of `fields` (spellings of one key).
+    """No two documents of a collection have the same value in any of `fields` (spellings of one key).
 
-    With `within`, only documents equal in these fields count. A value that is missing or null never
-    collides; documents that already collide are left alone.
+    With `within`, only documents that are equal in these fields are compared. A missing value or null never
+    collides. Stored documents that already collide stay as they are.
     """
 
     fields: tuple[str, ...]
@@ -39,19 +40,22 @@ class Unique:
 
 @dataclass(frozen=True, slots=True)
 class Collection:
-    """A collection and what may be asked of it: `indexes` are the paths that conditions and orders may name.
+    """A collection. `indexes` are the paths that conditions and orders may name.
 
-    A last key of `*` stands for every key: `("properties", "*")` allows `("properties", "ip")`.
+    A last key of `*` stands for every key: `("properties", "*")` allows `("properties", "ip")`. `anchor`
+    names a collection of the same database that contains a document whenever this one does: a server can only
+    join many collections starting from a document.
     """
 
     name: str
     unique: tuple[Unique, ...] = ()
     indexes: tuple[Path, ...] = ()
+    anchor: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class OneOf:
-    """The value at `path`, or an item of a list there, is one of `values`; None finds a missing one too."""
+    """The value at `path`, or an item of a list there, is one of `values`. None also matches no value."""
 
     path: Path
     values: tuple[Any, ...]
@@ -59,7 +63,7 @@ class OneOf:
 
 @dataclass(frozen=True, slots=True)
 class Exists:
-    """There is (or is not) something at `path`, be it null."""
+    """A value exists at `path`, or does not if `present` is false. Null is a value."""
 
     path: Path
     present: bool = True
@@ -67,7 +71,7 @@ class Exists:
 
 @dataclass(frozen=True, slots=True)
 class Contains:
-    """A text at one of `paths` holds `text`, in any case (of ASCII letters)."""
+    """A string at one of `paths` contains `text`. The case of ASCII letters is ignored."""
 
     paths: tuple[Path, ...]
     text: str
@@ -75,7 +79,7 @@ class Contains:
 
 @dataclass(frozen=True, slots=True)
 class AnyOf:
-    """At least one of the conditions holds."""
+    """At least one of the conditions matches."""
 
     conditions: tuple["Condition", ...]
 
@@ -90,9 +94,9 @@ def equals(path: str | Path, value: Any) -> OneOf:
 
 @dataclass(frozen=True, slots=True)
 class Order:
-    """By the value at `path` (missing counts as null), then by id, both ascending or both descending.
+    """By the value at `path` (a missing value counts as null), then by id, both ascending or both descending.
 
-    Values of several types are ordered as MongoDB does: null, numbers, text, object ids, booleans, dates.
+    Values of different types are ordered as MongoDB orders them, see `order_key`.
     """
 
     path: Path = ID
@@ -104,10 +108,11 @@ BY_ID = Order()
 
 @dataclass(frozen=True, slots=True)
 class Query:
-    """Which documents, in which order, from where, how many (None: all) and with which top-level keys.
+    """Which documents to return, in which order, after which, how many (None: all), with which keys.
 
-    `after` is the position of the last document already seen: its value at the order's path and its id.
-    `keys` None means whole documents; `_id` always comes along. A backend may give more than `keys`.
+    `after` is the position of the last document that was read: its value at the order's path, and its id.
+    `keys` are top-level keys; without them whole documents are returned. A backend may return more keys than
+    requested, and always returns `_id`.
     """
 
     where: Where = ()
@@ -122,7 +127,7 @@ ALL = Query()
 
 @dataclass(frozen=True, slots=True)
 class Touch:
-    """A time that strictly increases: now, or one millisecond past the stored time if that is later."""
+    """A time that strictly increases: now, or one millisecond after the stored time if that is later."""
 
     path: Path
     as_string: bool = False
@@ -130,7 +135,7 @@ class Touch:
 
 @dataclass(frozen=True, slots=True)
 class Change:
-    """One atomic change of a document: set values, unset paths, add to or pull from lists, touch a time."""
+    """One atomic change of a document: set values, unset paths, add to or pull from lists, advance a time."""
 
     set: Mapping[Path, Any] = field(default_factory=dict)
     unset: Sequence[Path] = ()
@@ -140,123 +145,106 @@ class Change:
 
 
 @dataclass(frozen=True, slots=True)
-class DatabaseInfo:
-    """A database: its name, its size in bytes (None: the store does not say), whether it is empty."""
+class Guard:
+    """A write is valid only while `collection` contains a document that matches `where`.
 
-    name: str
-    size: int | None
-    empty: bool
-
-
-class DocumentDatabase(ABC):
-    """One database, that is one tenant's documents: no call can reach another's.
-
-    Every call raises `Unavailable` when the store does not answer within its deadline. A collection
-    that does not exist, or cannot under its name, reads as empty.
+    Such as the entry of the application that the written document belongs to. Otherwise the write is not
+    applied, and raises `NotFound` with `what` in its message.
     """
 
-    database: str
-
-    async def find(self, collection: Collection, query: Query = ALL) -> list[Document]:
-        """The documents of one query, in its order."""
-        return (await self.find_many(collection, [query]))[0]
-
-    @abstractmethod
-    async def find_many(self, collection: Collection, queries: Sequence[Query]) -> list[list[Document]]:
-        """The documents of each query, in the order of the queries, in one call to the store."""
-
-    @abstractmethod
-    async def count(self, collections: Sequence[Collection], where: Where = ()) -> list[int]:
-        """How many documents of each collection fit, in the order of `collections`."""
-
-    @abstractmethod
-    async def insert(self, collection: Collection, document: Document) -> None:
-        """Keep a new document under its `_id`. Raises `Conflict` where `_id` or a `Unique` is taken
-        (`extensions["fields"]` names the fields); then nothing is written."""
-
-    @abstractmethod
-    async def update(
-        self,
-        collection: Collection,
-        where: Where,
-        change: Change,
-        *,
-        insert: Document | None = None,
-    ) -> Document | None:
-        """Change the first document (by id) that fits, atomically, and answer it as it is now.
-
-        None when none fits; with `insert`, that document is then changed and kept instead, unless a
-        `Unique` says that it is there already (None again). Raises `Conflict` as `insert` does.
-        """
-
-    @abstractmethod
-    async def delete(self, collection: Collection, where: Where, *, first_only: bool = False) -> int:
-        """Delete the documents that fit, or only the first (by id); answer how many went."""
-
-    @abstractmethod
-    async def replace(self, collection: Collection, where: Where, documents: Sequence[Document]) -> None:
-        """Put `documents` in the place of those that fit: all or nothing. Raises as `insert` does."""
-
-    @abstractmethod
-    async def create_collections(self, collections: Sequence[Collection]) -> None:
-        """Make empty collections; those that exist stay as they are."""
-
-    @abstractmethod
-    async def drop_collections(self, collections: Sequence[Collection]) -> None:
-        """Remove whole collections; those that do not exist are no error."""
-
-    @abstractmethod
-    async def list_collections(self) -> list[str]:
-        """The names of the collections, sorted."""
-
-    @abstractmethod
-    async def upsert(self, collection: Collection, documents: Sequence[Document]) -> None:
-        """Keep documents as they are, replacing those of the same id: for copies between stores.
-
-        An older system may have kept what collides, so that `Unique` is not asked where nothing was
-        written through the contract yet; a collection with indexes of its own raises `Conflict`."""
+    collection: Collection
+    where: Where
+    what: str
 
 
-class DocumentStore(ABC):
-    """All databases of a deployment. One client, pooled; opening it does not wait for the server."""
+@dataclass(frozen=True, slots=True)
+class Once:
+    """Apply a write once for each `key` of a database within 24 hours.
 
-    default: str  # the database that holds what belongs to no tenant
+    A repetition with the same `fingerprint` (of the request) returns the first result; with another
+    fingerprint it raises `Conflict`.
+    """
 
-    @abstractmethod
-    def database(self, name: str) -> DocumentDatabase:
-        """The documents of one database; nothing is made by asking."""
+    key: str
+    fingerprint: str
 
-    @abstractmethod
-    async def list_databases(self) -> list[DatabaseInfo]:
-        """Every database that holds a collection, by name; the server's own are left out."""
 
-    @abstractmethod
-    async def ping(self) -> None:
-        """Return when the store answers; raise `Unavailable` when it does not."""
+@dataclass(frozen=True, slots=True)
+class UpdateOne:
+    """Apply `change` to the first document that matches; with `insert`, to that document if none matches."""
 
-    @abstractmethod
-    async def close(self) -> None:
-        """Let go of files and connections."""
+    collection: Collection
+    where: Where
+    change: Change
+    insert: Document | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class DeleteMany:
+    """Delete all documents that match."""
+
+    collection: Collection
+    where: Where
+
+
+@dataclass(frozen=True, slots=True)
+class ReplaceMany:
+    """Delete all documents that match and insert `documents`."""
+
+    collection: Collection
+    where: Where
+    documents: Sequence[Document]
+
+
+@dataclass(frozen=True, slots=True)
+class CreateCollections:
+    """Create empty collections. Existing ones stay as they are."""
+
+    collections: Sequence[Collection]
+
+
+@dataclass(frozen=True, slots=True)
+class DropCollections:
+    """Delete whole collections. Collections that do not exist are ignored."""
+
+    collections: Sequence[Collection]
+
+
+Write: TypeAlias = UpdateOne | DeleteMany | ReplaceMany | CreateCollections | DropCollections
+
+
+def list_written(writes: Sequence[Write]) -> list[Collection]:
+    """The collections that writes name, in their order."""
+    collections: list[Collection] = []
+    for write in writes:
+        match write:
+            case CreateCollections() | DropCollections():
+                collections += write.collections
+            case _:
+                collections.append(write.collection)
+    return collections
 
 
 def utc_now() -> datetime:
-    """The time as stores keep it: naive, UTC, whole milliseconds."""
+    """The current time as it is stored: naive, in UTC, in whole milliseconds."""
     time = datetime.now(UTC).replace(tzinfo=None)
     return time.replace(microsecond=time.microsecond // 1000 * 1000)
 
 
 def format_time(time: datetime) -> str:
-    """`2026-01-31T09:05:07.123Z`: the one text form of a time."""
+    """Format a time as `2026-01-31T09:05:07.123Z`."""
     return time.isoformat(timespec="milliseconds") + "Z"
 
 
 def to_milliseconds(time: datetime | DatetimeMS) -> int:
-    """Milliseconds since 1970; times that Python has not are kept as nothing else."""
+    """Milliseconds since 1970."""
     return int(time if isinstance(time, DatetimeMS) else DatetimeMS(time))
 
 
 def values_at(document: Any, path: Path) -> list[Any]:
-    """What stands at a path, stepping into lists; items of a list at its end count beside the list itself."""
+    """The values at a path, stepping into lists. A list at the end of the path counts, and so does each of
+    its items.
+    """
     if not path:
         return [document, *document] if isinstance(document, list) else [document]
     if isinstance(document, list):
@@ -267,7 +255,7 @@ def values_at(document: Any, path: Path) -> list[Any]:
 
 
 def order_value(document: Document, path: Path) -> Any:
-    """The value that a document is ordered by: a scalar, or None for anything else."""
+    """The value by which a document is ordered: a scalar, or None for anything else."""
     value: Any = document
     for key in path:
         value = value.get(key) if isinstance(value, dict) else None
@@ -275,7 +263,7 @@ def order_value(document: Document, path: Path) -> Any:
 
 
 def order_key(value: Any) -> tuple[int, Any]:
-    """A key that sorts values in memory as stores order them (what is none of these types counts as null)."""
+    """A key that sorts values in memory as stores do. Other types count as null."""
     match value:
         case bool():
             return 4, value
@@ -291,7 +279,7 @@ def order_key(value: Any) -> tuple[int, Any]:
 
 
 def claimed_values(document: Document, unique: Unique) -> Iterable[Any]:
-    """The values that a document claims under a `Unique`."""
+    """The values of a document that a `Unique` compares."""
     return {
         value
         for name in unique.fields

@@ -1,15 +1,15 @@
 """Every failure that is expected: its class, its GraphQL code and its REST status, in one table.
 
 GatewayError
-├── BadUserInput      a value that cannot be taken; `fields` names where it stands
-├── Unauthenticated   no credential, or one that is not valid
-├── Forbidden         a credential that does not reach this far
-├── NotFound          what is asked for is not there, or not the caller's to see
-├── Conflict          the store holds something that stands against the change
-├── LimitExceeded     a request beyond a cap of the gateway
-└── Unavailable       a store that is down, slow or half open
+├── BadUserInput      a value is not valid; `fields` names its path
+├── Unauthenticated   there is no credential, or it is not valid
+├── Forbidden         the credential does not permit the request
+├── NotFound          the requested object does not exist, or the caller must not see it
+├── Conflict          the change contradicts what is stored
+├── LimitExceeded     the request is over a limit of the gateway
+└── Unavailable       a store is down, slow or partly reachable
 
-A message is safe to show: it holds what the caller sent and nothing of the inside.
+A message is safe to show: it contains what the caller sent and nothing about the inside.
 """
 
 from collections.abc import Sequence

@@ -11,7 +11,8 @@ from typing import Any
 import yaml
 from bson import ObjectId
 
-from stores.contracts.documents import Collection, Document, DocumentStore, OneOf, Query, format_time
+from stores.contracts.document_store import DocumentStore
+from stores.contracts.documents import Collection, Document, OneOf, Query, format_time
 from stores.entities.cipher import SecretCipher
 from stores.entities.configuration import ConfigEntry
 from stores.entities.connectors import Connector, ConnectorTemplate

@@ -5,7 +5,8 @@ from dataclasses import dataclass, field
 
 import bson
 
-from stores.contracts.documents import Collection, Document, DocumentDatabase, DocumentStore, OneOf, Query
+from stores.contracts.document_store import DocumentDatabase, DocumentStore
+from stores.contracts.documents import Collection, Document, OneOf, Query
 from stores.entities.registry import collection_of_name
 
 BATCH = 500

@@ -3,15 +3,8 @@
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from stores.contracts.documents import (
-    Change,
-    Collection,
-    Document,
-    DocumentDatabase,
-    DocumentStore,
-    Query,
-    equals,
-)
+from stores.contracts.document_store import DocumentDatabase, DocumentStore
+from stores.contracts.documents import Change, Collection, Document, Query, equals
 from stores.entities.cipher import SecretCipher
 from stores.entities.registry import collection_of_name, entity_of_collection
 from stores.jobs.copying import read_batches

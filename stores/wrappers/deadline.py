@@ -6,6 +6,7 @@ from collections.abc import Awaitable, Callable
 from typing import TypeVar
 
 from stores.contracts.errors import Unavailable
+from stores.contracts.outcomes import track_writes
 from stores.wrappers.interception import Interceptor, StoreCall
 
 T = TypeVar("T")
@@ -16,13 +17,23 @@ class Deadline(Interceptor):
     """Cancels a call after `deadline_s` seconds and raises `Unavailable`.
 
     A backend has no clock of its own: it stops its work when it is cancelled. `store` names the store in
-    messages.
+    messages. The error of a write says in `extensions["outcome"]` whether it may have been applied.
     """
 
     def __init__(self, store: str, deadline_s: float) -> None:
         self._store, self._deadline_s = store, deadline_s
 
     async def run(self, call: StoreCall, proceed: Callable[[], Awaitable[T]]) -> T:
+        if not call.is_write:
+            return await self._bounded(call, proceed)
+        with track_writes() as writes:
+            try:
+                return await self._bounded(call, proceed)
+            except Unavailable as error:
+                error.extensions.setdefault("outcome", writes.outcome)
+                raise
+
+    async def _bounded(self, call: StoreCall, proceed: Callable[[], Awaitable[T]]) -> T:
         try:
             async with asyncio.timeout(self._deadline_s):
                 return await proceed()

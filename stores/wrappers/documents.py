@@ -3,15 +3,17 @@
 from collections.abc import Awaitable, Callable, Sequence
 from typing import TypeVar
 
+from stores.contracts.document_store import DatabaseInfo, DocumentDatabase, DocumentStore
 from stores.contracts.documents import (
     Change,
     Collection,
-    DatabaseInfo,
     Document,
-    DocumentDatabase,
-    DocumentStore,
+    Guard,
+    Once,
     Query,
     Where,
+    Write,
+    list_written,
 )
 from stores.wrappers.interception import Interceptor, StoreCall
 
@@ -61,11 +63,27 @@ class WrappedDocumentDatabase(DocumentDatabase):
             "count", join_names(collections), lambda: self._documents.count(collections, where)
         )
 
+    async def find_across(self, collections: Sequence[Collection], query: Query) -> list[list[Document]]:
+        return await self._read(
+            "find", join_names(collections), lambda: self._documents.find_across(collections, query)
+        )
+
     async def list_collections(self) -> list[str]:
         return await self._read("collections", "", self._documents.list_collections)
 
-    async def insert(self, collection: Collection, document: Document) -> None:
-        await self._write("insert", collection.name, lambda: self._documents.insert(collection, document))
+    async def insert(
+        self,
+        collection: Collection,
+        document: Document,
+        *,
+        guard: Guard | None = None,
+        once: Once | None = None,
+    ) -> Document:
+        return await self._write(
+            "insert",
+            collection.name,
+            lambda: self._documents.insert(collection, document, guard=guard, once=once),
+        )
 
     async def update(
         self, collection: Collection, where: Where, change: Change, *, insert: Document | None = None
@@ -83,19 +101,18 @@ class WrappedDocumentDatabase(DocumentDatabase):
             lambda: self._documents.delete(collection, where, first_only=first_only),
         )
 
-    async def replace(self, collection: Collection, where: Where, documents: Sequence[Document]) -> None:
-        await self._write(
-            "replace", collection.name, lambda: self._documents.replace(collection, where, documents)
-        )
-
-    async def create_collections(self, collections: Sequence[Collection]) -> None:
-        await self._write(
-            "create", join_names(collections), lambda: self._documents.create_collections(collections)
-        )
-
-    async def drop_collections(self, collections: Sequence[Collection]) -> None:
-        await self._write(
-            "drop", join_names(collections), lambda: self._documents.drop_collections(collections)
+    async def write_all(
+        self,
+        writes: Sequence[Write],
+        *,
+        guard: Guard | None = None,
+        once: Once | None = None,
+        result: Document | None = None,
+    ) -> Document | None:
+        return await self._write(
+            "write",
+            join_names(list_written(writes)),
+            lambda: self._documents.write_all(writes, guard=guard, once=once, result=result),
         )
 
     async def upsert(self, collection: Collection, documents: Sequence[Document]) -> None:

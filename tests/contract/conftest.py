@@ -7,7 +7,7 @@ from typing import Literal, cast
 
 import pytest
 
-from stores.contracts.documents import DocumentDatabase, DocumentStore
+from stores.contracts.document_store import DocumentDatabase, DocumentStore
 from stores.opening import open_documents
 from tests.contract.series_stores import written
 

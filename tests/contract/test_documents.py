@@ -8,20 +8,25 @@ import bson
 import pytest
 from bson import DatetimeMS, Decimal128, Int64, ObjectId
 
+from stores.contracts.document_store import DocumentDatabase, DocumentStore
 from stores.contracts.documents import (
     AnyOf,
     Change,
     Collection,
     Condition,
     Contains,
+    CreateCollections,
     Document,
-    DocumentDatabase,
-    DocumentStore,
+    DropCollections,
     Exists,
     OneOf,
     Order,
     Query,
+    ReplaceMany,
     Touch,
+    UpdateOne,
+    Where,
+    Write,
     equals,
     order_value,
     to_milliseconds,
@@ -241,8 +246,8 @@ async def test_one_of_twenty_inserts_at_once_is_kept(documents: DocumentDatabase
     spellings = ("machineId", "machine_id")
     inserts = (documents.insert(DEVICES, {"_id": ObjectId(), spellings[i % 2]: "X"}) for i in range(20))
     done = await asyncio.gather(*inserts, return_exceptions=True)
-    assert sum(each is None for each in done) == 1
-    assert all(each is None or isinstance(each, Conflict) for each in done)
+    assert sum(isinstance(result, dict) for result in done) == 1
+    assert sum(isinstance(result, Conflict) for result in done) == 19
 
 
 async def test_a_change_sets_unsets_adds_and_pulls(documents: DocumentDatabase) -> None:
@@ -325,25 +330,29 @@ async def test_ten_upserts_at_once_make_one_document(documents: DocumentDatabase
     assert len(kept["value"]) == sum(each is not None for each in done) >= 1
 
 
+async def replace(documents: DocumentDatabase, where: Where, new: list[Document]) -> None:
+    await documents.write_all([ReplaceMany(EVENT_CLASSES, where, new)])
+
+
 async def test_a_replacement_is_whole_or_is_not(documents: DocumentDatabase) -> None:
     def entry(name: str, application: str = "a") -> Document:
         return {"_id": ObjectId(), "id": name, "applicationId": application}
 
     mine = [equals("applicationId", "a")]
-    await documents.replace(EVENT_CLASSES, mine, [entry("1"), entry("2")])
+    await replace(documents, mine, [entry("1"), entry("2")])
     await documents.insert(EVENT_CLASSES, entry("1", "b"))
     with pytest.raises(Conflict):
-        await documents.replace(EVENT_CLASSES, mine, [entry("3"), entry("3")])
+        await replace(documents, mine, [entry("3"), entry("3")])
     found = await documents.find(EVENT_CLASSES, Query(where=tuple(mine)))
     assert [each["id"] for each in found] == ["1", "2"]
-    await documents.replace(EVENT_CLASSES, mine, [entry("2"), entry("9")])
+    await replace(documents, mine, [entry("2"), entry("9")])
     found = await documents.find(EVENT_CLASSES)
     assert sorted((each["id"], each["applicationId"]) for each in found) == [
         ("1", "b"),
         ("2", "a"),
         ("9", "a"),
     ]
-    await documents.replace(EVENT_CLASSES, mine, [])
+    await replace(documents, mine, [])
     assert await documents.count([EVENT_CLASSES]) == [1]
 
 
@@ -375,7 +384,7 @@ async def test_a_put_keeps_what_collides_already(documents: DocumentDatabase) ->
     done = await asyncio.gather(
         *(documents.insert(DEVICES, device("C")) for _ in range(10)), return_exceptions=True
     )
-    assert sum(each is None for each in done) == 1
+    assert sum(isinstance(result, dict) for result in done) == 1
 
 
 async def test_what_cannot_be_encoded_is_the_callers_fault(documents: DocumentDatabase) -> None:
@@ -390,3 +399,35 @@ async def test_every_page_of_a_long_list_is_whole(documents: DocumentDatabase) -
     assert len(await walk(documents, DEVICES, Order(), limit=1000)) == 2500
     by_connector = Query(where=(equals("connectors", "x"),), limit=2000)
     assert len(await documents.find(DEVICES, by_connector)) == 2000
+
+
+async def test_the_first_of_several_writes_decides(documents: DocumentDatabase) -> None:
+    await documents.insert(DEVICES, device("A"))
+    entry = {"_id": ObjectId(), "key": "applications", "value": {"a": 1}}
+    change = Change(unset=[("value", "a")])
+    writes: list[Write] = [
+        UpdateOne(CONFIG, [equals("key", "applications"), Exists(("value", "a"))], change),
+        DropCollections([DEVICES]),
+        CreateCollections([GATEWAYS]),
+    ]
+    assert await documents.write_all(writes) is None
+    assert await documents.count([DEVICES]) == [1]
+    await documents.insert(CONFIG, entry)
+    assert await documents.write_all(writes) == {**entry, "value": {}}
+    assert await documents.count([DEVICES]) == [0]
+    assert await documents.list_collections() == ["config", "gateways"]
+
+
+async def test_one_query_reads_many_collections(documents: DocumentDatabase) -> None:
+    collections = [Device.collection_of(f"app{number}") for number in range(5)]
+    for number, collection in enumerate(collections[:4]):
+        await documents.upsert(collection, [device(f"M{number}-{i}", name="x") for i in range(number)])
+    query = Query(where=(equals("name", "x"),), limit=2)
+    pages = await documents.find_across(collections, query)
+    assert [[document["machineId"] for document in page] for page in pages] == [
+        [],
+        ["M1-0"],
+        ["M2-0", "M2-1"],
+        ["M3-0", "M3-1"],
+        [],
+    ]

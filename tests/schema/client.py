@@ -5,7 +5,7 @@ from typing import Any
 import httpx
 from starlette.applications import Starlette
 
-from stores.contracts.documents import DocumentStore
+from stores.contracts.document_store import DocumentStore
 
 RESPONSE = "application/graphql-response+json"
 

@@ -8,7 +8,7 @@ import pytest
 
 from schema.server.app import create_app
 from schema.server.settings import Settings
-from stores.contracts.documents import DocumentStore
+from stores.contracts.document_store import DocumentStore
 from stores.contracts.series import WritableSeriesStore
 from stores.opening import open_documents, open_series
 from tests.schema.client import Client

@@ -19,7 +19,8 @@ from schema.engine.scalars import to_json
 from schema.types.root import schema
 from stores.backends.sqlite.documents import SqliteDocumentDatabase, SqliteDocumentStore
 from stores.backends.sqlite.series import SqliteSeriesStore
-from stores.contracts.documents import Collection, Document, DocumentStore, Query
+from stores.contracts.document_store import DocumentStore
+from stores.contracts.documents import Collection, Document, Query
 from stores.contracts.errors import Unavailable
 from stores.contracts.series import Point, SeriesDatabase, SeriesStore
 from stores.demo import plant as demo

@@ -14,7 +14,8 @@ from pymongo.monitoring import (
 from schema.server.app import create_app
 from schema.server.settings import Settings
 from stores.backends.mongo.documents import MongoDocumentStore
-from stores.contracts.documents import DocumentStore, equals
+from stores.contracts.document_store import DocumentStore
+from stores.contracts.documents import equals
 from stores.entities.connectors import Connector, ConnectorTemplate
 from stores.entities.devices import Device
 from stores.entities.event_classes import EventClass

@@ -10,7 +10,7 @@ import pytest
 
 from schema.server.app import create_app
 from schema.server.settings import Settings
-from stores.contracts.documents import DocumentStore
+from stores.contracts.document_store import DocumentStore
 from stores.contracts.series import MACHINE, Point
 from stores.opening import open_series
 from tests.contract.series_stores import send

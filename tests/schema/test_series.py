@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from bson import ObjectId
 
-from stores.contracts.documents import DocumentStore
+from stores.contracts.document_store import DocumentStore
 from stores.contracts.series import MACHINE, SECOND, Point, Value, WritableSeriesStore
 from stores.entities.devices import Device
 from tests.schema.client import Client

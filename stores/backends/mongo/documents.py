@@ -17,19 +17,25 @@ from pymongo.errors import (
 from stores.backends.mongo.connection import DUPLICATE, MongoConnection
 from stores.backends.mongo.queries import behind, changes, dotted, every, filter_of, ordered_by_value, sort_of
 from stores.contracts.changes import apply, later_than
+from stores.contracts.document_store import DatabaseInfo, DocumentDatabase, DocumentStore
 from stores.contracts.documents import (
     ID,
     AnyOf,
     Change,
     Collection,
-    DatabaseInfo,
+    CreateCollections,
+    DeleteMany,
     Document,
-    DocumentDatabase,
-    DocumentStore,
+    DropCollections,
+    Guard,
+    Once,
     OneOf,
     Order,
     Query,
+    ReplaceMany,
+    UpdateOne,
     Where,
+    Write,
     claimed_values,
     format_time,
     order_key,
@@ -200,11 +206,22 @@ class MongoDocumentDatabase(DocumentDatabase):
         # A collection that holds none answers no count.
         return [sum(each["n"] for each in rows[0][f"c{i}"]) for i in range(len(collections))]
 
-    async def insert(self, collection: Collection, document: Document) -> None:
+    async def find_across(self, collections: Sequence[Collection], query: Query) -> list[list[Document]]:
+        return [await self.find(collection, query) for collection in collections]
+
+    async def insert(
+        self,
+        collection: Collection,
+        document: Document,
+        *,
+        guard: Guard | None = None,
+        once: Once | None = None,
+    ) -> Document:
         async with self._writing(collection), self._store.asked():
             await self._check_spellings(collection, document, None)
             # The driver would put a missing _id into the caller's own dict.
             await self._of(collection).insert_one(dict(document))
+        return document
 
     async def update(
         self,
@@ -254,7 +271,36 @@ class MongoDocumentDatabase(DocumentDatabase):
             deleted = await self._of(collection).delete_many(found)
             return int(deleted.deleted_count)
 
-    async def replace(self, collection: Collection, where: Where, documents: Sequence[Document]) -> None:
+    async def write_all(
+        self,
+        writes: Sequence[Write],
+        *,
+        guard: Guard | None = None,
+        once: Once | None = None,
+        result: Document | None = None,
+    ) -> Document | None:
+        results: list[Document | None] = []
+        for index, write in enumerate(writes):
+            results.append(await self._apply(write))
+            if index == 0 and results[0] is None:
+                return None
+        return result if result is not None else results[0]
+
+    async def _apply(self, write: Write) -> Document | None:
+        match write:
+            case UpdateOne(collection, where, change, insert):
+                return await self.update(collection, where, change, insert=insert)
+            case DeleteMany(collection, where):
+                await self.delete(collection, where)
+            case ReplaceMany(collection, where, documents):
+                await self._replace(collection, where, documents)
+            case CreateCollections(collections):
+                await self._create(collections)
+            case DropCollections(collections):
+                await self._drop(collections)
+        return {}
+
+    async def _replace(self, collection: Collection, where: Where, documents: Sequence[Document]) -> None:
         """A single server has no transactions: where a new document is refused, the old ones are put back."""
         async with self._writing(collection), self._store.asked():
             target = self._of(collection)
@@ -272,7 +318,7 @@ class MongoDocumentDatabase(DocumentDatabase):
         if old:
             await target.insert_many(list(old))
 
-    async def create_collections(self, collections: Sequence[Collection]) -> None:
+    async def _create(self, collections: Sequence[Collection]) -> None:
         async with self._store.asked():
             database = self._store.client[self.database]
             for collection in collections:
@@ -284,7 +330,7 @@ class MongoDocumentDatabase(DocumentDatabase):
                     if error.code != NAMESPACE_EXISTS:
                         raise
 
-    async def drop_collections(self, collections: Sequence[Collection]) -> None:
+    async def _drop(self, collections: Sequence[Collection]) -> None:
         async with self._store.asked():
             for collection in collections:
                 await self._of(collection).drop()

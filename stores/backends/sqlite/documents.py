@@ -13,19 +13,26 @@ import apsw
 from bson.errors import BSONError
 
 from stores.backends.sqlite.file import SqliteFile
+from stores.backends.sqlite.repetitions import find_first_result, record_result
 from stores.backends.sqlite.rows import FORMAT, CollectionRows, decode
 from stores.contracts.changes import apply
+from stores.contracts.document_store import DatabaseInfo, DocumentDatabase, DocumentStore
 from stores.contracts.documents import (
     Change,
     Collection,
-    DatabaseInfo,
+    CreateCollections,
+    DeleteMany,
     Document,
-    DocumentDatabase,
-    DocumentStore,
+    DropCollections,
+    Guard,
+    Once,
     Query,
+    ReplaceMany,
+    UpdateOne,
     Where,
+    Write,
 )
-from stores.contracts.errors import BadUserInput, Conflict
+from stores.contracts.errors import BadUserInput, Conflict, NotFound
 
 T = TypeVar("T")
 Work = Callable[[apsw.Connection], T]
@@ -89,8 +96,30 @@ class SqliteDocumentDatabase(DocumentDatabase):
             lambda db: [self._rows(db, collection).count(where) for collection in collections]
         )
 
-    async def insert(self, collection: Collection, document: Document) -> None:
-        await self._store.write(lambda db: self._rows(db, collection).insert(document))
+    async def find_across(self, collections: Sequence[Collection], query: Query) -> list[list[Document]]:
+        results = await self._store.read(
+            lambda db: [self._rows(db, collection).bodies([query])[0] for collection in collections]
+        )
+        return [[decode(body) for body in bodies] for bodies in results]
+
+    async def insert(
+        self,
+        collection: Collection,
+        document: Document,
+        *,
+        guard: Guard | None = None,
+        once: Once | None = None,
+    ) -> Document:
+        def write(db: apsw.Connection) -> Document:
+            first = find_first_result(db, self.database, once)
+            if first is not None:
+                return first
+            self._check_guard(db, guard)
+            self._rows(db, collection).insert(document)
+            record_result(db, self.database, once, document)
+            return document
+
+        return await self._store.write(write)
 
     async def update(
         self,
@@ -100,22 +129,30 @@ class SqliteDocumentDatabase(DocumentDatabase):
         *,
         insert: Document | None = None,
     ) -> Document | None:
+        write = UpdateOne(collection, where, change, insert)
+        return await self._store.write(lambda db: self._update(db, write))
+
+    async def write_all(
+        self,
+        writes: Sequence[Write],
+        *,
+        guard: Guard | None = None,
+        once: Once | None = None,
+        result: Document | None = None,
+    ) -> Document | None:
         def write(db: apsw.Connection) -> Document | None:
-            rows = self._rows(db, collection)
-            row = rows.first(where)
-            if row is not None:
-                number, document = row
-                changed = apply(document, change)
-                rows.update(number, changed)
-                return changed
-            if insert is None:
-                return None
-            changed = apply(insert, change)
-            try:
-                rows.insert(changed)
-            except Conflict:
-                return None
-            return changed
+            first = find_first_result(db, self.database, once)
+            if first is not None:
+                return first
+            self._check_guard(db, guard)
+            results = []
+            for index, each in enumerate(writes):
+                results.append(self._apply(db, each))
+                if index == 0 and results[0] is None:
+                    return None
+            returned = result if result is not None else results[0]
+            record_result(db, self.database, once, returned)
+            return returned
 
         return await self._store.write(write)
 
@@ -127,29 +164,6 @@ class SqliteDocumentDatabase(DocumentDatabase):
             return len(numbers)
 
         return await self._store.write(write)
-
-    async def replace(self, collection: Collection, where: Where, documents: Sequence[Document]) -> None:
-        def write(db: apsw.Connection) -> None:
-            rows = self._rows(db, collection)
-            rows.delete([number for number, _ in rows.matching(where)])
-            for document in documents:
-                rows.insert(document)
-
-        await self._store.write(write)
-
-    async def create_collections(self, collections: Sequence[Collection]) -> None:
-        def write(db: apsw.Connection) -> None:
-            for collection in collections:
-                self._rows(db, collection).create()
-
-        await self._store.write(write)
-
-    async def drop_collections(self, collections: Sequence[Collection]) -> None:
-        def write(db: apsw.Connection) -> None:
-            for collection in collections:
-                self._rows(db, collection).drop()
-
-        await self._store.write(write)
 
     async def list_collections(self) -> list[str]:
         sql = "SELECT name FROM collections WHERE database = ? ORDER BY name"
@@ -167,3 +181,45 @@ class SqliteDocumentDatabase(DocumentDatabase):
 
     def _rows(self, db: apsw.Connection, collection: Collection) -> CollectionRows:
         return CollectionRows(db, self.database, collection)
+
+    def _check_guard(self, db: apsw.Connection, guard: Guard | None) -> None:
+        if guard is not None and self._rows(db, guard.collection).first(guard.where) is None:
+            raise NotFound(f"{guard.what} not found")
+
+    def _apply(self, db: apsw.Connection, write: Write) -> Document | None:
+        """Apply one write of several. None means that it neither changed nor inserted a document."""
+        match write:
+            case UpdateOne():
+                return self._update(db, write)
+            case DeleteMany(collection, where):
+                rows = self._rows(db, collection)
+                rows.delete([number for number, _ in rows.matching(where)])
+            case ReplaceMany(collection, where, documents):
+                rows = self._rows(db, collection)
+                rows.delete([number for number, _ in rows.matching(where)])
+                for document in documents:
+                    rows.insert(document)
+            case CreateCollections(collections):
+                for collection in collections:
+                    self._rows(db, collection).create()
+            case DropCollections(collections):
+                for collection in collections:
+                    self._rows(db, collection).drop()
+        return {}
+
+    def _update(self, db: apsw.Connection, write: UpdateOne) -> Document | None:
+        rows = self._rows(db, write.collection)
+        row = rows.first(write.where)
+        if row is not None:
+            number, document = row
+            changed = apply(document, write.change)
+            rows.update(number, changed)
+            return changed
+        if write.insert is None:
+            return None
+        changed = apply(write.insert, write.change)
+        try:
+            rows.insert(changed)
+        except Conflict:
+            return None
+        return changed

@@ -12,6 +12,7 @@ from stores.backends.sqlite.connection import FileFormat, FileRejected, open_con
 from stores.backends.sqlite.failures import REASONS, to_unavailable
 from stores.backends.sqlite.workers import Call, Workers
 from stores.contracts.errors import Unavailable
+from stores.contracts.outcomes import mark_sent
 
 T = TypeVar("T")
 log = logging.getLogger(__name__)
@@ -71,6 +72,7 @@ class SqliteFile:
         except Unavailable:
             self._write_failed = True
             raise
+        mark_sent()
         self._write_failed = False
         return result
 
@@ -115,7 +117,8 @@ class SqliteFile:
         try:
             return await call.future
         except asyncio.CancelledError:
-            call.abandon()
+            if not call.abandon() and workers is self._writer:
+                mark_sent()
             raise
 
     def _connect(self) -> apsw.Connection:

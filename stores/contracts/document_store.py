@@ -1,0 +1,151 @@
+"""The contract of the document store: what a backend can do, without knowing a single entity."""
+
+from abc import ABC, abstractmethod
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from stores.contracts.documents import (
+    ALL,
+    Change,
+    Collection,
+    CreateCollections,
+    Document,
+    DropCollections,
+    Guard,
+    Once,
+    Query,
+    Where,
+    Write,
+)
+
+
+@dataclass(frozen=True, slots=True)
+class DatabaseInfo:
+    """A database: its name, its size in bytes (None if the store does not report it), whether it is empty."""
+
+    name: str
+    size: int | None
+    empty: bool
+
+
+class DocumentDatabase(ABC):
+    """One database, which holds the documents of one tenant. No call can reach another tenant's.
+
+    Every call raises `Unavailable` if the store does not answer within its deadline. A collection that does
+    not exist, or cannot exist under its name, reads as empty. Errors of writes say in `extensions["outcome"]`
+    whether the write may have been applied, see `outcomes.py`.
+    """
+
+    database: str
+
+    async def find(self, collection: Collection, query: Query = ALL) -> list[Document]:
+        """Return the documents of one query, in its order."""
+        return (await self.find_many(collection, [query]))[0]
+
+    @abstractmethod
+    async def find_many(self, collection: Collection, queries: Sequence[Query]) -> list[list[Document]]:
+        """Return the documents of each query, in the order of the queries, by one call to the store."""
+
+    @abstractmethod
+    async def find_across(self, collections: Sequence[Collection], query: Query) -> list[list[Document]]:
+        """Return the documents of one query in each of several collections, in the order of `collections`.
+
+        The number of calls to a server is one for each 100 collections; an embedded store needs one.
+        """
+
+    @abstractmethod
+    async def count(self, collections: Sequence[Collection], where: Where = ()) -> list[int]:
+        """Return the number of matching documents of each collection, in the order of `collections`."""
+
+    @abstractmethod
+    async def insert(
+        self,
+        collection: Collection,
+        document: Document,
+        *,
+        guard: Guard | None = None,
+        once: Once | None = None,
+    ) -> Document:
+        """Insert a new document and return it; in a repetition under `once`, return the first one.
+
+        Raises `Conflict` if its `_id` or the value of a `Unique` is taken (`extensions["fields"]` names the
+        fields), and `NotFound` if the `guard` fails. Nothing is written then.
+        """
+
+    @abstractmethod
+    async def update(
+        self,
+        collection: Collection,
+        where: Where,
+        change: Change,
+        *,
+        insert: Document | None = None,
+    ) -> Document | None:
+        """Change the first document (by id) that matches, atomically, and return it as it is now.
+
+        Returns None if none matches. With `insert`, that document is changed and inserted instead, unless a
+        `Unique` says that it exists already (None again). Raises `Conflict` as `insert` does.
+        """
+
+    @abstractmethod
+    async def delete(self, collection: Collection, where: Where, *, first_only: bool = False) -> int:
+        """Delete the documents that match, or only the first (by id). Return how many were deleted."""
+
+    @abstractmethod
+    async def write_all(
+        self,
+        writes: Sequence[Write],
+        *,
+        guard: Guard | None = None,
+        once: Once | None = None,
+        result: Document | None = None,
+    ) -> Document | None:
+        """Apply several writes as one: after a failure or a crash, all of them are applied or none.
+
+        The first write decides: if it is an `UpdateOne` that neither changes nor inserts a document, nothing
+        is written and None is returned. Otherwise returns `result`, which is recorded for repetitions under
+        `once`, or the updated document. Operations of this kind exclude each other in one database. Raises
+        `Conflict` and `NotFound` as `insert` does.
+        """
+
+    @abstractmethod
+    async def list_collections(self) -> list[str]:
+        """Return the sorted names of the collections, without those that the gateway keeps for itself."""
+
+    @abstractmethod
+    async def upsert(self, collection: Collection, documents: Sequence[Document]) -> None:
+        """Store documents as they are, replacing those of the same id. This is for copies between stores.
+
+        Existing data may collide, so `Unique` is not checked. A collection that has unique indexes of its own
+        raises `Conflict`.
+        """
+
+    async def create_collections(self, collections: Sequence[Collection]) -> None:
+        """Create empty collections. Existing ones stay as they are."""
+        await self.write_all([CreateCollections(collections)])
+
+    async def drop_collections(self, collections: Sequence[Collection]) -> None:
+        """Delete whole collections. Collections that do not exist are ignored."""
+        await self.write_all([DropCollections(collections)])
+
+
+class DocumentStore(ABC):
+    """All databases of a deployment. One client, pooled; opening it does not wait for the server."""
+
+    default: str  # the name of the database that contains what belongs to no tenant
+
+    @abstractmethod
+    def database(self, name: str) -> DocumentDatabase:
+        """Return one database. This creates nothing."""
+
+    @abstractmethod
+    async def list_databases(self) -> list[DatabaseInfo]:
+        """Return every database that contains a collection, by name, without the server's own."""
+
+    @abstractmethod
+    async def ping(self) -> None:
+        """Return when the store answers. Raises `Unavailable` if it does not."""
+
+    @abstractmethod
+    async def close(self) -> None:
+        """Close files and connections."""
