@@ -136,6 +136,4 @@ async def _unregister(tenant: Tenant, name: str) -> None:
 async def _raise_changed(context: Context, application: Application) -> NoReturn:
     context.viewer.discard_loaded()
     current = await require_application(context, application.organization_id, application.application_id)
-    raise Conflict(
-        "the application was changed by another client", fields=["ifUpdatedAt"], current=current.document
-    )
+    raise Conflict("the application was changed by another client", fields=["ifUpdatedAt"], current=current)

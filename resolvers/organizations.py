@@ -105,7 +105,7 @@ async def update_organization(
     if if_updated_at is not None:
         unchanged = match_updated_at(if_updated_at, ("value", "updatedAt"))
         if await documents.update(CONFIG, [*where, *unchanged], _change(values)) is None:
-            current = (await _read_again(context, organization_id)).document
+            current = await _read_again(context, organization_id)
             raise Conflict(
                 "the organization was changed by another client", fields=["ifUpdatedAt"], current=current
             )

@@ -10,7 +10,6 @@ from resolvers.rules.checks import list_stored_forms
 from stores.contracts.documents import Change, Condition, Document, OneOf, Path, Query, ReplaceMany, equals
 from stores.contracts.errors import Conflict, NotFound
 from stores.entities.entity import APPLICATION_ID, Entity
-from stores.entities.secrets import mask_secrets
 
 E = TypeVar("E", bound=Entity)
 UPDATED_AT: Path = ("updatedAt",)
@@ -92,7 +91,7 @@ class Repository(Generic[E]):
         """Change the first one that meets the conditions, and return it as it is afterwards.
 
         Raises `NotFound`; `conflict` (or the store's own) if a unique key is taken; and `Conflict` with the
-        document as it is now if it was changed since `if_updated_at`.
+        `current` record if it was changed since `if_updated_at`.
         """
         where = [*self._query(*conditions).where, *match_updated_at(if_updated_at)]
         try:
@@ -123,7 +122,7 @@ class Repository(Generic[E]):
         raise Conflict(
             f"{self.entity.noun()} was changed by another client",
             fields=["ifUpdatedAt"],
-            current=mask_secrets(record.document),
+            current=record,
         )
 
 

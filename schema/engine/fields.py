@@ -22,6 +22,8 @@ from strawberry.extensions import FieldExtension
 from strawberry.types import Info as StrawberryInfo
 
 from resolvers.context import Context
+from schema.engine.conflicts import shape_payload_object
+from stores.contracts.errors import Conflict
 from stores.contracts.records import Record
 
 T = TypeVar("T")
@@ -74,19 +76,24 @@ def batched(
     return declare
 
 
-class _ForgetLoaded(FieldExtension):
-    """Drops what the request has loaded: after a change it is stale."""
+class _Mutation(FieldExtension):
+    """Drops what the request has loaded, which a change makes stale, and shapes the object of a conflict."""
 
     async def resolve_async(self, next_: Any, source: Any, info: Any, **arguments: Any) -> Any:
         try:
             return await next_(source, info, **arguments)
+        except Conflict as conflict:
+            if "current" in conflict.extensions:
+                record = conflict.extensions["current"]
+                conflict.extensions["current"] = shape_payload_object(info._raw_info, record)
+            raise
         finally:
             info.context.viewer.discard_loaded()
 
 
 def mutation(description: str) -> Any:
     """A field that changes a store."""
-    return strawberry.mutation(description=description, extensions=[_ForgetLoaded()])
+    return strawberry.mutation(description=description, extensions=[_Mutation()])
 
 
 def argument(description: str) -> Any:
