@@ -1,4 +1,4 @@
-"""What an operator allows a request to read of the time series."""
+"""The limits that an operator sets for the time series of a request."""
 
 from dataclasses import dataclass
 
@@ -9,7 +9,7 @@ DAY = 24 * 3600 * SECOND  # in nanoseconds
 
 @dataclass(frozen=True, slots=True)
 class Limits:
-    """How long a range may be (nanoseconds), how many windows a series has, how many points an answer."""
+    """The longest range (nanoseconds), the windows of one series, and the points of one response."""
 
     range: int = 400 * DAY
     windows: int = 50_000

@@ -1,4 +1,4 @@
-"""Figures of an organization or of all that the viewer sees: machines, events, the servers' own load."""
+"""Figures of an organization, or of all organizations: devices, events, and the load of the servers."""
 
 from asyncio import gather
 from collections.abc import Sequence
@@ -7,99 +7,107 @@ from dataclasses import dataclass
 from loaders.readings import Readings
 from resolvers.context import Context
 from resolvers.limits import DAY
-from resolvers.organizations import count_devices as count_of_organization
+from resolvers.organizations import count_devices as count_devices_of_organization
 from resolvers.scopes import get_organization
-from resolvers.series.events import events_of_machines, machines_of
-from resolvers.series.ranges import RequestedRange, bounds
+from resolvers.series.events import list_events_of_machines, list_machine_ids
+from resolvers.series.ranges import RequestedRange, resolve_range
 from stores.contracts.series import END_OF_TIME, SECOND, Source, SourceQuery
 from stores.entities.machine_events import POWER_SOURCE, SOURCES, STATISTICS, MachineEvent
 from stores.entities.organizations import Organization
 
-TOTAL = "cpu-total"
-GIGABYTES_PER_EVENT = 0.00001  # what the original reckons
+TOTAL_CPU = "cpu-total"
+GIGABYTES_PER_EVENT = 0.00001  # as the original system estimates it
 MAX_HOST_SAMPLES = 1000
 
 
 @dataclass(frozen=True, slots=True)
-class Analytics:
-    """Of which organization; None for all that the viewer may see."""
+class AnalyticsScope:
+    """The organization whose figures are requested; None for everything that the viewer may see."""
 
     organization: Organization | None
 
 
-async def organizations_of(context: Context, asked: Analytics) -> list[Organization]:
-    if asked.organization is not None:
-        return [asked.organization]
-    ids = await context.viewer.organization_ids()
-    found = await gather(*(get_organization(context, each) for each in ids))
-    return [organization for organization in found if organization is not None]
+async def count_devices(context: Context, scope: AnalyticsScope) -> int:
+    """Return how many devices are registered."""
+    organizations = await _list_organizations(context, scope)
+    return sum(await gather(*(count_devices_of_organization(context, owner) for owner in organizations)))
 
 
-async def registered_devices(context: Context, asked: Analytics) -> int:
-    owners = await organizations_of(context, asked)
-    return sum(await gather(*(count_of_organization(context, each) for each in owners)))
+async def count_applications(context: Context, scope: AnalyticsScope) -> int:
+    """Return how many applications are registered."""
+    return sum(len(organization.settings) for organization in await _list_organizations(context, scope))
 
 
-async def registered_applications(context: Context, asked: Analytics) -> int:
-    return sum(len(each.settings) for each in await organizations_of(context, asked))
-
-
-async def connected_devices(context: Context, asked: Analytics) -> int:
-    """How many machines were seen with their power on within the last day."""
-    found = 0
-    for readings, machines in await _scopes(context, asked):
+async def count_connected(context: Context, scope: AnalyticsScope) -> int:
+    """Return how many machines were seen with their power on in the last day."""
+    count = 0
+    for readings, machines in await _list_series(context, scope):
         query = SourceQuery((POWER_SOURCE,), start=context.now - DAY)
-        on = await readings.series.machines_with(query, True)
-        found += len(on if machines is None else on.intersection(machines))
-    return found
+        connected = await readings.series.machines_with(query, True)
+        count += len(connected if machines is None else connected.intersection(machines))
+    return count
 
 
-async def events_processed(context: Context, asked: Analytics, within: RequestedRange | None) -> int:
-    """How many events there were, in a range or ever: of all time it may be half a minute old."""
+async def count_events(context: Context, scope: AnalyticsScope, requested: RequestedRange | None) -> int:
+    """Return how many events there were in a range or, without one, ever; the latter is up to 30 s old."""
     series = context.viewer.series
     start, stop = -END_OF_TIME, END_OF_TIME
-    if within is not None:
-        start, stop = bounds(within, context.now, series.limits, open_ended=True)
-    owner = asked.organization.organization_id if asked.organization else None
-    if within is None and owner in series.counts:
-        return series.counts[owner]
-    found = 0
-    for readings, machines in await _scopes(context, asked):
-        found += sum((await readings.series.counts(SourceQuery(SOURCES, machines, start, stop))).values())
-    if within is None:
-        series.counts[owner] = found
-    return found
+    if requested is not None:
+        start, stop = resolve_range(requested, context.now, series.limits, open_ended=True)
+    organization_id = scope.organization.organization_id if scope.organization else None
+    cached = series.counts.get(organization_id) if requested is None else None
+    if cached is not None:
+        return cached
+    count = 0
+    for readings, machines in await _list_series(context, scope):
+        by_machine = await readings.series.counts(SourceQuery(SOURCES, machines, start, stop))
+        count += sum(by_machine.values())
+    if requested is None:
+        series.counts[organization_id] = count
+    return count
 
 
-async def storage_gigabytes(context: Context, asked: Analytics) -> float:
-    return await events_processed(context, asked, None) * GIGABYTES_PER_EVENT
+async def estimate_storage(context: Context, scope: AnalyticsScope) -> float:
+    """Return the gigabytes that the events take."""
+    return await count_events(context, scope, None) * GIGABYTES_PER_EVENT
 
 
-async def recent_events(
-    context: Context, asked: Analytics, first: int, within: RequestedRange | None
+async def list_recent_events(
+    context: Context, scope: AnalyticsScope, first: int, requested: RequestedRange | None
 ) -> list[MachineEvent]:
-    """The last events of all machines together, newest first."""
-    scopes = await _scopes(context, asked)
-    lists = await gather(*(events_of_machines(context, *each, first, within, None) for each in scopes))
-    found = [event for events in lists for event in events]
+    """Return the last events of all machines together, newest first."""
+    all_series = await _list_series(context, scope)
+    lists = await gather(
+        *(list_events_of_machines(context, *series, first, requested, None) for series in all_series)
+    )
+    events = [event for events in lists for event in events]
     if len(lists) > 1:
-        found.sort(key=lambda event: -event.time)
-    return found[:first]
+        events.sort(key=lambda event: -event.time)
+    return events[:first]
 
 
-async def _scopes(context: Context, asked: Analytics) -> list[tuple[Readings, Sequence[str] | None]]:
-    """The series to look at, and which machines of them; None for all that are in them."""
-    viewer = context.viewer
-    organization = asked.organization
+async def _list_organizations(context: Context, scope: AnalyticsScope) -> list[Organization]:
+    if scope.organization is not None:
+        return [scope.organization]
+    ids = await context.viewer.organization_ids()
+    organizations = await gather(*(get_organization(context, id) for id in ids))
+    return [organization for organization in organizations if organization is not None]
+
+
+async def _list_series(
+    context: Context, scope: AnalyticsScope
+) -> list[tuple[Readings, Sequence[str] | None]]:
+    """Return the loaders of each database of the scope, and the machines in it; None for all machines."""
+    viewer, organization = context.viewer, scope.organization
     if organization is None:
-        return [(viewer.readings(each), None) for each in viewer.series.every_database()]
-    machines = await machines_of(context, organization.organization_id, list(organization.settings))
+        return [(viewer.readings(name), None) for name in viewer.series.every_database()]
+    machines = await list_machine_ids(context, organization.organization_id, list(organization.settings))
     return [(viewer.tenant(organization.organization_id).readings, machines)]
 
 
 @dataclass(frozen=True, slots=True)
-class HostSample:
-    """How busy a server was at a time (nanoseconds since 1970), in percent."""
+class HostLoad:
+    """The load of a server at a time (nanoseconds since 1970), in percent."""
 
     time: int
     host: str | None
@@ -110,15 +118,15 @@ class HostSample:
         return 100.0 - self.free
 
 
-async def host_samples(context: Context, measurement: str, field: str) -> list[HostSample]:
-    """The samples of the last minute, newest first; of a processor's cores the total, where it is told."""
+async def list_host_loads(context: Context, measurement: str, field: str) -> list[HostLoad]:
+    """Return the loads of the last minute, newest first; those of single cores only if there is no total."""
     source = Source(measurement, field, ("cpu", "host"))
     series = context.viewer.series.store.database(STATISTICS)
-    start = context.now - 60 * SECOND
-    found = await series.last(SourceQuery((source,), start=start), MAX_HOST_SAMPLES)
-    totals = [each for each in found if each.tags[0] == TOTAL]
+    query = SourceQuery((source,), start=context.now - 60 * SECOND)
+    samples = await series.last(query, MAX_HOST_SAMPLES)
+    totals = [sample for sample in samples if sample.tags[0] == TOTAL_CPU]
     return [
-        HostSample(each.time, each.tags[1], float(each.value))
-        for each in totals or found
-        if isinstance(each.value, int | float)
+        HostLoad(sample.time, sample.tags[1], float(sample.value))
+        for sample in totals or samples
+        if isinstance(sample.value, int | float)
     ]

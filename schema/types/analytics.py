@@ -5,68 +5,69 @@ from typing import Annotated, Any
 import strawberry
 
 from resolvers.series import analytics
+from resolvers.series.analytics import AnalyticsScope
 from schema.engine.fields import Info, argument, attribute, derived
 from schema.engine.scalars import DateTime
-from schema.types.machine_fields import First, Within
-from schema.types.series import MachineEvent, TimeRange, within
+from schema.types.series import MachineEvent
+from schema.types.series_arguments import EventRange, First, TimeRange, to_optional_range
 
 
-@strawberry.type(description="How busy a server was.")
+@strawberry.type(description="The load of a server.")
 class HostSample:
-    time: DateTime = attribute("When.")
-    host: str | None = attribute("The server.")
-    free: float = attribute("What was free, in percent.")
-    usage: float = attribute("What was in use, in percent.")
+    time: DateTime = attribute("The time of the sample.")
+    host: str | None = attribute("The server's name.")
+    free: float = attribute("The free share, in percent.")
+    usage: float = attribute("The used share, in percent.")
 
 
 @strawberry.type(description="Figures for a dashboard.")
 class Analytics:
-    @derived("How many devices there are.")
-    async def registered_devices(root: strawberry.Parent[analytics.Analytics], info: Info) -> int:
-        return await analytics.registered_devices(info.context, root)
+    @derived("The number of registered devices.")
+    async def registered_devices(root: strawberry.Parent[AnalyticsScope], info: Info) -> int:
+        return await analytics.count_devices(info.context, root)
 
-    @derived("How many machines were seen with their power on within the last day.")
-    async def connected_devices(root: strawberry.Parent[analytics.Analytics], info: Info) -> int | None:
-        return await analytics.connected_devices(info.context, root)
+    @derived("How many machines were seen with their power on in the last day.")
+    async def connected_devices(root: strawberry.Parent[AnalyticsScope], info: Info) -> int | None:
+        return await analytics.count_connected(info.context, root)
 
-    @derived("How many applications there are.")
-    async def registered_applications(root: strawberry.Parent[analytics.Analytics], info: Info) -> int:
-        return await analytics.registered_applications(info.context, root)
+    @derived("The number of registered applications.")
+    async def registered_applications(root: strawberry.Parent[AnalyticsScope], info: Info) -> int:
+        return await analytics.count_applications(info.context, root)
 
-    @derived("How many events there were; of all time it may be half a minute old.")
+    @derived("The number of events. Without a range it may be 30 seconds old.")
     async def events_processed(
-        root: strawberry.Parent[analytics.Analytics],
+        root: strawberry.Parent[AnalyticsScope],
         info: Info,
-        range: Annotated[TimeRange | None, argument("Of which time; of all time unless it is given.")] = None,
+        range: Annotated[TimeRange | None, argument("The range of time; all time if it is omitted.")] = None,
     ) -> float | None:
-        found = await analytics.events_processed(info.context, root, within(range))
-        return float(found)
+        return float(await analytics.count_events(info.context, root, to_optional_range(range)))
 
-    @derived("What the events take to keep, as the old system reckons it: 10 kB each.")
-    async def storage_gigabytes(root: strawberry.Parent[analytics.Analytics], info: Info) -> float | None:
-        return await analytics.storage_gigabytes(info.context, root)
+    @derived("The storage for all events, estimated as the old system does: 10 kB for each.")
+    async def storage_gigabytes(root: strawberry.Parent[AnalyticsScope], info: Info) -> float | None:
+        return await analytics.estimate_storage(info.context, root)
 
     @derived("The last events of all machines together, newest first.")
     async def events(
-        root: strawberry.Parent[analytics.Analytics],
+        root: strawberry.Parent[AnalyticsScope],
         info: Info,
         first: First = 20,
-        range: Within = None,
+        range: EventRange = None,
     ) -> list[MachineEvent] | None:
-        found = await analytics.recent_events(info.context, root, first, within(range))
-        return found  # type: ignore[return-value]  # records
+        requested = to_optional_range(range)
+        events = await analytics.list_recent_events(info.context, root, first, requested)
+        return events  # type: ignore[return-value]  # records
 
-    @derived("The processors of the servers in the last minute, newest first.", list[HostSample] | None)
-    async def cpu(root: strawberry.Parent[analytics.Analytics], info: Info) -> Any:
-        return await analytics.host_samples(info.context, "cpu", "usage_idle")
+    @derived("The CPU load of the servers in the last minute, newest first.", list[HostSample] | None)
+    async def cpu(root: strawberry.Parent[AnalyticsScope], info: Info) -> Any:
+        return await analytics.list_host_loads(info.context, "cpu", "usage_idle")
 
-    @derived("The memory of the servers in the last minute, newest first.", list[HostSample] | None)
-    async def memory(root: strawberry.Parent[analytics.Analytics], info: Info) -> Any:
-        return await analytics.host_samples(info.context, "mem", "available_percent")
+    @derived("The memory load of the servers in the last minute, newest first.", list[HostSample] | None)
+    async def memory(root: strawberry.Parent[AnalyticsScope], info: Info) -> Any:
+        return await analytics.list_host_loads(info.context, "mem", "available_percent")
 
 
 @strawberry.type
 class AnalyticsQueries:
-    @derived("Figures of all that the viewer may see.", Analytics)
+    @derived("The figures of everything that the viewer may see.", Analytics)
     def analytics(self, info: Info) -> Any:
-        return analytics.Analytics(None)
+        return AnalyticsScope(None)

@@ -24,11 +24,11 @@ from schema.types.connectors import Connector
 from schema.types.devices import Device, FilterArgument, OrderArgument, device_listing
 from schema.types.event_classes import EventClass
 from schema.types.functions import Function
-from schema.types.machine_fields import Classes, Within
-from schema.types.machine_fields import First as EventCount
 from schema.types.node import Node
 from schema.types.paging import Connection
-from schema.types.series import MachineEvent, within
+from schema.types.series import MachineEvent
+from schema.types.series_arguments import Classes, EventRange, to_optional_range
+from schema.types.series_arguments import First as EventCount
 from schema.types.shared import (
     CREATED_AT,
     IN_ORGANIZATION,
@@ -78,7 +78,7 @@ class Application(Node):
 
     @derived("The number of its devices that have reported power on within the last 24 hours.", int | None)
     async def connected_device_count(root: strawberry.Parent[stored.Application], info: Info) -> Any:
-        return await activity.connected_count(info.context, root)
+        return await activity.count_connected(info.context, root)
 
     @derived(
         "The latest time at which one of its devices has reported a state or, within the last 24 "
@@ -86,17 +86,17 @@ class Application(Node):
         DateTime | None,
     )
     async def last_activity(root: strawberry.Parent[stored.Application], info: Info) -> Any:
-        return await activity.last_activity(info.context, root)
+        return await activity.get_last_activity(info.context, root)
 
     @derived("The latest events of all its devices. The newest comes first.", list[MachineEvent] | None)
     async def events(
         root: strawberry.Parent[stored.Application],
         info: Info,
         first: EventCount = 20,
-        range: Within = None,
+        range: EventRange = None,
         classes: Classes = None,
     ) -> Any:
-        return await activity.events(info.context, root, first, within(range), classes)
+        return await activity.list_events(info.context, root, first, to_optional_range(range), classes)
 
     @derived("Its devices, by default in the order of their creation.", Connection[Device] | None)
     async def devices(

@@ -1,76 +1,70 @@
-"""What the time series tell of a machine: fields that devices and unregistered machines share."""
+"""The time-series fields that devices and unregistered machines share."""
 
 from collections.abc import Sequence
-from typing import Annotated, Any
+from typing import Any
 
 import strawberry
 
-from resolvers.series import events, statuses
-from resolvers.series import queries as series
-from schema.engine.fields import Info, argument, batched, derived
-from schema.types.series import (
+from resolvers.series import counters, events, machine_series, states, statuses
+from resolvers.series.machines import HasMachineId
+from schema.engine.fields import Info, batched, derived
+from schema.types.series import Counter, DeviceStatus, MachineEvent, Series, SeriesPoint, StateTimeline
+from schema.types.series_arguments import (
     AggregateArgument,
-    Counter,
-    DeviceStatus,
+    Classes,
+    EventRange,
     EveryArgument,
+    Field,
     Fill,
     FillArgument,
     FillValue,
-    MachineEvent,
+    First,
     MaxGap,
     MaxPoints,
-    Point,
+    Measurement,
     Quantile,
     Range,
-    Series,
-    StateTimeline,
-    TimeRange,
     TimeZone,
-    asked,
-    every_of,
-    range_of,
-    within,
+    to_optional_range,
+    to_range,
+    to_series_request,
+    to_width,
 )
 from stores.entities.devices import Device
 
-Parents = strawberry.Parent[Sequence[statuses.HasMachineId]]
+Parent = strawberry.Parent[HasMachineId]
+Parents = strawberry.Parent[Sequence[HasMachineId]]
 NEEDS = Device.machine_id.keys
-First = Annotated[int, argument("How many, at most 1000.")]
-Within = Annotated[TimeRange | None, argument("Of which time; the last day unless it is given.")]
-Classes = Annotated[list[str] | None, argument("Only events of these classes.")]
-Measurement = Annotated[str, argument("The measurement, such as `production`.")]
-Field = Annotated[str, argument("The field, such as `pieces_produced`.")]
 
 
 @strawberry.type
 class MachineFields:
-    @batched("What it last reported of its state; null if it never did.", DeviceStatus | None, needs=NEEDS)
+    @batched(
+        "The machine's latest reported state, or null if it has never reported one.",
+        DeviceStatus | None,
+        needs=NEEDS,
+    )
     async def status(parents: Parents, info: Info) -> Sequence[Any]:
-        return await statuses.statuses(info.context, parents)
+        return await statuses.get_statuses(info.context, parents)
 
-    @batched("Whether it was seen with its power on within the last day.", bool | None, needs=NEEDS)
+    @batched("Whether the machine was seen with its power on in the last day.", bool | None, needs=NEEDS)
     async def connected(parents: Parents, info: Info) -> Sequence[Any]:
-        return await statuses.connected(info.context, parents)
+        return await statuses.get_connected(info.context, parents)
 
-    @derived("The newest value of a field of a measurement, and its time.", Point | None, needs=NEEDS)
-    async def latest(
-        root: strawberry.Parent[statuses.HasMachineId], info: Info, measurement: Measurement, field: Field
-    ) -> Any:
-        return await statuses.latest_of(info.context, root, measurement, field)
+    @derived("The newest value of a field of a measurement, and its time.", SeriesPoint | None, needs=NEEDS)
+    async def latest(root: Parent, info: Info, measurement: Measurement, field: Field) -> Any:
+        return await statuses.get_latest(info.context, root, measurement, field)
 
-    @derived("Its last events, newest first.", list[MachineEvent] | None, needs=NEEDS)
+    @derived("The machine's last events, newest first.", list[MachineEvent] | None, needs=NEEDS)
     async def events(
-        root: strawberry.Parent[statuses.HasMachineId],
-        info: Info,
-        first: First = 20,
-        range: Within = None,
-        classes: Classes = None,
+        root: Parent, info: Info, first: First = 20, range: EventRange = None, classes: Classes = None
     ) -> Any:
-        return await events.events_of_machine(info.context, root, first, within(range), classes)
+        requested = to_optional_range(range)
+        return await events.list_events_of_machine(info.context, root, first, requested, classes)
 
-    @derived("The series of one of its fields.", Series | None, needs=NEEDS)
+    @derived("The series of one field of the machine.", Series | None, needs=NEEDS)
     async def series(
-        root: strawberry.Parent[statuses.HasMachineId],
+        root: Parent,
         info: Info,
         measurement: Measurement,
         field: Field,
@@ -84,16 +78,18 @@ class MachineFields:
         max_gap: MaxGap = None,
         max_points: MaxPoints = None,
     ) -> Any:
-        what = asked(range, every, time_zone, aggregate, quantile, fill, fill_value, max_gap, max_points)
-        return await series.series_of(info.context, root, measurement, field, what)
+        request = to_series_request(
+            range, every, time_zone, aggregate, quantile, fill, fill_value, max_gap, max_points
+        )
+        return await machine_series.get_series(info.context, root, measurement, field, request)
 
-    @derived("The states it was in.", StateTimeline | None, needs=NEEDS)
-    async def states(root: strawberry.Parent[statuses.HasMachineId], info: Info, range: Range) -> Any:
-        return await series.states_of(info.context, root, range_of(range))
+    @derived("The states that the machine was in.", StateTimeline | None, needs=NEEDS)
+    async def states(root: Parent, info: Info, range: Range) -> Any:
+        return await states.get_states(info.context, root, to_range(range))
 
-    @derived("What one of its counters counted.", Counter | None, needs=NEEDS)
+    @derived("The increase of one of the machine's counters.", Counter | None, needs=NEEDS)
     async def counter(
-        root: strawberry.Parent[statuses.HasMachineId],
+        root: Parent,
         info: Info,
         measurement: Measurement,
         field: Field,
@@ -101,5 +97,5 @@ class MachineFields:
         every: EveryArgument = None,
         time_zone: TimeZone = "UTC",
     ) -> Any:
-        what = series.SeriesRequest(range_of(range), every_of(every), time_zone)
-        return await series.counter_of(info.context, root, measurement, field, what)
+        request = machine_series.SeriesRequest(to_range(range), to_width(every), time_zone)
+        return await counters.get_counter(info.context, root, measurement, field, request)

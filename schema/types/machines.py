@@ -1,15 +1,16 @@
-"""Time series beside the devices: of many machines at once, and of machines that nobody registered."""
+"""Time series beside the devices: of many machines at once, and of machines that are not registered."""
 
 from typing import Annotated, Any
 
 import strawberry
 
-from resolvers.series import queries as series
-from resolvers.series import statuses
+from resolvers.series.machine_series import get_series_of_machines
+from resolvers.series.machines import UnregisteredMachine
 from schema.engine.fields import Info, argument, attribute, derived
 from schema.types.devices import Device
 from schema.types.machine_fields import MachineFields
-from schema.types.series import (
+from schema.types.series import Series
+from schema.types.series_arguments import (
     AggregateArgument,
     EveryArgument,
     FieldRef,
@@ -21,9 +22,8 @@ from schema.types.series import (
     MaxPoints,
     Quantile,
     Range,
-    Series,
     TimeZone,
-    asked,
+    to_series_request,
 )
 
 
@@ -40,11 +40,9 @@ class MachineSeries:
 
 @strawberry.type
 class MachineQueries:
-    @derived(
-        "A machine in the database that organizations share, whether any has registered it or not.", Machine
-    )
+    @derived("A machine in the time-series database that organizations share, registered or not.", Machine)
     def machine(self, machine_id: Annotated[str, argument("The machine's id.")]) -> Any:
-        return statuses.Machine(machine_id)
+        return UnregisteredMachine(machine_id)
 
     @derived(
         "The series of several fields of several machines, by machine in the order given.",
@@ -53,8 +51,8 @@ class MachineQueries:
     async def series(
         self,
         info: Info,
-        machines: Annotated[list[MachineRef], argument("Which machines.")],
-        fields: Annotated[list[FieldRef], argument("Which of their fields.")],
+        machines: Annotated[list[MachineRef], argument("The machines.")],
+        fields: Annotated[list[FieldRef], argument("The fields of each machine.")],
         range: Range,
         every: EveryArgument = None,
         time_zone: TimeZone = "UTC",
@@ -65,9 +63,11 @@ class MachineQueries:
         max_gap: MaxGap = None,
         max_points: MaxPoints = None,
     ) -> Any:
-        return await series.series_of_machines(
+        return await get_series_of_machines(
             info.context,
-            [(each.organization_id, each.application_id, each.machine_id) for each in machines],
-            [(each.measurement, each.field) for each in fields],
-            asked(range, every, time_zone, aggregate, quantile, fill, fill_value, max_gap, max_points),
+            [(ref.organization_id, ref.application_id, ref.machine_id) for ref in machines],
+            [(ref.measurement, ref.field) for ref in fields],
+            to_series_request(
+                range, every, time_zone, aggregate, quantile, fill, fill_value, max_gap, max_points
+            ),
         )

@@ -5,7 +5,7 @@ from typing import Annotated, Any
 import strawberry
 
 from resolvers import connectors, device_lists, gateways, organizations, scopes, users
-from resolvers.series import analytics as figures
+from resolvers.series.analytics import AnalyticsScope
 from schema.engine.fields import Info, argument, as_type, attribute, derived, mutation
 from schema.engine.inputs import IF_UPDATED_AT, optional, provided_values, required
 from schema.engine.scalars import DateTime
@@ -87,7 +87,7 @@ class Organization(Node):
 
     @derived("Figures about the organization for an overview page.", Analytics)
     def analytics(root: strawberry.Parent[stored.Organization]) -> Any:
-        return figures.Analytics(root)
+        return AnalyticsScope(root)
 
     @derived("Its users, in the order of their creation.", list[User])
     async def users(root: strawberry.Parent[stored.Organization], info: Info) -> Any:

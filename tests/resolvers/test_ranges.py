@@ -8,7 +8,8 @@ from zoneinfo import ZoneInfo
 import pytest
 
 from resolvers.limits import DAY, LIMITS, Limits
-from resolvers.series.ranges import CalendarUnitName, RequestedRange, bounds, windows_of
+from resolvers.series.ranges import RequestedRange, resolve_range
+from resolvers.series.windows import CalendarUnitName, make_windows
 from stores.contracts.errors import BadUserInput, GatewayError, LimitExceeded
 from stores.contracts.series import END_OF_TIME, SECOND
 
@@ -26,13 +27,13 @@ def naive(text: str) -> datetime:
 
 
 def test_the_last_hours_end_with_now_itself() -> None:
-    assert bounds(RequestedRange(last=DAY), NOW, LIMITS) == (NOW - DAY, NOW + 1)
+    assert resolve_range(RequestedRange(last=DAY), NOW, LIMITS) == (NOW - DAY, NOW + 1)
 
 
 def test_a_range_without_an_end_ends_now_or_never() -> None:
     asked = RequestedRange(start=naive("2026-11-24T00:00"))
-    assert bounds(asked, NOW, LIMITS) == (NOW - 12 * HOUR, NOW + 1)
-    assert bounds(asked, NOW, LIMITS, open_ended=True) == (NOW - 12 * HOUR, END_OF_TIME)
+    assert resolve_range(asked, NOW, LIMITS) == (NOW - 12 * HOUR, NOW + 1)
+    assert resolve_range(asked, NOW, LIMITS, open_ended=True) == (NOW - 12 * HOUR, END_OF_TIME)
 
 
 @pytest.mark.parametrize(
@@ -52,11 +53,11 @@ def test_a_range_without_an_end_ends_now_or_never() -> None:
 )
 def test_a_range_that_is_none_is_refused(asked: RequestedRange, error: type[GatewayError]) -> None:
     with pytest.raises(error):
-        bounds(asked, NOW, LIMITS)
+        resolve_range(asked, NOW, LIMITS)
 
 
 def test_windows_of_a_duration_are_counted_from_1970() -> None:
-    windows = windows_of(NOW - 90, NOW + 301 * SECOND, 300 * SECOND, "UTC", LIMITS)
+    windows = make_windows(NOW - 90, NOW + 301 * SECOND, 300 * SECOND, "UTC", LIMITS)
     assert windows.edges == (NOW - 300 * SECOND, NOW, NOW + 300 * SECOND, NOW + 600 * SECOND)
     assert windows.step == 300 * SECOND
 
@@ -74,7 +75,7 @@ def test_windows_of_a_duration_are_counted_from_1970() -> None:
 def test_calendar_windows_follow_the_local_clock(
     unit: CalendarUnitName, start: str, stop: str, hours: list[int]
 ) -> None:
-    windows = windows_of(at(start, MADRID), at(stop, MADRID), unit, MADRID, LIMITS)
+    windows = make_windows(at(start, MADRID), at(stop, MADRID), unit, MADRID, LIMITS)
     assert [(b - a) // HOUR for a, b in pairwise(windows.edges)] == hours
     assert windows.edges[0] <= at(start, MADRID)
     assert windows.edges[-1] >= at(stop, MADRID)
@@ -82,20 +83,20 @@ def test_calendar_windows_follow_the_local_clock(
 
 
 def test_weeks_begin_on_monday_and_months_on_the_first() -> None:
-    week = windows_of(at("2026-11-25T00:00"), at("2026-11-26T00:00"), "week", "UTC", LIMITS)
-    month = windows_of(at("2026-12-25T00:00"), at("2026-12-26T00:00"), "month", "UTC", LIMITS)
+    week = make_windows(at("2026-11-25T00:00"), at("2026-11-26T00:00"), "week", "UTC", LIMITS)
+    month = make_windows(at("2026-12-25T00:00"), at("2026-12-26T00:00"), "month", "UTC", LIMITS)
     assert week.edges == (at("2026-11-23T00:00"), at("2026-11-30T00:00"))
     assert month.edges == (at("2026-12-01T00:00"), at("2027-01-01T00:00"))
 
 
 def test_hours_of_a_zone_that_is_half_an_hour_off_begin_at_its_own_full_hours() -> None:
-    windows = windows_of(at("2026-11-24T00:00"), at("2026-11-24T01:00"), "hour", "Asia/Kolkata", LIMITS)
+    windows = make_windows(at("2026-11-24T00:00"), at("2026-11-24T01:00"), "hour", "Asia/Kolkata", LIMITS)
     assert windows.edges[:2] == (at("2026-11-23T23:30"), at("2026-11-24T00:30"))
 
 
 def test_a_day_whose_midnight_the_clocks_jump_over_begins_when_they_jump() -> None:
     zone = "America/Santiago"  # 2026-09-06 begins at 01:00
-    windows = windows_of(at("2026-09-06T12:00", zone), at("2026-09-06T13:00", zone), "day", zone, LIMITS)
+    windows = make_windows(at("2026-09-06T12:00", zone), at("2026-09-06T13:00", zone), "day", zone, LIMITS)
     assert windows.edges == (at("2026-09-06T01:00", zone), at("2026-09-07T00:00", zone))
 
 
@@ -113,9 +114,9 @@ def test_a_day_whose_midnight_the_clocks_jump_over_begins_when_they_jump() -> No
 )
 def test_windows_that_cannot_be_are_refused(every: Any, zone: str, error: type[GatewayError]) -> None:
     with pytest.raises(error):
-        windows_of(NOW - 365 * DAY, NOW, every, zone, LIMITS)
+        make_windows(NOW - 365 * DAY, NOW, every, zone, LIMITS)
 
 
 def test_the_number_of_windows_is_capped_for_calendars_too() -> None:
     with pytest.raises(LimitExceeded, match="max_windows"):
-        windows_of(NOW - 365 * DAY, NOW, "hour", MADRID, Limits(windows=1000))
+        make_windows(NOW - 365 * DAY, NOW, "hour", MADRID, Limits(windows=1000))

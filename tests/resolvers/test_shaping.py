@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from resolvers.series.shaping import FillMode, FillRule, filled, thinned
+from resolvers.series.shaping import FillMode, FillRule, fill_gaps, reduce_points
 from stores.contracts.errors import BadUserInput, LimitExceeded
 
 EDGES = (0, 10, 20, 30, 40, 50, 60)
@@ -28,15 +28,15 @@ CELLS = [(1, 1.0), (4, 4.0)]
     ],
 )
 def test_a_fill_stands_in_holes_that_are_not_too_long(fill: FillRule, values: list[Any]) -> None:
-    assert filled(CELLS, EDGES, fill) == (list(EDGES[:-1]), values)
+    assert fill_gaps(CELLS, EDGES, fill) == (list(EDGES[:-1]), values)
 
 
 def test_without_a_fill_empty_windows_are_left_out() -> None:
-    assert filled(CELLS, EDGES, FillRule()) == ([10, 40], [1.0, 4.0])
+    assert fill_gaps(CELLS, EDGES, FillRule()) == ([10, 40], [1.0, 4.0])
 
 
 def test_texts_have_no_line_between_them() -> None:
-    assert filled([(0, "a"), (2, "b")], EDGES[:4], FillRule("linear"))[1] == ["a", None, "b"]
+    assert fill_gaps([(0, "a"), (2, "b")], EDGES[:4], FillRule("linear"))[1] == ["a", None, "b"]
 
 
 @pytest.mark.parametrize("mode", ["none", "previous"])
@@ -53,14 +53,14 @@ def test_a_spike_of_one_sample_in_a_million_survives() -> None:
     values: list[Any] = [math.sin(i / 1000) for i in range(1_000_000)]
     place = random.Random(7).randrange(1_000_000)
     values[place] = 99.0
-    times, kept = thinned(list(range(1_000_000)), values, 1000)
+    times, kept = reduce_points(list(range(1_000_000)), values, 1000)
     assert len(times) <= 1000
     assert (place, 99.0) in zip(times, kept, strict=True)
 
 
 @given(st.lists(st.one_of(st.none(), st.integers(-9, 9), st.floats(-9, 9)), max_size=200), st.integers(4, 40))
 def test_what_is_left_is_a_part_with_the_ends_and_the_extremes(values: list[Any], most: int) -> None:
-    times, kept = thinned(list(range(len(values))), values, most)
+    times, kept = reduce_points(list(range(len(values))), values, most)
     assert len(times) <= max(most, 0)
     assert times == sorted(set(times))
     assert kept == [values[i] for i in times]
@@ -76,11 +76,11 @@ def test_what_is_left_is_a_part_with_the_ends_and_the_extremes(values: list[Any]
 
 def test_of_states_the_changes_are_kept() -> None:
     values: list[Any] = ["off"] * 50 + ["on"] * 50
-    assert thinned(list(range(100)), values, 10) == ([0, 50], ["off", "on"])
+    assert reduce_points(list(range(100)), values, 10) == ([0, 50], ["off", "on"])
     with pytest.raises(LimitExceeded):
-        thinned(list(range(100)), ["a", "b"] * 50, 10)
+        reduce_points(list(range(100)), ["a", "b"] * 50, 10)
 
 
 def test_too_few_points_are_refused() -> None:
     with pytest.raises(BadUserInput):
-        thinned([1], [1], 3)
+        reduce_points([1], [1], 3)

@@ -2,7 +2,8 @@
 
 import pytest
 
-from resolvers.series.timelines import counted, durations, intervals
+from resolvers.series.counters import find_increases
+from resolvers.series.states import find_spans, total_states
 from stores.contracts.series import SECOND, Sample, Value
 
 
@@ -10,14 +11,14 @@ def samples(*pairs: tuple[int, Value]) -> list[Sample]:
     return [Sample(time, value) for time, value in pairs]
 
 
-def shown(*arguments: object) -> list[tuple[Value, int, int, bool]]:
-    found = intervals(*arguments)  # type: ignore[arg-type]
+def show_spans(*arguments: object) -> list[tuple[Value, int, int, bool]]:
+    found = find_spans(*arguments)  # type: ignore[arg-type]
     return [(each.value, each.start, each.end, each.carried_in) for each in found]
 
 
 def test_a_state_is_carried_in_prolonged_and_lasts_to_the_end() -> None:
-    told = samples((20, "ACTIVE"), (30, "ACTIVE"), (40, "READY"))
-    assert shown(Sample(3, "READY"), told, 10, 60) == [
+    samples_ = samples((20, "ACTIVE"), (30, "ACTIVE"), (40, "READY"))
+    assert show_spans(Sample(3, "READY"), samples_, 10, 60) == [
         ("READY", 10, 20, True),
         ("ACTIVE", 20, 40, False),
         ("READY", 40, 60, False),
@@ -25,42 +26,42 @@ def test_a_state_is_carried_in_prolonged_and_lasts_to_the_end() -> None:
 
 
 def test_before_the_first_sample_nothing_is_known() -> None:
-    assert shown(None, samples((20, True)), 10, 60) == [(True, 20, 60, False)]
-    assert shown(None, [], 10, 60) == []
+    assert show_spans(None, samples((20, True)), 10, 60) == [(True, 20, 60, False)]
+    assert show_spans(None, [], 10, 60) == []
 
 
 def test_a_sample_at_the_start_ends_what_was_carried_in() -> None:
-    assert shown(Sample(3, "A"), samples((10, "B")), 10, 60) == [("B", 10, 60, False)]
+    assert show_spans(Sample(3, "A"), samples((10, "B")), 10, 60) == [("B", 10, 60, False)]
 
 
 def test_of_two_samples_of_one_time_the_last_one_counts() -> None:
-    assert shown(None, samples((20, "A"), (20, "B"), (30, "C")), 10, 40) == [
+    assert show_spans(None, samples((20, "A"), (20, "B"), (30, "C")), 10, 40) == [
         ("B", 20, 30, False),
         ("C", 30, 40, False),
     ]
 
 
 def test_durations_are_shares_of_what_is_known() -> None:
-    found = durations(intervals(None, samples((20, "A"), (50, "B"), (60, "A")), 10, 110))
+    found = total_states(find_spans(None, samples((20, "A"), (50, "B"), (60, "A")), 10, 110))
     assert [(each.value, each.duration) for each in found] == [("A", 80), ("B", 10)]
     assert sum(each.share for each in found) == pytest.approx(1)
 
 
 def test_a_counter_that_falls_began_at_zero_again() -> None:
-    told = samples((10, 5), (20, 8), (30, 2), (40, 4))
-    [whole] = counted(Sample(1, 4), told, (0, 50))
+    samples_ = samples((10, 5), (20, 8), (30, 2), (40, 4))
+    [whole] = find_increases(Sample(1, 4), samples_, (0, 50))
     assert (whole.increase, whole.resets) == (1 + 3 + 2 + 2, 1)
-    assert [(each.increase, each.resets) for each in counted(Sample(1, 4), told, (0, 25, 50))] == [
+    assert [(each.increase, each.resets) for each in find_increases(Sample(1, 4), samples_, (0, 25, 50))] == [
         (4, 0),
         (4, 1),
     ]
 
 
 def test_the_first_sample_ever_is_no_increase() -> None:
-    [whole] = counted(None, samples((10, 500), (20, 501)), (0, SECOND))
+    [whole] = find_increases(None, samples((10, 500), (20, 501)), (0, SECOND))
     assert (whole.increase, whole.rate) == (1, 1)
 
 
 def test_texts_are_passed_over() -> None:
-    [whole] = counted(Sample(1, "x"), samples((10, 1), (20, "y"), (30, 3)), (0, 50))
+    [whole] = find_increases(Sample(1, "x"), samples((10, 1), (20, "y"), (30, 3)), (0, 50))
     assert whole.increase == 2

@@ -1,0 +1,16 @@
+"""The points that one request may return."""
+
+from resolvers.context import Context
+from stores.contracts.errors import LimitExceeded
+
+
+def spend_points(context: Context, count: int) -> None:
+    """Count the points of a series towards the limit of the request. Raises `LimitExceeded`."""
+    limit = context.viewer.series.limits.points
+    context.points += count
+    if context.points > limit:
+        raise LimitExceeded(
+            f"the response has more than {limit} points (series.max_points): request a shorter range, a wider"
+            " `every` or fewer `maxPoints`",
+            limit=limit,
+        )

@@ -1,0 +1,147 @@
+"""The arguments of series: ranges of time, windows, aggregate functions, and how gaps are filled."""
+
+from enum import Enum
+from typing import Annotated, cast
+
+import strawberry
+
+from resolvers.series import machine_series, ranges, shaping, windows
+from schema.engine.fields import argument
+from schema.engine.inputs import optional, required
+from schema.engine.scalars import DateTime, Duration
+from stores.contracts.errors import BadUserInput
+from stores.contracts.series import AggregateFunction, Aggregation
+
+
+@strawberry.input(
+    description="A range of time: either the duration `last` up to now, or from `from` to `to`."
+)
+class TimeRange:
+    from_: DateTime | None = strawberry.field(
+        name="from", default=None, description="The start of the range, included."
+    )
+    to: DateTime | None = optional("The end of the range, excluded; now if it is omitted.", None)
+    last: Duration | None = optional("How long before now the range starts.", None)
+
+
+@strawberry.enum(description="A unit of the local calendar; weeks start on Monday.")
+class CalendarUnit(Enum):
+    HOUR = strawberry.enum_value("hour", description="From one full hour of the local clock to the next.")
+    DAY = strawberry.enum_value("day", description="From local midnight to the next: 23, 24 or 25 hours.")
+    WEEK = strawberry.enum_value("week", description="From midnight on Monday to the next.")
+    MONTH = strawberry.enum_value("month", description="From the first of a month to that of the next.")
+
+
+@strawberry.input(description="The width of windows: exactly one of the two.", one_of=True)
+class Every:
+    duration: Duration | None = strawberry.field(
+        default=strawberry.UNSET, description="A fixed width, such as PT5M, counted from 1970."
+    )
+    unit: CalendarUnit | None = strawberry.field(
+        default=strawberry.UNSET, description="A unit of the calendar in `timeZone`."
+    )
+
+
+@strawberry.enum(description="How the values of a window become one value; true counts as 1.")
+class Aggregate(Enum):
+    MEAN = strawberry.enum_value("mean", description="The arithmetic mean.")
+    MIN = strawberry.enum_value("min", description="The lowest value.")
+    MAX = strawberry.enum_value("max", description="The highest value.")
+    SUM = strawberry.enum_value("sum", description="The sum.")
+    COUNT = strawberry.enum_value("count", description="The number of values.")
+    FIRST = strawberry.enum_value("first", description="The oldest value.")
+    LAST = strawberry.enum_value("last", description="The newest value.")
+    STDDEV = strawberry.enum_value(
+        "stddev", description="The sample standard deviation; a window with one value has none."
+    )
+    QUANTILE = strawberry.enum_value("quantile", description="The nearest rank of `quantile`.")
+
+
+@strawberry.enum(description="What windows without samples become.")
+class Fill(Enum):
+    NONE = strawberry.enum_value("none", description="Nothing: they are left out.")
+    NULL = strawberry.enum_value("null", description="Null.")
+    PREVIOUS = strawberry.enum_value("previous", description="The previous value, in gaps up to `maxGap`.")
+    LINEAR = strawberry.enum_value(
+        "linear", description="The line between the two neighbours, in gaps up to `maxGap`."
+    )
+    VALUE = strawberry.enum_value("value", description="`fillValue`, in gaps up to `maxGap`.")
+
+
+@strawberry.input(description="A field of a measurement.")
+class FieldRef:
+    measurement: str = required("The measurement, such as `production`.")
+    field: str = required("The field, such as `pieces_produced`.")
+
+
+@strawberry.input(description="A machine of an application.")
+class MachineRef:
+    organization_id: str = required("The organization.")
+    application_id: str = required("The application.")
+    machine_id: str = required("The machine's id.")
+
+
+Range = Annotated[TimeRange, argument("The range of time.")]
+EventRange = Annotated[TimeRange | None, argument("The range of time; the last day if it is omitted.")]
+EveryArgument = Annotated[
+    Every | None, argument("The width of the windows; without it, the samples themselves are returned.")
+]
+TimeZone = Annotated[str, argument("The IANA time zone of calendar units, such as Europe/Berlin.")]
+AggregateArgument = Annotated[
+    Aggregate | None, argument("The aggregate function of each window, or of the whole range.")
+]
+Quantile = Annotated[float | None, argument("From 0 to 1; only with QUANTILE.")]
+FillArgument = Annotated[Fill, argument("What windows without samples become.")]
+FillValue = Annotated[float | None, argument("The value for `fill: VALUE`.")]
+MaxGap = Annotated[
+    Duration | None, argument("The longest gap that is filled; gaps of any length if omitted.")
+]
+MaxPoints = Annotated[
+    int | None,
+    argument("The maximum number of points: others are left out, but every peak and trough is kept."),
+]
+First = Annotated[int, argument("How many events, at most 1000.")]
+Classes = Annotated[list[str] | None, argument("Only events of these classes.")]
+Measurement = Annotated[str, argument("The measurement, such as `production`.")]
+Field = Annotated[str, argument("The field, such as `pieces_produced`.")]
+
+
+def to_range(range: TimeRange) -> ranges.RequestedRange:
+    return ranges.RequestedRange(range.from_, range.to, range.last)
+
+
+def to_optional_range(range: TimeRange | None) -> ranges.RequestedRange | None:
+    return None if range is None else to_range(range)
+
+
+def to_width(every: Every | None) -> int | windows.CalendarUnitName | None:
+    """Return the width of windows in nanoseconds, or a unit of the calendar."""
+    if every is None:
+        return None
+    return cast(windows.CalendarUnitName, every.unit.value) if every.unit else every.duration
+
+
+def to_series_request(
+    range: TimeRange,
+    every: Every | None,
+    time_zone: str,
+    aggregate: Aggregate | None,
+    quantile: float | None,
+    fill: Fill,
+    fill_value: float | None,
+    max_gap: int | None,
+    max_points: int | None,
+) -> machine_series.SeriesRequest:
+    """Return the arguments of a series as one value. Raises `BadUserInput` if they contradict each other."""
+    if (aggregate is Aggregate.QUANTILE) != (quantile is not None):
+        raise BadUserInput("`quantile` requires `aggregate: QUANTILE`, and the reverse", fields=["quantile"])
+    if quantile is not None and not 0 <= quantile <= 1:
+        raise BadUserInput("`quantile` must be from 0 to 1", fields=["quantile"])
+    return machine_series.SeriesRequest(
+        to_range(range),
+        to_width(every),
+        time_zone,
+        None if aggregate is None else Aggregation(cast(AggregateFunction, aggregate.value), quantile),
+        shaping.FillRule(cast(shaping.FillMode, fill.value), fill_value, max_gap),
+        max_points,
+    )
