@@ -1,10 +1,14 @@
 """`sync-gateway check-config`: the settings as the gateway would use them."""
 
-from compat_rest.commands.terminal import ConfigOption, errors_as_one_line, load_settings, out
+from compat_rest.commands.terminal import ConfigOption, errors_as_one_line, load_settings, out, print_error
 
 
 def check_config(config: ConfigOption = None) -> None:
     """Check the settings of a file and of the environment, and print them without secrets."""
+    from schema.server.settings_loading import list_warnings
+
     with errors_as_one_line():
         settings = load_settings(config)
+    for warning in list_warnings():
+        print_error(warning)
     out.print_json(settings.model_dump_json())

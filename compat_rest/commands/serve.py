@@ -1,6 +1,7 @@
 """`sync-gateway serve`: the HTTP server."""
 
 import ipaddress
+import logging
 import socket
 from typing import TYPE_CHECKING, Annotated
 
@@ -10,6 +11,8 @@ from compat_rest.commands.terminal import ConfigOption, DataOption, errors_as_on
 
 if TYPE_CHECKING:
     from schema.server.settings import ServerSettings, Settings
+
+log = logging.getLogger(__name__)
 
 
 def serve(
@@ -27,6 +30,7 @@ def serve(
     from compat_rest.app import create_app
     from schema.server.gc_tuning import freeze_startup_objects
     from schema.server.logs import configure_logging
+    from schema.server.settings_loading import list_warnings
 
     with errors_as_one_line():
         settings = load_settings(config, data, host=host, port=port, open=open)
@@ -35,6 +39,8 @@ def serve(
         application = create_app(settings)
         listener = _listen(settings.server)
     configure_logging(settings.log)
+    for warning in list_warnings():
+        log.warning(warning)
     _print_banner(settings, listener)
     server_config = uvicorn.Config(
         application,

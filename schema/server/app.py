@@ -16,9 +16,12 @@ from schema.server.cors import Cors
 from schema.server.graphql_http import GraphQLEndpoint
 from schema.server.graphql_request import RequestLimits
 from schema.server.health import Health
-from schema.server.ingest import Ingest
+from schema.server.ingest import WRITE_PATH, Ingest
 from schema.server.metrics import Metrics
 from schema.server.opening import open_cipher, open_documents, open_icons, open_series
+from schema.server.origins import parse_origin
+from schema.server.proxies import TrustedProxies
+from schema.server.request_guard import RequestGuard
 from schema.server.retention import delete_old_points
 from schema.server.settings import SeriesSettings, Settings
 from schema.server.state import TRACE_HEADER, AppState
@@ -55,19 +58,32 @@ def create_app(
             *_ingest_routes(state, settings),
             *routes,
         ],
-        middleware=[
-            Middleware(
-                Cors,
-                allow_origins=settings.server.cors_allowed_origins,
-                allow_credentials=True,
-                allow_methods=["GET", "POST", "PUT", "DELETE", "PATCH", "OPTIONS"],
-                allow_headers=["Content-Type", "Authorization", TRACE_HEADER],
-            )
-        ],
+        middleware=_middleware(settings),
         lifespan=lambda app: _run_background_tasks(state, settings),
     )
     app.state.app_state = state
     return app
+
+
+def _middleware(settings: Settings) -> list[Middleware]:
+    """What each request passes through, outermost first."""
+    server = settings.server
+    return [
+        Middleware(TrustedProxies, trusted=server.trusted_proxies),
+        Middleware(
+            RequestGuard,
+            origins=[parse_origin(origin) for origin in server.cors_allowed_origins],
+            hosts=[*server.hosts, server.host],
+            paths_with_credentials=[WRITE_PATH] if settings.series.token else [],
+        ),
+        Middleware(
+            Cors,
+            allow_origins=server.cors_allowed_origins,
+            allow_credentials=True,
+            allow_methods=["GET", "POST", "PUT", "DELETE", "PATCH", "OPTIONS"],
+            allow_headers=["Content-Type", "Authorization", TRACE_HEADER],
+        ),
+    ]
 
 
 def _series_access(store: SeriesStore, settings: SeriesSettings) -> SeriesAccess:

@@ -1,9 +1,12 @@
 """The settings: their types, defaults, limits and descriptions, from which the reference is made."""
 
+import ipaddress
 from pathlib import Path
 from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, Field, SecretStr, field_validator
+
+from schema.server.origins import parse_host, parse_origin
 
 DOCUMENT_SCHEMES = ("mongodb://", "mongodb+srv://", "sqlite:///")
 SERIES_SCHEMES = ("http://", "https://", "influxdb2+http://", "influxdb2+https://", "sqlite:///")
@@ -26,22 +29,59 @@ class ServerSettings(_Section):
         description="Serve other machines although no credentials are asked for: whoever reaches the port may"
         " do everything.",
     )
+    hosts: tuple[str, ...] = Field(
+        default=(),
+        description="The names with a dot by which clients call the gateway, such as gateway.factory.example."
+        " IP addresses, names without a dot and the hosts of `server.cors_allowed_origins` need no entry.",
+    )
     cors_allowed_origins: tuple[str, ...] = Field(
         default=(),
         description="The origins of pages on other servers that may call the gateway from a browser, with"
         " credentials, such as https://console.example. `*` is rejected.",
     )
+    trusted_proxies: tuple[str, ...] = Field(
+        default=(),
+        description="The IP addresses or networks of reverse proxies whose X-Forwarded-For, -Proto and -Host"
+        " headers count, such as 10.0.0.0/8.",
+    )
+
+    @field_validator("hosts")
+    @classmethod
+    def _check_hosts(cls, hosts: tuple[str, ...]) -> tuple[str, ...]:
+        return tuple(map(_parse_host_name, hosts))
 
     @field_validator("cors_allowed_origins")
     @classmethod
-    def _check_origins(cls, origins: tuple[str, ...]) -> tuple[str, ...]:
-        for origin in origins:
-            if not origin.startswith(("http://", "https://")):
-                raise ValueError(
-                    f"{origin!r} is not an origin; list each one, such as https://console.example "
-                    "(any origin together with credentials would let every page act for its reader)"
-                )
-        return origins
+    def _normalize_origins(cls, origins: tuple[str, ...]) -> tuple[str, ...]:
+        return tuple(dict.fromkeys(map(_normalize_origin, origins)))
+
+    @field_validator("trusted_proxies")
+    @classmethod
+    def _check_networks(cls, networks: tuple[str, ...]) -> tuple[str, ...]:
+        return tuple(str(ipaddress.ip_network(network, strict=False)) for network in networks)
+
+
+def _parse_host_name(text: str) -> str:
+    try:
+        host = parse_host(text)
+    except ValueError:
+        host = None
+    if host is None or host.port is not None:
+        raise ValueError(f"{text!r} is not a host name; write it without scheme and port")
+    return host.name
+
+
+def _normalize_origin(text: str) -> str:
+    if text == "*":
+        raise ValueError(
+            "'*' is not an origin: any origin together with credentials would let every page act for its"
+            " reader. List each origin, such as https://console.example; pages of the gateway's own origin,"
+            " or behind a proxy of their own, need no entry"
+        )
+    try:
+        return str(parse_origin(text))
+    except ValueError as error:
+        raise ValueError(f"{text!r} is not an origin: {error}") from None
 
 
 class DocumentSettings(_Section):

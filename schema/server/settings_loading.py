@@ -24,8 +24,14 @@ ORIGINAL_VARIABLES: dict[str, KeyPath] = {
     "INFLUXDB_TOKEN": ("series", "token"),
     "INFLUXDB_DATABASE": ("series", "database"),
 }
+ORIGINAL_ORIGINS = "CORS_ALLOWED_ORIGIN"
 # Settings whose variables are comma-separated lists.
-LISTS: tuple[KeyPath, ...] = (("server", "cors_allowed_origins"), ("secrets", "keys"))
+LISTS: tuple[KeyPath, ...] = (
+    ("server", "hosts"),
+    ("server", "cors_allowed_origins"),
+    ("server", "trusted_proxies"),
+    ("secrets", "keys"),
+)
 
 
 def load_settings(path: Path | None = None, environ: Mapping[str, str] = os.environ) -> Settings:
@@ -37,12 +43,23 @@ def load_settings(path: Path | None = None, environ: Mapping[str, str] = os.envi
     path = path or (default if default.exists() else None)
     values, locations = read_yaml(path) if path else ({}, {})
     for variable, key_path in _find_variables(environ).items():
-        _set(values, key_path, _parse(environ[variable], key_path))
+        _set(values, key_path, _parse(variable, environ[variable], key_path))
         locations[key_path] = f"environment: {variable}"
     try:
         return Settings.model_validate(values)
     except ValidationError as error:
         raise SettingsError("\n".join(_describe(e, locations, path) for e in error.errors())) from None
+
+
+def list_warnings(environ: Mapping[str, str] = os.environ) -> list[str]:
+    """What the operator should know of settings that are accepted but do not mean what they say."""
+    if "*" not in map(str.strip, environ.get(ORIGINAL_ORIGINS, "").split(",")):
+        return []
+    return [
+        f"{ORIGINAL_ORIGINS}=* allows no other origin: it would let every web page act for its reader."
+        " A console on the gateway's own origin, or behind a proxy of its own, needs no entry."
+        f" For a console on another origin, write that origin: {ORIGINAL_ORIGINS}=https://console.example"
+    ]
 
 
 def variables_of(key_path: KeyPath) -> list[str]:
@@ -60,9 +77,11 @@ def _find_variables(environ: Mapping[str, str]) -> dict[str, KeyPath]:
     return variables
 
 
-def _parse(text: str, key_path: KeyPath) -> Any:
+def _parse(variable: str, text: str, key_path: KeyPath) -> Any:
     if key_path in LISTS:
-        return [item.strip() for item in text.split(",") if item.strip()]
+        items = [item.strip() for item in text.split(",")]
+        # "*" in the original's variable means what is safe: no other origin. `list_warnings` says so.
+        return [item for item in items if item and (item != "*" or variable != ORIGINAL_ORIGINS)]
     return None if text.lower() in ("null", "") else text
 
 

@@ -6,7 +6,7 @@ import pytest
 import yaml
 
 from schema.server.settings import Settings
-from schema.server.settings_loading import load_settings
+from schema.server.settings_loading import list_warnings, load_settings
 from schema.server.settings_reference import list_settings, render_config
 from schema.server.yaml_file import SettingsError
 
@@ -65,6 +65,9 @@ def test_every_setting_is_in_the_readme() -> None:
         ("server:\n  port: 70000\n", 2, "65535"),
         ("server:\n  host: [a]\n", 2, "string"),
         ("server:\n  cors_allowed_origins: ['*']\n", 2, "is not an origin"),
+        ("server:\n  cors_allowed_origins: ['https://a/b']\n", 2, "without a path"),
+        ("server:\n  hosts: ['https://a']\n", 2, "host name"),
+        ("server:\n  trusted_proxies: ['proxy']\n", 2, "IPv4"),
         ("server: text\n", 1, "valid"),
         ("documents:\n  url: http://x\n", 2, "mongodb://"),
         ("documents:\n  driver: other\n", 2, "pymongo"),
@@ -118,6 +121,22 @@ def test_the_environment_overrides_the_file(tmp_path: Path) -> None:
     assert settings.documents.driver == "motor"
     assert settings.data == Path("elsewhere")
     assert load_settings(path, {**environment, "SYNC_GATEWAY_SERVER__PORT": "3"}).server.port == 3
+
+
+def test_origins_are_normalized() -> None:
+    variables = {"CORS_ALLOWED_ORIGIN": "http://localhost:5173/, HTTPS://A.example:443,https://a.example"}
+    expected = ("http://localhost:5173", "https://a.example")
+    assert load_settings(None, variables).server.cors_allowed_origins == expected
+
+
+def test_the_star_of_the_original_means_no_other_origin_and_says_what_to_write() -> None:
+    variables = {"CORS_ALLOWED_ORIGIN": "*"}
+    assert load_settings(None, variables).server.cors_allowed_origins == ()
+    [warning] = list_warnings(variables)
+    assert "CORS_ALLOWED_ORIGIN=https://console.example" in warning
+    assert list_warnings({"CORS_ALLOWED_ORIGIN": "https://a.example"}) == []
+    with pytest.raises(SettingsError, match="List each origin"):
+        load_settings(None, {"SYNC_GATEWAY_SERVER__CORS_ALLOWED_ORIGINS": "*"})
 
 
 def test_a_secret_is_not_repeated_in_a_fault(tmp_path: Path) -> None:
