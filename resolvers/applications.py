@@ -50,7 +50,7 @@ async def create_application(
         "description": check_value(values.get("description") or "", "description"),
         "status": check_value(values.get("status") or "active", "status"),
         "collections": ["devices", "config"],
-        "createdAt": utc_now(),
+        "registeredAt": utc_now(),
     }
     await _register(tenant, name, settings)
     await tenant.documents.create_collections([Device.collection_of(name), ConfigEntry.collection_of(name)])

@@ -102,6 +102,8 @@ async def create_connector(
     time = utc_now()
     if application_id is None:
         document = {"_id": ObjectId(), **given, "organizationId": organization_id}
+        if values.get("applicationId") == "":  # by which old clients mark templates
+            document["applicationId"] = ""
     else:
         document = {
             "_id": ObjectId(),

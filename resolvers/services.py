@@ -34,7 +34,8 @@ async def get_service(context: Context, document_id: str | None, name: str | Non
 async def create_service(context: Context, values: dict[str, Any]) -> Service:
     """Create a service. Raises `Conflict` if there is one with its name."""
     given = _cast(values)
-    missing = [name for name in ("name", "type", "configuration") if not given.get(name)]
+    # An empty object or list is a configuration, as it is truthy in JavaScript.
+    missing = [name for name in ("name", "type", "configuration") if given.get(name) in (None, "", 0)]
     if missing:
         raise BadUserInput(
             "Missing required fields: name, type, and configuration are required", fields=missing
@@ -51,6 +52,8 @@ async def create_service(context: Context, values: dict[str, Any]) -> Service:
         "updatedAt": time,
         "__v": 0,
     }
+    if document["configuration"] is None:
+        del document["configuration"]
     return await Repository(context, Service).insert(document, conflict=_taken())
 
 
@@ -66,7 +69,12 @@ async def update_service(
         configuration = restore_secrets(encrypted, stored.configuration)
         reject_masks(configuration, "configuration")
         given["configuration"] = drop_empty_objects(configuration)
-    change = Change(set={(name,): value for name, value in given.items()}, touch=Touch(("updatedAt",)))
+    removed = [("configuration",)] if "configuration" in given and given["configuration"] is None else []
+    change = Change(
+        set={(name,): value for name, value in given.items() if (name,) not in removed},
+        unset=removed,
+        touch=Touch(("updatedAt",)),
+    )
     return await services.update(
         [_has_id(document_id)], change, if_updated_at=if_updated_at, conflict=_taken()
     )

@@ -20,14 +20,16 @@ APPLICATION_FIELDS = Required("Application ID and name are required", ("applicat
 
 
 def _shape_settings(application: dict[str, Any]) -> dict[str, Any]:
-    """The settings; `updatedAt` only after an update."""
-    return application if application["updatedAt"] else without(application, "updatedAt")
+    """The settings; `updatedAt` only after an update, `createdAt` only if the old system has stored it."""
+    hidden = ("document", "createdAt") if application["updatedAt"] else ("document", "createdAt", "updatedAt")
+    created = {k: v for k, v in application["document"].items() if k == "createdAt"}
+    return {**without(application, *hidden), **created}
 
 
 def shape_applications(data: Any, request: OldRequest) -> Any:
     applications = (data["organization"] or {"applications": []})["applications"]
     return [
-        _shape_settings(without(application, "createdAt")) | {"lastModified": _last_modified(application)}
+        _shape_settings(application) | {"lastModified": _last_modified(application)}
         for application in applications
     ]
 
@@ -49,11 +51,12 @@ def shape_created_application(data: Any, request: OldRequest) -> Any:
     """`status` is answered as it was sent, even if another value is stored."""
     application = read_payload(data)
     status = request.body.get("status", application["status"])
-    return {**application, "status": status, "updatedAt": application["createdAt"]}
+    times = {"createdAt": application["createdAt"], "updatedAt": application["createdAt"]}
+    return {**_shape_settings(application), "status": status, **times}
 
 
 def shape_updated_application(data: Any, request: OldRequest) -> Any:
-    return without(read_payload(data), "applicationId")
+    return without(_shape_settings(read_payload(data)), "applicationId")
 
 
 def shape_statistics(data: Any, request: OldRequest) -> Any:

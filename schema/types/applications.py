@@ -18,7 +18,7 @@ from resolvers import (
 from resolvers.series import activity
 from schema.engine.fields import Info, argument, as_type, attribute, batched, derived, mutation, selected_keys
 from schema.engine.inputs import IF_UPDATED_AT, optional, provided_values, required
-from schema.engine.scalars import DateTime
+from schema.engine.scalars import JSON, DateTime
 from schema.types.configuration import ConfigEntry
 from schema.types.connectors import Connector
 from schema.types.devices import Device, FilterArgument, OrderArgument, device_listing
@@ -65,6 +65,10 @@ class Application(Node):
     collections: list[str] = attribute("The kinds of documents that the application was created with.")
     created_at: DateTime | None = attribute(CREATED_AT)
     updated_at: DateTime | None = attribute(UPDATED_AT)
+
+    @derived("The stored settings, with the keys that only the old system uses.", JSON)
+    def document(root: strawberry.Parent[stored.Application]) -> Any:
+        return root.document
 
     @derived(IN_ORGANIZATION, ORGANIZATION)
     async def organization(root: strawberry.Parent[stored.Application], info: Info) -> Any:

@@ -1,6 +1,6 @@
 """Applications: all of an organization's are stored in one document of its `config`, by id."""
 
-from stores.contracts.records import empty_if_missing, optional, read_string, read_strings
+from stores.contracts.records import empty_if_missing, optional, read_string, read_strings, read_time
 from stores.entities.entity import ORGANIZATION, Entity
 
 
@@ -24,6 +24,8 @@ class Application(Entity):
     description = optional(read_string, "description")
     status = optional(read_string, "status")
     collections = empty_if_missing(read_strings, "collections")
+    # The gateway has a key of its own, because old routes show `createdAt` if the old system has stored it.
+    created_at = optional(read_time, "createdAt", "registeredAt")
 
     @property
     def name(self) -> str:

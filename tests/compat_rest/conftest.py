@@ -9,6 +9,7 @@ import pytest
 
 from compat_rest.app import create_app
 from schema.server.settings import Settings
+from stores.contracts.document_store import DocumentStore
 from stores.opening import open_documents, open_series
 
 ORGANIZATION = "/api/organizations/acme"
@@ -20,26 +21,32 @@ SVG = b'<svg xmlns="http://www.w3.org/2000/svg"><path d="M0 0"/></svg>'
 
 @pytest.fixture
 def backend() -> str:
-    """Which store a test runs on: `parametrize("backend", ...)` runs it on others."""
+    """The document store of a test: `parametrize("backend", ...)` runs it on others."""
     return "sqlite"
 
 
 @pytest.fixture
-async def client(
+async def documents(
     backend: str, request: pytest.FixtureRequest, tmp_path: Path
-) -> AsyncIterator[httpx.AsyncClient]:
+) -> AsyncIterator[DocumentStore]:
     url = None
     if backend == "mongodb":
-        # Of its own: old routes list and count every organization of the server.
+        # A server of its own: old routes list and count every organization of the server.
         server = request.getfixturevalue("own_mongodb_server")
         url = f"{server.url}/default-{uuid.uuid4().hex[:8]}"
-    store, series = open_documents(url, data=tmp_path), open_series(None, data=tmp_path)
-    app = create_app(Settings(data=tmp_path), documents=store, series=series)
-    # The application is asked to answer for its failures, not to raise them into the test.
+    store = open_documents(url, data=tmp_path)
+    yield store
+    await store.close()
+
+
+@pytest.fixture
+async def client(documents: DocumentStore, tmp_path: Path) -> AsyncIterator[httpx.AsyncClient]:
+    series = open_series(None, data=tmp_path)
+    app = create_app(Settings(data=tmp_path), documents=documents, series=series)
+    # The application answers its failures itself; they are not raised into the test.
     transport = httpx.ASGITransport(app, raise_app_exceptions=False)
     async with httpx.AsyncClient(transport=transport, base_url="http://gateway") as client:
         yield client
-    await store.close()
     await series.close()
 
 
