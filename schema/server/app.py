@@ -49,11 +49,12 @@ def create_app(
         cipher=open_cipher(settings),
         executor=Executor(schema, max_tokens=settings.graphql.max_tokens, compiled=settings.graphql.compiled),
     )
+    health = Health(state.documents, state.series.store)
     app = Starlette(
         routes=[
             Route("/graphql", _graphql_endpoint(state, settings)),
-            *Health(state.documents, state.series.store).routes(),
-            Route("/metrics", Metrics(state.executor).answer),
+            *health.routes(),
+            Route("/metrics", Metrics(state.executor, health).answer),
             *([explorer.mount_assets()] if settings.graphql.graphiql else []),
             *_ingest_routes(state, settings),
             *routes,

@@ -16,7 +16,7 @@ class Health:
     """Answers `/health/live` and `/health/ready`."""
 
     def __init__(self, documents: DocumentStore, series: SeriesStore) -> None:
-        self._pings = {"documents": documents.ping, "series": series.ping}
+        self._stores: dict[str, DocumentStore | SeriesStore] = {"documents": documents, "series": series}
 
     def routes(self) -> list[Route]:
         return [Route("/health/live", self.answer_live), Route("/health/ready", self.answer_ready)]
@@ -26,16 +26,29 @@ class Health:
         return JSONResponse({"status": "ok"})
 
     async def answer_ready(self, request: Request) -> Response:
-        """200 if every store answers, else 503. The body says which store fails, but not where it is."""
-        answers = await asyncio.gather(*map(_is_available, self._pings.values()))
-        states = {name: _state(available) for name, available in zip(self._pings, answers, strict=True)}
-        is_ready = all(answers)
-        return JSONResponse({"status": _state(is_ready), **states}, 200 if is_ready else 503)
+        """200 if every store can be read, else 503. The body says which store fails, but not where it is.
+
+        If all can be read and one cannot be written, the body also has `writes: unavailable`.
+        """
+        readable = await _check_all({name: store.ping for name, store in self._stores.items()})
+        is_ready = all(readable.values())
+        body = {"status": _state(is_ready), **{name: _state(answers) for name, answers in readable.items()}}
+        if is_ready and not all((await self.check_writes()).values()):
+            body["writes"] = "unavailable"
+        return JSONResponse(body, 200 if is_ready else 503)
+
+    async def check_writes(self) -> dict[str, bool]:
+        """By name of each store whether it takes writes."""
+        return await _check_all({name: store.check_writes for name, store in self._stores.items()})
 
 
-async def _is_available(ping: Callable[[], Awaitable[None]]) -> bool:
+async def _check_all(checks: dict[str, Callable[[], Awaitable[None]]]) -> dict[str, bool]:
+    return dict(zip(checks, await asyncio.gather(*map(_passes, checks.values())), strict=True))
+
+
+async def _passes(check: Callable[[], Awaitable[None]]) -> bool:
     try:
-        await ping()
+        await check()
     except Unavailable:
         return False
     return True

@@ -9,13 +9,15 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from schema.engine.execution import Executor
+from schema.server.health import Health
 
 
 class Metrics(Collector):
-    """Answers `/metrics` from the counters of the executor."""
+    """Answers `/metrics` from the counters of the executor and the state of the stores."""
 
-    def __init__(self, executor: Executor) -> None:
-        self._executor = executor
+    def __init__(self, executor: Executor, health: Health) -> None:
+        self._executor, self._health = executor, health
+        self._writable: dict[str, bool] = {}
         self._registry = CollectorRegistry()
         self._registry.register(self)
 
@@ -30,7 +32,14 @@ class Metrics(Collector):
         for what, count in self._executor.cache_sizes().items():
             cached.add_metric([what], count)
         yield cached
+        writable = GaugeMetricFamily(
+            "sync_gateway_store_writable", "Whether a store takes writes (1) or not (0).", labels=["store"]
+        )
+        for store, takes_writes in self._writable.items():
+            writable.add_metric([store], takes_writes)
+        yield writable
 
     async def answer(self, request: Request) -> Response:
         """The response to `GET /metrics`."""
+        self._writable = await self._health.check_writes()
         return Response(generate_latest(self._registry), media_type=CONTENT_TYPE_LATEST)

@@ -146,6 +146,12 @@ class DocumentStore(ABC):
     async def ping(self) -> None:
         """Return when the store answers. Raises `Unavailable` if it does not."""
 
+    async def check_writes(self) -> None:  # noqa: B027 - most stores leave it as it is
+        """Return if the store takes writes; raise `Unavailable` if it does not. This leaves nothing written.
+
+        A store on a server has no such check: it returns at once.
+        """
+
     @abstractmethod
     async def close(self) -> None:
         """Close files and connections."""

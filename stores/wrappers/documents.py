@@ -36,6 +36,9 @@ class WrappedDocumentStore(DocumentStore):
     async def ping(self) -> None:
         await self._interceptor.run(StoreCall("ping"), self._store.ping)
 
+    async def check_writes(self) -> None:
+        await self._interceptor.run(StoreCall("check_writes"), self._store.check_writes)
+
     async def close(self) -> None:
         await self._store.close()
 

@@ -62,6 +62,9 @@ class SqliteDocumentStore(DocumentStore):
     async def ping(self) -> None:
         await self.read(lambda db: db.execute("SELECT 1").fetchall())
 
+    async def check_writes(self) -> None:
+        await self._file.check_writes()
+
     async def close(self) -> None:
         await self._file.close()
 

@@ -45,6 +45,9 @@ class SqliteSeriesStore(WritableSeriesStore):
     async def ping(self) -> None:
         await self.read(lambda db: db.execute("SELECT 1").fetchall())
 
+    async def check_writes(self) -> None:
+        await self._file.check_writes()
+
     async def close(self) -> None:
         await self._file.close()
 
