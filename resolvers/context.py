@@ -1,4 +1,4 @@
-"""Who asks and what they reach: a tenant's data is had through the viewer, and through nothing else."""
+"""The viewer of a request and what they may access: all data of a tenant is read through the viewer."""
 
 import time
 from asyncio import Future, ensure_future
@@ -21,25 +21,28 @@ from stores.entities.organizations import is_organization_id
 
 @dataclass(slots=True)
 class SeriesAccess:
-    """The time-series store, which of its databases is whose, and what the operator allows."""
+    """The time-series store, which of its databases belongs to which organization, and the limits."""
 
     store: SeriesStore
-    database: str = "machines"  # of every organization that has none of its own
+    database: str = "machines"  # of the organizations without a database of their own
     databases: Mapping[str, str] = field(default_factory=dict)  # by organization
     limits: Limits = LIMITS
     stale_after: int = 900 * SECOND
-    counts: TTLCache[Any, int] = field(default_factory=lambda: TTLCache(1024, 30))  # of all time, by whose
+    counts: TTLCache[Any, int] = field(
+        default_factory=lambda: TTLCache(1024, 30)
+    )  # of all events, by organization
 
-    def of(self, organization_id: str | None) -> str:
+    def database_of(self, organization_id: str | None) -> str:
+        """The name of the database that holds the series of an organization, or of none."""
         return self.databases.get(organization_id or "", self.database)
 
-    def every_database(self) -> list[str]:
+    def all_databases(self) -> list[str]:
         return list(dict.fromkeys([self.database, *self.databases.values()]))
 
 
 @dataclass(frozen=True, slots=True)
 class Tenant:
-    """One organization's data (or, without an id, what belongs to none), within one request."""
+    """The data of one organization (without an id: what belongs to none) within one request."""
 
     organization_id: str | None
     documents: DocumentDatabase
@@ -48,7 +51,7 @@ class Tenant:
 
 
 class Viewer:
-    """The asking party of one request. In open mode it may do everything."""
+    """Who sends a request. In open mode, every viewer may do everything."""
 
     name = "open"
     role = "operator"
@@ -60,7 +63,7 @@ class Viewer:
         self._databases: Future[dict[str, DatabaseInfo]] | None = None
 
     def tenant(self, organization_id: str) -> Tenant:
-        """The data of an organization. Raises `BadUserInput` where the id can name none."""
+        """The data of an organization. Raises `BadUserInput` if no organization can have this id."""
         if not is_organization_id(organization_id):
             raise BadUserInput(
                 "Invalid organization id: 1 to 63 letters, digits, _ or -", fields=["organizationId"]
@@ -68,13 +71,13 @@ class Viewer:
         return self._tenant(organization_id, organization_id)
 
     def shared_tenant(self) -> Tenant:
-        """What belongs to no organization: services and legacy devices."""
+        """The data that belongs to no organization: services and legacy devices."""
         return self._tenant(self._store.default, None)
 
     async def databases(self) -> dict[str, DatabaseInfo]:
         """The databases that the viewer may see, in byte order of their names.
 
-        The default database is among them, though it need not hold an organization.
+        The default database is among them, though it may not be an organization.
         """
         if self._databases is None:
             self._databases = ensure_future(self._list())
@@ -90,11 +93,11 @@ class Viewer:
         return list(await self.databases())
 
     def is_default(self, organization_id: str) -> bool:
-        """Whether this is the name of the default database, which need not be an organization."""
+        """Whether this is the name of the default database, which may not be an organization."""
         return organization_id == self._store.default
 
     def discard_loaded(self) -> None:
-        """Drop what the request has loaded: the store has changed."""
+        """Discard what the request has loaded, because the store has changed."""
         self._databases = None
         for tenant in self._tenants.values():
             tenant.loaders.clear()
@@ -107,7 +110,7 @@ class Viewer:
         name = f"{database}/{organization_id}"
         if name not in self._tenants:
             documents = self._store.database(database)
-            readings = self.readings(self.series.of(organization_id))
+            readings = self.readings(self.series.database_of(organization_id))
             self._tenants[name] = Tenant(organization_id, documents, Loaders(documents), readings)
         return self._tenants[name]
 
@@ -123,6 +126,8 @@ class Context:
     icons: Icons
     cipher: SecretCipher = PLAIN
     request_id: str = ""
-    now: int = field(default_factory=time.time_ns)  # one for the whole request, so that windows are shared
+    now: int = field(
+        default_factory=time.time_ns
+    )  # nanoseconds since 1970, one for the whole request, so that windows are shared
     points: int = 0  # of series in the answer so far
-    trace: Callable[[], dict[str, Any]] | None = None  # what the request cost, where that is asked for
+    trace: Callable[[], dict[str, Any]] | None = None  # what the request cost, if the client asks for it

@@ -1,1 +1,1 @@
-"""What all entities share: paging, ids, checks, casting and writing. These modules know no entity."""
+"""What all entities share: paging, ids, checks, casting and the repository. These modules know no entity."""

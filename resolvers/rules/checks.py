@@ -1,4 +1,4 @@
-"""What clients send, checked before a store is asked. Every refusal names the place that is wrong."""
+"""Checks of what clients send, before a store is called. Every error names the path of the wrong value."""
 
 import math
 from datetime import datetime
@@ -8,36 +8,36 @@ from stores.contracts.documents import format_time
 from stores.contracts.errors import BadUserInput
 from stores.entities.secrets import MASK
 
-MAX_DEPTH = 64  # MongoDB keeps no more than 100 levels
-MAX_NAME_LENGTH = 1024  # of an id or a name
-MAX_EXACT = 2**53  # beyond it a double, which is how the stores keep large numbers, loses digits
+MAX_DEPTH = 64  # MongoDB stores at most 100 levels
+MAX_NAME_LENGTH = 1024  # characters of an id or a name
+MAX_EXACT = 2**53  # larger numbers are stored as doubles, which lose digits
 
 
 def require_name(value: str | None, field: str) -> str:
-    """A name or an id that has to be there: a text that is not blank."""
+    """A required name or id. Raises `BadUserInput` if it is missing, blank or too long."""
     if value is None or not value.strip():
         raise BadUserInput(f"{field} is required", fields=[field])
     if len(value) > MAX_NAME_LENGTH or "\0" in value:
         raise BadUserInput(
-            f"{field} is longer than {MAX_NAME_LENGTH} characters or holds NUL", fields=[field]
+            f"{field} is longer than {MAX_NAME_LENGTH} characters or contains NUL", fields=[field]
         )
-    return check_value(value, field)  # type: ignore[no-any-return]  # a text stays a text
+    return check_value(value, field)  # type: ignore[no-any-return]  # a string stays a string
 
 
 def require_application_id(application_id: str | None, organization_id: str) -> str:
-    """An application's id, which has to name collections: no `$`, `.` or NUL, and not too long."""
+    """The id of a new application, which names collections: short, and without `$`, `.` and NUL."""
     name = require_name(application_id, "applicationId")
     longest = f"{organization_id}.{name}_connectors"
     if any(c in name for c in "$.\0") or len(longest.encode()) > 255 or name.startswith("system"):
         raise BadUserInput(
-            "applicationId must not hold $ or . and must be short enough to name a collection",
+            "applicationId must not contain $ or . and must be short enough to name a collection",
             fields=["applicationId"],
         )
     return name
 
 
 def check_value(value: Any, path: str, depth: int = 0) -> Any:
-    """A value as stores keep it: keys without `$` and dots at any depth, whole numbers as integers."""
+    """A value in the form that stores hold: whole numbers as integers. Raises `BadUserInput`."""
     if depth > MAX_DEPTH:
         raise BadUserInput(f"{path} is nested deeper than {MAX_DEPTH} levels", fields=[path])
     match value:
@@ -57,11 +57,11 @@ def check_value(value: Any, path: str, depth: int = 0) -> Any:
             except UnicodeEncodeError:
                 raise BadUserInput(f"{path} is not valid Unicode", fields=[path]) from None
             return value
-    raise BadUserInput(f"{path} cannot be kept", fields=[path])
+    raise BadUserInput(f"{path} cannot be stored", fields=[path])
 
 
 def check_object(value: Any, path: str = "document") -> dict[str, Any]:
-    """A free-form object, as stores keep it."""
+    """A free-form object in the form that stores hold; null is an empty one."""
     if value is None:
         return {}
     if not isinstance(value, dict):
@@ -70,7 +70,7 @@ def check_object(value: Any, path: str = "document") -> dict[str, Any]:
 
 
 def reject_masks(value: Any, path: str) -> Any:
-    """Refuses a mask where nothing is stored that it could stand for."""
+    """Raise `BadUserInput` for a mask that stands for nothing stored; else return the value."""
     match value:
         case dict():
             for k, v in value.items():
@@ -79,19 +79,19 @@ def reject_masks(value: Any, path: str) -> Any:
             for i, v in enumerate(value):
                 reject_masks(v, f"{path}.{i}")
         case str() if value == MASK:
-            raise BadUserInput(f"{path} holds a mask; send the secret itself", fields=[path])
+            raise BadUserInput(f"{path} is a mask, and no secret is stored there; send it", fields=[path])
     return value
 
 
 def list_stored_forms(time: datetime) -> tuple[Any, ...]:
-    """A time as stores may hold it: a date, or ISO text."""
+    """The forms in which stores hold a time: a date, and an ISO 8601 string."""
     return time, format_time(time)
 
 
 def _key(key: str, path: str) -> str:
     if key.startswith("$") or "." in key or "\0" in key:
         raise BadUserInput(
-            f"{path}: the key {key!r} starts with $ or holds a dot or NUL", fields=[f"{path}.{key}"]
+            f"{path}: the key {key!r} starts with $ or contains a dot or NUL", fields=[f"{path}.{key}"]
         )
     check_value(key, path)
     return key

@@ -1,4 +1,4 @@
-"""Dictionary order of texts: punctuation before digits before letters; case and accents only break ties.
+"""Dictionary order of strings: punctuation before digits before letters; case and accents only break ties.
 
 An approximation of the Unicode root collation (UTS #10) by decomposition, exact for the scripts that
 property keys are written in: no tailoring, no contractions.
@@ -7,11 +7,12 @@ property keys are written in: no tailoring, no contractions.
 import unicodedata
 
 
-def collation_key(text: str) -> tuple[list[tuple[int, str]], list[str], str]:
-    decomposed = unicodedata.normalize("NFKD", text)
+def collation_key(string: str) -> tuple[list[tuple[int, str]], list[str], str]:
+    """A key that sorts strings in dictionary order."""
+    decomposed = unicodedata.normalize("NFKD", string)
     letters = [c for c in decomposed if not unicodedata.combining(c)]
     accents = [c for c in decomposed if unicodedata.combining(c)]
-    return [(_class(c), c.casefold()) for c in letters], accents, text.swapcase()
+    return [(_class(c), c.casefold()) for c in letters], accents, string.swapcase()
 
 
 def _class(character: str) -> int:

@@ -1,4 +1,4 @@
-"""Ids: a store's own, and the global ones that name an entity across tenants."""
+"""Ids: those of the store, and the global ids that identify an entity across all organizations."""
 
 import base64
 import binascii
@@ -22,20 +22,20 @@ def parse_object_id(value: str, field: str, message: str = "") -> ObjectId:
 
 def encode_global_id(kind: str, *keys: Any) -> str:
     """An opaque id: the kind of an entity and its keys, outermost first. Object ids keep their type."""
-    named = [{"": str(key)} if isinstance(key, ObjectId) else key for key in keys]
-    return base64.urlsafe_b64encode(orjson.dumps([kind, *named], default=str)).decode().rstrip("=")
+    encoded = [{"": str(key)} if isinstance(key, ObjectId) else key for key in keys]
+    return base64.urlsafe_b64encode(orjson.dumps([kind, *encoded], default=str)).decode().rstrip("=")
 
 
 def decode_global_id(value: str) -> tuple[str, list[Any]] | None:
-    """The kind and the keys of a global id, or None for what is none."""
+    """The kind and the keys of a global id, or None if the string is not one."""
     try:
         raw = base64.b64decode(value + "=" * (-len(value) % 4), altchars=b"-_", validate=True)
         kind, *keys = orjson.loads(raw)
         keys = [ObjectId(key[""]) if isinstance(key, dict) else key for key in keys]
     except (binascii.Error, ValueError, TypeError, KeyError, InvalidId):
         return None
-    scalar = all(isinstance(key, str | int | float | ObjectId | None) for key in keys)
-    if not isinstance(kind, str) or not scalar or encode_global_id(kind, *keys) != value:
+    are_scalars = all(isinstance(key, str | int | float | ObjectId | None) for key in keys)
+    if not isinstance(kind, str) or not are_scalars or encode_global_id(kind, *keys) != value:
         return None
     return kind, keys
 

@@ -13,7 +13,7 @@ DEFAULT_PAGE_SIZE, MAX_PAGE_SIZE = 50, 1000
 
 @dataclass(frozen=True, slots=True)
 class Page(Generic[R]):
-    """Some records of a list, where each stands in it, and how to count the whole when that is asked for."""
+    """A part of a list. `encode_cursor` gives the cursor of a node, `count` the length of the whole list."""
 
     nodes: list[R]
     encode_cursor: Callable[[R], str]
@@ -23,7 +23,7 @@ class Page(Generic[R]):
 
 
 def page_size(first: int | None) -> int:
-    """How many to read. Raises where the caller asks for less than none or more than the cap."""
+    """The number of nodes of a page. Raises `BadUserInput` or `LimitExceeded` for a number out of range."""
     if first is None:
         return DEFAULT_PAGE_SIZE
     if first < 0:
@@ -34,4 +34,5 @@ def page_size(first: int | None) -> int:
 
 
 def sort_key(document: Document, order: Order) -> tuple[Any, Any]:
+    """The position of a document in a list: the value that it is ordered by, and its id."""
     return order_value(document, order.path), document["_id"]

@@ -100,7 +100,7 @@ async def _list_series(
     """Return the loaders of each database of the scope, and the machines in it; None for all machines."""
     viewer, organization = context.viewer, scope.organization
     if organization is None:
-        return [(viewer.readings(name), None) for name in viewer.series.every_database()]
+        return [(viewer.readings(name), None) for name in viewer.series.all_databases()]
     machines = await list_machine_ids(context, organization.organization_id, list(organization.settings))
     return [(viewer.tenant(organization.organization_id).readings, machines)]
 

@@ -107,7 +107,7 @@ def _ingest_routes(state: AppState, settings: Settings) -> list[Route]:
     store, token = state.series.store, settings.series.token
     if not isinstance(store, WritableSeriesStore):
         return []
-    databases = [*state.series.every_database(), STATISTICS]
+    databases = [*state.series.all_databases(), STATISTICS]
     return Ingest(store, databases, token.get_secret_value() if token else None).routes()
 
 

@@ -1,4 +1,4 @@
-"""Records: typed views of documents. A broken document costs the field that is broken, nothing else."""
+"""Records: typed views of documents. A value of the wrong type costs its own field, nothing else."""
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Sequence
@@ -15,7 +15,7 @@ T = TypeVar("T")
 
 
 def read_string(value: Any) -> str | None:
-    """A text as it is; what has one obvious text as that; anything else as nothing."""
+    """A string; a boolean, a number, an object id or a time as its string; anything else as None."""
     match value:
         case str():
             return value
@@ -29,11 +29,12 @@ def read_string(value: Any) -> str | None:
 
 
 def read_bool(value: Any) -> bool | None:
+    """A boolean; anything else as None."""
     return value if isinstance(value, bool) else None
 
 
 def read_time(value: Any) -> datetime | None:
-    """A time stored as a date or as ISO text, naive and in UTC."""
+    """A time that is stored as a date or as an ISO 8601 string, naive and in UTC; anything else as None."""
     if isinstance(value, str):
         try:
             value = datetime.fromisoformat(value)
@@ -48,7 +49,7 @@ def read_time(value: Any) -> datetime | None:
 
 
 def read_strings(value: Any) -> list[str]:
-    """The texts of a list; a text alone is a list of one, as the old clients sent it."""
+    """The strings of a list; a string alone, as old clients sent it, is a list of one."""
     if isinstance(value, str):
         return [value]
     if not isinstance(value, list):
@@ -58,15 +59,17 @@ def read_strings(value: Any) -> list[str]:
 
 
 def read_object(value: Any) -> dict[str, Any]:
+    """An object; anything else as an empty one."""
     return value if isinstance(value, dict) else {}
 
 
 def read_objects(value: Any) -> list[dict[str, Any]]:
+    """The objects of a list; an object alone is a list of one."""
     items = [value] if isinstance(value, dict) else value
     return [item for item in items if isinstance(item, dict)] if isinstance(items, list) else []
 
 
-# Of readers: the type of the values, and of the items in them, that they answer as they are. Stored times are
+# By reader: the type of the values, and of the items in them, that it returns unchanged. Stored times are
 # naive and in UTC.
 UNCHANGED_TYPES: dict[Callable[[Any], Any], tuple[type | None, type | None]] = {
     read_string: (str, None),
@@ -79,7 +82,7 @@ UNCHANGED_TYPES: dict[Callable[[Any], Any], tuple[type | None, type | None]] = {
 
 
 class Attribute(ABC, Generic[T]):
-    """A descriptor that can be read of many objects at once."""
+    """A descriptor that can be read from many objects at once."""
 
     @abstractmethod
     def of(self, objects: Sequence[Any]) -> list[T]:
@@ -87,12 +90,12 @@ class Attribute(ABC, Generic[T]):
 
 
 class Stored(Attribute[T]):
-    """A field kept under the first of `keys` that is there; what cannot be read is `default`."""
+    """A field that is stored under the first of `keys` that exists; `default` if it cannot be read."""
 
     def __init__(self, read: Callable[[Any], T | None], *keys: str, default: T) -> None:
         self.read, self.keys, self.default = read, keys, default
-        kept, self._items = UNCHANGED_TYPES.get(read, (None, None))
-        self._plain = {kept, NoneType} if default is None and len(keys) == 1 else {kept}
+        unchanged, self._items = UNCHANGED_TYPES.get(read, (None, None))
+        self._plain = {unchanged, NoneType} if default is None and len(keys) == 1 else {unchanged}
 
     @overload
     def __get__(self, record: None, owner: type) -> "Stored[T]": ...
@@ -109,24 +112,24 @@ class Stored(Attribute[T]):
         return self.default
 
     def of(self, objects: "Sequence[Record]") -> list[T]:
-        """All at once where none of the values has to be looked at by itself."""
+        """The values of many records at once, if none of them needs to be converted."""
         key = self.keys[0]
-        values: list[Any] = [each.document.get(key) for each in objects]
+        values: list[Any] = [record.document.get(key) for record in objects]
         if self._plain.issuperset(map(type, values)) and (
             self._items is None or {self._items}.issuperset(map(type, chain.from_iterable(values)))
         ):
             return values
-        return [self.__get__(each, type(each)) for each in objects]
+        return [self.__get__(record, type(record)) for record in objects]
 
 
 class Identity(Stored[str]):
-    """The document's id as text."""
+    """The id of the document as a string."""
 
     def __init__(self) -> None:
         super().__init__(str, "_id", default="")
 
     def of(self, objects: "Sequence[Record]") -> list[str]:
-        return [str(each.document.get("_id")) for each in objects]
+        return [str(record.document.get("_id")) for record in objects]
 
 
 def optional(read: Callable[[Any], T | None], *keys: str) -> Stored[T | None]:
@@ -135,12 +138,12 @@ def optional(read: Callable[[Any], T | None], *keys: str) -> Stored[T | None]:
 
 
 def empty_if_missing(read: Callable[[Any], T], key: str) -> Stored[T]:
-    """A list or an object that reads as an empty one where there is none."""
+    """A list or an object that is empty if it is missing."""
     return Stored(read, key, default=read(None))
 
 
 class Record:
-    """A document and where it lies: in an application, in an organization, or (None) in neither."""
+    """A document, and the organization and the application that it belongs to (None: to none)."""
 
     __slots__ = ("application_id", "document", "organization_id")
     stored: ClassVar[dict[str, tuple[str, ...]]] = {}  # attribute -> the document's keys it reads
@@ -158,10 +161,10 @@ class Record:
     def __init_subclass__(cls) -> None:
         super().__init_subclass__()
         cls.stored = {
-            name: each.keys
+            name: field.keys
             for base in cls.__mro__
-            for name, each in vars(base).items()
-            if isinstance(each, Stored)
+            for name, field in vars(base).items()
+            if isinstance(field, Stored)
         }
 
     document_id = Identity()

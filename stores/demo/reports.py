@@ -1,7 +1,7 @@
 """What the machines of the demo plant report: shifts and weekends, pieces, tool changes, alarms, idle time.
 
-Every day of every machine is made of its name and date alone, so that it is the same whenever it is made:
-loading it again changes nothing, and `follow` goes on where `load` has stopped.
+Every day of every machine is generated from its name and date alone, so that loading it again changes nothing
+and `follow` continues where `load` has stopped.
 """
 
 import asyncio
@@ -20,8 +20,8 @@ ZONE = ZoneInfo("Europe/Berlin")
 MINUTE = 60 * SECOND
 HEARTBEAT_NS = 5 * MINUTE  # a machine reports its state this often, changed or not
 BATCH = 5000
-TICK = 2.0  # seconds between two writes of what happens now
-# By kind of machine: the local hours that it works on weekdays and on Saturdays.
+TICK = 2.0  # seconds between two writes of `follow`
+# By kind of machine: the local hours in which it works on weekdays and on Saturdays.
 SHIFTS = {
     "LATHE": ([(6, 14), (14, 22)], [(6, 14)]),
     "MILL": ([(6, 14), (14, 22)], []),
@@ -35,7 +35,7 @@ ALARMS = ("204 OVERTRAVEL X", "401 SERVO READY OFF", "1010 LOW COOLANT", "2031 C
 
 
 class State(NamedTuple):
-    """What a machine is doing from a time on."""
+    """What a machine does from a time (nanoseconds since 1970) until its next state."""
 
     time: int
     power: bool
@@ -44,22 +44,25 @@ class State(NamedTuple):
 
 
 async def load(store: WritableSeriesStore, database: str, days: int, advance: Callable[[], object]) -> int:
-    """Write the last days up to now; answers how many points. `advance` counts the machines' days."""
+    """Write the points of the last days up to now, and return their number.
+
+    `advance` is called after each day of each machine.
+    """
     now = time.time_ns()
     today = datetime.now(ZONE).date()
     written = 0
     for back in range(days, -1, -1):
         for machine in _machine_ids():
-            made = (point for point in day(machine, today - timedelta(back)) if point.time <= now)
-            while batch := list(islice(made, BATCH)):
-                _none_refused(await store.write(database, batch))
+            points = (point for point in generate_day(machine, today - timedelta(back)) if point.time <= now)
+            while batch := list(islice(points, BATCH)):
+                _raise_rejected(await store.write(database, batch))
                 written += len(batch)
             advance()
     return written
 
 
 async def follow(store: WritableSeriesStore, database: str, statistics: str) -> None:
-    """Write what happens as it happens, for ever; into `statistics` how busy the server is said to be."""
+    """Write points as they happen, until cancelled; `statistics` is the database of the server's load."""
     since = time.time_ns()
     today: date | None = None
     coming: list[Point] = []
@@ -68,25 +71,28 @@ async def follow(store: WritableSeriesStore, database: str, statistics: str) -> 
         now = time.time_ns()
         if today != datetime.now(ZONE).date():
             today = datetime.now(ZONE).date()
-            made = [
-                point for machine in _machine_ids() for point in day(machine, today) if point.time > since
+            points = [
+                point
+                for machine in _machine_ids()
+                for point in generate_day(machine, today)
+                if point.time > since
             ]
-            coming = sorted(made, key=lambda point: -point.time)
+            coming = sorted(points, key=lambda point: -point.time)
         due = []
         while coming and coming[-1].time <= now:
             due.append(coming.pop())
-        _none_refused(await store.write(database, due))
-        _none_refused(await store.write(statistics, list(_host(now))))
+        _raise_rejected(await store.write(database, due))
+        _raise_rejected(await store.write(statistics, list(_host(now))))
 
 
-def day(machine: str, of: date) -> Iterator[Point]:
-    """Everything that a machine reports of one local day, in the order of time of each measurement."""
+def generate_day(machine: str, date_: date) -> Iterator[Point]:
+    """Everything that a machine reports on one local day, in the order of time for each measurement."""
     kind = machine.partition("-")[0]
-    random = Random(f"{machine}/{of}")
-    begin, end = _moment(of, 0), _moment(of + timedelta(1), 0)
+    random = Random(f"{machine}/{date_}")
+    begin, end = _time_of(date_, 0), _time_of(date_ + timedelta(1), 0)
     states = [State(begin, False, "STOPPED")]
-    for first, last in _shifts(kind, of):
-        start, stop = _moment(of, first), _moment(of, last)
+    for first, last in _shifts(kind, date_):
+        start, stop = _time_of(date_, first), _time_of(date_, last)
         if kind in MAKERS:
             yield from _shift(machine, random, start, stop, states)
         else:
@@ -96,11 +102,11 @@ def day(machine: str, of: date) -> Iterator[Point]:
     yield from (
         _point("state", machine, s.time, power=s.power, execution=s.execution, mode=s.mode) for s in states
     )
-    yield from _beats(machine, kind, random, states, begin, end)
+    yield from _heartbeats(machine, kind, random, states, begin, end)
 
 
 def _shift(machine: str, random: Random, start: int, stop: int, states: list[State]) -> Iterator[Point]:
-    """Pieces, tool changes and alarms of a shift; what the machine was doing is added to `states`."""
+    """The pieces, tool changes and alarms of a shift; the states of the machine are added to `states`."""
     now = start + random.randrange(2 * MINUTE, 15 * MINUTE)
     pause = start + (stop - start) // 2
     states.append(State(start, True, "READY", "MANUAL"))
@@ -135,22 +141,24 @@ def _shift(machine: str, random: Random, start: int, stop: int, states: list[Sta
     states.append(State(stop - SECOND, False, "STOPPED"))
 
 
-def _beats(
+def _heartbeats(
     machine: str, kind: str, random: Random, states: list[State], begin: int, end: int
 ) -> Iterator[Point]:
-    """Every five minutes the state as it is, and what is measured of it."""
-    warmth, place = 22.0, 0
+    """Every five minutes the current state, and measurements that fit it."""
+    temperature, index = 22.0, 0
     for now in range(begin + random.randrange(HEARTBEAT_NS), end, HEARTBEAT_NS):
-        while place + 1 < len(states) and states[place + 1].time <= now:
-            place += 1
-        _, power, execution, mode = states[place]
+        while index + 1 < len(states) and states[index + 1].time <= now:
+            index += 1
+        _, power, execution, mode = states[index]
         busy = execution == "ACTIVE"
-        warmth += (48 * busy + 22 * (not busy) - warmth) * 0.08 + random.uniform(-0.4, 0.4)
-        if now != states[place].time:
+        temperature += (48 * busy + 22 * (not busy) - temperature) * 0.08 + random.uniform(-0.4, 0.4)
+        if now != states[index].time:
             yield _point("state", machine, now, power=power, execution=execution, mode=mode)
         if kind in MAKERS:
             load = random.gauss(68, 9) if busy else random.uniform(0, 3)
-            yield _point("process", machine, now, spindle_load=round(load, 1), temperature=round(warmth, 2))
+            yield _point(
+                "process", machine, now, spindle_load=round(load, 1), temperature=round(temperature, 2)
+            )
         else:
             kilowatts = random.gauss(64, 6) if busy else random.uniform(2, 4)
             yield _point("energy", machine, now, kilowatts=round(kilowatts, 2))
@@ -176,18 +184,19 @@ def _machine_ids() -> list[str]:
     return [machine for _, _, machine in machines()]
 
 
-def _shifts(kind: str, of: date) -> list[tuple[int, int]]:
+def _shifts(kind: str, date_: date) -> list[tuple[int, int]]:
     weekdays, saturdays = SHIFTS[kind]
-    if kind == "METER" or of.weekday() < 5:
+    if kind == "METER" or date_.weekday() < 5:
         return weekdays
-    return saturdays if of.weekday() == 5 else []
+    return saturdays if date_.weekday() == 5 else []
 
 
-def _moment(of: date, hour: int) -> int:
-    midnight = datetime(of.year, of.month, of.day) + timedelta(hours=hour)
+def _time_of(date_: date, hour: int) -> int:
+    """A local time in nanoseconds since 1970."""
+    midnight = datetime(date_.year, date_.month, date_.day) + timedelta(hours=hour)
     return int(midnight.replace(tzinfo=ZONE).timestamp()) * SECOND
 
 
-def _none_refused(results: list[str | None]) -> None:
-    for why in filter(None, results):
-        raise ValueError(why)
+def _raise_rejected(results: list[str | None]) -> None:
+    for reason in filter(None, results):
+        raise ValueError(reason)

@@ -1,4 +1,4 @@
-"""What machines report: their state, and the events, which are the values of six fields."""
+"""What machines report: their state, and their events, which are the values of six fields."""
 
 from dataclasses import dataclass
 
@@ -24,7 +24,7 @@ SOURCES = (
 
 @dataclass(frozen=True, slots=True)
 class MachineEvent:
-    """An event. `time` is in nanoseconds since 1970; the value of any field is told as a text."""
+    """An event. `time` is in nanoseconds since 1970; the value of any field is a string."""
 
     time: int
     machine_id: str | None
@@ -35,7 +35,7 @@ class MachineEvent:
 
 
 def sources_of(classes: tuple[str, ...] | None) -> tuple[Source, ...]:
-    """The sources of events of some classes; None for all."""
+    """The sources of the events of some classes; `classes` None means all."""
     if classes is None:
         return SOURCES
     named = [source for source in SOURCES if not source.tags and source.field in classes]
@@ -44,6 +44,7 @@ def sources_of(classes: tuple[str, ...] | None) -> tuple[Source, ...]:
 
 
 def event_of(occurrence: Occurrence, sources: tuple[Source, ...]) -> MachineEvent:
+    """The event that a value of one of the sources stands for."""
     source = sources[occurrence.source]
     event_id, event_class = occurrence.tags if source.tags else (source.field, source.field)
     value = text_of(occurrence.value)
@@ -51,7 +52,7 @@ def event_of(occurrence: Occurrence, sources: tuple[Source, ...]) -> MachineEven
 
 
 def text_of(value: Value) -> str:
-    """The text that stands for a value: digits of an integer, a float with one decimal at least."""
+    """The string of a value: `true`, the digits of an integer, a float with at least one decimal."""
     if isinstance(value, bool):
         return "true" if value else "false"
     return repr(value) if isinstance(value, float) else str(value)

@@ -1,4 +1,4 @@
-"""Copying every database from one document store to another, and proving that both hold the same."""
+"""Copying every database from one document store to another, and verifying that both contain the same."""
 
 from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass, field
@@ -10,12 +10,12 @@ from stores.contracts.documents import Collection, Document, OneOf, Query
 from stores.entities.registry import collection_of_name
 
 BATCH = 500
-Progress = Callable[[str, int, int], None]  # what is done, how much of it, of how much
+Progress = Callable[[str, int, int], None]  # what is done, the number of documents that are done, and of all
 
 
 @dataclass(slots=True)
 class CopyReport:
-    """What a copy wrote, what was there already, what it compared, and where the stores still differ."""
+    """How many documents were written, were equal already and were compared, and what still differs."""
 
     written: int = 0
     equal: int = 0
@@ -24,10 +24,10 @@ class CopyReport:
 
 
 async def copy_stores(source: DocumentStore, target: DocumentStore, progress: Progress) -> CopyReport:
-    """Copy what the target lacks, then compare. The source is only read.
+    """Copy the documents that the target lacks, then compare. The source is only read.
 
-    What is equal already is not written again, so that a copy that was cut off is finished by repeating it.
-    The default database of the source becomes that of the target.
+    A document that is equal already is not written again, so that an interrupted copy is finished by
+    repeating it. The default database of the source becomes that of the target.
     """
     report = CopyReport()
     parts = [
@@ -70,7 +70,7 @@ def _target_name(name: str, source: DocumentStore, target: DocumentStore) -> str
 
 
 async def read_batches(documents: DocumentDatabase, collection: Collection) -> AsyncIterator[list[Document]]:
-    """Every document of a collection, by id, some hundred at a time."""
+    """Every document of a collection, by id, up to `BATCH` at a time."""
     after = None
     while batch := await documents.find(collection, Query(after=after, limit=BATCH)):
         yield batch
@@ -80,7 +80,7 @@ async def read_batches(documents: DocumentDatabase, collection: Collection) -> A
 async def _read_by_ids(
     documents: DocumentDatabase, collection: Collection, batch: list[Document]
 ) -> dict[bytes, bytes]:
-    """The documents of the same ids, encoded: their types and key order count."""
+    """The documents with the ids of a batch, encoded, because types and key order count."""
     ids = OneOf(("_id",), tuple(document["_id"] for document in batch))
     found = await documents.find(collection, Query(where=(ids,)))
     return {_encode_id(document): bson.encode(document) for document in found}
