@@ -20,6 +20,7 @@ from schema.server.ingest import WRITE_PATH, Ingest
 from schema.server.metrics import Metrics
 from schema.server.opening import open_cipher, open_documents, open_icons, open_series
 from schema.server.origins import parse_origin
+from schema.server.printed_schema import printed_schema_route
 from schema.server.proxies import TrustedProxies
 from schema.server.request_guard import RequestGuard
 from schema.server.retention import delete_old_points
@@ -50,9 +51,12 @@ def create_app(
         executor=Executor(schema, max_tokens=settings.graphql.max_tokens, compiled=settings.graphql.compiled),
     )
     health = Health(state.documents, state.series.store)
+    graphql = _graphql_endpoint(state, settings)
     app = Starlette(
         routes=[
-            Route("/graphql", _graphql_endpoint(state, settings)),
+            Route("/graphql", graphql),
+            Route("/graphql/", graphql),
+            printed_schema_route(schema),
             *health.routes(),
             Route("/metrics", Metrics(state.executor, health).answer),
             *([explorer.mount_assets()] if settings.graphql.graphiql else []),

@@ -11,6 +11,7 @@ import pytest
 from schema.server.app import create_app
 from schema.server.settings import Settings
 from tests.schema.client import RESPONSE, Client
+from tests.schema.test_schema import PRINTED
 from tests.serving import served
 
 AUDITS = Path(__file__).parent / "audits"
@@ -153,3 +154,55 @@ async def test_a_page_of_another_origin_may_call_only_if_it_is_listed(tmp_path: 
         assert (response.headers.get("access-control-allow-origin") == origin) is allowed
     await client.http.aclose()
     await client.documents.close()
+
+
+async def test_the_schema_is_served_as_it_is_committed(client: Client) -> None:
+    response = await client.http.get("/graphql/schema.graphql")
+    assert response.status_code == 200
+    assert response.headers["content-type"] == "text/plain; charset=utf-8"
+    assert response.text == PRINTED.read_text()
+
+
+async def test_a_slash_after_the_path_changes_nothing(client: Client) -> None:
+    response = await client.http.post("/graphql/", json={"query": "{ __typename }"})
+    assert response.json() == {"data": {"__typename": "Query"}}
+    response = await client.http.get("/graphql/", headers={"Accept": "text/html"})
+    assert "<html" in response.text
+
+
+async def test_caches_tell_media_types_apart(client: Client) -> None:
+    for accept in (RESPONSE, "application/json", "text/csv"):
+        response = await client.http.get(
+            "/graphql", params={"query": "{ __typename }"}, headers={"Accept": accept}
+        )
+        assert "Accept" in response.headers["vary"]
+    response = await client.http.get("/graphql", headers={"Accept": "text/html"})
+    assert "Accept" in response.headers["vary"]
+
+
+@pytest.mark.parametrize(
+    ("charset", "status"),
+    [
+        ("utf-8", 200),
+        ("UTF8", 200),
+        ("utf8", 200),
+        ('"utf-8"', 200),
+        ("utf-16", 415),
+        ("latin-1", 415),
+        ("x", 415),
+    ],
+)
+async def test_a_body_is_in_utf_8(client: Client, charset: str, status: int) -> None:
+    headers = {"Content-Type": f"application/json; charset={charset}"}
+    response = await client.http.post("/graphql", content=b'{"query":"{__typename}"}', headers=headers)
+    assert response.status_code == status
+
+
+async def test_an_empty_operation_name_names_none(client: Client) -> None:
+    for query in ("{ __typename }", "query A { __typename }"):
+        response = await client.http.post("/graphql", json={"query": query, "operationName": ""})
+        assert response.json() == {"data": {"__typename": "Query"}}
+    response = await client.http.get(
+        "/graphql", params={"query": "query A { __typename }", "operationName": ""}
+    )
+    assert response.json() == {"data": {"__typename": "Query"}}
