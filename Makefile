@@ -3,6 +3,7 @@
 # make test        the whole suite, with real servers (under five minutes; what is missing is built meanwhile)
 # make test-long   the long randomized runs; SEED=... repeats one
 # make check       what a commit must pass: format, lint, types, import contracts and the suite
+# make bench-check times that must not be exceeded
 # make bench       figures of the gateway beside other GraphQL servers
 PYTHON ?= python3
 BIN := .venv/bin
@@ -11,7 +12,7 @@ SEED ?= $(shell date +%s)
 PYTEST = $(BIN)/python -m pytest
 PARALLEL = -n $(WORKERS) --maxprocesses 4 --dist load --maxschedchunk 1
 
-.PHONY: run test test-fast test-long lint check bench lock format clean
+.PHONY: run test test-fast test-long lint check bench bench-check lock format clean
 
 run: .venv/runtime
 	$(BIN)/sync-gateway demo
@@ -30,6 +31,10 @@ lint: .venv/dev
 	$(BIN)/ruff format --check . && $(BIN)/ruff check . && $(BIN)/mypy && $(BIN)/lint-imports
 
 check: lint test
+
+# What must not take longer than it may, in milliseconds; the suite asserts no times.
+bench-check: .venv/dev
+	$(BIN)/python -m bench.check
 
 # The gateway against other GraphQL servers over one MongoDB and one InfluxDB (needs java, maven and npm).
 bench: .venv/bench bench/peers/mercurius/node_modules

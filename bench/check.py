@@ -1,0 +1,137 @@
+"""Times that must not be exceeded: `make bench-check`. The suite asserts calls and bytes, and no times.
+
+Each limit is several times what two idle cores take, so that it fails for a change of the algorithm and not for
+a busy machine. The best of a few rounds counts.
+"""
+
+import asyncio
+import socket
+import sys
+import tempfile
+import time
+from collections.abc import Awaitable, Callable, Iterator
+from contextlib import contextmanager
+from itertools import islice
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from rich.console import Console
+from rich.table import Table
+
+from bench.graph import NESTED, PAGE, fill, run, time_to_first_answer
+from bench.machine import machine
+from bench.series import DATABASE, points, questions
+from stores.contracts.errors import Unavailable
+from stores.contracts.series import SeriesQuery, WritableSeriesStore
+from stores.opening import open_documents, open_series
+
+ROUNDS = 5
+DEADLINE_S = 0.5
+
+
+class Measured(NamedTuple):
+    """What was measured, in milliseconds, and the limit."""
+
+    name: str
+    took_ms: float
+    limit_ms: float
+
+
+async def best_of(work: Callable[[], Awaitable[Any]], rounds: int = ROUNDS) -> float:
+    """The shortest of some rounds, in milliseconds."""
+    times = []
+    for _ in range(rounds):
+        began = time.perf_counter()
+        await work()
+        times.append((time.perf_counter() - began) * 1e3)
+    return min(times)
+
+
+async def check_documents(folder: Path) -> list[Measured]:
+    """The nested query of 1,000 devices, and the last page of 20,000."""
+    store = open_documents(None, data=folder, deadline=60)
+    await fill(store, "nested", 1_000, 10)
+    nested = await best_of(lambda: run(store, NESTED, o="nested"))
+    await fill(store, "long", 20_000, 1)
+    cursor = None
+    for _ in range(19):
+        data, _ = await run(store, PAGE, a=cursor, n=1000)
+        cursor = data["application"]["devices"]["pageInfo"]["endCursor"]
+    page = await best_of(lambda: run(store, PAGE, a=cursor, n=50))
+    await store.close()
+    return [
+        Measured("1,000 devices of 10 applications, with connectors", nested, 50),
+        Measured("50 devices after the first 19,000", page, 10),
+    ]
+
+
+async def check_series(folder: Path) -> list[Measured]:
+    """Latest values and windows over 300,000 points of 200 machines."""
+    store = open_series(None, data=folder, deadline=60)
+    assert isinstance(store, WritableSeriesStore)
+    made = points(300_000)
+    while batch := list(islice(made, 5000)):
+        await store.write(DATABASE, batch)
+    asked = questions(store)
+    limits = {"latest status, 200 machines": 25.0, "5 min means of 24 h, 200 machines": 50.0}
+    measured = [Measured(name, await best_of(asked[name]), limit) for name, limit in limits.items()]
+    await store.close()
+    return measured
+
+
+async def check_deadlines(folder: Path) -> list[Measured]:
+    """A server that takes connections and answers nothing is given up at the deadline."""
+    with _silent_server() as address:
+        documents = open_documents(f"mongodb://{address}", data=folder, deadline=DEADLINE_S)
+        series = open_series(f"http://{address}", data=folder, deadline=DEADLINE_S)
+        query = SeriesQuery("state", ["power"], ["M1"])
+        limit = DEADLINE_S * 1e3 * 1.5
+        measured = [
+            Measured("a silent MongoDB", await best_of(lambda: _fails(documents.ping()), 1), limit),
+            Measured(
+                "a silent InfluxDB 3",
+                await best_of(lambda: _fails(series.database("d").latest(query)), 1),
+                limit,
+            ),
+        ]
+        await documents.close()
+        await series.close()
+    return measured
+
+
+async def _fails(call: Awaitable[Any]) -> None:
+    try:
+        await call
+    except Unavailable:
+        return
+    raise AssertionError("a silent server has answered")
+
+
+@contextmanager
+def _silent_server() -> Iterator[str]:
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        host, port = listener.getsockname()
+        yield f"{host}:{port}"
+
+
+async def main() -> int:
+    console = Console()
+    console.print(machine())
+    table = Table("", "ms", "at most ms", "")
+    with tempfile.TemporaryDirectory() as name:
+        measured = [Measured("start to first answer", time_to_first_answer()[0] * 1e3, 3_000)]
+        for check in (check_documents, check_series, check_deadlines):
+            folder = Path(name) / check.__name__
+            folder.mkdir()
+            measured += await check(folder)
+    for what in measured:
+        exceeded = what.took_ms > what.limit_ms
+        table.add_row(
+            what.name, f"{what.took_ms:.1f}", f"{what.limit_ms:.0f}", "EXCEEDED" if exceeded else ""
+        )
+    console.print(table)
+    return int(any(what.took_ms > what.limit_ms for what in measured))
+
+
+if __name__ == "__main__":
+    sys.exit(asyncio.run(main()))
