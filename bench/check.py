@@ -1,7 +1,7 @@
 """Times that must not be exceeded: `make bench-check`. The suite asserts calls and bytes, and no times.
 
-Each limit is several times what two idle cores take, so that it fails for a change of the algorithm and not for
-a busy machine. The best of a few rounds counts.
+Each limit is several times what two idle cores take, so that it fails for a change of the algorithm and
+not for a busy machine. The best of a few rounds counts.
 """
 
 import asyncio
