@@ -12,6 +12,7 @@ from starlette.responses import Response
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from compat_rest.migration import deprecation_headers
+from compat_rest.pages import render_unknown_path
 from compat_rest.requests import split_path
 from compat_rest.responses import render_json
 from compat_rest.routes import TABLE
@@ -90,6 +91,9 @@ class OldRoutes:
                     matches.append((route, parameters))
         if matches:
             return min(matches, key=lambda match: len(match[1]))
+        page = None if allowed else render_unknown_path(request)
+        if page is not None:
+            return page
         message = f"Cannot {request.method} {request.url.path}"
         response = render_json({"error": message}, 405 if allowed else 404, request)
         if allowed:
