@@ -56,7 +56,7 @@ def create_app(
         routes=[
             Route("/graphql", graphql),
             Route("/graphql/", graphql),
-            printed_schema_route(schema),
+            printed_schema_route(),
             *health.routes(),
             Route("/metrics", Metrics(state.executor, health).answer),
             *([explorer.mount_assets()] if settings.graphql.graphiql else []),
