@@ -86,18 +86,15 @@ def parse_form(text: str) -> Any:
         raise BadRequest(400, "The form is nested too deep") from None
 
 
-def _check_names(value: Any) -> None:
-    """Reject names that a store would run as an operator or read as a path. The depth is checked later."""
-    values = [value]
-    while values:
-        value = values.pop()
-        if isinstance(value, dict):
-            for name in value:
-                if name.startswith("$") or "." in name:
-                    raise BadRequest(400, f"The name {name!r} starts with $ or holds a dot")
-            values += value.values()
-        elif isinstance(value, list):
-            values += value
+def _check_names(value: dict[str, Any] | list[Any]) -> None:
+    """Reject top-level names that a store would run as an operator or read as a path.
+
+    Names at depth are data: old clients send back whole objects that have them.
+    """
+    for item in value if isinstance(value, list) else [value]:
+        for name in item if isinstance(item, dict) else ():
+            if name.startswith("$") or "." in name:
+                raise BadRequest(400, f"The name {name!r} starts with $ or holds a dot")
 
 
 class _InMemoryParser(MultiPartParser):

@@ -17,11 +17,15 @@ def check_machine(parameters: Parameters, body: Any) -> dict[str, Any]:
 
 
 def details_as(text: str, *, unavailable: str | None = None) -> Shape:
-    """An error with a text of the route's own; `unavailable` replaces it if the store is unavailable."""
+    """An error with a text of the route's own; `unavailable` replaces it if the store is unavailable.
+
+    The details name neither files nor servers.
+    """
 
     def shape(error: Any, request: OldRequest) -> Any:
-        shown = unavailable if unavailable and is_unavailable(error) else text
-        return {"error": shown, "details": error["message"]}
+        if is_unavailable(error):
+            return {"error": unavailable or text, "details": "The time-series store is unavailable"}
+        return {"error": text, "details": error["message"]}
 
     return shape
 

@@ -68,16 +68,16 @@ async def test_what_the_original_read_is_read(plant: httpx.AsyncClient) -> None:
         "&properties[spindles][1][id]=s2&properties[spindles][0][id]=s1&properties[max]=&properties[5000]=far"
     )
     headers = {"Content-Type": "application/x-www-form-urlencoded"}
-    made = await plant.post(f"{CNC}/devices", content=form, headers=headers)
+    created = await plant.post(f"{CNC}/devices", content=form, headers=headers)
     spindles = [{"id": "s1"}, {"id": "s2"}]
-    assert made.json()["properties"] == {
+    assert created.json()["properties"] == {
         "ip": "x",
         "port": "1",
         "spindles": spindles,
         "max": "",
         "5000": "far",
     }
-    assert (made.json()["connectors"], made.json()["name"]) == (["a", "b"], "ñ 2")
+    assert (created.json()["connectors"], created.json()["name"]) == (["a", "b"], "ñ 2")
     headers = {"Content-Type": "application/json; charset=utf-16", "Content-Encoding": "gzip"}
     body = gzip.compress('{"machineId": "M3", "name": "ñ"}'.encode("utf-16"))
     assert (await plant.post(f"{CNC}/devices", content=body, headers=headers)).json()["name"] == "ñ"
@@ -169,15 +169,15 @@ CHANGES: list[tuple[str, str, Any, int, str]] = [
 ]
 
 
-@pytest.mark.parametrize(("method", "path", "body", "status", "said"), CHANGES)
-async def test_a_mistake_is_told_and_changes_nothing(
-    plant: httpx.AsyncClient, method: str, path: str, body: Any, status: int, said: str
+@pytest.mark.parametrize(("method", "path", "body", "status", "message"), CHANGES)
+async def test_a_mistake_is_reported_and_changes_nothing(
+    plant: httpx.AsyncClient, method: str, path: str, body: Any, status: int, message: str
 ) -> None:
     before = await state(plant)
     options = {} if body is None else {"json": body}
     response = await plant.request(method, path, **options)
     assert response.status_code == status, response.text
-    assert said in response.json()["error"]
+    assert message in response.json()["error"]
     assert await state(plant) == before
 
 
@@ -190,15 +190,15 @@ async def test_a_legacy_device_is_refused_in_its_own_shape(client: httpx.AsyncCl
         assert response.json()["errors"][0]["message"]
 
 
-async def test_an_answer_can_be_asked_for_again_without_its_body(plant: httpx.AsyncClient) -> None:
-    found = await plant.get(f"{CNC}/devices")
-    etag = found.headers["etag"]
+async def test_a_known_response_is_304_without_a_body(plant: httpx.AsyncClient) -> None:
+    response = await plant.get(f"{CNC}/devices")
+    etag = response.headers["etag"]
     assert etag.startswith('W/"')
     again = await plant.get(f"{CNC}/devices", headers={"If-None-Match": etag})
     assert (again.status_code, again.content) == (304, b"")
     head = await plant.head(f"{CNC}/devices")
     assert (head.status_code, head.content) == (200, b"")
-    assert head.headers["content-length"] == found.headers["content-length"] == str(len(found.content))
-    assert "x-powered-by" not in found.headers
+    assert head.headers["content-length"] == response.headers["content-length"] == str(len(response.content))
+    assert "x-powered-by" not in response.headers
     options = await plant.options("/anything")
     assert (options.status_code, options.content) == (204, b"")

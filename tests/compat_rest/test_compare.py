@@ -1,4 +1,4 @@
-"""`sync-gateway compare`: two gateways that serve alike, and two that do not."""
+"""`sync-gateway compare`: two gateways with the same data, and two with different data."""
 
 import asyncio
 import json
@@ -16,22 +16,22 @@ EXAMPLES = Path(__file__).parent / "examples.jsonl"
 
 
 @pytest.mark.parametrize("differ", [False, True])
-async def test_the_differences_of_two_servers_are_told(tmp_path: Path, differ: bool) -> None:
+async def test_the_differences_of_two_servers_are_printed(tmp_path: Path, differ: bool) -> None:
     apps = [create_app(Settings(data=tmp_path / name)) for name in ("old", "new")]
     async with served(apps[0]) as old, served(apps[1]) as new:
         if differ:
             async with httpx.AsyncClient() as client:
                 await client.put(f"{new}/api/organizations/other", json={"name": "Other"})
-        done = await asyncio.to_thread(run, "compare", old, new, str(EXAMPLES))
-    assert done.stdout.splitlines()[-1].startswith("90 requests compared, ")
+        process = await asyncio.to_thread(run, "compare", old, new, str(EXAMPLES))
+    assert process.stdout.splitlines()[-1].startswith("90 requests compared, ")
     if differ:
-        assert done.returncode == 1
-        assert "GET /api/organizations: $: " in done.stdout
+        assert process.returncode == 1
+        assert "GET /api/organizations: $: " in process.stdout
     else:
-        assert (done.returncode, done.stdout) == (0, "90 requests compared, 0 differences\n")
+        assert (process.returncode, process.stdout) == (0, "90 requests compared, 0 differences\n")
 
 
-def test_what_cannot_be_compared_is_said_in_a_line(tmp_path: Path) -> None:
+def test_an_error_of_the_comparison_is_one_line(tmp_path: Path) -> None:
     file = tmp_path / "requests.jsonl"
     file.write_text(json.dumps({"request": {"method": "GET"}}) + "\n")
     assert f"{file}:1:" in fails("compare", "http://127.0.0.1:1", "http://127.0.0.1:1", str(file))

@@ -1,4 +1,4 @@
-"""The faults of the original by their numbers: what is done now."""
+"""The faults of the original by their numbers in its description: none of them is left."""
 
 import asyncio
 import secrets
@@ -29,7 +29,7 @@ def open_files() -> int:
     return len(list(Path("/proc/self/fd").iterdir()))
 
 
-async def test_f2_a_machine_id_is_a_name_and_no_piece_of_a_query(client: httpx.AsyncClient) -> None:
+async def test_f2_a_machine_id_is_never_part_of_a_query(client: httpx.AsyncClient) -> None:
     hostile = ["O'Brien", "x') OR ('1'='1", 'M1" or r.machine_id != "', "M\\1", "$m0", "M1;--", "${x}", "%"]
     lines = [f'state,machine_id={_escaped(name)} power=true,mode="{n}"' for n, name in enumerate(hostile)]
     lines.append('state,machine_id=M1 power=false,mode="own"')
@@ -37,7 +37,7 @@ async def test_f2_a_machine_id_is_a_name_and_no_piece_of_a_query(client: httpx.A
     assert written.status_code == 204, written.text
     for n, name in enumerate(hostile):
         events = (await client.get(f"/device/{quote(name, safe='')}/events")).json()
-        assert [(each["machine_id"], each["event_value"]) for each in events] == [(name, str(n))]
+        assert [(item["machine_id"], item["event_value"]) for item in events] == [(name, str(n))]
         assert (await client.get(f"/device/{quote(name, safe='')}/status")).json() == {"power": True}
     for name in ("x' OR '1'='1", "M1' --", '" or true or "'):
         assert (await client.get(f"/device/{quote(name, safe='')}/events")).json() == []
@@ -71,13 +71,13 @@ async def test_f4_operators_are_never_run(plant: httpx.AsyncClient) -> None:
 async def test_f5_secrets_are_never_answered(plant: httpx.AsyncClient) -> None:
     secret = secrets.token_hex(8)
     service = {"name": "s", "type": "mqtt", "configuration": {"host": "h", "auth": {"Password": secret}}}
-    made = await plant.post("/api/services", json=service)
+    created = await plant.post("/api/services", json=service)
     connector = {"name": "c", "driver": "d", "properties": {"api-key": secret}}
     template = await plant.post(f"{ORGANIZATION}/connectors", json=connector)
-    paths = ["/api/services", f"/api/services/{made.json()['_id']}", f"{ORGANIZATION}/connectors"]
+    paths = ["/api/services", f"/api/services/{created.json()['_id']}", f"{ORGANIZATION}/connectors"]
     paths.append(f"{ORGANIZATION}/connectors/{template.json()['_id']}")
-    answers = [made, template, *[await plant.get(path) for path in paths]]
-    assert all(secret not in each.text and "********" in each.text for each in answers)
+    responses = [created, template, *[await plant.get(path) for path in paths]]
+    assert all(secret not in item.text and "********" in item.text for item in responses)
 
 
 async def test_f6_only_listed_origins_may_call_with_credentials(tmp_path: Path) -> None:
@@ -87,26 +87,28 @@ async def test_f6_only_listed_origins_may_call_with_credentials(tmp_path: Path) 
         listed = await client.get("/status", headers={"Origin": CONSOLE})
         assert listed.headers["access-control-allow-origin"] == CONSOLE
         assert listed.headers["access-control-allow-credentials"] == "true"
-        asked = {"Access-Control-Request-Method": "PUT"}
-        preflight = await client.options("/api/services", headers={"Origin": CONSOLE, **asked})
+        preflight_headers = {"Access-Control-Request-Method": "PUT"}
+        preflight = await client.options("/api/services", headers={"Origin": CONSOLE, **preflight_headers})
         assert (preflight.status_code, preflight.content) == (204, b"")
         assert "PATCH" in preflight.headers["access-control-allow-methods"]
         other = {"Origin": "https://other.example"}
-        for answer in (
+        for response in (
             await client.get("/status", headers=other),
-            await client.options("/api/services", headers={**other, **asked}),
+            await client.options("/api/services", headers={**other, **preflight_headers}),
         ):
-            assert answer.status_code in (200, 204)
-            assert "access-control-allow-origin" not in answer.headers
-            assert "Origin" in answer.headers["vary"]
+            assert response.status_code in (200, 204)
+            assert "access-control-allow-origin" not in response.headers
+            assert "Origin" in response.headers["vary"]
         assert "Origin" in (await client.get("/status")).headers["vary"]
 
 
-async def test_f7_no_system_database_and_no_organization_by_the_way(plant: httpx.AsyncClient) -> None:
+async def test_f7_system_databases_are_rejected_and_no_write_creates_an_organization(
+    plant: httpx.AsyncClient,
+) -> None:
     for name in ("admin", "LOCAL", "config", "a.b", "a b", "x" * 64, "ñ"):
         for method in ("GET", "PUT"):
-            answer = await plant.request(method, f"/api/organizations/{name}", json={"name": "x"})
-            assert answer.status_code == 400, name
+            response = await plant.request(method, f"/api/organizations/{name}", json={"name": "x"})
+            assert response.status_code == 400, name
     posts: dict[str, Any] = {
         "users": {"name": "A", "email": "a@b.c"},
         "gateways": {"gatewayId": "g", "name": "n"},
@@ -114,10 +116,10 @@ async def test_f7_no_system_database_and_no_organization_by_the_way(plant: httpx
         "connectors": {"name": "c", "driver": "d"},
     }
     for path, body in posts.items():
-        answer = await plant.post(f"/api/organizations/new/{path}", json=body)
-        assert (answer.status_code, answer.json()) == (404, {"error": "Organization not found"})
+        response = await plant.post(f"/api/organizations/new/{path}", json=body)
+        assert (response.status_code, response.json()) == (404, {"error": "Organization not found"})
     listed = (await plant.get("/api/organizations")).json()
-    assert [each["id"] for each in listed] == ["acme"]
+    assert [item["id"] for item in listed] == ["acme"]
 
 
 async def test_f8_one_store_serves_every_request(plant: httpx.AsyncClient) -> None:
@@ -128,7 +130,7 @@ async def test_f8_one_store_serves_every_request(plant: httpx.AsyncClient) -> No
     assert open_files() <= before + 2
 
 
-async def test_f9_f22_a_store_that_is_down_is_503_and_says_nothing_of_itself(tmp_path: Path) -> None:
+async def test_f9_f22_an_unavailable_store_is_503_without_details(tmp_path: Path) -> None:
     url = "mongodb://user:demo-only@127.0.0.1:9/plant"
     store = open_documents(url, data=tmp_path, deadline=0.5)
     transport = httpx.ASGITransport(create_app(Settings(data=tmp_path), documents=store))
@@ -136,32 +138,32 @@ async def test_f9_f22_a_store_that_is_down_is_503_and_says_nothing_of_itself(tmp
     paths += ["/device/M1", "/api/query/registered", "/api/query/applications", f"{ORGANIZATION}/gateways"]
     async with httpx.AsyncClient(transport=transport, base_url="http://gateway") as client:
         for path in paths:
-            answer = await client.get(path)
-            assert answer.status_code == 503, path
-            assert isinstance(answer.json()["error"], str)
-            assert not any(inner in answer.text for inner in ("127.0.0.1", "demo-only", "mongo", ":9"))
+            response = await client.get(path)
+            assert response.status_code == 503, path
+            assert isinstance(response.json()["error"], str)
+            assert not any(inner in response.text for inner in ("127.0.0.1", "demo-only", "mongo", ":9"))
         assert (await client.get("/status")).status_code == 200
         missing = await client.post("/api/services", json={})
-        assert missing.status_code == 400  # what is wrong with a request is said first
+        assert missing.status_code == 400  # validation errors come first
     await store.close()
 
 
-async def test_f10_a_bad_item_loses_no_event_class(plant: httpx.AsyncClient) -> None:
+async def test_f10_an_invalid_item_loses_no_event_class(plant: httpx.AsyncClient) -> None:
     await plant.put(f"{OLD_CNC}/event-classes", json=[{**EVENT_CLASS, "id": "a"}])
     before = (await plant.get(f"{OLD_CNC}/event-classes")).json()
     for bad in ([EVENT_CLASS, {"class": "X"}], [EVENT_CLASS, None], [{**EVENT_CLASS, "id": "a"}] * 2):
-        answer = await plant.put(f"{OLD_CNC}/event-classes", json=bad)
-        assert answer.status_code in (400, 409)
+        response = await plant.put(f"{OLD_CNC}/event-classes", json=bad)
+        assert response.status_code in (400, 409)
         assert (await plant.get(f"{OLD_CNC}/event-classes")).json() == before
 
 
 @pytest.mark.parametrize("backend", ["sqlite", "mongodb"])
-async def test_f11_applications_made_at_once_all_survive(plant: httpx.AsyncClient) -> None:
+async def test_f11_applications_created_at_once_all_survive(plant: httpx.AsyncClient) -> None:
     bodies = [{"applicationId": f"a{i}", "name": "A"} for i in range(12)]
-    made = await asyncio.gather(*(plant.post(f"{ORGANIZATION}/applications", json=b) for b in bodies))
-    assert {each.status_code for each in made} == {201}
+    created = await asyncio.gather(*(plant.post(f"{ORGANIZATION}/applications", json=b) for b in bodies))
+    assert {item.status_code for item in created} == {201}
     listed = (await plant.get(f"{ORGANIZATION}/applications")).json()
-    assert {each["applicationId"] for each in listed} == {"cnc", *(b["applicationId"] for b in bodies)}
+    assert {item["applicationId"] for item in listed} == {"cnc", *(b["applicationId"] for b in bodies)}
 
 
 async def test_f12_an_application_is_not_overwritten_by_another(plant: httpx.AsyncClient) -> None:
@@ -177,7 +179,7 @@ async def test_f13_saving_the_form_erases_and_reactivates_nothing(plant: httpx.A
     assert (saved["name"], saved["description"], saved["status"]) == ("New", "d", "stopped")
 
 
-async def test_f14_nothing_of_a_deleted_application_comes_back(plant: httpx.AsyncClient) -> None:
+async def test_f14_a_deleted_application_leaves_nothing(plant: httpx.AsyncClient) -> None:
     await plant.post(f"{OLD_CNC}/connectors", json={"name": "c", "driver": "d"})
     await plant.post(f"{OLD_CNC}/event-classes", json=EVENT_CLASS)
     await plant.post(f"{OLD_CNC}/functions", json={"name": "F", "expression": "x", "variables": []})
@@ -187,17 +189,17 @@ async def test_f14_nothing_of_a_deleted_application_comes_back(plant: httpx.Asyn
         assert (await plant.get(f"{OLD_CNC}/{kind}")).json() == [], kind
 
 
-async def test_f15_f17_ids_and_owners_are_the_paths(
+async def test_f15_f17_ids_and_owners_come_from_the_path(
     plant: httpx.AsyncClient, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("ORGANIZATION_ID", "other")
     body = {"_id": "x", "organizationId": "other", "applicationId": "other", "createdAt": "x"}
-    made = (await plant.post(f"{CNC}/devices", json={"machineId": "M2", **body})).json()
-    assert made["organizationId"] == "acme"
+    created = (await plant.post(f"{CNC}/devices", json={"machineId": "M2", **body})).json()
+    assert created["organizationId"] == "acme"
     assert (await plant.put(f"{CNC}/devices/M2", json={**body, "name": "Two"})).status_code == 200
-    kept = (await plant.get(f"{CNC}/devices/M2")).json()
-    assert (kept["organizationId"], kept["applicationId"]) == ("acme", "cnc")
-    assert (kept["createdAt"], kept["_id"] == "x") == (made["createdAt"], False)
+    stored = (await plant.get(f"{CNC}/devices/M2")).json()
+    assert (stored["organizationId"], stored["applicationId"]) == ("acme", "cnc")
+    assert (stored["createdAt"], stored["_id"] == "x") == (created["createdAt"], False)
     connector = (await plant.post(f"{OLD_CNC}/connectors", json={"name": "c", "driver": "d", **body})).json()
     path = f"{OLD_CNC}/connectors/{connector['_id']}"
     changed = await plant.put(path, json={**connector, "applicationId": "other"})
@@ -206,7 +208,7 @@ async def test_f15_f17_ids_and_owners_are_the_paths(
 
 @pytest.mark.parametrize("backend", ["sqlite", "mongodb"])
 @pytest.mark.parametrize(
-    ("path", "body", "taken"),
+    ("path", "body", "conflict_status"),
     [
         (f"{CNC}/devices", {"machineId": "U"}, 400),
         (f"{OLD_CNC}/devices", {"machine_id": "U"}, 400),
@@ -219,38 +221,38 @@ async def test_f15_f17_ids_and_owners_are_the_paths(
         ("/api/services", {"name": "U", "type": "mqtt", "configuration": {"a": 1}}, 409),
     ],
 )
-async def test_f16_a_key_is_given_once_however_many_ask_at_once(
-    plant: httpx.AsyncClient, path: str, body: Any, taken: int
+async def test_f16_a_unique_key_is_stored_once_under_concurrency(
+    plant: httpx.AsyncClient, path: str, body: Any, conflict_status: int
 ) -> None:
-    answers = await asyncio.gather(*(plant.post(path, json=body) for _ in range(8)))
-    assert sorted(each.status_code for each in answers) == sorted([201, *[taken] * 7])
+    responses = await asyncio.gather(*(plant.post(path, json=body) for _ in range(8)))
+    assert sorted(item.status_code for item in responses) == sorted([201, *[conflict_status] * 7])
 
 
-async def test_f18_inherited_names_are_no_applications(plant: httpx.AsyncClient) -> None:
+async def test_f18_inherited_names_are_not_applications(plant: httpx.AsyncClient) -> None:
     for name in ("constructor", "toString", "__proto__", "hasOwnProperty"):
         for method in ("GET", "PUT", "DELETE"):
-            answer = await plant.request(method, f"{ORGANIZATION}/applications/{name}", json={"name": "x"})
-            assert (answer.status_code, answer.json()) == (404, {"error": "Application not found"})
+            response = await plant.request(method, f"{ORGANIZATION}/applications/{name}", json={"name": "x"})
+            assert (response.status_code, response.json()) == (404, {"error": "Application not found"})
 
 
-async def test_f19_what_is_not_there_is_not_changed(plant: httpx.AsyncClient) -> None:
+async def test_f19_a_missing_object_is_404(plant: httpx.AsyncClient) -> None:
     for path in (f"{ORGANIZATION}/applications/none", f"{CNC}/devices/none", "/device/none"):
         for method in ("PUT", "DELETE"):
-            answer = await plant.request(method, path, json={"name": "x"})
-            assert answer.status_code == 404, path
+            response = await plant.request(method, path, json={"name": "x"})
+            assert response.status_code == 404, path
 
 
-async def test_f21_an_icon_is_kept_as_what_it_is_and_where_it_was_asked_for(
+async def test_f21_an_icon_is_stored_under_its_name_with_the_type_of_its_content(
     client: httpx.AsyncClient,
 ) -> None:
     evil = SVG.replace(b"<path", b"<script>alert(1)</script><path onclick='x()'")
     files = {"icon": ("x.html", evil, "image/png")}
-    made = await client.post("/api/library/upload", files=files, data={"category": "Big", "name": "Mixed"})
-    assert made.json()["filename"] == "mixed.svg"
-    found = await client.get(made.json()["path"])
-    assert found.headers["content-type"] == "image/svg+xml"
-    assert b"script" not in found.content
-    assert b"onclick" not in found.content
+    created = await client.post("/api/library/upload", files=files, data={"category": "Big", "name": "Mixed"})
+    assert created.json()["filename"] == "mixed.svg"
+    response = await client.get(created.json()["path"])
+    assert response.headers["content-type"] == "image/svg+xml"
+    assert b"script" not in response.content
+    assert b"onclick" not in response.content
 
 
 @pytest.mark.parametrize("backend", ["sqlite", "mongodb"])
@@ -275,7 +277,7 @@ async def test_f23_an_unusable_application_id_breaks_no_count(
     await store.close()
 
 
-async def test_f24_nothing_is_written_into_an_application_that_is_not_registered(
+async def test_f24_an_unregistered_application_rejects_writes(
     plant: httpx.AsyncClient,
 ) -> None:
     base = OLD_CNC.replace("/cnc", "/none")
@@ -285,8 +287,8 @@ async def test_f24_nothing_is_written_into_an_application_that_is_not_registered
         "functions": {"name": "F", "expression": "x", "variables": []},
         "connectors": {"name": "c", "driver": "d"},
     }.items():
-        answer = await plant.post(f"{base}/{path}", json=body)
-        assert (answer.status_code, answer.json()) == (404, {"error": "Application not found"})
+        response = await plant.post(f"{base}/{path}", json=body)
+        assert (response.status_code, response.json()) == (404, {"error": "Application not found"})
         assert (await plant.get(f"{base}/{path}")).json() == []
 
 
@@ -309,7 +311,7 @@ async def test_f26_last_modified_does_not_depend_on_when_it_is_read(plant: httpx
     assert (await plant.get(f"{ORGANIZATION}/applications")).json()[0]["lastModified"] == first
 
 
-async def test_f27_the_operation_in_a_lists_place_is_paged(plant: httpx.AsyncClient) -> None:
+async def test_f27_the_operation_that_replaces_a_list_is_paged(plant: httpx.AsyncClient) -> None:
     query = """{ application(organizationId: "acme", applicationId: "cnc") { devices(first: 1001) { nodes { id } } } }"""
     refused = (await plant.post("/graphql", json={"query": query})).json()
     assert refused["errors"][0]["extensions"]["code"] == "LIMIT_EXCEEDED"

@@ -32,7 +32,7 @@ from tests.compat_rest.conftest import SVG
         ([("icon", ("a.png", b"\x89PNG\r\n\x1a\n" + b"0" * 5_242_880, "image/png"))], "a/b", 413),
     ],
 )
-async def test_an_upload_that_is_no_icon_is_refused(
+async def test_an_upload_that_is_not_an_icon_is_rejected(
     client: httpx.AsyncClient, files: Any, path: str, status: int
 ) -> None:
     response = await client.post(f"/api/library/{path}/icon", files=files)
@@ -41,15 +41,15 @@ async def test_an_upload_that_is_no_icon_is_refused(
     assert (await client.get("/api/library/a/b/icon")).status_code == 404
 
 
-async def test_an_icon_lands_where_it_was_asked_for(client: httpx.AsyncClient) -> None:
+async def test_an_icon_is_stored_under_its_category_and_name(client: httpx.AsyncClient) -> None:
     files = {"icon": ("x.html", SVG, "image/png")}
-    made = await client.post(
+    created = await client.post(
         "/api/library/upload", files=files, data={"category": "drivers", "name": "Mixed"}
     )
-    assert made.json()["filename"] == "mixed.svg"
-    found = await client.get(made.json()["path"])
-    assert found.content == SVG
-    assert "sandbox" in found.headers["content-security-policy"]
+    assert created.json()["filename"] == "mixed.svg"
+    response = await client.get(created.json()["path"])
+    assert response.content == SVG
+    assert "sandbox" in response.headers["content-security-policy"]
     assert (await client.get("/api/library/drivers/Mixed/icon/SVG")).status_code == 200
     assert (await client.get("/api/library/drivers/Mixed/icon/gif")).status_code == 400
 
@@ -61,20 +61,20 @@ STARTER = {
 }
 
 
-async def test_a_starter_set_is_there_until_an_own_icon_takes_its_place(client: httpx.AsyncClient) -> None:
+async def test_a_starter_icon_is_shown_until_an_upload_replaces_it(client: httpx.AsyncClient) -> None:
     for category, names in STARTER.items():
         for name in names.split():
-            found = await client.get(f"/api/library/{category}/{name}/icon")
-            assert (found.status_code, found.headers["content-type"]) == (200, "image/svg+xml"), name
-            assert clean_svg(found.content) == found.content
+            response = await client.get(f"/api/library/{category}/{name}/icon")
+            assert (response.status_code, response.headers["content-type"]) == (200, "image/svg+xml"), name
+            assert clean_svg(response.content) == response.content
     own = b"\x89PNG\r\n\x1a\n" + b"0" * 64
     await client.post("/api/library/drivers/fanuc/icon", files={"icon": ("a.png", own, "image/png")})
-    found = await client.get("/api/library/drivers/fanuc/icon")
-    assert (found.content, found.headers["content-type"]) == (own, "image/png")
+    response = await client.get("/api/library/drivers/fanuc/icon")
+    assert (response.content, response.headers["content-type"]) == (own, "image/png")
 
 
 @pytest.mark.parametrize(
-    ("headers", "status", "part", "said"),
+    ("headers", "status", "part", "content_range"),
     [
         ({"Range": "bytes=0-3"}, 206, SVG[:4], f"bytes 0-3/{len(SVG)}"),
         ({"Range": "bytes=-4"}, 206, SVG[-4:], f"bytes {len(SVG) - 4}-{len(SVG) - 1}/{len(SVG)}"),
@@ -87,25 +87,29 @@ async def test_a_starter_set_is_there_until_an_own_icon_takes_its_place(client: 
         ({"Range": "bytes=0-3", "If-Range": '"other"'}, 200, SVG, None),
     ],
 )
-async def test_a_part_of_an_icon_can_be_asked_for(
-    client: httpx.AsyncClient, headers: dict[str, str], status: int, part: bytes, said: str | None
+async def test_a_range_of_an_icon(
+    client: httpx.AsyncClient, headers: dict[str, str], status: int, part: bytes, content_range: str | None
 ) -> None:
     await client.post("/api/library/drivers/own/icon", files={"icon": ("a.svg", SVG, "image/svg+xml")})
-    found = await client.get("/api/library/drivers/own/icon", headers=headers)
-    assert (found.status_code, found.content, found.headers.get("content-range")) == (status, part, said)
+    response = await client.get("/api/library/drivers/own/icon", headers=headers)
+    assert (response.status_code, response.content, response.headers.get("content-range")) == (
+        status,
+        part,
+        content_range,
+    )
 
 
 @pytest.mark.parametrize(
     "content_type", ["multipart/form-data", "multipart/form-data; boundary=x", "text/plain"]
 )
-async def test_a_broken_multipart_body_is_refused(client: httpx.AsyncClient, content_type: str) -> None:
+async def test_a_malformed_multipart_body_is_rejected(client: httpx.AsyncClient, content_type: str) -> None:
     headers = {"Content-Type": content_type}
     response = await client.post("/api/library/a/b/icon", content=b"nonsense", headers=headers)
     assert response.status_code == 400
     assert response.json()["error"]
 
 
-async def test_an_upload_without_end_is_refused_as_it_comes(client: httpx.AsyncClient) -> None:
+async def test_an_endless_upload_is_rejected_while_it_arrives(client: httpx.AsyncClient) -> None:
     sent = 0
 
     async def endless() -> AsyncIterator[bytes]:

@@ -19,7 +19,7 @@ def test_every_operation_stands_on_its_own() -> None:
         assert validate(schema._schema, parse(text)) == []
 
 
-async def test_each_answer_points_to_the_operation_in_its_place(client: httpx.AsyncClient) -> None:
+async def test_each_response_links_to_its_operation(client: httpx.AsyncClient) -> None:
     response = await client.get("/api/services")
     assert response.headers["deprecation"].startswith("@")
     assert response.headers["link"] == '</api/migrate#Services>; rel="successor-version"'

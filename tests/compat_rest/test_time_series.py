@@ -35,7 +35,7 @@ async def test_status_is_the_power_as_it_was_written(
     assert await get(client, "/device/m1/status") == {"power": None}
 
 
-async def test_a_machine_that_nobody_knows_has_no_status_and_no_events(client: httpx.AsyncClient) -> None:
+async def test_an_unknown_machine_has_no_status_and_no_events(client: httpx.AsyncClient) -> None:
     assert await get(client, "/device/M9/status") == {"power": None}
     assert await get(client, "/device/M9/events") == []
     assert await get(client, "/device/%20%20/events") == []
@@ -51,12 +51,12 @@ async def test_events_are_the_last_twenty_of_a_day_newest_first(client: httpx.As
     await write(
         client, f'state,machine_id=M1 mode="OLD" {now - 25 * HOUR}', f'state,machine_id=M2 mode="X" {now}'
     )
-    found = await get(client, "/device/M1/events")
-    assert [list(each) for each in found] == [
+    events = await get(client, "/device/M1/events")
+    assert [list(item) for item in events] == [
         ["time", "machine_id", "event_id", "event_value", "event_class"]
     ] * 4
     milliseconds = now // 1_000_000
-    assert [tuple(each.values()) for each in found] == [
+    assert [tuple(item.values()) for item in events] == [
         (milliseconds + 5 * 3_600_000, "M1", "event_id", "", "event_class"),
         (milliseconds + 1.01572, "M1", "execution", "ACTIVE", "execution"),
         (milliseconds + 1.01572, "M1", "mode", "MANUAL", "mode"),
@@ -66,14 +66,14 @@ async def test_events_are_the_last_twenty_of_a_day_newest_first(client: httpx.As
     assert len(await get(client, "/device/M1/events")) == 20
 
 
-async def test_events_of_all_machines_name_theirs_or_none(client: httpx.AsyncClient) -> None:
+async def test_events_of_all_machines_name_their_machine_or_null(client: httpx.AsyncClient) -> None:
     now = time.time_ns()
     await write(client, f'state mode="A" {now}', f'state,machine_id=M2 mode="B" {now - SECOND}')
-    found = await get(client, "/api/query/events")
-    assert [(each["machine_id"], each["event_value"]) for each in found] == [(None, "A"), ("M2", "B")]
+    events = await get(client, "/api/query/events")
+    assert [(item["machine_id"], item["event_value"]) for item in events] == [(None, "A"), ("M2", "B")]
 
 
-async def test_connected_counts_machines_seen_on_within_a_day(client: httpx.AsyncClient) -> None:
+async def test_connected_counts_machines_with_power_within_a_day(client: httpx.AsyncClient) -> None:
     now = time.time_ns()
     assert await get(client, "/api/query/connected") == {"count": 0}
     await write(client, *(f"state,machine_id=M1 power=true {now - n * SECOND}" for n in range(5)))
@@ -111,7 +111,9 @@ async def test_cpu_and_ram_are_the_oldest_of_the_last_minute(client: httpx.Async
     assert await get(client, "/api/query/ram") == [{"ram_usage": 75.0}]
 
 
-async def test_a_store_that_is_down_is_told_as_each_route_told_it(down_client: httpx.AsyncClient) -> None:
+async def test_an_unavailable_store_is_reported_in_the_shape_of_each_route(
+    down_client: httpx.AsyncClient,
+) -> None:
     status = await down_client.get("/device/M1/status")
     assert (status.status_code, status.json()["error"]) == (503, "InfluxDB service unavailable")
     for path, error in (
