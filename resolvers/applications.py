@@ -1,29 +1,43 @@
 """Applications: entries of one document, so that each change of one is one atomic update of that document."""
 
 from collections.abc import Sequence
-from dataclasses import replace
 from datetime import datetime
 from typing import Any, NoReturn
 
 from bson import ObjectId
 
 from loaders.batching import load_by_group
-from resolvers.context import Context, Tenant
+from resolvers.context import Context
 from resolvers.rules.checks import check_value, require_application_id, require_name
 from resolvers.rules.repository import match_updated_at
-from resolvers.scopes import require_application, require_organization
-from stores.contracts.documents import Change, Condition, Document, Exists, Touch, equals, utc_now
+from resolvers.scopes import is_registered, require_application, require_organization
+from stores.contracts.documents import (
+    Change,
+    Condition,
+    CreateCollections,
+    DeleteMany,
+    Document,
+    DropCollections,
+    Exists,
+    Touch,
+    UpdateOne,
+    Write,
+    equals,
+    utc_now,
+)
 from stores.contracts.errors import Conflict
+from stores.contracts.records import read_strings
 from stores.entities.applications import Application, settings_path
 from stores.entities.configuration import ConfigEntry
 from stores.entities.devices import Device
-from stores.entities.organizations import APPLICATIONS_KEY
+from stores.entities.organizations import APPLICATIONS_KEY, Organization
 from stores.entities.registry import entities_of_application
 
 CONFIG = Application.collection_of()
 IS_ENTRY = equals("key", APPLICATIONS_KEY)
 AVAILABLE = ("value", "availableApplications")
 DEFAULT = ("value", "defaultApplication")
+MAX_DEFAULT_CANDIDATES = 10  # others may be deleted at the same time, but hardly all of so many
 EMPTY_VALUE: Document = {"availableApplications": [], "defaultApplication": None, "applicationSettings": {}}
 
 
@@ -52,29 +66,17 @@ async def create_application(
         "collections": ["devices", "config"],
         "registeredAt": utc_now(),
     }
-    await _register(tenant, name, settings)
-    await tenant.documents.create_collections([Device.collection_of(name), ConfigEntry.collection_of(name)])
-    return Application(settings, organization_id, name)
-
-
-async def _register(tenant: Tenant, name: str, settings: Document) -> None:
-    """Add an entry; raises `Conflict` if there is one."""
     change = Change(set={settings_path(name): settings}, add={AVAILABLE: name})
-    absent = Exists(settings_path(name), present=False)
-    first = replace(change, set={**change.set, DEFAULT: name})
-    where: list[Condition] = [IS_ENTRY, absent]
-    # As the default if there is none; else beside the others; else as the first of a new document.
-    updated = await tenant.documents.update(CONFIG, [*where, equals(DEFAULT, None)], first)
-    if updated is None:
-        updated = await tenant.documents.update(CONFIG, where, change)
-    if updated is None:
-        document = {"_id": ObjectId(), "key": APPLICATIONS_KEY, "value": EMPTY_VALUE}
-        is_new = [equals("_id", document["_id"])]
-        updated = await tenant.documents.update(CONFIG, is_new, first, insert=document)
-    if updated is None:  # another client has created the document meanwhile, or the id is registered
-        updated = await tenant.documents.update(CONFIG, where, change)
-    if updated is None:
+    is_new: list[Condition] = [IS_ENTRY, Exists(settings_path(name), present=False)]
+    document: Document = {"_id": ObjectId(), "key": APPLICATIONS_KEY, "value": EMPTY_VALUE}
+    writes: list[Write] = [
+        UpdateOne(CONFIG, is_new, change, insert=document),
+        UpdateOne(CONFIG, [IS_ENTRY, equals(DEFAULT, None)], Change(set={DEFAULT: name})),
+        CreateCollections([Device.collection_of(name), ConfigEntry.collection_of(name)]),
+    ]
+    if await tenant.documents.write_all(writes) is None:
         raise Conflict("Application already exists", fields=["applicationId"])
+    return Application(settings, organization_id, name)
 
 
 async def update_application(
@@ -103,34 +105,42 @@ async def update_application(
 async def delete_application(
     context: Context, organization_id: str, application_id: str, if_updated_at: datetime | None
 ) -> Application:
-    """Remove an application and everything that belongs to it.
-
-    Its data goes first and its entry last: a deletion that was interrupted is finished by repeating it.
-    """
+    """Remove an application and everything that belongs to it: all of it, or nothing."""
     tenant = context.viewer.tenant(organization_id)
+    organization = await require_organization(context, organization_id)
     application = await require_application(context, organization_id, application_id)
-    name = application.application_id
-    if if_updated_at is not None and application.updated_at != if_updated_at:
-        await _raise_changed(context, application)
+    path = settings_path(application_id)
+    unchanged = match_updated_at(if_updated_at, (*path, "updatedAt"))
     entities = entities_of_application()
-    own = [entity.collection_of(name) for entity in entities if not entity.shares_collection]
-    await tenant.documents.drop_collections(own)
-    for entity in entities:
-        if entity.shares_collection:
-            await tenant.documents.delete(entity.collection_of(), entity.conditions(name))
-    await _unregister(tenant, name)
+    own = [entity.collection_of(application_id) for entity in entities if not entity.shares_collection]
+    shared = [entity for entity in entities if entity.shares_collection]
+    writes: list[Write] = [
+        UpdateOne(
+            CONFIG,
+            [*is_registered(application_id), *unchanged],
+            Change(unset=[path], pull={AVAILABLE: application_id}),
+        ),
+        DropCollections(own),
+        *(DeleteMany(entity.collection_of(), entity.conditions(application_id)) for entity in shared),
+        *_replace_default(organization, application_id),
+    ]
+    if await tenant.documents.write_all(writes) is None:
+        await _raise_changed(context, application)
     return application
 
 
-async def _unregister(tenant: Tenant, name: str) -> None:
-    change = Change(unset=[settings_path(name)], pull={AVAILABLE: name})
-    where: list[Condition] = [IS_ENTRY, Exists(settings_path(name))]
-    updated = await tenant.documents.update(CONFIG, where, change)
-    if updated is not None and updated["value"].get("defaultApplication") == name:
-        others = [a for a in updated["value"].get("availableApplications") or [] if a != name]
-        others += [a for a in updated["value"].get("applicationSettings") or {} if a not in others]
-        following = Change(set={DEFAULT: others[0] if others else None})
-        await tenant.documents.update(CONFIG, [IS_ENTRY, equals(DEFAULT, name)], following)
+def _replace_default(organization: Organization, application_id: str) -> list[Write]:
+    """Make another application the default instead of this one: the first one that still exists."""
+    is_default = [IS_ENTRY, equals(DEFAULT, application_id)]
+    available = read_strings(organization.applications_value.get("availableApplications"))
+    others = [
+        other for other in dict.fromkeys([*available, *organization.settings]) if other != application_id
+    ]
+    candidates: list[Write] = [
+        UpdateOne(CONFIG, [*is_default, *is_registered(other)], Change(set={DEFAULT: other}))
+        for other in others[:MAX_DEFAULT_CANDIDATES]
+    ]
+    return [*candidates, UpdateOne(CONFIG, is_default, Change(set={DEFAULT: None}))]
 
 
 async def _raise_changed(context: Context, application: Application) -> NoReturn:

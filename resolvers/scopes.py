@@ -4,9 +4,9 @@ from typing import TypeVar
 
 from resolvers.context import Context, Tenant
 from resolvers.rules.repository import Repository
-from stores.contracts.documents import Document
+from stores.contracts.documents import Condition, Document, Exists, Guard, equals
 from stores.contracts.errors import NotFound
-from stores.entities.applications import Application
+from stores.entities.applications import Application, settings_path
 from stores.entities.entity import Entity
 from stores.entities.organizations import APPLICATIONS_KEY, ORGANIZATION_KEY, Organization
 
@@ -48,12 +48,22 @@ async def require_application(context: Context, organization_id: str, applicatio
 async def open_repository(
     context: Context, entity: type[E], organization_id: str, application_id: str | None = None
 ) -> Repository[E]:
-    """The documents of an entity in an application or an organization that exists; else raises `NotFound`."""
+    """The documents of an entity in an application or an organization that exists; else raises `NotFound`.
+
+    A new document is stored only if its application still exists then: nothing is left of one that is deleted
+    meanwhile, and a new application of the same id inherits nothing.
+    """
     if application_id is None:
         await require_organization(context, organization_id)
-    else:
-        await require_application(context, organization_id, application_id)
-    return Repository(context, entity, organization_id, application_id)
+        return Repository(context, entity, organization_id)
+    await require_application(context, organization_id, application_id)
+    guard = Guard(Application.collection_of(), is_registered(application_id), "Application")
+    return Repository(context, entity, organization_id, application_id, guard=guard)
+
+
+def is_registered(application_id: str) -> tuple[Condition, ...]:
+    """What the document of all applications meets while it has an entry of this one."""
+    return equals("key", APPLICATIONS_KEY), Exists(settings_path(application_id))
 
 
 async def _config_entries(tenant: Tenant) -> list[Document]:

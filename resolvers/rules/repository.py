@@ -7,7 +7,17 @@ from typing import Any, Generic, NoReturn, TypeVar
 
 from resolvers.context import Context, Tenant
 from resolvers.rules.checks import list_stored_forms
-from stores.contracts.documents import Change, Condition, Document, OneOf, Path, Query, ReplaceMany, equals
+from stores.contracts.documents import (
+    Change,
+    Condition,
+    Document,
+    Guard,
+    OneOf,
+    Path,
+    Query,
+    ReplaceMany,
+    equals,
+)
 from stores.contracts.errors import Conflict, NotFound
 from stores.entities.entity import APPLICATION_ID, Entity
 
@@ -18,7 +28,8 @@ UPDATED_AT: Path = ("updatedAt",)
 class Repository(Generic[E]):
     """The documents of an entity that belong to an application, to an organization or to nobody.
 
-    Nothing here checks that the application or the organization exists: `resolvers.scopes` does.
+    Nothing here checks that the application or the organization exists: `resolvers.scopes` does, and passes
+    the `guard`, so that new documents are stored only while it does.
     """
 
     def __init__(
@@ -27,6 +38,8 @@ class Repository(Generic[E]):
         entity: type[E],
         organization_id: str | None = None,
         application_id: str | None = None,
+        *,
+        guard: Guard | None = None,
     ) -> None:
         viewer = context.viewer
         self.tenant: Tenant = (
@@ -34,6 +47,7 @@ class Repository(Generic[E]):
         )
         self.entity = entity
         self.collection = entity.collection_of(application_id)
+        self._guard = guard
         self._organization_id, self._application_id = organization_id, application_id
 
     def record(self, document: Document) -> E:
@@ -68,16 +82,20 @@ class Repository(Generic[E]):
         return self.record(documents[0])
 
     async def insert(self, document: Document, *, conflict: Conflict) -> E:
-        """Store a new document; raises `conflict` if one of its unique keys is taken."""
+        """Store a new document.
+
+        Raises `conflict` if one of its unique keys is taken, and `NotFound` if its application was deleted.
+        """
         try:
-            await self.tenant.documents.insert(self.collection, document)
+            await self.tenant.documents.insert(self.collection, document, guard=self._guard)
         except Conflict:
             raise conflict from None
         return self.record(document)
 
     async def replace(self, documents: Sequence[Document]) -> list[E]:
         """Store these in the place of all that are there, or change nothing. Raises as `insert` does."""
-        await self.tenant.documents.write_all([ReplaceMany(self.collection, self._query().where, documents)])
+        replacement = ReplaceMany(self.collection, self._query().where, documents)
+        await self.tenant.documents.write_all([replacement], guard=self._guard)
         return [self.record(document) for document in documents]
 
     async def update(

@@ -1,16 +1,29 @@
 """Applications through the graph: atomic changes of the one document that holds them all."""
 
 import asyncio
+from collections.abc import Awaitable, Callable
+from pathlib import Path
+from typing import TypeVar
 
 import pytest
 
+from schema.server.app import create_app
+from schema.server.settings import Settings
+from stores.contracts.document_store import DocumentStore
 from stores.contracts.documents import Query, equals
+from stores.entities.entity import Entity
 from stores.entities.event_classes import EventClass
 from stores.entities.organizations import Organization
+from stores.entities.registry import entities_of_application
+from stores.wrappers.documents import WrappedDocumentStore
+from stores.wrappers.interception import Interceptor, StoreCall
 from tests.schema.client import Client
 from tests.schema.conftest import BACKENDS, CREATE_APPLICATION, CREATE_ORGANIZATION
+from tests.schema.test_entities import CREATIONS, creation_of
 
+T = TypeVar("T")
 CONFIG = Organization.collection_of()
+SCOPED = [entity for entity in entities_of_application() if CREATIONS[entity] is not None]
 EVENT_CLASSES = EventClass.collection_of()
 
 UPDATE = """mutation($o: String!, $a: String!, $name: String, $seen: DateTime) { updateApplication(input: {
@@ -80,6 +93,65 @@ async def test_a_deleted_application_leaves_nothing_behind(client: Client, plant
         "name": "CNC",
         "deviceCount": 0,
     }
+
+
+@pytest.mark.parametrize("entity", SCOPED, ids=lambda entity: entity.__name__)
+async def test_what_is_created_while_its_application_is_deleted_is_not_left(
+    client: Client, documents: DocumentStore, tmp_path: Path, plant: str, entity: type[Entity]
+) -> None:
+    """The deletion comes between the check of the application and the insertion."""
+
+    async def delete() -> None:
+        await client.run(DELETE, o=plant, a="cnc")
+
+    name = entity.collection_of("cnc").name
+    interrupted = WrappedDocumentStore(documents, BeforeWrite(name, delete))
+    late = Client(create_app(Settings(data=tmp_path), documents=interrupted), documents)
+    assert await late.code(creation_of(entity), o=plant) == "NOT_FOUND"
+    await late.http.aclose()
+    await client.run(CREATE_APPLICATION, organization=plant, application="cnc")
+    stored = await documents.database(plant).find(entity.collection_of("cnc"), entity.query("cnc"))
+    assert stored == []
+
+
+class BeforeWrite(Interceptor):
+    """Runs `action` before the first write to a collection."""
+
+    def __init__(self, collection: str, action: Callable[[], Awaitable[None]]) -> None:
+        self._collection, self._action = collection, action
+        self._done = False
+
+    async def run(self, call: StoreCall, proceed: Callable[[], Awaitable[T]]) -> T:
+        if call.is_write and call.subject == self._collection and not self._done:
+            self._done = True
+            await self._action()
+        return await proceed()
+
+
+async def test_event_classes_are_not_set_in_an_application_that_is_deleted(
+    client: Client, documents: DocumentStore, tmp_path: Path, plant: str
+) -> None:
+    async def delete() -> None:
+        await client.run(DELETE, o=plant, a="cnc")
+
+    interrupted = WrappedDocumentStore(documents, BeforeWrite(EVENT_CLASSES.name, delete))
+    late = Client(create_app(Settings(data=tmp_path), documents=interrupted), documents)
+    replace = """mutation($o: String!) { setEventClasses(input: {organizationId: $o, applicationId: "cnc",
+      eventClasses: [{class: "MODE", topic: "t", type: "STR"}]}) { eventClasses { class } } }"""
+    assert await late.code(replace, o=plant) == "NOT_FOUND"
+    await late.http.aclose()
+    assert await documents.database(plant).count([EVENT_CLASSES]) == [0]
+
+
+@pytest.mark.parametrize("backend", BACKENDS)
+async def test_an_application_is_deleted_only_if_nobody_has_changed_it(client: Client, plant: str) -> None:
+    before = (await client.run(UPDATE, o=plant, a="cnc", name="A"))["updateApplication"]["application"]
+    await client.run(UPDATE, o=plant, a="cnc", name="B")
+    delete = """mutation($o: String!, $seen: DateTime) { deleteApplication(input: {organizationId: $o,
+      applicationId: "cnc", ifUpdatedAt: $seen}) { application { name } } }"""
+    assert await client.code(delete, o=plant, seen=before["updatedAt"]) == "CONFLICT"
+    read = await client.run(READ, o=plant)
+    assert read["organization"]["applications"] == [{"applicationId": "cnc", "name": "B", "deviceCount": 3}]
 
 
 @pytest.mark.parametrize("name", ["", " ", "a.b", "$a", "a$b", "x" * 250, "a\0b"])
