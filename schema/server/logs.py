@@ -1,11 +1,17 @@
 """The logging set-up of a serving process: one line for each event, as text or as JSON."""
 
 import logging
+import re
 import sys
 
 import structlog
+from structlog.typing import EventDict, WrappedLogger
 
 from schema.server.settings import LogSettings
+
+MAX_FIELD_LENGTH = 2_000
+MAX_TRACEBACK_LENGTH = 20_000
+_UNPRINTABLE = re.compile(r"[^\x20-\x7e]")
 
 
 def configure_logging(settings: LogSettings) -> None:
@@ -21,10 +27,42 @@ def configure_logging(settings: LogSettings) -> None:
                 structlog.processors.TimeStamper(fmt="iso"),
                 structlog.processors.format_exc_info,
             ],
-            processors=[structlog.stdlib.ProcessorFormatter.remove_processors_meta, renderer],
+            processors=[
+                structlog.stdlib.ProcessorFormatter.remove_processors_meta,
+                escape_and_clip,
+                renderer,
+            ],
         )
     )
     level = settings.level.upper()
     logging.basicConfig(handlers=[handler], level=level, force=True)
     # uvicorn's messages about its own start and stop interest its developers only.
     logging.getLogger("uvicorn.error").setLevel("WARNING" if level == "INFO" else level)
+
+
+def escape_and_clip(logger: WrappedLogger, method: str, event: EventDict) -> EventDict:
+    """Make every field one printable line of limited length, so that no client can forge lines of the log.
+
+    A traceback keeps its lines, each of them indented and escaped.
+    """
+    for name, value in event.items():
+        if name == "exception":
+            lines = _clip(str(value), MAX_TRACEBACK_LENGTH).split("\n")
+            event[name] = "\n".join(f"    {_escape(line)}" for line in lines)
+        elif not isinstance(value, bool | int | float | None):
+            event[name] = _escape(_clip(str(value), MAX_FIELD_LENGTH))
+    return event
+
+
+def _clip(text: str, max_length: int) -> str:
+    return text if len(text) <= max_length else f"{text[:max_length]}... ({len(text)} characters)"
+
+
+def _escape(text: str) -> str:
+    """The text with unprintable characters as escapes: controls, line separators, marks of direction."""
+    return _UNPRINTABLE.sub(_escape_character, text)
+
+
+def _escape_character(match: re.Match[str]) -> str:
+    character = match[0]
+    return character if character.isprintable() else character.encode("unicode_escape").decode()
