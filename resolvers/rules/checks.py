@@ -11,6 +11,8 @@ from stores.entities.secrets import MASK
 MAX_DEPTH = 64  # MongoDB stores at most 100 levels
 MAX_NAME_LENGTH = 1024  # characters of an id or a name
 MAX_EXACT = 2**53  # larger numbers are stored as doubles, which lose digits
+# The fields that hold objects. Elsewhere a name that starts with `$` is an operator in the place of a value.
+OBJECT_FIELDS = frozenset({"properties", "collections", "configuration"})
 
 
 def require_name(value: str | None, field: str) -> str:
@@ -36,15 +38,22 @@ def require_application_id(application_id: str | None, organization_id: str) -> 
     return name
 
 
-def check_value(value: Any, path: str, depth: int = 0) -> Any:
-    """A value in the form that stores hold: whole numbers as integers. Raises `BadUserInput`."""
+def check_value(value: Any, path: str, depth: int = 0, *, any_names: bool = False) -> Any:
+    """A value in the form that stores hold: whole numbers as integers. Raises `BadUserInput`.
+
+    Names in it may hold dots. They may start with `$` if `any_names` is set.
+    """
     if depth > MAX_DEPTH:
         raise BadUserInput(f"{path} is nested deeper than {MAX_DEPTH} levels", fields=[path])
     match value:
         case dict():
-            return {_key(k, path): check_value(v, f"{path}.{k}", depth + 1) for k, v in value.items()}
+            return {
+                _check_key(k, path, any_names): check_value(v, f"{path}.{k}", depth + 1, any_names=any_names)
+                for k, v in value.items()
+            }
         case list():
-            return [check_value(v, f"{path}.{i}", depth + 1) for i, v in enumerate(value)]
+            items = enumerate(value)
+            return [check_value(v, f"{path}.{i}", depth + 1, any_names=any_names) for i, v in items]
         case bool() | None | datetime():
             return value
         case int():
@@ -61,12 +70,22 @@ def check_value(value: Any, path: str, depth: int = 0) -> Any:
 
 
 def check_object(value: Any, path: str = "document") -> dict[str, Any]:
-    """A free-form object in the form that stores hold; null is an empty one."""
+    """A free-form object in the form that stores hold; null is an empty one.
+
+    At its top level a dotted name would be a path, and a name that starts with `$` an operator: both raise
+    `BadUserInput`. In `OBJECT_FIELDS` all names are data.
+    """
     if value is None:
         return {}
     if not isinstance(value, dict):
         raise BadUserInput(f"{path} must be an object", fields=[path])
-    return check_value(value, path)  # type: ignore[no-any-return]  # an object stays an object
+    for key in value:
+        if "." in key:
+            raise BadUserInput(f"{path}: the key {key!r} contains a dot", fields=[f"{path}.{key}"])
+    return {
+        _check_key(k, path, any_names=False): check_value(v, f"{path}.{k}", 1, any_names=k in OBJECT_FIELDS)
+        for k, v in value.items()
+    }
 
 
 def reject_masks(value: Any, path: str) -> Any:
@@ -88,11 +107,9 @@ def list_stored_forms(time: datetime) -> tuple[Any, ...]:
     return time, format_time(time)
 
 
-def _key(key: str, path: str) -> str:
-    if key.startswith("$") or "." in key or "\0" in key:
-        raise BadUserInput(
-            f"{path}: the key {key!r} starts with $ or contains a dot or NUL", fields=[f"{path}.{key}"]
-        )
+def _check_key(key: str, path: str, any_names: bool) -> str:
+    if "\0" in key or (key.startswith("$") and not any_names):
+        raise BadUserInput(f"{path}: the key {key!r} starts with $ or contains NUL", fields=[f"{path}.{key}"])
     check_value(key, path)
     return key
 

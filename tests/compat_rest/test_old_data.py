@@ -4,11 +4,14 @@ from typing import Any
 
 import httpx
 import pytest
+from bson import ObjectId
 
 from stores.contracts.document_store import DocumentStore
 from stores.contracts.documents import utc_now
 from stores.entities.applications import Application
-from tests.compat_rest.conftest import ORGANIZATION
+from stores.entities.connectors import Connector
+from stores.entities.devices import Device
+from tests.compat_rest.conftest import CNC, OLD_CNC, ORGANIZATION
 
 pytestmark = pytest.mark.parametrize("backend", ["sqlite", "mongodb"])
 CONFIG = Application.collection_of()
@@ -81,3 +84,72 @@ async def test_a_service_may_have_an_empty_configuration(client: httpx.AsyncClie
 async def test_a_service_needs_a_configuration(client: httpx.AsyncClient, missing: Any) -> None:
     service = {"name": "s", "type": "mqtt", "configuration": missing}
     assert (await client.post("/api/services", json=service)).status_code == 400
+
+
+ODD_NAMES = {
+    "STATE.1": {"used": True, "variables": {"a.b": {"label": "x"}}},
+    "$ref": {"$id": 1, "x.": [{"$": 2}]},
+}
+
+
+async def test_names_at_depth_are_data_that_old_clients_send_back(
+    client: httpx.AsyncClient, documents: DocumentStore
+) -> None:
+    await register(documents, cnc={"name": "CNC"})
+    acme = documents.database("acme")
+    connector = {"_id": ObjectId(), "name": "m1", "driver": "mtconnect", "collections": ODD_NAMES}
+    device = {
+        "_id": ObjectId(),
+        "machineId": "M1",
+        "properties": {"max.vol": 3, **ODD_NAMES},
+        "tags": {"x.y": 1},
+    }
+    await acme.upsert(Connector.collection_of("cnc"), [connector])
+    await acme.upsert(Device.collection_of("cnc"), [device])
+    for path, whole in (
+        (f"{OLD_CNC}/connectors", (await client.get(f"{OLD_CNC}/connectors")).json()[0]),
+        (f"{CNC}/devices", (await client.get(f"{CNC}/devices/M1")).json()),
+    ):
+        key = whole["_id"] if "connectors" in path else "M1"
+        changed = await client.put(f"{path}/{key}", json={**whole, "name": "new"})
+        assert changed.status_code == 200, changed.text
+        [stored] = (await client.get(path)).json()
+        assert stored == {**whole, "name": "new", "updatedAt": stored["updatedAt"], **owners(path)}
+
+
+def owners(path: str) -> dict[str, str]:
+    """What an update of a connector adds."""
+    return {"organizationId": "acme"} if "connectors" in path else {}
+
+
+async def test_names_at_depth_are_stored_by_creations_in_json_and_in_forms(plant: httpx.AsyncClient) -> None:
+    device = {"machineId": "M2", "properties": {"max.vol": 3, **ODD_NAMES}}
+    assert (await plant.post(f"{CNC}/devices", json=device)).json()["properties"] == device["properties"]
+    headers = {"Content-Type": "application/x-www-form-urlencoded"}
+    form = "machineId=M3&properties[max.vol]=3&properties[$gt]=x"
+    assert (await plant.post(f"{CNC}/devices", content=form, headers=headers)).status_code == 201
+    assert (await plant.get(f"{CNC}/devices/M3")).json()["properties"] == {"max.vol": "3", "$gt": "x"}
+    service = {"name": "s", "type": "mqtt", "configuration": ODD_NAMES}
+    created = (await plant.post("/api/services", json=service)).json()
+    assert created["configuration"] == ODD_NAMES
+    changed = await plant.put(f"/api/services/{created['_id']}", json={"configuration": {"a.b": {"$c": 1}}})
+    assert changed.json()["configuration"] == {"a.b": {"$c": 1}}
+    legacy = {"machineId": "L2", "properties": ODD_NAMES}
+    assert (await plant.post("/device/new", json=legacy)).json()["properties"] == ODD_NAMES
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        {"name": {"$gt": ""}},
+        {"connectors": [{"$ne": "x"}]},
+        {"events": [{"id": {"$ne": 1}, "class": "MODE"}]},
+        {"properties.ip": "x"},
+        {"$set": {"name": "x"}},
+    ],
+)
+async def test_an_operator_in_the_place_of_a_value_is_rejected(plant: httpx.AsyncClient, body: Any) -> None:
+    before = (await plant.get(f"{CNC}/devices")).json()
+    assert (await plant.put(f"{CNC}/devices/M1", json=body)).status_code == 400
+    assert (await plant.post(f"{CNC}/devices", json={"machineId": "M2", **body})).status_code == 400
+    assert (await plant.get(f"{CNC}/devices")).json() == before

@@ -189,7 +189,7 @@ async def test_a_machine_may_be_renamed_but_not_onto_another(client: Client, pla
         ({"machineId": ""}, "machineId"),
         ({"machineId": "x", "$set": 1}, "document.$set"),
         ({"machineId": "x", "a.b": 1}, "document.a.b"),
-        ({"machineId": "x", "properties": {"a": [{"b": {"$gt": 1}}]}}, "document.properties.a.0.b.$gt"),
+        ({"machineId": "x", "events": [{"id": {"$gt": 1}}]}, "document.events.0.id.$gt"),
         ({"machineId": "x", "name": {}}, "name"),
         ({"machineId": "x", "big": 1e400}, None),
         ([], "document"),
