@@ -24,11 +24,12 @@ if TYPE_CHECKING:
 def new_key(config: ConfigOption = None, data: DataOption = None) -> None:
     """Add a new key to the key file. Then restart the gateway and run rotate-secrets."""
     from stores.entities.cipher import add_key
+    from stores.opening import add_folder_key
 
     with errors_as_one_line():
         settings = load_settings(config, data)
         path = settings.secrets.key_file or settings.data / "secrets.key"
-        keys = add_key(path)
+        keys = add_key(path) if settings.secrets.key_file else add_folder_key(settings.data)
     out.print(f"{path} holds {len(keys)} keys, the newest first.", soft_wrap=True)
     if settings.secrets.key_file is None and settings.documents.url is not None:
         out.print("Set secrets.key_file to this path, so that the gateway uses it.")

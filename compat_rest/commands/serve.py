@@ -3,6 +3,7 @@
 import ipaddress
 import logging
 import socket
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -23,6 +24,12 @@ def serve(
     open: Annotated[
         bool | None, typer.Option("--open", help="Serve beyond loopback, to everybody who reaches the port.")
     ] = None,
+    new_data: Annotated[
+        bool,
+        typer.Option(
+            "--new-data", help="Start with empty files in the place of lost or damaged ones, which are kept."
+        ),
+    ] = False,
 ) -> None:
     """Serve the graph at /graphql."""
     import uvicorn
@@ -36,6 +43,7 @@ def serve(
         settings = load_settings(config, data, host=host, port=port, open=open)
         _check_exposure(settings.server)
         settings.data.mkdir(parents=True, exist_ok=True)
+        unlock = _lock_folder(settings, new_data)
         application = create_app(settings)
         listener = _listen(settings.server)
     configure_logging(settings.log)
@@ -53,6 +61,22 @@ def serve(
     freeze_startup_objects()
     with errors_as_one_line():
         uvicorn.Server(server_config).run([listener])
+    unlock()
+
+
+def _lock_folder(settings: "Settings", new_data: bool) -> Callable[[], None]:
+    """Lock the data folder if an embedded store is in it. Returns what unlocks it.
+
+    With `new_data`, files that are not usable are put aside first.
+    """
+    from stores.opening import lock_folder, start_anew
+
+    if settings.documents.url is not None and settings.series.url is not None:
+        return lambda: None
+    unlock = lock_folder(settings.data)
+    for path in start_anew(settings.data) if new_data else ():
+        out.print(f"A file that cannot be used was put aside as {path}.", soft_wrap=True)
+    return unlock
 
 
 def _check_exposure(server: "ServerSettings") -> None:

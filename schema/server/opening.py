@@ -4,7 +4,7 @@ from schema.server.settings import Settings
 from stores import opening
 from stores.contracts.document_store import DocumentStore
 from stores.contracts.series import SeriesStore
-from stores.entities.cipher import SecretCipher, add_key, read_keys
+from stores.entities.cipher import SecretCipher
 from stores.entities.icons import Icons
 
 
@@ -42,10 +42,9 @@ def open_cipher(settings: Settings) -> SecretCipher:
 
     Raises `BadUserInput` and `OSError`.
     """
-    keys = [key.get_secret_value() for key in settings.secrets.keys]
-    path = settings.secrets.key_file
-    if path is None and not keys and settings.documents.url is None:
-        path = settings.data / "secrets.key"
-        if not path.exists():
-            return SecretCipher(add_key(path))
-    return SecretCipher([*keys, *(read_keys(path) if path else ())])
+    return opening.open_cipher(
+        [key.get_secret_value() for key in settings.secrets.keys],
+        settings.secrets.key_file,
+        data=settings.data,
+        embedded=settings.documents.url is None,
+    )

@@ -13,6 +13,9 @@ from stores.contracts.errors import BadUserInput
 from stores.entities.secrets import MASK, map_secrets
 
 PREFIX = "sealed:"
+KEY_ADVICE = (
+    "Restore it from a backup; to go on with a new key and enter the secrets again, use `serve --new-data`"
+)
 
 
 class SecretCipher:
@@ -48,6 +51,10 @@ class SecretCipher:
             message = purpose.encode()
             self._derived[purpose] = tuple(hmac.digest(root, message, "sha256") for root in self._roots)
         return self._derived[purpose]
+
+    def key_checks(self) -> list[str]:
+        """A value for each key that tells keys apart and says nothing about them."""
+        return [key[:8].hex() for key in self.derive_keys("key check")]
 
     def encrypt(self, value: Any) -> Any:
         """A copy of `value` in which every secret is encrypted; masks stay masks."""
@@ -96,11 +103,17 @@ def _decrypt(fernet: Fernet | MultiFernet | None, text: str) -> str | None:
 def read_keys(path: Path) -> list[str]:
     """The keys of a file, one on each line, the newest first.
 
-    Raises `BadUserInput` if users other than the owner may read the file.
+    Raises `BadUserInput` if users other than the owner may read the file, or if there is no key in it.
     """
     if path.stat().st_mode & 0o077:
         raise BadUserInput(f"{path}: other users may read the keys; restrict it to its owner (chmod 600)")
-    return path.read_text(encoding="ascii").split()
+    try:
+        keys = path.read_text(encoding="ascii").split()
+    except UnicodeDecodeError:
+        raise BadUserInput(f"{path} is damaged: it is not a list of keys. {KEY_ADVICE}") from None
+    if not keys:
+        raise BadUserInput(f"{path} is empty: secrets would be stored in plain text. {KEY_ADVICE}")
+    return keys
 
 
 def add_key(path: Path) -> list[str]:

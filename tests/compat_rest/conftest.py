@@ -52,11 +52,10 @@ async def client(documents: DocumentStore, tmp_path: Path) -> AsyncIterator[http
 
 @pytest.fixture
 async def down_client(tmp_path: Path) -> AsyncIterator[httpx.AsyncClient]:
-    """The gateway over a time-series store that fails: its file is none of its own."""
+    """The gateway over a time-series store that fails: its file was damaged after the start."""
     folder = tmp_path / "down"
-    folder.mkdir()
-    (folder / "series.db").write_bytes(b"this is no database, and long enough to be seen as none" * 100)
     store, series = open_documents(None, data=folder), open_series(None, data=folder)
+    (folder / "series.db").write_bytes(b"this is no database, and long enough to be seen as none" * 100)
     app = create_app(Settings(data=folder), documents=store, series=series)
     transport = httpx.ASGITransport(app, raise_app_exceptions=False)
     async with httpx.AsyncClient(transport=transport, base_url="http://gateway") as client:

@@ -73,6 +73,8 @@ def test_rotation_puts_every_secret_under_the_newest_key(tmp_path: Path) -> None
     for service in asyncio.run(_services(tmp_path)):
         assert not SecretCipher(newest).has_undecryptable(service)
     (tmp_path / "secrets.key").write_text("\n".join(add_key(tmp_path / "other")))
+    assert "does not have the key" in fails("rotate-secrets", *data)
+    (tmp_path / "sync-gateway.json").unlink()
     assert "no key decrypts" in fails("rotate-secrets", *data)
 
 
