@@ -11,6 +11,7 @@ PATH = "/api/openapi.json"
 # The errors that every route may answer, by status.
 ERRORS = {
     "400": "The request is not valid",
+    "403": "The request comes from a page of another origin",
     "404": "The requested object does not exist",
     "405": "The path needs another method",
     "409": "A key is in use, or the object was changed meanwhile",

@@ -18,7 +18,7 @@ def identify(record: Entity | Icon) -> str:
     return encode_global_id(record.node_kind, *record.identity())
 
 
-async def get_node(context: Context, node_id: str) -> Entity | None:
+async def get_node(context: Context, node_id: str) -> Entity | Icon | None:
     """The entity of a global id, or None if the id is malformed, or of nothing that the viewer may see."""
     decoded = decode_global_id(node_id)
     if decoded is None:
@@ -32,6 +32,8 @@ async def get_node(context: Context, node_id: str) -> Entity | None:
                 return await get_organization(context, organization_id)
             case "Application", [str(organization_id), str(application_id)]:
                 return await get_application(context, organization_id, application_id)
+            case Icon.node_kind, [str(category), str(name)]:
+                return await context.icons.find_icon(category, name)
             case _, [organization_id, application_id, document_id]:
                 return await _get_document(context, kind, organization_id, application_id, document_id)
     except BadUserInput:

@@ -207,6 +207,15 @@ async def test_through_the_graph_an_icon_replaces_those_in_other_formats(client:
     assert (await client.get("/api/library/drivers/fanuc/icon")).content == PNG
 
 
+async def test_an_icon_is_fetched_again_by_its_global_id(client: httpx.AsyncClient) -> None:
+    body: dict[str, Any] = {"query": '{ icon(category: "drivers", name: "Fanuc") { id } }'}
+    icon_id = (await client.post("/graphql", json=body)).json()["data"]["icon"]["id"]
+    query = "query($id: ID!) { node(id: $id) { __typename id ... on Icon { name format } } }"
+    body = {"query": query, "variables": {"id": icon_id}}
+    node = (await client.post("/graphql", json=body)).json()["data"]["node"]
+    assert node == {"__typename": "Icon", "id": icon_id, "name": "fanuc", "format": "svg"}
+
+
 async def test_symbolic_links_in_the_icon_folder_are_not_followed(
     client: httpx.AsyncClient, tmp_path: Path
 ) -> None:
