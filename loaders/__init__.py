@@ -6,6 +6,7 @@ from typing import Any, TypeVar
 from loaders.batching import Loader
 from stores.contracts.document_store import DocumentDatabase
 from stores.contracts.documents import AnyOf, Collection, Document, OneOf, Query, values_at
+from stores.contracts.values import format_scalar, list_forms
 
 K = TypeVar("K", bound=Hashable)
 V = TypeVar("V")
@@ -32,22 +33,24 @@ class Loaders:
 
     def by_field(
         self, collection: Collection, names: tuple[str, ...], keys: frozenset[str] | None = None
-    ) -> Loader[Any, list[Document]]:
-        """By value: the documents that have it at one of `names` (dotted paths), ordered by id."""
+    ) -> Loader[str, list[Document]]:
+        """By value: the documents in which it is shown at one of `names` (dotted paths), ordered by id."""
         paths = [tuple(name.split(".")) for name in names]
         if keys is not None:
             keys |= {path[0] for path in paths}
 
-        async def load(values: list[Any]) -> list[list[Document]]:
-            conditions = tuple(OneOf(path, tuple(values)) for path in paths)
+        async def load(values: list[str]) -> list[list[Document]]:
+            forms = tuple(form for value in values for form in list_forms(value))
+            conditions = tuple(OneOf(path, forms) for path in paths)
             documents = await self._documents.find(collection, Query(where=(AnyOf(conditions),), keys=keys))
-            groups: dict[Any, dict[Any, Document]] = {value: {} for value in values}
+            groups: dict[str, list[Document]] = {value: [] for value in values}
             for document in documents:
-                for path in paths:
-                    for value in values_at(document, path):
-                        if isinstance(value, Hashable) and value in groups:
-                            groups[value][document["_id"]] = document
-            return [list(groups[value].values()) for value in values]
+                stored = (value for path in paths for value in values_at(document, path))
+                texts = {value if type(value) is str else format_scalar(value) for value in stored}
+                for text in texts:
+                    if text is not None and text in groups:
+                        groups[text].append(document)
+            return [groups[value] for value in values]
 
         return self._loader(("by", collection, names, keys), load)
 

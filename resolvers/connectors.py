@@ -12,11 +12,10 @@ from resolvers.context import Context
 from resolvers.device_lists import DeviceFilter, Listing, list_devices, list_organization_devices
 from resolvers.devices import Keys
 from resolvers.rules.checks import check_object, reject_masks, require_name
-from resolvers.rules.ids import parse_object_id
 from resolvers.rules.paging import Page
 from resolvers.rules.repository import Repository
 from resolvers.scopes import open_repository, require_organization
-from stores.contracts.documents import Change, Condition, Document, Touch, equals, utc_now
+from stores.contracts.documents import Change, Document, Touch, utc_now
 from stores.contracts.errors import BadUserInput, Conflict
 from stores.entities.connectors import Connector, ConnectorTemplate
 from stores.entities.devices import Device
@@ -37,7 +36,8 @@ async def get_connector(
     context: Context, organization_id: str, application_id: str | None, document_id: str
 ) -> Connector | None:
     connectors = Repository(context, _entity(application_id), organization_id, application_id)
-    return await connectors.get(_has_id(document_id))
+    condition = await connectors.match_id(document_id)
+    return await connectors.get(condition)
 
 
 async def connectors_of_devices(
@@ -133,8 +133,8 @@ async def update_connector(
 ) -> Connector:
     """Set the given fields, each as a whole; a mask among the properties keeps the secret at its path."""
     connectors = await open_repository(context, _entity(application_id), organization_id, application_id)
-    condition = _has_id(document_id)
     given = _check(values)
+    condition = await connectors.match_id(document_id)
     for name in ("name", "driver"):
         if name in given:
             require_name(given[name], name)
@@ -157,7 +157,8 @@ async def delete_connector(
     if_updated_at: datetime | None,
 ) -> Connector:
     connectors = await open_repository(context, _entity(application_id), organization_id, application_id)
-    return await connectors.delete([_has_id(document_id)], if_updated_at=if_updated_at)
+    condition = await connectors.match_id(document_id)
+    return await connectors.delete([condition], if_updated_at=if_updated_at)
 
 
 async def _fill_masks(context: Context, organization_id: str, document: Document) -> Any:
@@ -190,10 +191,6 @@ def _has_mask(value: Any) -> bool:
 
 def _entity(application_id: str | None) -> type[Connector]:
     return ConnectorTemplate if application_id is None else Connector
-
-
-def _has_id(document_id: str) -> Condition:
-    return equals("_id", parse_object_id(document_id, "documentId", "Invalid connector ID format"))
 
 
 def _check(values: dict[str, Any]) -> Document:

@@ -10,8 +10,19 @@ from resolvers.devices import Keys, match_machines
 from resolvers.rules.cursors import Cursors
 from resolvers.rules.paging import Page, page_size, sort_key
 from resolvers.rules.repository import Repository
-from stores.contracts.documents import BY_ID, Condition, Contains, Exists, Order, Query, equals, order_key
+from stores.contracts.documents import (
+    BY_ID,
+    Condition,
+    Contains,
+    Exists,
+    OneOf,
+    Order,
+    Query,
+    equals,
+    order_key,
+)
 from stores.contracts.errors import BadUserInput
+from stores.contracts.values import list_forms
 from stores.entities.devices import MACHINE_ID_KEYS, Device, LegacyDevice
 from stores.entities.organizations import Organization
 
@@ -38,7 +49,7 @@ class DeviceFilter:
                 raise BadUserInput(f"at most {MAX_MACHINE_IDS} machineIds", fields=["filter.machineIds"])
             conditions.append(match_machines(*self.machine_ids))
         if self.connector is not None:
-            conditions.append(equals("connectors", self.connector))
+            conditions.append(OneOf(("connectors",), list_forms(self.connector)))
         if self.event_class is not None:
             conditions.append(equals(("events", "class"), self.event_class))
         if self.property_key is not None:
@@ -113,7 +124,7 @@ async def list_organization_devices(
 
 async def _list_page(repository: Repository[Any], cursors: Cursors, listing: Listing) -> Page[Device]:
     query = listing.query(cursors)
-    documents = await repository.tenant.loaders.pages(repository.collection).load(query)
+    documents = await repository.load(query)
 
     async def count() -> int:
         return sum(await repository.tenant.documents.count([repository.collection], query.where))

@@ -12,6 +12,7 @@ from resolvers.rules.repository import Repository
 from resolvers.scopes import open_repository
 from stores.contracts.documents import AnyOf, Change, Condition, Document, OneOf, Query, Touch, utc_now
 from stores.contracts.errors import BadUserInput, Conflict
+from stores.contracts.values import list_forms
 from stores.entities.devices import MACHINE_ID_KEYS, Device
 from stores.entities.event_classes import EventClass
 
@@ -20,8 +21,9 @@ Keys = frozenset[str] | None
 
 
 def match_machines(*machine_ids: str) -> Condition:
-    """The condition that the machine id, in either spelling of its key, is one of these."""
-    return AnyOf(tuple(OneOf((key,), machine_ids) for key in MACHINE_ID_KEYS))
+    """The condition that the machine id, in either spelling of its key, is shown as one of these."""
+    forms = tuple(form for machine_id in machine_ids for form in list_forms(machine_id))
+    return AnyOf(tuple(OneOf((key,), forms) for key in MACHINE_ID_KEYS))
 
 
 async def get_device(

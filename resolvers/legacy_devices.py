@@ -9,9 +9,10 @@ from resolvers.context import Context
 from resolvers.rules.casting import cast_list, cast_string, cast_strings, drop_empty_objects
 from resolvers.rules.checks import check_object
 from resolvers.rules.repository import Repository
-from stores.contracts.documents import Change, Document, Touch, equals, utc_now
+from stores.contracts.documents import Change, Document, OneOf, Touch, utc_now
 from stores.contracts.errors import BadUserInput, Conflict
 from stores.contracts.records import read_time
+from stores.contracts.values import list_forms
 from stores.entities.devices import Device, LegacyDevice
 
 STRINGS = ("machineId", "name", "applicationId", "organizationId")
@@ -59,13 +60,13 @@ async def update_legacy_device(
         touch=Touch(("updatedAt",)),
     )
     return await Repository(context, LegacyDevice).update(
-        [equals("machineId", machine_id)], change, if_updated_at=if_updated_at
+        [OneOf(("machineId",), list_forms(machine_id))], change, if_updated_at=if_updated_at
     )
 
 
 async def delete_legacy_device(context: Context, machine_id: str, if_updated_at: datetime | None) -> Device:
     return await Repository(context, LegacyDevice).delete(
-        [equals("machineId", machine_id)], if_updated_at=if_updated_at
+        [OneOf(("machineId",), list_forms(machine_id))], if_updated_at=if_updated_at
     )
 
 

@@ -8,9 +8,8 @@ from bson import ObjectId
 from resolvers.context import Context
 from resolvers.rules.casting import cast_bool, cast_string, drop_empty_objects
 from resolvers.rules.checks import check_object, reject_masks
-from resolvers.rules.ids import parse_object_id
 from resolvers.rules.repository import Repository
-from stores.contracts.documents import Change, Condition, Document, Touch, equals, utc_now
+from stores.contracts.documents import Change, Document, Touch, equals, utc_now
 from stores.contracts.errors import BadUserInput, Conflict
 from stores.entities.secrets import restore_secrets
 from stores.entities.services import TYPES, Service
@@ -27,8 +26,11 @@ async def list_services(
 async def get_service(context: Context, document_id: str | None, name: str | None) -> Service | None:
     if (document_id is None) == (name is None):
         raise BadUserInput("give either documentId or name", fields=["documentId", "name"])
-    condition = _has_id(document_id) if document_id is not None else equals("name", name)
-    return await Repository(context, Service).get(condition)
+    services = Repository(context, Service)
+    if document_id is None:
+        return await services.get(equals("name", name))
+    condition = await services.match_id(document_id)
+    return await services.get(condition)
 
 
 async def create_service(context: Context, values: dict[str, Any]) -> Service:
@@ -63,8 +65,9 @@ async def update_service(
     """Set the given fields. `configuration` is replaced whole; a mask in it keeps the secret at its path."""
     given = _cast(values)
     services = Repository(context, Service)
+    condition = await services.match_id(document_id)
     if "configuration" in given:
-        stored = await services.find(_has_id(document_id))
+        stored = await services.find(condition)
         encrypted = context.cipher.encrypt(given["configuration"])
         configuration = restore_secrets(encrypted, stored.configuration)
         reject_masks(configuration, "configuration")
@@ -75,22 +78,17 @@ async def update_service(
         unset=removed,
         touch=Touch(("updatedAt",)),
     )
-    return await services.update(
-        [_has_id(document_id)], change, if_updated_at=if_updated_at, conflict=_taken()
-    )
+    return await services.update([condition], change, if_updated_at=if_updated_at, conflict=_taken())
 
 
 async def delete_service(context: Context, document_id: str, if_updated_at: datetime | None) -> Service:
     services = Repository(context, Service)
-    return await services.delete([_has_id(document_id)], if_updated_at=if_updated_at)
+    condition = await services.match_id(document_id)
+    return await services.delete([condition], if_updated_at=if_updated_at)
 
 
 def _taken() -> Conflict:
     return Conflict("A service with this name already exists", fields=["name"])
-
-
-def _has_id(document_id: str) -> Condition:
-    return equals("_id", parse_object_id(document_id, "documentId", "Invalid service ID format"))
 
 
 def _cast(values: dict[str, Any]) -> Document:

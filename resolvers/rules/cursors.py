@@ -10,12 +10,12 @@ import binascii
 import hmac
 from collections.abc import Sequence
 from datetime import datetime
+from types import NoneType
 from typing import Any
 
 import bson
 import orjson
-from bson import Decimal128, Int64, ObjectId
-from bson.datetime_ms import DatetimeMS
+from bson import Binary, DatetimeMS, Decimal128, Int64, ObjectId
 
 from resolvers.context import Context
 from stores.contracts.documents import CODEC
@@ -24,7 +24,7 @@ from stores.contracts.errors import BadUserInput
 Position = tuple[Any, Any]  # the value that the list is ordered by, and the document's id
 SIGNATURE_BYTES = 16
 SCALARS = frozenset(
-    (type(None), bool, int, Int64, float, str, bytes, ObjectId, datetime, DatetimeMS, Decimal128)
+    (NoneType, bool, int, Int64, float, str, bytes, Binary, ObjectId, datetime, DatetimeMS, Decimal128)
 )
 
 
@@ -36,8 +36,9 @@ class Cursors:
         self._name = orjson.dumps(name)
 
     def encode(self, position: Position) -> str:
-        """The cursor of a position. Values that are not scalars count as null, as they do in the order."""
-        value, document_id = (part if type(part) in SCALARS else None for part in position)
+        """The cursor of a position: a value, which counts as null unless it is a scalar, and any id."""
+        value, document_id = position
+        value = value if type(value) in SCALARS else None
         content = bson.encode({"v": value, "i": document_id}, codec_options=CODEC)
         return base64.urlsafe_b64encode(self._sign(self._keys[0], content) + content).decode().rstrip("=")
 

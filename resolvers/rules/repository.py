@@ -7,7 +7,9 @@ from typing import Any, Generic, NoReturn, TypeVar
 
 from resolvers.context import Context, Tenant
 from resolvers.rules.checks import list_stored_forms
+from resolvers.rules.ids import is_object_id
 from stores.contracts.documents import (
+    ID,
     Change,
     Condition,
     Document,
@@ -18,7 +20,8 @@ from stores.contracts.documents import (
     ReplaceMany,
     equals,
 )
-from stores.contracts.errors import Conflict, NotFound
+from stores.contracts.errors import BadUserInput, Conflict, NotFound
+from stores.contracts.values import list_id_forms
 from stores.entities.entity import APPLICATION_ID, Entity
 
 E = TypeVar("E", bound=Entity)
@@ -60,19 +63,43 @@ class Repository(Generic[E]):
         One call to the store for all applications that share a collection.
         """
         loaders = self.tenant.loaders
-        if self.entity.shares_collection:
+        if self.entity.shares_collection and self._application_id is not None:
             documents = await loaders.by_field(self.collection, (APPLICATION_ID,)).load(self._application_id)
         else:
-            documents = await loaders.pages(self.collection).load(self._query())
+            documents = await self.load(self._query())
         return [self.record(document) for document in documents]
+
+    async def load(self, query: Query) -> list[Document]:
+        """The documents of a query, in one call with the other queries of the request."""
+        try:
+            hash(query)
+        except TypeError:  # a value of a condition, such as an id that is an object, is no key of a loader
+            return await self.tenant.documents.find(self.collection, query)
+        return await self.tenant.loaders.pages(self.collection).load(query)
 
     async def get(self, *conditions: Condition) -> E | None:
         """The first one that meets the conditions. One call for all that a request asks for at a time."""
-        documents = await self.tenant.loaders.pages(self.collection).load(self._query(*conditions, limit=1))
+        documents = await self.load(self._query(*conditions, limit=1))
         return self.record(documents[0]) if documents else None
 
     async def get_by_id(self, document_id: Any) -> E | None:
+        """The one with an id, which may have any BSON type."""
         return await self.get(equals("_id", document_id))
+
+    async def match_id(self, text: str) -> Condition:
+        """The condition that the id is shown as `text`.
+
+        Raises `BadUserInput` if that is neither 24 hexadecimal digits nor the string of a stored id.
+        """
+        forms = list_id_forms(text)
+        if is_object_id(text):
+            return OneOf(ID, forms)
+        query = self._query(OneOf(ID, forms), limit=1)
+        documents = await self.tenant.documents.find(self.collection, query)
+        if not documents:
+            noun = self.entity.noun().lower()
+            raise BadUserInput(f"Invalid {noun} ID format", fields=["documentId"])
+        return equals(ID, documents[0]["_id"])
 
     async def find(self, *conditions: Condition) -> E:
         """As `get`, but always from the store. Raises `NotFound`."""

@@ -10,11 +10,11 @@ from typing import Any, NewType
 
 import orjson
 import strawberry
-from bson import Decimal128, ObjectId
 from strawberry.schema.config import StrawberryConfig
 
 from stores.contracts.documents import format_time
 from stores.contracts.series import SECOND
+from stores.contracts.values import format_scalar
 
 DateTime = NewType("DateTime", datetime)  # in time series an int: nanoseconds since 1970
 Duration = NewType("Duration", int)  # nanoseconds
@@ -29,14 +29,8 @@ def to_json(value: Any) -> bytes:
 
 def _convert_stored(value: Any) -> Any:
     """Times and ids as strings, bytes as Base64, and null for types that only other programs store."""
-    match value:
-        case datetime():
-            return format_time(value)
-        case ObjectId() | Decimal128():
-            return str(value)
-        case bytes():
-            return base64.b64encode(value).decode()
-    return None
+    text = format_scalar(value)
+    return base64.b64encode(value).decode() if text is None and isinstance(value, bytes) else text
 
 
 def _parse_time(value: object) -> datetime:

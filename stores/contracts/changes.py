@@ -4,6 +4,8 @@ import copy
 from datetime import datetime, timedelta
 from typing import Any
 
+from bson import Decimal128
+
 from stores.contracts.documents import (
     AnyOf,
     Change,
@@ -25,6 +27,8 @@ MILLISECOND = timedelta(milliseconds=1)
 
 def bson_equal(one: Any, other: Any) -> bool:
     """Whether two values are equal as stores compare them: 1 equals 1.0, but not True."""
+    if isinstance(one, Decimal128) != isinstance(other, Decimal128):
+        one, other = (v.to_decimal() if isinstance(v, Decimal128) else v for v in (one, other))
     return isinstance(one, bool) == isinstance(other, bool) and bool(one == other)
 
 

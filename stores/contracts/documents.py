@@ -6,13 +6,17 @@ keys and step into lists as MongoDB's dotted paths do: `("events", "class")` is 
 `events`.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any, TypeAlias
 
-from bson import DatetimeMS, ObjectId
+import bson
+from bson import DatetimeMS, Decimal128, ObjectId
 from bson.codec_options import CodecOptions, DatetimeConversion
+
+from stores.contracts.values import format_scalar
+from stores.contracts.values import format_time as format_time
 
 Document: TypeAlias = dict[str, Any]
 Path: TypeAlias = tuple[str, ...]
@@ -31,11 +35,13 @@ class Unique:
     """No two documents of a collection have the same value in any of `fields` (spellings of one key).
 
     With `within`, only documents that are equal in these fields are compared. A missing value or null never
-    collides. Stored documents that already collide stay as they are.
+    collides. Stored documents that already collide stay as they are. With `ignore_case`, strings that
+    differ only in case are the same.
     """
 
     fields: tuple[str, ...]
     within: tuple[str, ...] = ()
+    ignore_case: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -231,11 +237,6 @@ def utc_now() -> datetime:
     return time.replace(microsecond=time.microsecond // 1000 * 1000)
 
 
-def format_time(time: datetime) -> str:
-    """Format a time as `2026-01-31T09:05:07.123Z`."""
-    return time.isoformat(timespec="milliseconds") + "Z"
-
-
 def to_milliseconds(time: datetime | DatetimeMS) -> int:
     """Milliseconds since 1970."""
     return int(time if isinstance(time, DatetimeMS) else DatetimeMS(time))
@@ -262,26 +263,30 @@ def order_value(document: Document, path: Path) -> Any:
     return None if isinstance(value, dict | list) else value
 
 
-def order_key(value: Any) -> tuple[int, Any]:
-    """A key that sorts values in memory as stores do. Other types count as null."""
+def order_key(value: Any) -> tuple[float, Any]:
+    """A key that sorts values in memory as stores do."""
     match value:
         case bool():
             return 4, value
         case int() | float():
             return 1, value
+        case Decimal128():
+            return 1, value.to_decimal()
         case str():
             return 2, value.encode()
         case ObjectId():
             return 3, value
         case datetime() | DatetimeMS():
             return 5, to_milliseconds(value)
-    return 0, 0
+        case None:
+            return 0, 0
+    return 2.5, bson.encode({"": value})
 
 
-def claimed_values(document: Document, unique: Unique) -> Iterable[Any]:
-    """The values of a document that a `Unique` compares."""
-    return {
-        value
-        for name in unique.fields
-        if (value := document.get(name)) is not None and not isinstance(value, dict | list)
-    }
+def claimed_values(document: Document, unique: Unique) -> set[str]:
+    """The values of a document that a `Unique` compares, as they are shown.
+
+    The number 5.0 and the string `5` are one value, and so are strings that differ in case if it is ignored.
+    """
+    texts = (format_scalar(document.get(name)) for name in unique.fields)
+    return {text.casefold() if unique.ignore_case else text for text in texts if text is not None}

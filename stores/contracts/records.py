@@ -9,23 +9,15 @@ from typing import Any, ClassVar, Generic, TypeVar, overload
 
 from bson import ObjectId
 
-from stores.contracts.documents import Document, format_time
+from stores.contracts.documents import Document
+from stores.contracts.values import format_id, format_scalar
 
 T = TypeVar("T")
 
 
 def read_string(value: Any) -> str | None:
-    """A string; a boolean, a number, an object id or a time as its string; anything else as None."""
-    match value:
-        case str():
-            return value
-        case bool():
-            return "true" if value else "false"
-        case int() | float() | ObjectId():
-            return str(value)
-        case datetime():
-            return format_time(value)
-    return None
+    """A string; a number, a boolean, an id or a time as its string; anything else as None."""
+    return format_scalar(value)
 
 
 def read_bool(value: Any) -> bool | None:
@@ -126,10 +118,12 @@ class Identity(Stored[str]):
     """The id of the document as a string."""
 
     def __init__(self) -> None:
-        super().__init__(str, "_id", default="")
+        super().__init__(format_id, "_id", default="")
 
     def of(self, objects: "Sequence[Record]") -> list[str]:
-        return [str(record.document.get("_id")) for record in objects]
+        ids = [record.document.get("_id") for record in objects]
+        format_one = str if {ObjectId}.issuperset(map(type, ids)) else format_id
+        return list(map(format_one, ids))
 
 
 def optional(read: Callable[[Any], T | None], *keys: str) -> Stored[T | None]:

@@ -48,6 +48,7 @@ class Entity(Record):
     indexes: ClassVar[tuple[str, ...]]
     secrets: ClassVar[tuple[str, ...]]
     order: ClassVar[Order] = BY_ID  # of lists
+    ignore_case: ClassVar[bool] = False  # of unique keys
     is_document: ClassVar[bool] = True  # False for a part of a document, which has no `_id` of its own
     shares_collection: ClassVar[bool]  # derived: whether all applications use one
 
@@ -72,7 +73,7 @@ class Entity(Record):
         within = (APPLICATION_ID,) if cls.shares_collection else ()
         return Collection(
             name,
-            unique=tuple(Unique(spellings, within) for spellings in cls.unique),
+            unique=tuple(Unique(spellings, within, cls.ignore_case) for spellings in cls.unique),
             indexes=tuple(tuple(path.split(".")) for path in (*within, *cls.indexes)),
         )
 

@@ -1,16 +1,27 @@
 """Event classes of an application: what the events of its machines mean."""
 
+import math
 from typing import Any
+
+from bson import Decimal128
 
 from stores.contracts.records import Stored, optional, read_string, read_strings
 from stores.entities.entity import APPLICATION, Entity
 
 
 def read_numbers(value: Any) -> list[float] | None:
-    """A list of numbers; anything else reads as None."""
-    if isinstance(value, list) and all(type(v) in (int, float) for v in value):
-        return [float(v) for v in value]
-    return None
+    """A list of finite numbers; anything else reads as None."""
+    if not isinstance(value, list):
+        return None
+    numbers = [_read_number(item) for item in value]
+    return [number for number in numbers if number is not None] if None not in numbers else None
+
+
+def _read_number(value: Any) -> float | None:
+    if isinstance(value, Decimal128):
+        value = float(value.to_decimal())
+    is_number = isinstance(value, int | float) and not isinstance(value, bool)
+    return float(value) if is_number and math.isfinite(value) else None
 
 
 def read_string_list(value: Any) -> list[str] | None:

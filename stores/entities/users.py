@@ -16,6 +16,7 @@ class User(Entity):
     unique = (("email",),)
     indexes = ()
     secrets = ()
+    ignore_case = True  # an e-mail address is one user in any case of letters
 
     name = Stored(read_string, "name", default="")
     email = Stored(read_string, "email", default="")

@@ -42,6 +42,7 @@ from stores.contracts.documents import (
     order_value,
 )
 from stores.contracts.errors import Conflict, Unavailable
+from stores.contracts.values import list_forms
 from stores.entities.organizations import Organization
 
 log = logging.getLogger(__name__)
@@ -392,7 +393,7 @@ class MongoDocumentDatabase(DocumentDatabase):
         if not self._looks_up(collection):
             return
         for unique in collection.unique:
-            values = tuple(claimed_values(document, unique))
+            values = tuple(form for key in claimed_values(document, unique) for form in list_forms(key))
             if not values:
                 continue
             named = AnyOf(tuple(OneOf((field,), values) for field in unique.fields))

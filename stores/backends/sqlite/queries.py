@@ -10,7 +10,7 @@ from datetime import datetime
 from typing import Any
 
 import bson
-from bson import DatetimeMS, ObjectId
+from bson import DatetimeMS, Decimal128, ObjectId
 
 from stores.contracts.documents import (
     ID,
@@ -48,6 +48,8 @@ def index_key(value: Any) -> Any:
             return NULL
         case int() | float():
             return value if value == value else NULL  # SQLite has no NaN
+        case Decimal128():
+            return index_key(float(value.to_decimal()))
         case ObjectId():
             return b"\x07" + value.binary
         case datetime() | DatetimeMS():

@@ -22,6 +22,7 @@ from stores.backends.sqlite.queries import (
 from stores.contracts.changes import matches
 from stores.contracts.documents import CODEC, Collection, Document, Query, Unique, Where, claimed_values
 from stores.contracts.errors import Conflict
+from stores.contracts.values import list_forms
 
 log = logging.getLogger(__name__)
 
@@ -140,18 +141,22 @@ class CollectionRows:
                         raise Conflict(f"{name} is taken", fields=[name])
 
     def _is_taken(
-        self, unique: Unique, name: str, value: object, document: Document, number: int | None
+        self, unique: Unique, name: str, value: str, document: Document, number: int | None
     ) -> bool:
-        rows = self._db.execute(
+        sql = (
             "SELECT d.body FROM lookups l JOIN documents d ON d.number = l.document"
-            " WHERE l.collection = ? AND l.path = ? AND l.value = ? AND l.document IS NOT ?",
-            (self.number(), name, index_key(value), number),
-        ).fetchall()
-        if not unique.within:
-            return bool(rows)
-        others = (decode(cast(bytes, body)) for (body,) in rows)
+            " WHERE l.collection = ? AND l.path = ? AND l.document IS NOT ?"
+        )
+        values: list[object] = [self.number(), name, number]
+        if not unique.ignore_case:  # the index knows no case, so that all have to be compared without it
+            forms = list_forms(value)
+            sql += f" AND l.value IN ({', '.join('?' * len(forms))})"
+            values += map(index_key, forms)
+        others = [decode(cast(bytes, body)) for (body,) in self._db.execute(sql, values).fetchall()]
         return any(
-            all(other.get(field) == document.get(field) for field in unique.within) for other in others
+            value in claimed_values(other, unique)
+            and all(other.get(field) == document.get(field) for field in unique.within)
+            for other in others
         )
 
     def _store(self, number: int | None, document: Document) -> None:
