@@ -27,6 +27,7 @@ from stores.entities.devices import MACHINE_ID_KEYS, Device, LegacyDevice
 from stores.entities.organizations import Organization
 
 MAX_MACHINE_IDS = 1000
+MAX_SEARCH_LENGTH = 1000  # characters: stores limit the length of a pattern, each in its own way
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,6 +44,11 @@ class DeviceFilter:
     def conditions(self) -> tuple[Condition, ...]:
         conditions: list[Condition] = []
         if self.search:
+            if len(self.search) > MAX_SEARCH_LENGTH:
+                raise BadUserInput(
+                    f"search has {len(self.search)} characters; at most {MAX_SEARCH_LENGTH} are allowed",
+                    fields=["filter.search"],
+                )
             conditions.append(Contains(tuple((key,) for key in (*MACHINE_ID_KEYS, "name")), self.search))
         if self.machine_ids is not None:
             if len(self.machine_ids) > MAX_MACHINE_IDS:

@@ -58,7 +58,7 @@ def create_app(
             Route("/graphql/", graphql),
             printed_schema_route(),
             *health.routes(),
-            Route("/metrics", Metrics(state.executor, health).answer),
+            Route("/metrics", Metrics(state.executor, health, state.documents).answer),
             *([explorer.mount_assets()] if settings.graphql.graphiql else []),
             *_ingest_routes(state, settings),
             *routes,

@@ -10,13 +10,14 @@ from starlette.responses import Response
 
 from schema.engine.execution import Executor
 from schema.server.health import Health
+from stores.contracts.document_store import DocumentStore
 
 
 class Metrics(Collector):
     """Answers `/metrics` from the counters of the executor and the state of the stores."""
 
-    def __init__(self, executor: Executor, health: Health) -> None:
-        self._executor, self._health = executor, health
+    def __init__(self, executor: Executor, health: Health, documents: DocumentStore) -> None:
+        self._executor, self._health, self._documents = executor, health, documents
         self._writable: dict[str, bool] = {}
         self._registry = CollectorRegistry()
         self._registry.register(self)
@@ -38,6 +39,11 @@ class Metrics(Collector):
         for store, takes_writes in self._writable.items():
             writable.add_metric([store], takes_writes)
         yield writable
+        yield CounterMetricFamily(
+            "sync_gateway_damaged_documents",
+            "How often a damaged document was left out of a list.",
+            value=self._documents.damaged_documents,
+        )
 
     async def answer(self, request: Request) -> Response:
         """The response to `GET /metrics`."""

@@ -134,6 +134,11 @@ class DocumentStore(ABC):
 
     default: str  # the name of the database that contains what belongs to no tenant
 
+    @property
+    def damaged_documents(self) -> int:
+        """How many damaged documents were left out of lists since the start."""
+        return 0
+
     @abstractmethod
     def database(self, name: str) -> DocumentDatabase:
         """Return one database. This creates nothing."""

@@ -27,6 +27,10 @@ class WrappedDocumentStore(DocumentStore):
         self._store, self._interceptor = store, interceptor
         self.default = store.default
 
+    @property
+    def damaged_documents(self) -> int:
+        return self._store.damaged_documents
+
     def database(self, name: str) -> DocumentDatabase:
         return WrappedDocumentDatabase(self._store.database(name), self._interceptor)
 

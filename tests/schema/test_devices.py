@@ -285,3 +285,16 @@ async def test_legacy_devices_are_cast_as_their_schema_layer_did(client: Client)
         assert await client.code(create, d=wrong) == "BAD_USER_INPUT"
     found = await client.run("{ legacyDevices { nodes { machineId application { name } } } }")
     assert found["legacyDevices"]["nodes"] == [{"machineId": "12", "application": None}]
+
+
+@pytest.mark.parametrize("backend", BACKENDS)
+@pytest.mark.parametrize("query", [PAGE, ALL])
+async def test_a_search_that_is_too_long_is_the_callers_mistake(
+    client: Client, plant: str, query: str
+) -> None:
+    for text in ("x" * 60_000, "%" * 1001, "ñ" * 1001):
+        error = await client.fail(query, o=plant, filter={"search": text})
+        assert error["extensions"]["code"] == "BAD_USER_INPUT"
+        assert error["extensions"]["fields"] == ["filter.search"]
+    for text in ("x" * 1000, "%_\\." * 250, "ñ" * 1000):
+        assert await walk(client, query, o=plant, filter={"search": text}) == []

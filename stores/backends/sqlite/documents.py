@@ -5,6 +5,7 @@ collection's indexes are stored beside it, one row for each value at each path, 
 a search in an index, whatever the collection's size.
 """
 
+import logging
 from collections.abc import Callable, Sequence
 from pathlib import Path as FilePath
 from typing import TypeVar, cast
@@ -14,7 +15,7 @@ from bson.errors import BSONError
 
 from stores.backends.sqlite.file import SqliteFile
 from stores.backends.sqlite.repetitions import find_first_result, record_result
-from stores.backends.sqlite.rows import FORMAT, CollectionRows, decode
+from stores.backends.sqlite.rows import DAMAGE, FORMAT, CollectionRows, decode
 from stores.contracts.changes import apply
 from stores.contracts.document_store import DatabaseInfo, DocumentDatabase, DocumentStore
 from stores.contracts.documents import (
@@ -32,9 +33,10 @@ from stores.contracts.documents import (
     Where,
     Write,
 )
-from stores.contracts.errors import BadUserInput, Conflict, NotFound
+from stores.contracts.errors import BadUserInput, Conflict, NotFound, Unavailable
 
 T = TypeVar("T")
+log = logging.getLogger(__name__)
 Work = Callable[[apsw.Connection], T]
 
 
@@ -43,10 +45,18 @@ class SqliteDocumentStore(DocumentStore):
 
     def __init__(self, path: FilePath, *, default: str = "test") -> None:
         self.default = default
+        self._damaged_documents = 0
         self._file = SqliteFile(path, FORMAT, name="document store", readers=1, cache_kib=65536)
 
     def database(self, name: str) -> "SqliteDocumentDatabase":
         return SqliteDocumentDatabase(self, name)
+
+    @property
+    def damaged_documents(self) -> int:
+        return self._damaged_documents
+
+    def count_damaged(self, documents: int) -> None:
+        self._damaged_documents += documents
 
     async def list_databases(self) -> list[DatabaseInfo]:
         def read(db: apsw.Connection) -> list[DatabaseInfo]:
@@ -91,8 +101,9 @@ class SqliteDocumentDatabase(DocumentDatabase):
         self.database = database
 
     async def find_many(self, collection: Collection, queries: Sequence[Query]) -> list[list[Document]]:
-        results = await self._store.read(lambda db: self._rows(db, collection).bodies(queries))
-        return [[decode(body) for body in bodies] for bodies in results]
+        return await self._find(
+            lambda db: self._rows(db, collection).bodies(queries), [(collection, query) for query in queries]
+        )
 
     async def count(self, collections: Sequence[Collection], where: Where = ()) -> list[int]:
         return await self._store.read(
@@ -100,10 +111,10 @@ class SqliteDocumentDatabase(DocumentDatabase):
         )
 
     async def find_across(self, collections: Sequence[Collection], query: Query) -> list[list[Document]]:
-        results = await self._store.read(
-            lambda db: [self._rows(db, collection).bodies([query])[0] for collection in collections]
+        return await self._find(
+            lambda db: [self._rows(db, collection).bodies([query])[0] for collection in collections],
+            [(collection, query) for collection in collections],
         )
-        return [[decode(body) for body in bodies] for bodies in results]
 
     async def insert(
         self,
@@ -181,6 +192,37 @@ class SqliteDocumentDatabase(DocumentDatabase):
                 rows.upsert(document)
 
         await self._store.write(write)
+
+    async def _find(
+        self, read: Work[list[list[bytes]]], queries: Sequence[tuple[Collection, Query]]
+    ) -> list[list[Document]]:
+        """The documents whose bodies `read` returns. If one is damaged, the queries are made without it."""
+        try:
+            results = await self._store.read(read)
+            return [[decode(body) for body in bodies] for bodies in results]
+        except DAMAGE:
+            pass
+        except Unavailable as unavailable:
+            if not isinstance(unavailable.__cause__, DAMAGE):
+                raise
+        return [await self._find_undamaged(collection, query) for collection, query in queries]
+
+    async def _find_undamaged(self, collection: Collection, query: Query) -> list[Document]:
+        """The documents of a query, without those that are damaged: they are logged and counted."""
+        documents, damaged = await self._store.read(
+            lambda db: self._rows(db, collection).find_undamaged(query)
+        )
+        if damaged:
+            self._store.count_damaged(len(damaged))
+            rows = ", ".join(map(str, damaged))
+            log.error(
+                "%s.%s: %d damaged documents were left out of a list (rows %s); run `sync-gateway check`",
+                self.database,
+                collection.name,
+                len(damaged),
+                rows,
+            )
+        return documents
 
     def _rows(self, db: apsw.Connection, collection: Collection) -> CollectionRows:
         return CollectionRows(db, self.database, collection)

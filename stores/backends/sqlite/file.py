@@ -110,7 +110,7 @@ class SqliteFile:
             try:
                 return work(call, db)
             except EXPECTED as error:
-                raise self._unavailable(error, db.system_errno) from None
+                raise self._unavailable(error, db.system_errno) from error
 
         call = Call(translated)
         workers.submit(call)

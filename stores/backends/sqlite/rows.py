@@ -10,6 +10,7 @@ from typing import cast
 
 import apsw
 import bson
+from bson.errors import BSONError
 
 from stores.backends.sqlite.connection import FileFormat
 from stores.backends.sqlite.queries import (
@@ -44,6 +45,9 @@ FORMAT = FileFormat(
     schema=SCHEMA,
     tables=frozenset({"collections", "documents", "lookups"}),
 )
+
+
+DAMAGE = (BSONError, apsw.CorruptError, ValueError, TypeError)  # what reading a damaged document raises
 
 
 class CollectionRows:
@@ -82,6 +86,24 @@ class CollectionRows:
             for query in queries
         ]
 
+    def find_undamaged(self, query: Query) -> tuple[list[Document], list[int]]:
+        """The documents of a query that can be read, and the row numbers of those that cannot.
+
+        Each is read by a statement of its own, because a damaged one ends the statement.
+        """
+        collection = self.number()
+        if collection is None:
+            return [], []
+        sql, values = select_statement(self._collection, collection, query, "d.number")
+        documents, damaged = [], []
+        for (number,) in self._db.execute(sql, values).fetchall():
+            try:
+                body = self._db.execute("SELECT body FROM documents WHERE number = ?", (number,)).get
+                documents.append(decode(body))
+            except DAMAGE:
+                damaged.append(cast(int, number))
+        return documents, damaged
+
     def count(self, where: Where) -> int:
         number = self.number()
         if number is None:
@@ -100,7 +122,13 @@ class CollectionRows:
         sql, values = select_statement(self._collection, number, indexed, "d.number, d.body")
         count = 0
         for row, body in self._db.execute(sql, values).fetchall():
-            document = decode(cast(bytes, body))
+            try:
+                document = decode(cast(bytes, body))
+            except DAMAGE:
+                log.error(
+                    "%s.%s: the document in row %d is damaged", self._database, self._collection.name, row
+                )
+                continue
             if matches(document, where):
                 yield cast(int, row), document
                 count += 1

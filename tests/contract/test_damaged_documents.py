@@ -1,0 +1,62 @@
+"""A damaged row or page of the embedded store costs what is in it, and is reported."""
+
+import logging
+from pathlib import Path
+from typing import Any
+
+import apsw
+import bson
+import pytest
+from bson import ObjectId
+
+from stores.backends.sqlite.documents import SqliteDocumentStore
+from stores.contracts.documents import Change, Collection, Query, equals
+
+DEVICES = Collection("cnc_devices", indexes=(("name",),))
+
+
+async def fill(path: Path) -> list[dict[str, Any]]:
+    store = SqliteDocumentStore(path)
+    documents = [{"_id": ObjectId(), "name": f"N{i}", "body": bytes([i]) * 20_000} for i in range(5)]
+    await store.database("t").upsert(DEVICES, documents)
+    await store.close()
+    return documents
+
+
+def damage_row(path: Path) -> None:
+    db = apsw.Connection(str(path))
+    db.execute("UPDATE documents SET body = substr(body, 1, 1000) WHERE number = 3")
+    db.close()
+
+
+def damage_page(path: Path) -> None:
+    """Overwrite the pages in which the third document continues."""
+    content = path.read_bytes()
+    page = content.index(bytes([2]) * 4000) // 4096
+    # The first bytes of an overflow page are the number of the next one.
+    path.write_bytes(content[: page * 4096] + b"\xff" * 4096 + content[(page + 1) * 4096 :])
+
+
+@pytest.mark.parametrize("damage", [damage_row, damage_page])
+async def test_a_damaged_document_costs_itself_only(
+    tmp_path: Path, damage: Any, caplog: pytest.LogCaptureFixture
+) -> None:
+    path = tmp_path / "documents.db"
+    documents = await fill(path)
+    damage(path)
+    store = SqliteDocumentStore(path)
+    devices = store.database("t")
+    with caplog.at_level(logging.ERROR):
+        listed = await devices.find(DEVICES)
+    assert [bson.encode(d) for d in listed] == [bson.encode(d) for d in documents if d["name"] != "N2"]
+    assert "t.cnc_devices: 1 damaged documents were left out" in caplog.text
+    assert "rows 3" in caplog.text
+    assert store.damaged_documents == 1
+    [[first], [], [fifth]] = await devices.find_many(
+        DEVICES, [Query(where=(equals("name", f"N{n}"),)) for n in (0, 2, 4)]
+    )
+    assert (first["name"], fifth["name"]) == ("N0", "N4")
+    assert await devices.count([DEVICES]) == [5]
+    changed = await devices.update(DEVICES, [equals("name", "N4")], Change(set={("n",): 1}))
+    assert changed is not None
+    await store.close()
