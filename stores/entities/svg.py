@@ -10,6 +10,7 @@ MAX_SVG_BYTES = 1024 * 1024
 MAX_DEPTH = 64
 MAX_ELEMENTS = 20_000
 MAX_NAMESPACES = 32  # declared on an element and on those around it
+DTD = ("http://www.w3.org/", "https://www.w3.org/")
 
 
 def clean_svg(content: bytes) -> bytes:
@@ -69,3 +70,5 @@ class _SvgParser:
         """A DOCTYPE as drawing programs write it passes; one with an internal subset can declare entities."""
         if subset:
             raise BadUserInput("an SVG must not declare entities", fields=["content"])
+        if system_id is not None and not system_id.startswith(DTD):
+            self.parts.append(system_id)  # the cleaner removes it

@@ -173,6 +173,12 @@ async def test_an_svg_as_drawing_programs_write_it_is_stored_as_it_was_sent(
     assert (await upload(client, "own", drawing.encode())).status_code == 201
 
 
+async def test_a_doctype_that_names_another_file_is_removed(client: httpx.AsyncClient) -> None:
+    svg = f'<!DOCTYPE svg SYSTEM "file:///etc/hostname"><svg {NAMESPACE}><path d="M0 0"/></svg>'
+    assert (await upload(client, "own", svg.encode())).status_code == 201
+    assert b"hostname" not in (await client.get("/api/library/drivers/own/icon")).content
+
+
 @pytest.mark.parametrize("svg", TOO_EXPENSIVE + UNDECLARED_ENTITIES)
 async def test_an_expensive_svg_or_one_with_entities_is_rejected(client: httpx.AsyncClient, svg: str) -> None:
     assert (await upload(client, "own", svg.encode())).status_code == 400
