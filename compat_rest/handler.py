@@ -114,7 +114,7 @@ class OldRoutes:
             OPERATIONS,
             route.variables(parameters, old_request.body),
             route.operation,
-            self._state.create_context(request, secrets.token_hex(8)),
+            await self._state.create_context(request, secrets.token_hex(8)),
         )
         if answer.errors:
             error = answer.errors[0]

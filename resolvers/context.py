@@ -10,6 +10,7 @@ from cachetools import TTLCache
 
 from loaders import Loaders
 from loaders.readings import Readings
+from resolvers.grants import OPEN, Grant
 from resolvers.limits import LIMITS, Limits
 from stores.contracts.document_store import DatabaseInfo, DocumentDatabase, DocumentStore
 from stores.contracts.errors import BadUserInput
@@ -50,15 +51,18 @@ class Tenant:
     readings: Readings
 
 
+# A database that no store has. What a viewer may not see is looked for there, so that the answer and the
+# calls to the store are those for an organization that does not exist.
+NO_DATABASE = "~none"
+
+
 class Viewer:
-    """Who sends a request. In open mode, every viewer may do everything."""
+    """Who sends a request, and the only way to data: what the `grant` does not cover does not exist."""
 
-    name = "open"
-    role = "operator"
-
-    def __init__(self, store: DocumentStore, series: SeriesAccess) -> None:
+    def __init__(self, store: DocumentStore, series: SeriesAccess, grant: Grant = OPEN) -> None:
         self._store = store
         self.series = series
+        self.grant = grant
         self._tenants: dict[str, Tenant] = {}
         self._databases: Future[dict[str, DatabaseInfo]] | None = None
 
@@ -84,9 +88,11 @@ class Viewer:
         return await self._databases
 
     async def _list(self) -> dict[str, DatabaseInfo]:
-        found = await self._store.list_databases()
+        databases = await self._store.list_databases()
         return {
-            info.name: info for info in sorted(found, key=lambda i: i.name) if is_organization_id(info.name)
+            info.name: info
+            for info in sorted(databases, key=lambda info: info.name)
+            if is_organization_id(info.name) and self.grant.covers(info.name)
         }
 
     async def organization_ids(self) -> list[str]:
@@ -109,8 +115,9 @@ class Viewer:
     def _tenant(self, database: str, organization_id: str | None) -> Tenant:
         name = f"{database}/{organization_id}"
         if name not in self._tenants:
-            documents = self._store.database(database)
-            readings = self.readings(self.series.database_of(organization_id))
+            covered = self.grant.covers(organization_id)
+            documents = self._store.database(database if covered else NO_DATABASE)
+            readings = self.readings(self.series.database_of(organization_id) if covered else NO_DATABASE)
             self._tenants[name] = Tenant(organization_id, documents, Loaders(documents), readings)
         return self._tenants[name]
 

@@ -12,6 +12,7 @@ from resolvers.context import SeriesAccess
 from resolvers.limits import DAY, Limits
 from schema.engine.execution import Executor
 from schema.server import explorer
+from schema.server.authentication import authenticate_nobody
 from schema.server.cors import Cors
 from schema.server.graphql_http import GraphQLEndpoint
 from schema.server.graphql_request import RequestLimits
@@ -25,7 +26,7 @@ from schema.server.proxies import TrustedProxies
 from schema.server.request_guard import RequestGuard
 from schema.server.retention import delete_old_points
 from schema.server.settings import SeriesSettings, Settings
-from schema.server.state import TRACE_HEADER, AppState
+from schema.server.state import TRACE_HEADER, AppState, Authenticate
 from schema.types.root import schema
 from stores.contracts.document_store import DocumentStore
 from stores.contracts.series import SECOND, SeriesStore, WritableSeriesStore
@@ -37,11 +38,13 @@ def create_app(
     *,
     documents: DocumentStore | None = None,
     series: SeriesStore | None = None,
+    authenticate: Authenticate | None = None,
     routes: Sequence[BaseRoute] = (),
 ) -> Starlette:
     """The application of the settings. Its `AppState` is `app.state.app_state`.
 
-    Stores may be passed in; otherwise they are opened. The application closes them when it stops.
+    Stores and `authenticate` may be passed in; otherwise the settings decide. The application closes the
+    stores when it stops.
     """
     state = AppState(
         documents=documents or open_documents(settings),
@@ -49,6 +52,7 @@ def create_app(
         icons=open_icons(settings),
         cipher=open_cipher(settings),
         executor=Executor(schema, max_tokens=settings.graphql.max_tokens, compiled=settings.graphql.compiled),
+        authenticate=authenticate or authenticate_nobody,
     )
     health = Health(state.documents, state.series.store)
     graphql = _graphql_endpoint(state, settings)

@@ -5,7 +5,7 @@ https://graphql.github.io/graphql-over-http/draft/
 
 import logging
 import secrets
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from typing import Any
 
 from starlette.requests import ClientDisconnect, Request
@@ -43,7 +43,7 @@ class GraphQLEndpoint:
     def __init__(
         self,
         executor: Executor,
-        create_context: Callable[[Request, str], Context],
+        create_context: Callable[[Request, str], Awaitable[Context]],
         *,
         page: Callable[[], Response] | None,
         limits: RequestLimits,
@@ -90,7 +90,7 @@ class GraphQLEndpoint:
     ) -> Response:
         persisted = graphql_request.persisted_query
         document = self._persisted_queries.find_document(graphql_request.query, persisted)
-        context = self._create_context(request, request_id)
+        context = await self._create_context(request, request_id)
         answer = await self._executor.run(
             document,
             graphql_request.variables,

@@ -1,10 +1,12 @@
 """What the routes of one application share."""
 
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, replace
 
 from starlette.requests import Request
 
 from resolvers.context import Context, SeriesAccess, Viewer
+from resolvers.grants import Grant
 from schema.engine.execution import Executor
 from stores.contracts.document_store import DocumentStore
 from stores.entities.cipher import SecretCipher
@@ -14,29 +16,32 @@ from stores.wrappers.documents import WrappedDocumentStore
 from stores.wrappers.series import WrappedSeriesStore
 
 TRACE_HEADER = "X-Gateway-Trace"
+# The rights of a request. Raises `Unauthenticated` if its credential is missing or not valid.
+Authenticate = Callable[[Request], Awaitable[Grant]]
 
 
 @dataclass(frozen=True, slots=True)
 class AppState:
-    """The open stores, the cipher of secrets and the executor of queries."""
+    """The open stores, the cipher of secrets, the executor of queries and who may do what."""
 
     documents: DocumentStore
     series: SeriesAccess
     icons: Icons
     cipher: SecretCipher
     executor: Executor
+    authenticate: Authenticate
 
-    def create_context(self, request: Request, request_id: str) -> Context:
+    async def create_context(self, request: Request, request_id: str) -> Context:
         """The context of a request: the only place where a request becomes a viewer.
 
-        There are no credentials yet, so the viewer may do everything. The stores of a request with
-        `X-Gateway-Trace: 1` count their calls.
+        The stores of a request with `X-Gateway-Trace: 1` count their calls. Raises `Unauthenticated`.
         """
+        grant = await self.authenticate(request)
         if request.headers.get(TRACE_HEADER) != "1":
-            return Context(Viewer(self.documents, self.series), self.icons, self.cipher, request_id)
+            return Context(Viewer(self.documents, self.series, grant), self.icons, self.cipher, request_id)
         document_calls, series_calls = CallCounter(), CallCounter()
         documents = WrappedDocumentStore(self.documents, document_calls)
         series = WrappedSeriesStore(self.series.store, series_calls)
-        viewer = Viewer(documents, replace(self.series, store=series))
+        viewer = Viewer(documents, replace(self.series, store=series), grant)
         trace = {"documentCalls": document_calls.calls, "seriesCalls": series_calls.calls}
         return Context(viewer, self.icons, self.cipher, request_id, trace=lambda: trace)

@@ -1,0 +1,58 @@
+"""Who may do what. A grant is the one relation from which every right of a request follows.
+
+Grants do not inherit and do not add up: a request has exactly one.
+"""
+
+from dataclasses import dataclass
+from datetime import datetime
+from enum import IntEnum
+
+
+class Role(IntEnum):
+    """What a subject may do in its organizations. Each role may do everything that the ones before it may."""
+
+    VIEWER = 1  # reads
+    EDITOR = 2  # changes devices, connectors, event classes and functions
+    ADMIN = 3  # changes the organization, its users, gateways, applications, icons and keys
+    OPERATOR = 4  # does everything, in every organization: services, metrics, traces
+
+
+@dataclass(frozen=True, slots=True)
+class Grant:
+    """The rights of one subject: the id of a key, or an issuer and the value of a claim.
+
+    `organizations` None means every organization, `applications` None every application of these. `role` None
+    reads and changes nothing; `ingest` permits writing points, and nothing else. `expires_at` is in UTC.
+    """
+
+    subject: str
+    role: Role | None
+    organizations: frozenset[str] | None = frozenset()
+    applications: frozenset[str] | None = None
+    ingest: bool = False
+    expires_at: datetime | None = None
+
+    def __post_init__(self) -> None:
+        if self.role is Role.OPERATOR and (self.organizations, self.applications) != (None, None):
+            raise ValueError("an operator's grant covers every organization and application")
+
+    @property
+    def is_operator(self) -> bool:
+        return self.role is Role.OPERATOR
+
+    def allows(self, role: Role) -> bool:
+        """Whether the subject may do what `role` is required for."""
+        return self.role is not None and self.role >= role
+
+    def covers(self, organization_id: str | None) -> bool:
+        """Whether the grant is for the organization; None is what belongs to no organization."""
+        if organization_id is None:
+            return self.is_operator
+        return self.organizations is None or organization_id in self.organizations
+
+    def covers_application(self, application_id: str) -> bool:
+        """Whether the grant is for the application, in the organizations that it covers."""
+        return self.applications is None or application_id in self.applications
+
+
+OPEN = Grant("open", Role.OPERATOR, organizations=None)  # of everybody, while no credential exists
