@@ -9,7 +9,7 @@ from bson import ObjectId
 from stores.contracts.document_store import DocumentStore
 from stores.contracts.documents import utc_now
 from stores.entities.applications import Application
-from stores.entities.connectors import Connector
+from stores.entities.connectors import Connector, ConnectorTemplate
 from stores.entities.devices import Device
 from tests.compat_rest.conftest import CNC, OLD_CNC, ORGANIZATION
 
@@ -153,3 +153,44 @@ async def test_an_operator_in_the_place_of_a_value_is_rejected(plant: httpx.Asyn
     assert (await plant.put(f"{CNC}/devices/M1", json=body)).status_code == 400
     assert (await plant.post(f"{CNC}/devices", json={"machineId": "M2", **body})).status_code == 400
     assert (await plant.get(f"{CNC}/devices")).json() == before
+
+
+async def test_a_connector_is_read_by_a_stored_id_of_any_type(
+    client: httpx.AsyncClient, documents: DocumentStore
+) -> None:
+    await register(documents, cnc={"name": "CNC"})
+    acme = documents.database("acme")
+    for collection in (ConnectorTemplate.collection_of(), Connector.collection_of("cnc")):
+        stored = [{"_id": key, "name": f"c{key}", "driver": "d"} for key in ("fanuc-1", 7, 8.0)]
+        await acme.upsert(collection, stored)
+    for key, text in (("fanuc-1", "fanuc-1"), (7, "7"), (8, "8")):
+        template = await client.get(f"{ORGANIZATION}/connectors/{text}")
+        assert (template.status_code, template.json()["_id"]) == (200, key)
+        changed = await client.put(
+            f"{OLD_CNC}/connectors/{text}", json={"name": f"new {text}", "driver": "d"}
+        )
+        assert (changed.status_code, changed.json().get("name")) == (200, f"new {text}"), changed.text
+    for text in ("nope", "9", "0" * 23, "7.5"):
+        missing = await client.get(f"{ORGANIZATION}/connectors/{text}")
+        assert (missing.status_code, missing.json()) == (400, {"error": "Invalid connector ID format"})
+    assert (await client.get(f"{ORGANIZATION}/connectors/{'0' * 24}")).status_code == 404
+
+
+async def test_numbers_are_machine_ids_under_what_is_shown(
+    client: httpx.AsyncClient, documents: DocumentStore
+) -> None:
+    await register(documents, cnc={"name": "CNC"})
+    numbers = [{"_id": 1, "machineId": 5.0, "name": "five"}, {"_id": 2, "machineId": 6, "name": "six"}]
+    await documents.database("acme").upsert(Device.collection_of("cnc"), numbers)
+    for shown in ("5", "6"):
+        path = f"{CNC}/devices/{shown}"
+        assert (await client.get(path)).json()["machineId"] == int(shown)
+        assert (await client.put(path, json={"name": "changed"})).status_code == 200
+        assert (await client.get(path)).json()["name"] == "changed"
+        taken = await client.post(f"{CNC}/devices", json={"machineId": shown})
+        assert (taken.status_code, taken.json()["error"]) == (
+            400,
+            "Device with this machineId already exists",
+        )
+        assert (await client.delete(path)).status_code == 200
+        assert (await client.get(path)).status_code == 404
