@@ -79,6 +79,7 @@ def capture(exchange: dict[str, Any], body: Any, captured: Captured) -> None:
 
 
 async def send(client: httpx.AsyncClient, request: dict[str, Any], captured: Captured) -> httpx.Response:
+    """Send a recorded request, in which values that earlier responses contained replace `{name}`."""
     path = re.sub(r"\{(\w+)\}", lambda match: str(captured.get(match[1], match[0])), request["path"])
     if "multipart" not in request:
         options = {"json": fill_in(request["json"], captured)} if "json" in request else {}

@@ -63,6 +63,7 @@ async def read_object_or_list(request: Request) -> Any:
 
 
 def parse_json(text: str) -> Any:
+    """The value of a JSON text, with or without a byte order mark. Raises `BadRequest`."""
     try:
         return orjson.loads(text.removeprefix("\ufeff"))
     except orjson.JSONDecodeError:

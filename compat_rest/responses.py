@@ -32,6 +32,7 @@ class Rendering:
 
 
 def render_json(body: Any, status: int, request: Request) -> Response:
+    """A JSON response with a weak `ETag`."""
     content = to_json(body)
     headers = {"ETag": f"W/{_hash(content)}", "Content-Type": "application/json; charset=utf-8"}
     return _respond(content, status, headers, request)
@@ -58,6 +59,7 @@ def render_icon(icon: dict[str, Any], status: int, request: Request) -> Response
 
 
 def render_nothing(body: Any, status: int, request: Request) -> Response:
+    """A response without a body."""
     return Response(status_code=status)
 
 

@@ -9,7 +9,7 @@ from bson import ObjectId
 
 from loaders.batching import gather_settled
 from resolvers.context import Context
-from resolvers.device_lists import DeviceFilter, Listing, list_devices, list_organization_devices
+from resolvers.device_lists import DeviceConditions, Listing, list_devices, list_organization_devices
 from resolvers.devices import Keys
 from resolvers.rules.checks import check_object, reject_masks, require_name
 from resolvers.rules.paging import Page
@@ -35,6 +35,7 @@ async def list_connectors(
 async def get_connector(
     context: Context, organization_id: str, application_id: str | None, document_id: str
 ) -> Connector | None:
+    """A connector of an application or, without `application_id`, of the organization."""
     connectors = Repository(context, _entity(application_id), organization_id, application_id)
     condition = await connectors.match_id(document_id)
     return await connectors.get(condition)
@@ -85,7 +86,7 @@ async def devices_of_connector(
 ) -> Page[Device]:
     """The devices that name a connector: in its application or, for a template, in all applications."""
     assert connector.organization_id is not None
-    listing = Listing(first, after, DeviceFilter(connector=connector.name), keys=keys)
+    listing = Listing(first, after, DeviceConditions(connector=connector.name), keys=keys)
     if connector.application_id is not None:
         return await list_devices(context, connector.organization_id, connector.application_id, listing)
     organization = await require_organization(context, connector.organization_id)
@@ -156,6 +157,7 @@ async def delete_connector(
     document_id: str,
     if_updated_at: datetime | None,
 ) -> Connector:
+    """Delete a connector and return it as it was. Raises `NotFound` and `Conflict`."""
     connectors = await open_repository(context, _entity(application_id), organization_id, application_id)
     condition = await connectors.match_id(document_id)
     return await connectors.delete([condition], if_updated_at=if_updated_at)

@@ -31,7 +31,7 @@ MAX_SEARCH_LENGTH = 1000  # characters: stores limit the length of a pattern, ea
 
 
 @dataclass(frozen=True, slots=True)
-class DeviceFilter:
+class DeviceConditions:
     """Conditions on devices, all of which must hold."""
 
     search: str | None = None
@@ -72,7 +72,7 @@ class Listing:
 
     first: int | None = None
     after: str | None = None
-    filter: DeviceFilter = DeviceFilter()
+    filter: DeviceConditions = DeviceConditions()
     order: Order = BY_ID
     keys: Keys = None
 
@@ -98,6 +98,7 @@ async def list_devices(
 
 
 async def list_legacy_devices(context: Context, listing: Listing) -> Page[Device]:
+    """A page of the devices that belong to no organization."""
     return await _list_page(Repository(context, LegacyDevice), _cursors(context, listing, "legacy"), listing)
 
 

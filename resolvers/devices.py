@@ -118,6 +118,7 @@ async def delete_device(
     machine_id: str,
     if_updated_at: datetime | None,
 ) -> Device:
+    """Delete a device and return it as it was. Raises `NotFound` and `Conflict`."""
     devices = Repository(context, Device, organization_id, application_id)
     return await devices.delete([match_machines(machine_id)], if_updated_at=if_updated_at)
 

@@ -72,6 +72,7 @@ async def delete_function(
     function_id: str,
     if_updated_at: datetime | None,
 ) -> Function:
+    """Delete a function and return it as it was. Raises `NotFound` and `Conflict`."""
     functions = Repository(context, Function, organization_id, application_id)
     return await functions.delete([equals("id", function_id)], if_updated_at=if_updated_at)
 

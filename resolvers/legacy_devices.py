@@ -65,6 +65,7 @@ async def update_legacy_device(
 
 
 async def delete_legacy_device(context: Context, machine_id: str, if_updated_at: datetime | None) -> Device:
+    """Delete a legacy device and return it as it was. Raises `NotFound` and `Conflict`."""
     return await Repository(context, LegacyDevice).delete(
         [OneOf(("machineId",), list_forms(machine_id))], if_updated_at=if_updated_at
     )

@@ -68,6 +68,7 @@ async def count_devices(context: Context, organization: Organization) -> int:
 
 
 async def count_users(context: Context, organization: Organization) -> int:
+    """The number of users of the organization."""
     loaders = context.viewer.tenant(organization.organization_id).loaders
     return await loaders.counts().load(User.collection_of())
 

@@ -25,6 +25,7 @@ async def get_organization(context: Context, organization_id: str) -> Organizati
 
 
 async def require_organization(context: Context, organization_id: str) -> Organization:
+    """The organization. Raises `NotFound`."""
     organization = await get_organization(context, organization_id)
     if organization is None:
         raise NotFound("Organization not found", fields=["organizationId"])
@@ -32,12 +33,14 @@ async def require_organization(context: Context, organization_id: str) -> Organi
 
 
 async def get_application(context: Context, organization_id: str, application_id: str) -> Application | None:
+    """A registered application, or None."""
     organization = await get_organization(context, organization_id)
     applications = organization.applications if organization else []
     return next((a for a in applications if a.application_id == application_id), None)
 
 
 async def require_application(context: Context, organization_id: str, application_id: str) -> Application:
+    """A registered application. Raises `NotFound`."""
     await require_organization(context, organization_id)
     application = await get_application(context, organization_id, application_id)
     if application is None:

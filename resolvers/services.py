@@ -24,6 +24,7 @@ async def list_services(
 
 
 async def get_service(context: Context, document_id: str | None, name: str | None) -> Service | None:
+    """The service with a document id or with a name, or None."""
     if (document_id is None) == (name is None):
         raise BadUserInput("give either documentId or name", fields=["documentId", "name"])
     services = Repository(context, Service)
@@ -82,6 +83,7 @@ async def update_service(
 
 
 async def delete_service(context: Context, document_id: str, if_updated_at: datetime | None) -> Service:
+    """Delete a service and return it as it was. Raises `NotFound` and `Conflict`."""
     services = Repository(context, Service)
     condition = await services.match_id(document_id)
     return await services.delete([condition], if_updated_at=if_updated_at)

@@ -12,6 +12,7 @@ from stores.entities.users import User
 
 
 async def list_users(context: Context, organization_id: str) -> list[User]:
+    """All users of an organization."""
     return await Repository(context, User, organization_id).list_all()
 
 

@@ -16,6 +16,7 @@ from stores.contracts.values import dump_id, load_id
 
 
 def is_object_id(value: str) -> bool:
+    """Whether a string is an ObjectId in hexadecimal digits."""
     return len(value) == 24 and all(c in "0123456789abcdefABCDEF" for c in value)
 
 

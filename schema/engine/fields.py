@@ -97,6 +97,7 @@ def mutation(description: str) -> Any:
 
 
 def argument(description: str) -> Any:
+    """The description of an argument, for `Annotated`."""
     return strawberry.argument(description=description)
 
 

@@ -22,6 +22,8 @@ MAX_LOGGED = 20  # origins and hosts that are logged once each
 
 
 class Rejection(NamedTuple):
+    """The status and the message of a request that is not passed on."""
+
     status: int
     message: str
 

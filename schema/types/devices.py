@@ -1,5 +1,7 @@
 """Devices in the graph."""
 
+# Long because one module has everything of a device in the graph, and devices have the most of it.
+
 from collections.abc import Sequence
 from enum import Enum
 from typing import Annotated, Any
@@ -164,9 +166,9 @@ def device_listing(
     order = BY_ID
     if order_by is not None:
         order = Order((str(order_by.field.value),), order_by.direction is OrderDirection.DESC)
-    device_filter = device_lists.DeviceFilter()
+    device_filter = device_lists.DeviceConditions()
     if filter is not None:
-        device_filter = device_lists.DeviceFilter(
+        device_filter = device_lists.DeviceConditions(
             search=filter.search,
             machine_ids=filter.machine_ids,
             connector=filter.connector,

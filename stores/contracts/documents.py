@@ -95,6 +95,7 @@ Where: TypeAlias = Sequence[Condition]
 
 
 def equals(path: str | Path, value: Any) -> OneOf:
+    """The condition that the value at a path equals `value`."""
     return OneOf((path,) if isinstance(path, str) else path, (value,))
 
 
@@ -243,8 +244,9 @@ def to_milliseconds(time: datetime | DatetimeMS) -> int:
 
 
 def values_at(document: Any, path: Path) -> list[Any]:
-    """The values at a path, stepping into lists. A list at the end of the path counts, and so does each of
-    its items.
+    """The values at a path, stepping into lists.
+
+    A list at the end of the path counts, and so does each of its items.
     """
     if not path:
         return [document, *document] if isinstance(document, list) else [document]

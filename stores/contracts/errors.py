@@ -1,14 +1,5 @@
 """Every failure that is expected: its class, its GraphQL code and its REST status, in one table.
 
-GatewayError
-├── BadUserInput      a value is not valid; `fields` names its path
-├── Unauthenticated   there is no credential, or it is not valid
-├── Forbidden         the credential does not permit the request
-├── NotFound          the requested object does not exist, or the caller must not see it
-├── Conflict          the change contradicts what is stored
-├── LimitExceeded     the request is over a limit of the gateway
-└── Unavailable       a store is down, slow or partly reachable
-
 A message is safe to show: it contains what the caller sent and nothing about the inside.
 """
 
@@ -37,22 +28,29 @@ class GatewayError(Exception):
             self.extensions["fields"] = list(fields)
 
 
-class BadUserInput(GatewayError, code="BAD_USER_INPUT", rest_status=400): ...
+class BadUserInput(GatewayError, code="BAD_USER_INPUT", rest_status=400):
+    """A value is not valid. `fields` names the paths of the values."""
 
 
-class Unauthenticated(GatewayError, code="UNAUTHENTICATED", rest_status=401): ...
+class Unauthenticated(GatewayError, code="UNAUTHENTICATED", rest_status=401):
+    """There is no credential, or it is not valid."""
 
 
-class Forbidden(GatewayError, code="FORBIDDEN", rest_status=403): ...
+class Forbidden(GatewayError, code="FORBIDDEN", rest_status=403):
+    """The credential does not permit the request."""
 
 
-class NotFound(GatewayError, code="NOT_FOUND", rest_status=404): ...
+class NotFound(GatewayError, code="NOT_FOUND", rest_status=404):
+    """The requested object does not exist, or the caller must not see it."""
 
 
-class Conflict(GatewayError, code="CONFLICT", rest_status=409): ...
+class Conflict(GatewayError, code="CONFLICT", rest_status=409):
+    """The change contradicts what is stored."""
 
 
-class LimitExceeded(GatewayError, code="LIMIT_EXCEEDED", rest_status=400): ...
+class LimitExceeded(GatewayError, code="LIMIT_EXCEEDED", rest_status=400):
+    """The request is over a limit of the gateway."""
 
 
-class Unavailable(GatewayError, code="UNAVAILABLE", rest_status=503): ...
+class Unavailable(GatewayError, code="UNAVAILABLE", rest_status=503):
+    """A store is down, slow, or only partly reachable."""

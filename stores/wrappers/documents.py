@@ -127,4 +127,5 @@ class WrappedDocumentDatabase(DocumentDatabase):
 
 
 def join_names(collections: Sequence[Collection]) -> str:
+    """The names of collections, for a log line or a trace."""
     return " ".join(collection.name for collection in collections)

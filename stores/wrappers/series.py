@@ -97,4 +97,5 @@ class WrappedSeriesDatabase(SeriesDatabase):
 
 
 def join_fields(query: SeriesQuery) -> str:
+    """The measurement and the fields of a query, for a log line or a trace."""
     return f"{query.measurement} {','.join(query.fields)}"

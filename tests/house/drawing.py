@@ -27,7 +27,7 @@ def _room(module: str) -> str:
 
 
 def folder_of(room: str) -> str:
-    return room.split(".")[0]
+    return room.partition(".")[0]
 
 
 def draw_imports() -> str:

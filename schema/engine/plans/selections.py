@@ -197,7 +197,7 @@ class SelectedField:
             if self._resolve_batch is not None:
                 values = self._resolve_batch(**self._batch_arguments(objects, info, arguments))
                 return await values if isawaitable(values) else values
-        except Exception as error:  # it becomes the error of the field in the response
+        except Exception as error:  # noqa: BLE001 - it becomes the error of the field in the response
             return [error] * len(objects)
         return await self._resolve_each(objects, info, arguments)
 
@@ -210,13 +210,13 @@ class SelectedField:
         for object_ in objects:
             try:
                 values.append(resolve(object_, info, **arguments))
-            except Exception as error:  # it becomes the error of the field in the response
+            except Exception as error:  # noqa: BLE001 - it becomes the error of the field in the response
                 values.append(error)
         awaitable = [index for index, value in enumerate(values) if isawaitable(value)]
         if len(awaitable) == 1:
             try:
                 values[awaitable[0]] = await values[awaitable[0]]
-            except Exception as error:  # as above
+            except Exception as error:  # noqa: BLE001 - as above
                 values[awaitable[0]] = error
         elif awaitable:
             awaited = await asyncio.gather(*(values[index] for index in awaitable), return_exceptions=True)

@@ -145,8 +145,10 @@ class MongoDocumentDatabase(DocumentDatabase):
         return await self._find_ordered(collection, query)
 
     async def _find_ordered(self, collection: Collection, query: Query) -> list[Document]:
-        """A page by value. What counts as null, an object and a list too, is a group of its own, by id:
-        MongoDB would place objects and lists among the scalars, where no cursor could find them again."""
+        """A page by value. What counts as null, an object and a list too, is a group of its own, by id.
+
+        MongoDB would place objects and lists among the scalars, where no cursor could find them again.
+        """
         order, path = query.order, query.order.path
         found: list[Document] = []
         for scalar in (True, False) if order.descending else (False, True):

@@ -47,7 +47,7 @@ def index_key(value: Any) -> Any:
         case None:
             return NULL
         case int() | float():
-            return value if value == value else NULL  # SQLite has no NaN
+            return value if value == value else NULL  # noqa: PLR0124 - SQLite has no NaN
         case Decimal128():
             return index_key(float(value.to_decimal()))
         case ObjectId():

@@ -1,6 +1,4 @@
-"""Results of writes that are applied once for each idempotency key, kept beside the documents for 24
-hours.
-"""
+"""Results of writes that are applied once for each idempotency key, stored for 24 hours."""
 
 import time
 

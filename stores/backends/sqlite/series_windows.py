@@ -33,8 +33,8 @@ def aggregate(
             yield index, value
 
 
-# One branch for each function, each with its own statement.
-def _aggregate_steps(
+# Long because each aggregate function has a statement of its own.
+def _aggregate_steps(  # noqa: C901
     db: apsw.Connection,
     group: Sequence[StoredSeries],
     start: int,

@@ -69,7 +69,7 @@ class Call(Generic[T]):
             finally:
                 with self._lock:
                     self._connection = None
-        except BaseException as error:
+        except BaseException as error:  # noqa: BLE001 - the caller raises it
             self._deliver(self._fail, error)
         else:
             self._deliver(self._succeed, result)

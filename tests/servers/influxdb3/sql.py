@@ -28,7 +28,7 @@ def run_sql(store: MemoryStore, database: str, statement: str, parameters: dict[
     values = values or {"\x00": pa.scalar(None)}
     try:
         return context.sql(statement, options=READ_ONLY, param_values=values).to_arrow_table()
-    except Exception as error:
+    except Exception as error:  # noqa: BLE001 - DataFusion raises nothing more specific
         raise _to_api_error(str(error)) from None
 
 
