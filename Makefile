@@ -15,8 +15,7 @@ PARALLEL = -n $(WORKERS) --maxprocesses 4 --dist load --maxschedchunk 1
 .PHONY: run test test-fast test-long lint check bench bench-check lock format clean
 
 run: .venv/runtime
-	$(BIN)/sync-gateway demo
-	$(BIN)/sync-gateway serve
+	$(BIN)/sync-gateway serve --demo
 
 test-fast: .venv/dev
 	$(PYTEST) $(PARALLEL) -m "not long and not external"

@@ -1,5 +1,8 @@
 """The entry point: `sync-gateway --help` lists the commands."""
 
+from importlib.metadata import version
+from typing import Annotated
+
 import typer
 
 from compat_rest.commands.check_config import check_config
@@ -14,8 +17,25 @@ app = typer.Typer(
     add_completion=False,
     no_args_is_help=True,
     pretty_exceptions_enable=False,
-    help="A GraphQL gateway over the data of an industrial back office.",
 )
+
+
+def _print_version(requested: bool) -> None:
+    if requested:
+        typer.echo(f"sync-gateway {version('sync-gateway')}")
+        raise typer.Exit
+
+
+@app.callback()
+def main_options(
+    print_version: Annotated[
+        bool,
+        typer.Option("--version", callback=_print_version, is_eager=True, help="Print the version and exit."),
+    ] = False,
+) -> None:
+    """A GraphQL gateway over the data of an industrial back office."""
+
+
 for command in (serve, demo, copy, compare, new_key, rotate_secrets, schema, check_config):
     app.command()(command)
 

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Literal
 from stores.contracts.document_store import DocumentStore
 from stores.contracts.errors import BadUserInput
 from stores.contracts.files import FileStore
+from stores.contracts.points import PointWriter
 from stores.contracts.series import SeriesStore
 from stores.entities.cipher import KEY_ADVICE, PREFIX, SecretCipher, add_key, read_keys
 from stores.wrappers.deadline import Deadline
@@ -87,6 +88,15 @@ def open_series(
         "the URL of a time-series store is http(s)://HOST (InfluxDB 3), influxdb2+http(s)://HOST (InfluxDB 2)"
         " or sqlite:///FILE"
     )
+
+
+def open_point_writer(url: str, *, token: str | None = None, org: str = "") -> PointWriter:
+    """The write API of the time-series server at a URL. Opening waits for no server."""
+    from stores.backends.influx.point_writer import InfluxPointWriter
+
+    if url.startswith("influxdb2+"):
+        return InfluxPointWriter.of_influxdb2(url.removeprefix("influxdb2+"), token, org)
+    return InfluxPointWriter.of_influxdb3(url, token)
 
 
 def _bound_series(store: SeriesStore, deadline: float) -> SeriesStore:

@@ -6,9 +6,10 @@ from compat_rest.commands.terminal import ConfigOption, errors_as_one_line, load
 def check_config(config: ConfigOption = None) -> None:
     """Check the settings of a file and of the environment, and print them without secrets."""
     from schema.server.settings_loading import list_warnings
+    from schema.server.settings_masking import mask_settings
 
     with errors_as_one_line():
         settings = load_settings(config)
     for warning in list_warnings():
         print_error(warning)
-    out.print_json(settings.model_dump_json())
+    out.print_json(data=mask_settings(settings))

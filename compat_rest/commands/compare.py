@@ -21,13 +21,20 @@ def compare(
     from stores.contracts.errors import BadUserInput, Unavailable
 
     with errors_as_one_line():
+        for url in (old_url, new_url):
+            if not url.lower().startswith(("http://", "https://")):
+                raise BadUserInput(f"{url} is not the URL of a server, such as http://old:3000")
         try:
             exchanges = replay.read_recording(file)
             differences = asyncio.run(_compare(old_url, new_url, exchanges))
         except replay.InvalidRecording as error:
             raise BadUserInput(str(error)) from None
-        except (httpx.TransportError, httpx.UnsupportedProtocol, httpx.InvalidURL) as error:
-            raise Unavailable(f"a server cannot be reached: {error}") from None
+        except httpx.InvalidURL as error:
+            raise BadUserInput(f"A URL is not valid: {error}") from None
+        except httpx.TransportError as error:
+            server = error.request.url.copy_with(path="/", query=None, username=None, password=None)
+            reason = str(error) or type(error).__name__
+            raise Unavailable(f"The server {server} cannot be reached: {reason}") from None
     for difference in differences:
         out.print(difference, markup=False, highlight=False, soft_wrap=True)
     out.print(f"{len(exchanges)} requests compared, {len(differences)} differences")

@@ -9,10 +9,12 @@ import typer
 from compat_rest.commands.terminal import err, errors_as_one_line, out, print_error
 
 if TYPE_CHECKING:
+    from stores.contracts.document_store import DocumentStore
     from stores.jobs.copying import CopyReport
 
 MAX_DIFFERENCES_SHOWN = 20
 DEADLINE_S = 60.0
+CONNECT_S = 5.0
 
 
 def copy(
@@ -28,6 +30,8 @@ def copy(
         if source_url.startswith("sqlite:///") and not Path(source_url.removeprefix("sqlite:///")).exists():
             raise BadUserInput("The source does not exist.")
         report = asyncio.run(_copy(source_url, target_url))
+        if not report.written + report.equal + len(report.differences):
+            raise BadUserInput("The source holds no documents.")
     out.print(f"{report.written} documents written, {report.equal} already equal, {report.verified} compared")
     for difference in report.differences[:MAX_DIFFERENCES_SHOWN]:
         print_error(difference)
@@ -39,20 +43,47 @@ def copy(
 async def _copy(source_url: str, target_url: str) -> "CopyReport":
     from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
-    from stores.jobs import copying
-    from stores.opening import open_documents
+    from stores.jobs.copying import copy_stores
 
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
-    source = open_documents(source_url, data=Path(), deadline=DEADLINE_S)
-    target = open_documents(target_url, data=Path(), deadline=DEADLINE_S)
+    source, target = _open("source", source_url), _open("target", target_url)
     try:
+        await asyncio.gather(_connect("source", source_url, source), _connect("target", target_url, target))
         with Progress(*columns, console=err, disable=not err.is_terminal) as progress:
             task = progress.add_task("copying", total=None)
 
             def report(description: str, done: int, total: int) -> None:
                 progress.update(task, description=description, completed=done, total=total)
 
-            return await copying.copy_stores(source, target, report)
+            return await copy_stores(source, target, report)
     finally:
         await source.close()
         await target.close()
+
+
+def _open(side: str, url: str) -> "DocumentStore":
+    """The store of a URL, whose errors say on which side and which server it is."""
+    from stores.opening import open_documents
+    from stores.wrappers.documents import WrappedDocumentStore
+    from stores.wrappers.naming import NamedErrors
+
+    return WrappedDocumentStore(
+        open_documents(url, data=Path(), deadline=DEADLINE_S), NamedErrors(_name(side, url))
+    )
+
+
+async def _connect(side: str, url: str, store: "DocumentStore") -> None:
+    """Fail soon if a server does not answer, although the calls of the copy itself may take longer."""
+    from stores.contracts.errors import Unavailable
+
+    try:
+        async with asyncio.timeout(CONNECT_S):
+            await store.ping()
+    except TimeoutError:
+        raise Unavailable(f"{_name(side, url)}: no answer within {CONNECT_S:g} seconds") from None
+
+
+def _name(side: str, url: str) -> str:
+    from schema.server.store_names import name_url
+
+    return f"the {side}, {name_url(url)}"

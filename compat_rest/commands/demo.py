@@ -10,13 +10,16 @@ from compat_rest.commands.terminal import (
     DataOption,
     err,
     errors_as_one_line,
+    errors_naming,
     load_settings,
     out,
     run_and_close,
 )
 
 if TYPE_CHECKING:
-    from stores.contracts.series import WritableSeriesStore
+    from schema.server.settings import Settings
+
+DAYS = 30
 
 
 def demo(
@@ -24,44 +27,64 @@ def demo(
     data: DataOption = None,
     days: Annotated[
         int, typer.Option(min=0, max=365, help="For how many days the machines have reported.")
-    ] = 30,
+    ] = DAYS,
     live: Annotated[bool, typer.Option("--live", help="Keep reporting until Ctrl+C is pressed.")] = False,
 ) -> None:
-    """Load the demo plant. Existing documents stay. Points are written to the embedded store only."""
-    from schema.server.opening import open_cipher, open_documents, open_series
-    from stores.contracts.series import WritableSeriesStore
-    from stores.demo.plant import load
-
+    """Load the demo plant into the configured stores. What they hold already stays as it is."""
     with errors_as_one_line():
-        settings = load_settings(config, data)
-        cipher = open_cipher(settings)
-        added = asyncio.run(run_and_close(open_documents(settings), lambda store: load(store, cipher)))
-        out.print(
-            f"The demo plant is loaded: {added} documents added."
-            if added
-            else "The demo plant is already loaded."
-        )
-        series = open_series(settings)
-        if isinstance(series, WritableSeriesStore):
-            asyncio.run(_report(series, settings.series.database, days, live))
-        else:
-            out.print("No points are written: the gateway writes time series to the embedded store only.")
+        asyncio.run(_run(load_settings(config, data), days, live))
 
 
-async def _report(series: "WritableSeriesStore", database: str, days: int, live: bool) -> None:
-    """Write what the demo machines report, with a progress bar."""
+async def _run(settings: "Settings", days: int, live: bool) -> None:
+    since = await load_demo(settings, days)
+    if live:
+        out.print("The demo machines keep reporting. Press Ctrl+C to stop.")
+        await report_live(settings, since)
+
+
+async def load_demo(settings: "Settings", days: int) -> int:
+    """Load the documents of the demo plant and the history of its machines that the stores lack.
+
+    Return the time up to which the machines have reported, in nanoseconds since 1970.
+    """
     from rich.progress import track
 
-    from stores.demo import plant, reports
-    from stores.entities.machine_events import STATISTICS
+    from schema.server.opening import open_cipher, open_documents, open_point_writer, open_series
+    from schema.server.store_names import name_documents, name_series
+    from stores.demo import plant, reporting
 
+    cipher = open_cipher(settings)
+    with errors_naming(name_documents(settings)):
+        added = await run_and_close(open_documents(settings), lambda store: plant.load(store, cipher))
+    result = f"loaded: {added} documents added" if added else "already loaded"
+    out.print(f"The demo plant is {result}.")
+    series = open_series(settings)
+    writer = open_point_writer(settings, series)
     steps = (days + 1) * len(list(plant.machines()))
     bar = iter(track(range(steps), "writing points", console=err, disable=not err.is_terminal))
     try:
-        written = await reports.load(series, database, days, lambda: next(bar, None))
-        out.print(f"{written} points of the last {days} days and of today are stored.")
-        if live:
-            out.print("The demo machines keep reporting. Press Ctrl+C to stop.")
-            await reports.follow(series, database, STATISTICS)
+        with errors_naming(name_series(settings)):
+            history = await reporting.write_history(
+                series.database(settings.series.database), writer, days, lambda: next(bar, None)
+            )
     finally:
         await series.close()
+        await writer.close()
+    points = f"{history.written} points written to {name_series(settings)}"
+    out.print(f"The machines have reported for {days} days and today: {points}.", soft_wrap=True)
+    return history.until
+
+
+async def report_live(settings: "Settings", since: int) -> None:
+    """Write what the demo machines report from a time on (nanoseconds since 1970), until cancelled."""
+    from schema.server.opening import open_point_writer, open_series
+    from stores.demo import reporting
+    from stores.entities.machine_events import STATISTICS
+
+    series = open_series(settings)
+    writer = open_point_writer(settings, series)
+    try:
+        await reporting.follow(writer, settings.series.database, STATISTICS, since)
+    finally:
+        await series.close()
+        await writer.close()

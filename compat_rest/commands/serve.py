@@ -1,16 +1,21 @@
 """`sync-gateway serve`: the HTTP server."""
 
+import asyncio
 import ipaddress
 import logging
 import socket
 from collections.abc import Callable
+from functools import partial
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from compat_rest.commands.demo import DAYS, load_demo, report_live
 from compat_rest.commands.terminal import ConfigOption, DataOption, errors_as_one_line, load_settings, out
 
 if TYPE_CHECKING:
+    from starlette.applications import Starlette
+
     from schema.server.settings import ServerSettings, Settings
 
 log = logging.getLogger(__name__)
@@ -25,6 +30,9 @@ def serve(
     open: Annotated[
         bool | None, typer.Option("--open", help="Serve beyond loopback, to everybody who reaches the port.")
     ] = None,
+    demo: Annotated[
+        bool, typer.Option("--demo", help="Load the demo plant first, and let its machines keep reporting.")
+    ] = False,
     new_data: Annotated[
         bool,
         typer.Option(
@@ -33,35 +41,15 @@ def serve(
     ] = False,
 ) -> None:
     """Serve the graph at /graphql."""
-    import uvicorn
-
-    from compat_rest.app import create_app
-    from schema.server.gc_tuning import freeze_startup_objects
-    from schema.server.logs import configure_logging
-    from schema.server.settings_loading import list_warnings
-
     with errors_as_one_line():
         settings = load_settings(config, data, host=host, port=port, open=open)
         _check_exposure(settings.server)
+        # Before anything else: a port that is taken must not cost the time that loading the demo plant takes.
+        listener = _listen(settings.server)
         settings.data.mkdir(parents=True, exist_ok=True)
         unlock = _lock_folder(settings, new_data)
-        application = create_app(settings)
-        listener = _listen(settings.server)
-    configure_logging(settings.log)
-    for warning in list_warnings():
-        log.warning(warning)
-    _print_banner(settings, listener)
-    server_config = uvicorn.Config(
-        application,
-        log_config=None,
-        access_log=settings.log.level == "debug",
-        server_header=False,
-        timeout_keep_alive=30,
-        timeout_graceful_shutdown=10,
-    )
-    freeze_startup_objects()
-    with errors_as_one_line():
-        uvicorn.Server(server_config).run([listener])
+        application = _create_demo_app(settings) if demo else _create_app(settings)
+    _run(application, settings, listener)
     unlock()
 
 
@@ -80,6 +68,44 @@ def _lock_folder(settings: "Settings", new_data: bool) -> Callable[[], None]:
     return unlock
 
 
+def _create_app(settings: "Settings") -> "Starlette":
+    from compat_rest.app import create_app
+
+    return create_app(settings)
+
+
+def _create_demo_app(settings: "Settings") -> "Starlette":
+    from compat_rest.app import create_app
+
+    since = asyncio.run(load_demo(settings, DAYS))
+    return create_app(settings, tasks={"demo machines": partial(report_live, settings, since)})
+
+
+def _run(application: "Starlette", settings: "Settings", listener: socket.socket) -> None:
+    import uvicorn
+
+    from schema.server.gc_tuning import freeze_startup_objects
+    from schema.server.logs import configure_logging
+    from schema.server.settings_loading import list_warnings
+
+    configure_logging(settings.log)
+    for warning in list_warnings():
+        log.warning(warning)
+    _print_banner(settings, listener)
+    server_config = uvicorn.Config(
+        application,
+        log_config=None,
+        access_log=settings.log.level == "debug",
+        server_header=False,
+        proxy_headers=False,  # the application knows the trusted proxies
+        timeout_keep_alive=30,
+        timeout_graceful_shutdown=10,
+    )
+    freeze_startup_objects()
+    with errors_as_one_line():
+        uvicorn.Server(server_config).run([listener])
+
+
 def _check_exposure(server: "ServerSettings") -> None:
     from stores.contracts.errors import BadUserInput
 
@@ -90,24 +116,32 @@ def _check_exposure(server: "ServerSettings") -> None:
         )
 
 
-def _listen(server: "ServerSettings") -> socket.socket:
-    family = socket.AF_INET6 if ":" in server.host else socket.AF_INET
-    return socket.create_server((server.host, server.port), family=family, reuse_port=False)
-
-
-def _print_banner(settings: "Settings", listener: socket.socket) -> None:
-    host = settings.server.host
-    name = f"[{host}]" if ":" in host else host
-    store = settings.documents.driver if settings.documents.url else "embedded store"
-    out.print(
-        f"Sync Gateway on http://{name}:{listener.getsockname()[1]}/graphql ({store});"
-        " open: whoever reaches it may do everything",
-        soft_wrap=True,
-    )
-
-
 def _is_loopback(host: str) -> bool:
     try:
         return ipaddress.ip_address(host).is_loopback
     except ValueError:
         return host == "localhost"
+
+
+def _listen(server: "ServerSettings") -> socket.socket:
+    """A socket on the host and port. Raises `OSError` with both."""
+    family = socket.AF_INET6 if ":" in server.host else socket.AF_INET
+    try:
+        return socket.create_server((server.host, server.port), family=family, reuse_port=False)
+    except OSError as error:
+        raise OSError(error.errno, error.strerror, f"{server.host} port {server.port}") from None
+
+
+def _print_banner(settings: "Settings", listener: socket.socket) -> None:
+    from schema.server.store_names import name_documents, name_series
+
+    host = settings.server.host
+    name = f"[{host}]" if ":" in host else host
+    out.print(
+        f"Sync Gateway on http://{name}:{listener.getsockname()[1]}/graphql"
+        f" (documents: {name_documents(settings)}; time series: {name_series(settings)});"
+        " open: whoever reaches it may do everything",
+        soft_wrap=True,
+        markup=False,
+        highlight=False,
+    )

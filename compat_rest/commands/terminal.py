@@ -44,6 +44,17 @@ def errors_as_one_line() -> Iterator[None]:
         raise typer.Exit(130) from None
 
 
+@contextmanager
+def errors_naming(store: str) -> Iterator[None]:
+    """Put the name of a store in front of the errors that its server causes."""
+    from stores.contracts.errors import NotFound, Unavailable
+
+    try:
+        yield
+    except (NotFound, Unavailable) as error:
+        raise type(error)(f"{store}: {error.message}", **error.extensions) from None
+
+
 def load_settings(config: Path | None, data: Path | None = None, **server: Any) -> "Settings":
     """The settings of a file and the environment, overridden by the options that are not None.
 

@@ -2,7 +2,9 @@
 
 import asyncio
 import contextlib
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
+from functools import partial
+from types import MappingProxyType
 
 from starlette.applications import Starlette
 from starlette.middleware import Middleware
@@ -13,6 +15,7 @@ from resolvers.limits import DAY, Limits
 from schema.engine.execution import Executor
 from schema.server import explorer
 from schema.server.authentication import authenticate_nobody
+from schema.server.background import Work, run_in_background
 from schema.server.cors import Cors
 from schema.server.graphql_http import GraphQLEndpoint
 from schema.server.graphql_request import RequestLimits
@@ -26,6 +29,7 @@ from schema.server.proxies import TrustedProxies
 from schema.server.request_guard import RequestGuard
 from schema.server.retention import delete_old_points
 from schema.server.settings import SeriesSettings, Settings
+from schema.server.startup_check import report_unreachable_stores
 from schema.server.state import TRACE_HEADER, AppState, Authenticate
 from schema.types.root import schema
 from stores.contracts.document_store import DocumentStore
@@ -40,11 +44,12 @@ def create_app(
     series: SeriesStore | None = None,
     authenticate: Authenticate | None = None,
     routes: Sequence[BaseRoute] = (),
+    tasks: Mapping[str, Work] = MappingProxyType({}),
 ) -> Starlette:
     """The application of the settings. Its `AppState` is `app.state.app_state`.
 
     Stores and `authenticate` may be passed in; otherwise the settings decide. The application closes the
-    stores when it stops.
+    stores when it stops. `tasks` run in the background, by name.
     """
     state = AppState(
         documents=documents or open_documents(settings),
@@ -68,7 +73,7 @@ def create_app(
             *routes,
         ],
         middleware=_middleware(settings),
-        lifespan=lambda app: _run_background_tasks(state, settings),
+        lifespan=lambda app: _run_lifespan(state, settings, tasks),
     )
     app.state.app_state = state
     return app
@@ -120,15 +125,20 @@ def _ingest_routes(state: AppState, settings: Settings) -> list[Route]:
 
 
 @contextlib.asynccontextmanager
-async def _run_background_tasks(state: AppState, settings: Settings) -> AsyncIterator[None]:
-    """Run the retention task while the application runs, then close the stores."""
+async def _run_lifespan(
+    state: AppState, settings: Settings, tasks: Mapping[str, Work]
+) -> AsyncIterator[None]:
+    """Run the background tasks while the application runs, then close the stores."""
     store, retention_days = state.series.store, settings.series.retention_days
-    async with contextlib.AsyncExitStack() as stack:
-        if retention_days is not None and isinstance(store, WritableSeriesStore):
-            retention = asyncio.create_task(delete_old_points(store, retention_days))
-            stack.callback(retention.cancel)
-        try:
+    work: dict[str, Work] = {
+        "check of the stores": partial(report_unreachable_stores, state, settings),
+        **tasks,
+    }
+    if retention_days is not None and isinstance(store, WritableSeriesStore):
+        work["retention"] = partial(delete_old_points, store, retention_days)
+    try:
+        async with run_in_background(work):
             yield
-        finally:
-            async with asyncio.timeout(settings.documents.deadline + settings.series.deadline):
-                await asyncio.gather(state.documents.close(), store.close())
+    finally:
+        async with asyncio.timeout(settings.documents.deadline + settings.series.deadline):
+            await asyncio.gather(state.documents.close(), store.close())

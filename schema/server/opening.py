@@ -3,7 +3,8 @@
 from schema.server.settings import Settings
 from stores import opening
 from stores.contracts.document_store import DocumentStore
-from stores.contracts.series import SeriesStore
+from stores.contracts.points import PointWriter
+from stores.contracts.series import SeriesStore, WritableSeriesStore
 from stores.entities.cipher import SecretCipher
 from stores.entities.icons import Icons
 
@@ -35,6 +36,16 @@ def open_series(settings: Settings) -> SeriesStore:
         token=series.token.get_secret_value() if series.token else None,
         org=series.org,
     )
+
+
+def open_point_writer(settings: Settings, store: SeriesStore) -> PointWriter:
+    """What points are written to: the embedded store itself, or the write API of the server."""
+    if isinstance(store, WritableSeriesStore):
+        return store
+    series = settings.series
+    url = series.url.get_secret_value() if series.url else ""
+    token = series.token.get_secret_value() if series.token else None
+    return opening.open_point_writer(url, token=token, org=series.org)
 
 
 def open_cipher(settings: Settings) -> SecretCipher:

@@ -1,26 +1,20 @@
 """What the machines of the demo plant report: shifts and weekends, pieces, tool changes, alarms, idle time.
 
-Every day of every machine is generated from its name and date alone, so that loading it again changes nothing
-and `follow` continues where `load` has stopped.
+Every day of every machine is generated from its name and date alone, so writing it again changes nothing.
 """
 
-import asyncio
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
+from dataclasses import dataclass
 from datetime import date, datetime, timedelta
-from itertools import islice
 from random import Random
 from typing import NamedTuple
 from zoneinfo import ZoneInfo
 
-from stores.contracts.series import MACHINE, SECOND, Point, Value, WritableSeriesStore
-from stores.demo.plant import machines
+from stores.contracts.series import MACHINE, SECOND, Point, Value
 
 ZONE = ZoneInfo("Europe/Berlin")
 MINUTE = 60 * SECOND
 HEARTBEAT_NS = 5 * MINUTE  # a machine reports its state this often, changed or not
-BATCH = 5000
-TICK = 2.0  # seconds between two writes of `follow`
 # By kind of machine: the local hours in which it works on weekdays and on Saturdays.
 SHIFTS = {
     "LATHE": ([(6, 14), (14, 22)], [(6, 14)]),
@@ -31,7 +25,23 @@ SHIFTS = {
     "METER": ([(0, 24)], [(0, 24)]),
 }
 MAKERS = ("LATHE", "MILL", "ROBOT", "MOUNTER")  # the kinds that produce pieces
+SPINDLES = {"LATHE-09": ("1", "2")}  # of machines that report by spindle; the others have a single one
+SCRAP_RATE = 0.03
 ALARMS = ("204 OVERTRAVEL X", "401 SERVO READY OFF", "1010 LOW COOLANT", "2031 CHIP CONVEYOR", "90 DOOR OPEN")
+
+
+@dataclass(slots=True)
+class PieceCounter:
+    """The counters that a machine, or a spindle of it, shows since its shift began."""
+
+    produced: int = 0
+    scrapped: int = 0
+
+    def count(self, *, is_scrap: bool) -> dict[str, Value]:
+        """Count a piece, and return the fields of both counters."""
+        self.produced += 1
+        self.scrapped += is_scrap
+        return {"pieces_produced": self.produced, "pieces_scrapped": self.scrapped}
 
 
 class State(NamedTuple):
@@ -43,53 +53,11 @@ class State(NamedTuple):
     mode: str = "AUTOMATIC"
 
 
-async def load(store: WritableSeriesStore, database: str, days: int, advance: Callable[[], object]) -> int:
-    """Write the points of the last days up to now, and return their number.
-
-    `advance` is called after each day of each machine.
-    """
-    now = time.time_ns()
-    today = datetime.now(ZONE).date()
-    written = 0
-    for back in range(days, -1, -1):
-        for machine in _machine_ids():
-            points = (point for point in generate_day(machine, today - timedelta(back)) if point.time <= now)
-            while batch := list(islice(points, BATCH)):
-                _raise_rejected(await store.write(database, batch))
-                written += len(batch)
-            advance()
-    return written
-
-
-async def follow(store: WritableSeriesStore, database: str, statistics: str) -> None:
-    """Write points as they happen, until cancelled; `statistics` is the database of the server's load."""
-    since = time.time_ns()
-    today: date | None = None
-    coming: list[Point] = []
-    while True:
-        await asyncio.sleep(TICK)
-        now = time.time_ns()
-        if today != datetime.now(ZONE).date():
-            today = datetime.now(ZONE).date()
-            points = [
-                point
-                for machine in _machine_ids()
-                for point in generate_day(machine, today)
-                if point.time > since
-            ]
-            coming = sorted(points, key=lambda point: -point.time)
-        due = []
-        while coming and coming[-1].time <= now:
-            due.append(coming.pop())
-        _raise_rejected(await store.write(database, due))
-        _raise_rejected(await store.write(statistics, list(_host(now))))
-
-
 def generate_day(machine: str, date_: date) -> Iterator[Point]:
     """Everything that a machine reports on one local day, in the order of time for each measurement."""
     kind = machine.partition("-")[0]
     random = Random(f"{machine}/{date_}")
-    begin, end = _time_of(date_, 0), _time_of(date_ + timedelta(1), 0)
+    begin, end = start_of_day(date_), start_of_day(date_ + timedelta(1))
     states = [State(begin, False, "STOPPED")]
     for first, last in _shifts(kind, date_):
         start, stop = _time_of(date_, first), _time_of(date_, last)
@@ -110,6 +78,9 @@ def _shift(machine: str, random: Random, start: int, stop: int, states: list[Sta
     now = start + random.randrange(2 * MINUTE, 15 * MINUTE)
     pause = start + (stop - start) // 2
     states.append(State(start, True, "READY", "MANUAL"))
+    spindles = SPINDLES.get(machine, (None,))
+    counters = {spindle: PieceCounter() for spindle in spindles}
+    scrap_random = Random(f"{machine}/{start}/scrap")  # of its own, so that the rest stays as it was
     pieces = 0
     while now < stop - 10 * MINUTE:
         operation, cycle = f"OP-{random.randrange(100, 999)}", random.randrange(3 * MINUTE, 9 * MINUTE)
@@ -120,8 +91,10 @@ def _shift(machine: str, random: Random, start: int, stop: int, states: list[Sta
             states.append(State(now, True, "ACTIVE"))
             now += cycle + random.randrange(20 * SECOND)
             pieces += 1
+            spindle = spindles[pieces % len(spindles)]
+            counter = counters[spindle].count(is_scrap=scrap_random.random() < SCRAP_RATE)
             piece = f"{operation}-{pieces:04}"
-            yield _point("production", machine, now, piece_id=piece, pieces_produced=pieces)
+            yield _point("production", machine, now, spindle, piece_id=piece, **counter)
             states.append(State(now, True, "READY"))
             if pieces % 25 == 0:
                 yield _event(machine, now, "tool", "TOOL_CHANGE", f"T{random.randrange(1, 24)}")
@@ -156,32 +129,36 @@ def _heartbeats(
             yield _point("state", machine, now, power=power, execution=execution, mode=mode)
         if kind in MAKERS:
             load = random.gauss(68, 9) if busy else random.uniform(0, 3)
-            yield _point(
-                "process", machine, now, spindle_load=round(load, 1), temperature=round(temperature, 2)
-            )
+            for number, spindle in enumerate(SPINDLES.get(machine, (None,))):
+                yield _point(
+                    "process",
+                    machine,
+                    now,
+                    spindle,
+                    spindle_load=round(load * (1 - 0.2 * number), 1),
+                    temperature=round(temperature - 3 * number, 2),
+                )
         else:
             kilowatts = random.gauss(64, 6) if busy else random.uniform(2, 4)
             yield _point("energy", machine, now, kilowatts=round(kilowatts, 2))
 
 
-def _host(now: int) -> Iterator[Point]:
+def generate_host_load(now: int) -> Iterator[Point]:
+    """The load of the server at a time (ns since 1970), as Telegraf reports it."""
     random = Random(now)
     tags = (("cpu", "cpu-total"), ("host", "demo"))
     yield Point("cpu", tags, {"usage_idle": round(random.uniform(78, 93), 2)}, now)
     yield Point("mem", tags[1:], {"available_percent": round(random.uniform(55, 58), 2)}, now)
 
 
-def _point(measurement: str, machine: str, now: int, **fields: Value) -> Point:
-    return Point(measurement, ((MACHINE, machine),), fields, now // 1_000_000 * 1_000_000)
+def _point(measurement: str, machine: str, now: int, spindle: str | None = None, /, **fields: Value) -> Point:
+    tags = ((MACHINE, machine), ("spindle", spindle)) if spindle else ((MACHINE, machine),)
+    return Point(measurement, tags, fields, now // 1_000_000 * 1_000_000)
 
 
 def _event(machine: str, now: int, event: str, event_class: str, value: str) -> Point:
     tags = (("event_class", event_class), ("event_id", event), (MACHINE, machine))
     return Point("events", tags, {"event_value": value}, now // 1_000_000 * 1_000_000)
-
-
-def _machine_ids() -> list[str]:
-    return [machine for _, _, machine in machines()]
 
 
 def _shifts(kind: str, date_: date) -> list[tuple[int, int]]:
@@ -191,12 +168,12 @@ def _shifts(kind: str, date_: date) -> list[tuple[int, int]]:
     return saturdays if date_.weekday() == 5 else []
 
 
+def start_of_day(date_: date) -> int:
+    """The local midnight that begins a day, in nanoseconds since 1970."""
+    return _time_of(date_, 0)
+
+
 def _time_of(date_: date, hour: int) -> int:
     """A local time in nanoseconds since 1970."""
     midnight = datetime(date_.year, date_.month, date_.day) + timedelta(hours=hour)
     return int(midnight.replace(tzinfo=ZONE).timestamp()) * SECOND
-
-
-def _raise_rejected(results: list[str | None]) -> None:
-    for reason in filter(None, results):
-        raise ValueError(reason)

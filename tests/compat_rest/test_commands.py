@@ -1,11 +1,14 @@
 """The command line as a person uses it: what it prints, and that it fails without a traceback."""
 
+import json
 import os
 import signal
 import socket
+import sqlite3
 import subprocess
 import sys
 import time
+from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
@@ -77,6 +80,40 @@ def test_it_serves_until_it_is_stopped(tmp_path: Path) -> None:
             serving.wait(15)
 
 
+def test_an_unreachable_store_is_reported_at_start(tmp_path: Path) -> None:
+    command = [*GATEWAY, "serve", "--port", "0", "--data", str(tmp_path)]
+    environment = {
+        **os.environ,
+        "MONGODB_URI": "mongodb://user:demo-only@127.0.0.1:1/plant",
+        "INFLUXDB_HOST": "http://127.0.0.1:2",
+        "SYNC_GATEWAY_DOCUMENTS__DEADLINE": "0.5",
+        "CORS_ALLOWED_ORIGIN": "*",
+    }
+    pipe = subprocess.PIPE
+    with subprocess.Popen(command, stdout=pipe, stderr=pipe, text=True, env=environment) as serving:
+        assert serving.stdout is not None
+        assert serving.stderr is not None
+        banner = serving.stdout.readline()
+        assert "documents: MongoDB at 127.0.0.1:1; time series: InfluxDB 3 at 127.0.0.1:2" in banner
+        messages: list[str] = []
+        while len([message for message in messages if "is unreachable" in message]) < 2:
+            messages.append(serving.stderr.readline())
+        assert any("document store is unreachable: MongoDB at 127.0.0.1:1" in line for line in messages)
+        assert any("CORS_ALLOWED_ORIGIN=https://" in message for message in messages)
+        assert not any("demo-only" in line for line in (banner, *messages))
+        serving.send_signal(signal.SIGTERM)
+        serving.communicate(timeout=30)
+
+
+def test_the_demo_is_served_and_the_port_is_checked_before_it_is_loaded(tmp_path: Path) -> None:
+    folder = tmp_path / "data"
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = taken.getsockname()[1]
+        message = fails("serve", "--demo", "--port", str(port), "--data", str(folder))
+    assert f"127.0.0.1 port {port}: " in message
+    assert not folder.exists()
+
+
 def test_it_does_not_serve_beyond_loopback_unasked(tmp_path: Path) -> None:
     assert "--open" in fails("serve", "--host", "0.0.0.0", "--data", str(tmp_path))
 
@@ -108,10 +145,45 @@ def test_bad_input_is_said_without_a_traceback(arguments: tuple[str, ...]) -> No
     fails(*arguments)
 
 
-def test_settings_are_shown_without_their_secrets(tmp_path: Path) -> None:
-    done = run("check-config", MONGODB_URI="mongodb://user:demo-only@db.example/plant")
+def test_settings_are_shown_without_their_secrets_only() -> None:
+    done = run(
+        "check-config",
+        MONGODB_URI="mongodb://user:demo-only@db.example/plant?tlsCertificateKeyFilePassword=demo-only&w=1",
+        INFLUXDB_HOST="http://influx.example:8181",
+        INFLUXDB_TOKEN="demo-only",
+        SYNC_GATEWAY_SECRETS__KEYS="demo-only,demo-only",
+    )
     assert done.returncode == 0
     assert "demo-only" not in done.stdout + done.stderr
+    shown = json.loads(done.stdout)
+    masked = "mongodb://user:********@db.example/plant?tlsCertificateKeyFilePassword=********&w=1"
+    assert shown["documents"]["url"] == masked
+    assert shown["series"]["url"] == "http://influx.example:8181"
+    assert shown["series"]["token"] == "********"
+    assert shown["secrets"]["keys"] == ["********", "********"]
+
+
+def test_the_version_is_printed() -> None:
+    assert run("--version").stdout == f"sync-gateway {version('sync-gateway')}\n"
+
+
+def test_a_copy_names_the_side_and_the_server_that_fail(tmp_path: Path) -> None:
+    here, nowhere = f"sqlite:///{tmp_path}/one.db", "mongodb://user:demo-only@127.0.0.1:1/plant"
+    run("demo", "--days", "0", "--data", str(tmp_path))
+    (tmp_path / "documents.db").rename(tmp_path / "one.db")
+    for arguments, name in (
+        ((here, nowhere), "the target, MongoDB at 127.0.0.1:1: "),
+        ((nowhere, here), "the source, MongoDB at 127.0.0.1:1: "),
+    ):
+        message = fails("copy", *arguments)
+        assert name in message
+        assert "demo-only" not in message
+
+
+def test_a_source_without_documents_is_an_error(tmp_path: Path) -> None:
+    sqlite3.connect(tmp_path / "empty.db").close()
+    message = fails("copy", f"sqlite:///{tmp_path}/empty.db", f"sqlite:///{tmp_path}/two.db")
+    assert "documents" in message or "empty" in message
 
 
 def test_a_copy_holds_the_same_documents_and_can_be_repeated(tmp_path: Path, mongodb_server: Server) -> None:

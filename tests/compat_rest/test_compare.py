@@ -36,5 +36,8 @@ def test_an_error_of_the_comparison_is_one_line(tmp_path: Path) -> None:
     file.write_text(json.dumps({"request": {"method": "GET"}}) + "\n")
     assert f"{file}:1:" in fails("compare", "http://127.0.0.1:1", "http://127.0.0.1:1", str(file))
     file.write_text(json.dumps({"request": {"method": "GET", "path": "/status"}}) + "\n")
-    assert "cannot be reached" in fails("compare", "http://127.0.0.1:1", "http://127.0.0.1:1", str(file))
+    message = fails("compare", "http://user:demo-only@127.0.0.1:1", "http://127.0.0.1:2", str(file))
+    assert "http://127.0.0.1:1/ cannot be reached" in message
+    assert "demo-only" not in message
+    assert "old is not the URL" in fails("compare", "old", "http://127.0.0.1:1", str(file))
     assert "No such file" in fails("compare", "http://127.0.0.1:1", "http://127.0.0.1:1", "missing.jsonl")

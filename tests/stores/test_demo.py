@@ -1,0 +1,162 @@
+"""The demo plant's reports: written once, into every kind of store, and continued as they happen."""
+
+import asyncio
+import time
+from collections import Counter
+from collections.abc import Sequence
+from datetime import timedelta
+from pathlib import Path
+
+import pytest
+
+from stores.contracts.errors import NotFound, Unavailable
+from stores.contracts.points import PointWriter
+from stores.contracts.series import Point, SeriesQuery, SeriesStore, WritableSeriesStore
+from stores.demo import reporting
+from stores.demo.plant import machines
+from stores.demo.reports import generate_day, start_of_day
+from stores.opening import open_point_writer, open_series
+from tests.contract.series_stores import make_bucket
+from tests.servers import InfluxDB2, InfluxDB3
+
+MINUTE = 60 * 10**9
+NAMES = [machine for _, _, machine in machines()]
+
+
+class RecordingWriter:
+    """Records the points by database; each write first raises the next of `failures`, if there is one."""
+
+    def __init__(
+        self, store: WritableSeriesStore | None = None, failures: Sequence[Exception | None] = ()
+    ) -> None:
+        self.points: dict[str, list[Point]] = {}
+        self.writes = asyncio.Condition()
+        self._store = store
+        self._failures = list(failures)
+
+    async def write(self, database: str, points: Sequence[Point]) -> list[str | None]:
+        failure = self._failures.pop(0) if self._failures else None
+        async with self.writes:
+            self.writes.notify_all()
+        if failure is not None:
+            raise failure
+        self.points.setdefault(database, []).extend(points)
+        return await self._store.write(database, points) if self._store else [None] * len(points)
+
+    async def close(self) -> None: ...
+
+
+async def write_history(store: WritableSeriesStore, days: int) -> list[Point]:
+    writer = RecordingWriter(store)
+    await reporting.write_history(store.database("machines"), writer, days, lambda: None)
+    return writer.points.get("machines", [])
+
+
+async def test_a_second_run_writes_the_current_day_only(tmp_path: Path) -> None:
+    store = open_series(None, data=tmp_path)
+    assert isinstance(store, WritableSeriesStore)
+    first = await write_history(store, days=2)
+    again = await write_history(store, days=2)
+    today = start_of_day(reporting._local_date(time.time_ns()))
+    assert min(point.time for point in first) == today - 2 * 24 * 60 * MINUTE
+    assert {point.time >= today for point in again} <= {True}
+    longer = await write_history(store, days=3)
+    earlier = [point for point in longer if point.time < today]
+    assert {reporting._local_date(point.time) for point in earlier} == {
+        reporting._local_date(today) - timedelta(3)
+    }
+    await store.close()
+
+
+async def test_an_interrupted_run_is_completed(tmp_path: Path) -> None:
+    store = open_series(None, data=tmp_path)
+    assert isinstance(store, WritableSeriesStore)
+    writer = RecordingWriter(store, [None] * 60 + [Unavailable("interrupted")])
+    with pytest.raises(Unavailable):
+        await reporting.write_history(store.database("machines"), writer, 2, lambda: None)
+    await write_history(store, days=2)
+    today = reporting._local_date(time.time_ns())
+    query = SeriesQuery("state", ["execution"], NAMES, 0, start_of_day(today))
+    stored = await store.database("machines").points(query, 10**6)
+    for machine in NAMES:
+        expected = {
+            point.time
+            for back in (2, 1)
+            for point in generate_day(machine, today - timedelta(back))
+            if point.measurement == "state"
+        }
+        assert {sample.time for sample in stored[machine]["execution"]} == expected
+    await store.close()
+
+
+async def test_the_machines_keep_reporting_without_a_gap(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(reporting, "TICK_S", 0)
+    now = time.time_ns()
+    since = now - 26 * 60 * MINUTE  # yesterday and today
+    writer = RecordingWriter(failures=[Unavailable("down"), None, NotFound("no bucket")])
+    following = asyncio.create_task(reporting.follow(writer, "machines", "statistics", since))
+    async with writer.writes:
+        await asyncio.wait_for(writer.writes.wait_for(lambda: len(writer._failures) == 0), 30)
+    following.cancel()
+    await asyncio.gather(following, return_exceptions=True)
+    dates = {reporting._local_date(since + hours * 60 * MINUTE) for hours in range(27)}
+    coming = [
+        point
+        for machine in NAMES
+        for date_ in dates
+        for point in generate_day(machine, date_)
+        if since < point.time
+    ]
+    written = Counter(map(repr, writer.points["machines"]))
+    assert (
+        Counter(repr(point) for point in coming if point.time <= now) <= written <= Counter(map(repr, coming))
+    )
+    assert "statistics" not in writer.points
+
+
+@pytest.mark.parametrize("kind", ["sqlite", "influxdb3", "influxdb2"])
+async def test_every_kind_of_store_is_filled(
+    kind: str, request: pytest.FixtureRequest, tmp_path: Path
+) -> None:
+    database = "demo"
+    server = None if kind == "sqlite" else request.getfixturevalue(f"{kind}_server")
+    prefix = "influxdb2+" if kind == "influxdb2" else ""
+    url = server and prefix + server.url
+    options = {"token": server.token, "org": getattr(server, "org", "")} if server else {}
+    store: SeriesStore = open_series(url, data=tmp_path, deadline=30.0, **options)
+    if server is None:
+        assert isinstance(store, WritableSeriesStore)
+        writer: PointWriter = store
+    else:
+        assert url is not None
+        writer = open_point_writer(url, **options)
+    if isinstance(server, InfluxDB2):
+        with pytest.raises(NotFound, match="'demo'"):
+            await reporting.write_history(store.database(database), writer, 0, lambda: None)
+        await make_bucket(server, database)
+    if isinstance(server, InfluxDB3):
+        database = server.databases[0] if server.databases else database
+    series = store.database(database)
+    written = await reporting.write_history(series, writer, 1, lambda: None)
+    assert written.written > 1000
+    query = SeriesQuery("production", ["pieces_produced", "pieces_scrapped"], NAMES)
+    samples = await series.points(query, 10**6)
+    assert {"ROBOT-01", "LATHE-09"} & samples.keys()
+    for by_field in samples.values():
+        assert len(by_field["pieces_scrapped"]) == len(by_field["pieces_produced"])
+    await writer.close()
+    await store.close()
+
+
+def test_one_machine_has_two_spindles_and_every_maker_counts_scrap() -> None:
+    monday = reporting._local_date(1_767_600_000 * 10**9)  # 2026-01-05
+    assert monday.weekday() == 0
+    points = [point for machine in NAMES for point in generate_day(machine, monday)]
+    spindles = {
+        (dict(point.tags)["machine_id"], dict(point.tags)["spindle"])
+        for point in points
+        if "spindle" in dict(point.tags)
+    }
+    assert spindles == {("LATHE-09", "1"), ("LATHE-09", "2")}
+    scrapped = [point.fields["pieces_scrapped"] for point in points if "pieces_scrapped" in point.fields]
+    assert 0 < max(scrapped) < 30  # type: ignore[operator]
