@@ -8,6 +8,7 @@ import typer
 from compat_rest.commands.check_config import check_config
 from compat_rest.commands.compare import compare
 from compat_rest.commands.copy import copy
+from compat_rest.commands.data import backup, check, restore
 from compat_rest.commands.demo import demo
 from compat_rest.commands.keys import new_key, rotate_secrets
 from compat_rest.commands.schema import schema
@@ -36,7 +37,19 @@ def main_options(
     """A GraphQL gateway over the data of an industrial back office."""
 
 
-for command in (serve, demo, copy, compare, new_key, rotate_secrets, schema, check_config):
+for command in (
+    serve,
+    demo,
+    copy,
+    compare,
+    new_key,
+    rotate_secrets,
+    backup,
+    restore,
+    check,
+    schema,
+    check_config,
+):
     app.command()(command)
 
 

@@ -1,6 +1,5 @@
 """From a URL to an open store. The only module that knows the backends; drivers are imported when needed."""
 
-from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
@@ -9,7 +8,6 @@ from stores.contracts.errors import BadUserInput
 from stores.contracts.files import FileStore
 from stores.contracts.points import PointWriter
 from stores.contracts.series import SeriesStore
-from stores.entities.cipher import KEY_ADVICE, PREFIX, SecretCipher, add_key, read_keys
 from stores.wrappers.deadline import Deadline
 from stores.wrappers.documents import WrappedDocumentStore
 from stores.wrappers.series import WrappedSeriesStore, WrappedWritableSeriesStore
@@ -111,68 +109,3 @@ def open_icon_files(folder: Path) -> FileStore:
     from stores.backends.files.folders import STARTER_ICONS, FolderFileStore
 
     return FolderFileStore(folder, STARTER_ICONS)
-
-
-def open_cipher(keys: Sequence[str], key_file: Path | None, *, data: Path, embedded: bool) -> SecretCipher:
-    """The cipher with `keys` and those of `key_file`.
-
-    With `embedded` documents and no other keys, they are in a file in `data`, made for a new folder.
-    Raises `BadUserInput`, also if the keys are not those that the folder's secrets were encrypted with.
-    """
-    from stores.backends.sqlite.folder import KEYS, DataFolder
-
-    folder = DataFolder(data)
-    if key_file is None and not keys and embedded:
-        key_file = data / KEYS
-        if not key_file.exists():
-            add_folder_key(data)
-        folder.record(KEYS)
-    cipher = SecretCipher([*keys, *(read_keys(key_file) if key_file else ())])
-    if embedded and cipher.has_keys:
-        checks, known = cipher.key_checks(), folder.key_checks()
-        if known and not set(checks) & set(known):
-            raise BadUserInput(
-                f"{key_file or 'secrets.keys'} does not have the key that secrets in {data} were encrypted"
-                f" with. {KEY_ADVICE}"
-            )
-        folder.record_key_checks(checks)
-    return cipher
-
-
-def add_folder_key(data: Path) -> list[str]:
-    """Add a new key to the key file in `data`, and return all keys.
-
-    Raises `BadUserInput` if there is no key file although secrets were encrypted with one.
-    """
-    from stores.backends.sqlite.folder import DOCUMENTS, KEYS, DataFolder
-
-    folder, path = DataFolder(data), data / KEYS
-    is_lost = folder.expects(KEYS) or folder.contains(DOCUMENTS, PREFIX.encode())
-    if not path.exists() and is_lost and not folder.has_given_up_keys():
-        raise BadUserInput(
-            f"{path} is missing, and stored secrets were encrypted with its keys. {KEY_ADVICE}"
-        )
-    keys = add_key(path)
-    folder.record(KEYS)
-    return keys
-
-
-def lock_folder(data: Path) -> Callable[[], None]:
-    """Lock the folder of the embedded stores, until the returned function is called or the process ends.
-
-    Raises `Unavailable` if another process has locked it.
-    """
-    from stores.backends.sqlite.folder import DataFolder
-
-    return DataFolder(data).lock().release
-
-
-def start_anew(data: Path) -> list[Path]:
-    """Make `data` a folder that can be served with new, empty files in the place of lost or damaged ones.
-
-    Nothing is deleted: returns the new paths of files that were put aside.
-    """
-    from stores.backends.sqlite import folder, rows, series_schema
-
-    formats = {folder.DOCUMENTS: rows.FORMAT, folder.SERIES: series_schema.FORMAT}
-    return folder.DataFolder(data).start_anew(formats)

@@ -23,8 +23,8 @@ if TYPE_CHECKING:
 
 def new_key(config: ConfigOption = None, data: DataOption = None) -> None:
     """Add a new key to the key file. Then restart the gateway and run rotate-secrets."""
+    from stores.embedded import add_folder_key
     from stores.entities.cipher import add_key
-    from stores.opening import add_folder_key
 
     with errors_as_one_line():
         settings = load_settings(config, data)

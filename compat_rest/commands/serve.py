@@ -58,7 +58,7 @@ def _lock_folder(settings: "Settings", new_data: bool) -> Callable[[], None]:
 
     With `new_data`, files that are not usable are put aside first.
     """
-    from stores.opening import lock_folder, start_anew
+    from stores.embedded import lock_folder, start_anew
 
     if settings.documents.url is not None and settings.series.url is not None:
         return lambda: None

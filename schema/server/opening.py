@@ -1,7 +1,7 @@
 """From the settings to open stores, and to the keys that secrets are encrypted with."""
 
 from schema.server.settings import Settings
-from stores import opening
+from stores import embedded, opening
 from stores.contracts.document_store import DocumentStore
 from stores.contracts.points import PointWriter
 from stores.contracts.series import SeriesStore, WritableSeriesStore
@@ -53,7 +53,7 @@ def open_cipher(settings: Settings) -> SecretCipher:
 
     Raises `BadUserInput` and `OSError`.
     """
-    return opening.open_cipher(
+    return embedded.open_cipher(
         [key.get_secret_value() for key in settings.secrets.keys],
         settings.secrets.key_file,
         data=settings.data,

@@ -12,16 +12,10 @@ import pytest
 from bson import ObjectId
 
 from stores.contracts.errors import BadUserInput, Unavailable
+from stores.embedded import add_folder_key, lock_folder, open_cipher, start_anew
 from stores.entities.cipher import SecretCipher
 from stores.entities.services import Service
-from stores.opening import (
-    add_folder_key,
-    lock_folder,
-    open_cipher,
-    open_documents,
-    open_series,
-    start_anew,
-)
+from stores.opening import open_documents, open_series
 
 SERVICES = Service.collection_of()
 DATABASES = ("documents.db", "series.db")
@@ -212,7 +206,7 @@ async def test_a_url_of_a_file_is_checked_as_well(tmp_path: Path) -> None:
 HOLDER = """
 import sys
 from pathlib import Path
-from stores.opening import lock_folder
+from stores.embedded import lock_folder
 lock = lock_folder(Path(sys.argv[1]))
 print("locked", flush=True)
 sys.stdin.read()

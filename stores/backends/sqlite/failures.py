@@ -60,6 +60,7 @@ UNEXPECTED: dict[type[apsw.Error], str] = dict.fromkeys(
     apsw.VFSNotImplementedError: "no file system is implemented here",
 }
 
+EXPECTED: tuple[type[apsw.Error | OSError], ...] = (*REASONS, OSError)
 NO_SPACE = (errno.ENOSPC, errno.EDQUOT)
 FREE_BYTES = 65536  # a disk with less is full: SQLite reports some of its failures there as others
 

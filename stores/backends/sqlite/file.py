@@ -9,14 +9,13 @@ from typing import TypeVar
 import apsw
 
 from stores.backends.sqlite.connection import FileFormat, FileRejected, open_connection
-from stores.backends.sqlite.failures import REASONS, to_unavailable
+from stores.backends.sqlite.failures import EXPECTED, to_unavailable
 from stores.backends.sqlite.workers import Call, Workers
 from stores.contracts.errors import Unavailable
 from stores.contracts.outcomes import mark_sent
 
 T = TypeVar("T")
 log = logging.getLogger(__name__)
-EXPECTED: tuple[type[apsw.Error | OSError], ...] = (*REASONS, OSError)
 MAX_WAITING = 1000  # calls that wait for the writer, or for a reader: more are refused at once
 
 

@@ -56,6 +56,10 @@ class DataFolder:
         """Whether the folder has had the file `name`."""
         return name in self._read()["files"]
 
+    def expected_files(self) -> list[str]:
+        """The names of the files that the folder has had."""
+        return list(self._read()["files"])
+
     def record(self, name: str) -> None:
         """Remember that the folder has the file `name`."""
         marker = self._read()
@@ -95,11 +99,11 @@ class DataFolder:
                     continue
                 except FileRejected as rejected:
                     log.warning("%s", rejected)
-                moved += _put_aside(path)
+                moved += put_aside(path)
             marker["files"] = [kept for kept in marker["files"] if kept != name]
         keys = self.path / KEYS
         if not keys.exists() or not keys.read_bytes().strip():
-            moved += _put_aside(keys) if keys.exists() else []
+            moved += put_aside(keys) if keys.exists() else []
             marker["files"] = [kept for kept in marker["files"] if kept != KEYS]
         self._write({**marker, "keys": None})
         return moved
@@ -184,8 +188,8 @@ class FolderLock:
         self._db.close()
 
 
-def _put_aside(path: Path) -> list[Path]:
-    """Rename a file and its logs, so that the name is free. Returns the new paths."""
+def put_aside(path: Path) -> list[Path]:
+    """Rename a file and its logs, or a folder, so that the name is free. Returns the new paths."""
     stamp = datetime.now(UTC).strftime("%Y%m%dT%H%M%S")
     moved = []
     for suffix in ("", "-wal", "-shm"):

@@ -1,0 +1,114 @@
+"""Work on the folder of the embedded stores as a whole: its lock, its keys, backups and checks."""
+
+from collections.abc import Callable, Iterator, Sequence
+from functools import partial
+from pathlib import Path
+
+from stores.backends.sqlite import backup, rows, series_schema
+from stores.backends.sqlite.backup import Databases
+from stores.backends.sqlite.checking import find_damage
+from stores.backends.sqlite.folder import DOCUMENTS, KEYS, SERIES, DataFolder
+from stores.contracts.errors import BadUserInput
+from stores.entities.cipher import KEY_ADVICE, PREFIX, SecretCipher, add_key, read_keys
+
+Progress = Callable[[str, int, int], None]  # what is done, how much of it, of how much
+FORMATS = {DOCUMENTS: rows.FORMAT, SERIES: series_schema.FORMAT}
+
+
+def lock_folder(data: Path) -> Callable[[], None]:
+    """Lock the folder for a server, until the returned function is called or the process ends.
+
+    Raises `Unavailable` if another process has locked it.
+    """
+    return DataFolder(data).lock().release
+
+
+def start_anew(data: Path) -> list[Path]:
+    """Make `data` a folder that can be served with new, empty files in the place of lost or damaged ones.
+
+    Nothing is deleted: returns the new paths of files that were put aside.
+    """
+    return DataFolder(data).start_anew(FORMATS)
+
+
+def open_cipher(keys: Sequence[str], key_file: Path | None, *, data: Path, embedded: bool) -> SecretCipher:
+    """The cipher with `keys` and those of `key_file`.
+
+    With `embedded` documents and no other keys, they are in a file in `data`, made for a new folder.
+    Raises `BadUserInput`, also if the keys are not those that the folder's secrets were encrypted with.
+    """
+    folder = DataFolder(data)
+    if key_file is None and not keys and embedded:
+        key_file = data / KEYS
+        if not key_file.exists():
+            add_folder_key(data)
+        folder.record(KEYS)
+    cipher = SecretCipher([*keys, *(read_keys(key_file) if key_file else ())])
+    if embedded and cipher.has_keys:
+        checks, known = cipher.key_checks(), folder.key_checks()
+        if known and not set(checks) & set(known):
+            raise BadUserInput(
+                f"{key_file or 'secrets.keys'} does not have the key that secrets in {data} were encrypted"
+                f" with. {KEY_ADVICE}"
+            )
+        folder.record_key_checks(checks)
+    return cipher
+
+
+def add_folder_key(data: Path) -> list[str]:
+    """Add a new key to the key file in `data`, and return all keys.
+
+    Raises `BadUserInput` if there is no key file although secrets were encrypted with one.
+    """
+    folder, path = DataFolder(data), data / KEYS
+    is_lost = folder.expects(KEYS) or folder.contains(DOCUMENTS, PREFIX.encode())
+    if not path.exists() and is_lost and not folder.has_given_up_keys():
+        raise BadUserInput(
+            f"{path} is missing, and stored secrets were encrypted with its keys. {KEY_ADVICE}"
+        )
+    keys = add_key(path)
+    folder.record(KEYS)
+    return keys
+
+
+def back_up(
+    data: Path, documents_url: str | None, series_url: str | None, target: Path, progress: Progress
+) -> list[str]:
+    """Copy the embedded stores of the URLs, the keys and the icons to the new folder `target`.
+
+    Each database is copied as it is at one moment, also while a server uses it. Returns the names of the
+    files. Raises `BadUserInput`, `Unavailable` and `OSError`, and leaves nothing then.
+    """
+    return backup.back_up(data, _find_databases(data, documents_url, series_url), target, progress)
+
+
+def restore(
+    data: Path, documents_url: str | None, series_url: str | None, source: Path, progress: Progress
+) -> list[Path]:
+    """Put the backup `source` in the place of what there is. Returns the new paths of the old files.
+
+    Raises `BadUserInput` if it is not a whole backup, `Unavailable` while a server runs, and `OSError`.
+    """
+    unlock = lock_folder(data)
+    try:
+        return backup.restore(data, _find_databases(data, documents_url, series_url), source, progress)
+    finally:
+        unlock()
+
+
+def check(data: Path, documents_url: str | None, series_url: str | None, progress: Progress) -> Iterator[str]:
+    """Yield a line for each fault of the embedded stores of the URLs."""
+    folder = DataFolder(data)
+    for name, (path, file_format) in _find_databases(data, documents_url, series_url).items():
+        if path.exists() or folder.expects(name):
+            yield from find_damage(path, file_format, partial(progress, f"checking {name}"))
+
+
+def _find_databases(data: Path, documents_url: str | None, series_url: str | None) -> Databases:
+    """The files of the stores that are embedded, by their names in a backup."""
+    urls = {DOCUMENTS: documents_url, SERIES: series_url}
+    return {
+        name: (data / name if url is None else Path(url.removeprefix("sqlite:///")), FORMATS[name])
+        for name, url in urls.items()
+        if url is None or url.startswith("sqlite:///")
+    }

@@ -1,0 +1,86 @@
+"""The commands that work on the data folder, beside a running server and without one."""
+
+import subprocess
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import apsw
+import httpx
+
+from tests.compat_rest.test_commands import GATEWAY, fails, run
+
+DEVICES = "{ organizations { nodes { applications { deviceCount } } } }"
+
+
+@contextmanager
+def serving(data: Path, *options: str) -> Iterator[str]:
+    """The address of a gateway on the folder; it is killed at the end."""
+    command = [*GATEWAY, "serve", "--port", "0", "--data", str(data), *options]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
+        try:
+            assert process.stdout is not None
+            lines = iter(process.stdout.readline, "")
+            url = next(word for line in lines for word in line.split() if word.startswith("http://"))
+            yield url.removesuffix("/graphql")
+        finally:
+            process.kill()
+
+
+def ask(url: str, query: str) -> Any:
+    transport = httpx.HTTPTransport(retries=10)
+    with httpx.Client(transport=transport, trust_env=False) as client:
+        return client.get(f"{url}/graphql", params={"query": query}, timeout=30).json()
+
+
+def count_devices(url: str) -> int:
+    nodes = ask(url, DEVICES)["data"]["organizations"]["nodes"]
+    return sum(application["deviceCount"] for node in nodes for application in node["applications"])
+
+
+def test_jobs_work_beside_a_running_server_and_a_second_server_does_not(tmp_path: Path) -> None:
+    data, backup = tmp_path / "data", tmp_path / "backup"
+    options = ("--data", str(data))
+    with serving(data) as url:
+        assert count_devices(url) == 0
+        assert "in use by a running server" in fails("serve", "--port", "0", *options)
+        assert "documents added" in run("demo", "--days", "0", *options).stdout
+        assert count_devices(url) == 41
+        assert "holds 2 keys" in run("new-key", *options).stdout
+        assert "6 documents encrypted" in run("rotate-secrets", *options).stdout
+        assert "No damage found" in run("check", *options).stdout
+        assert "documents.db" in run("backup", str(backup), *options).stdout
+        assert "in use by a running server" in fails("restore", str(backup), *options)
+        assert httpx.get(f"{url}/health/ready", trust_env=False, timeout=30).json()["status"] == "ok"
+    (data / "documents.db").write_bytes(b"")
+    restored = run("restore", str(backup), *options)
+    assert restored.returncode == 0, restored.stderr
+    assert "is kept as" in restored.stdout
+    with serving(data) as url:
+        assert count_devices(url) == 41
+
+
+def test_lost_documents_are_refused_and_given_up_on_purpose_only(tmp_path: Path) -> None:
+    options = ("--data", str(tmp_path))
+    run("demo", "--days", "0", *options)
+    (tmp_path / "documents.db").write_bytes(b"")
+    for command in (("serve", "--port", "0"), ("demo", "--days", "0"), ("rotate-secrets",)):
+        message = fails(*command, *options)
+        assert f"{tmp_path}/documents.db is empty" in message
+        assert "--new-data" in message
+        assert len(message.splitlines()) == 1
+    with serving(tmp_path, "--new-data") as url:
+        assert count_devices(url) == 0
+    assert len(list(tmp_path.glob("documents.db.replaced-*"))) >= 1
+
+
+def test_a_check_names_what_is_damaged(tmp_path: Path) -> None:
+    options = ("--data", str(tmp_path))
+    run("demo", "--days", "0", *options)
+    db = apsw.Connection(str(tmp_path / "documents.db"))
+    db.execute("UPDATE documents SET body = x'00' WHERE number = 1")
+    db.close()
+    message = fails("check", *options)
+    assert "in row 1 is damaged" in message
+    assert "1 faults found" in message
