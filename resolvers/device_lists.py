@@ -10,18 +10,9 @@ from resolvers.devices import Keys, match_machines
 from resolvers.rules.cursors import Cursors
 from resolvers.rules.paging import Page, page_size, sort_key
 from resolvers.rules.repository import Repository
-from stores.contracts.documents import (
-    BY_ID,
-    Condition,
-    Contains,
-    Exists,
-    OneOf,
-    Order,
-    Query,
-    equals,
-    order_key,
-)
+from stores.contracts.documents import BY_ID, Condition, Contains, Exists, OneOf, Order, Query, equals
 from stores.contracts.errors import BadUserInput
+from stores.contracts.ordering import order_key
 from stores.contracts.values import list_forms
 from stores.entities.devices import MACHINE_ID_KEYS, Device, LegacyDevice
 from stores.entities.organizations import Organization

@@ -4,8 +4,9 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from typing import Any, Generic, TypeVar
 
-from stores.contracts.documents import Document, Order, order_value
+from stores.contracts.documents import Document, Order
 from stores.contracts.errors import BadUserInput, LimitExceeded
+from stores.contracts.ordering import order_value
 
 R = TypeVar("R")
 DEFAULT_PAGE_SIZE, MAX_PAGE_SIZE = 50, 1000

@@ -11,8 +11,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any, TypeAlias
 
-import bson
-from bson import DatetimeMS, Decimal128, ObjectId
+from bson import DatetimeMS
 from bson.codec_options import CodecOptions, DatetimeConversion
 
 from stores.contracts.values import format_scalar
@@ -255,34 +254,6 @@ def values_at(document: Any, path: Path) -> list[Any]:
     if isinstance(document, dict) and path[0] in document:
         return values_at(document[path[0]], path[1:])
     return []
-
-
-def order_value(document: Document, path: Path) -> Any:
-    """The value by which a document is ordered: a scalar, or None for anything else."""
-    value: Any = document
-    for key in path:
-        value = value.get(key) if isinstance(value, dict) else None
-    return None if isinstance(value, dict | list) else value
-
-
-def order_key(value: Any) -> tuple[float, Any]:
-    """A key that sorts values in memory as stores do."""
-    match value:
-        case bool():
-            return 4, value
-        case int() | float():
-            return 1, value
-        case Decimal128():
-            return 1, value.to_decimal()
-        case str():
-            return 2, value.encode()
-        case ObjectId():
-            return 3, value
-        case datetime() | DatetimeMS():
-            return 5, to_milliseconds(value)
-        case None:
-            return 0, 0
-    return 2.5, bson.encode({"": value})
 
 
 def claimed_values(document: Document, unique: Unique) -> set[str]:

@@ -1,7 +1,7 @@
 """Whether a write that failed may have been applied: what a caller has to know before it tries again.
 
-A backend reports the step from which on a write can take effect, by `sending_write` or `mark_sent`. Whoever
-handles the error around it (a deadline, a mutation) tracks the writes of its call and reads the outcome.
+A backend reports by `mark_sent` the step from which on a write can take effect. Whoever handles the error
+around it (a deadline, a mutation) tracks the writes of its call and reads the outcome.
 """
 
 from collections.abc import Iterator
@@ -41,22 +41,24 @@ def track_writes() -> Iterator[WriteTracker]:
             outer.may_be_applied = True
 
 
-def mark_sent() -> None:
-    """From now on a write of this call may be applied, or is."""
-    if (tracker := _tracker.get()) is not None:
-        tracker.may_be_applied = True
-
-
-@contextmanager
-def sending_write() -> Iterator[None]:
-    """Send a write. Only an error with which the store refuses it proves that it was not applied."""
+def mark_sent() -> bool:
+    """From now on a write of this call may be applied, or is. Returns whether that was so before."""
     tracker = _tracker.get()
-    before = tracker is not None and tracker.may_be_applied
-    mark_sent()
-    try:
-        yield
-    except GatewayError as error:
-        refused = not isinstance(error, Unavailable) or error.extensions.get("outcome") == NOT_APPLIED
-        if tracker is not None and refused:
-            tracker.may_be_applied = before
-        raise
+    if tracker is None:
+        return False
+    before, tracker.may_be_applied = tracker.may_be_applied, True
+    return before
+
+
+def mark_failed(error: BaseException, before: bool) -> None:
+    """Undo `mark_sent`, which returned `before`, if the error proves that the store refused the write."""
+    tracker = _tracker.get()
+    if tracker is not None and proves_refusal(error):
+        tracker.may_be_applied = before
+
+
+def proves_refusal(error: BaseException) -> bool:
+    """Whether a write that raised the error was certainly not applied."""
+    if isinstance(error, Unavailable):
+        return error.extensions.get("outcome") == NOT_APPLIED
+    return isinstance(error, GatewayError)

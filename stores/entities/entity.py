@@ -8,6 +8,7 @@ from stores.contracts.records import Record
 
 APPLICATION_ID = "applicationId"  # the key of the application in collections that applications share
 PLACEHOLDER = "{application_id}"
+ANCHOR = "config"  # the collection in which every organization has a document
 
 
 class Scope(Enum):
@@ -75,6 +76,7 @@ class Entity(Record):
             name,
             unique=tuple(Unique(spellings, within, cls.ignore_case) for spellings in cls.unique),
             indexes=tuple(tuple(path.split(".")) for path in (*within, *cls.indexes)),
+            anchor=None if cls.scope is SHARED else ANCHOR,
         )
 
     @classmethod

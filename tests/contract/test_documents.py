@@ -19,6 +19,8 @@ from stores.contracts.documents import (
     Document,
     DropCollections,
     Exists,
+    Guard,
+    Once,
     OneOf,
     Order,
     Query,
@@ -28,10 +30,10 @@ from stores.contracts.documents import (
     Where,
     Write,
     equals,
-    order_value,
     to_milliseconds,
 )
-from stores.contracts.errors import BadUserInput, Conflict
+from stores.contracts.errors import BadUserInput, Conflict, NotFound
+from stores.contracts.ordering import order_value
 from stores.entities.devices import Device
 from stores.entities.event_classes import EventClass
 from stores.entities.gateways import Gateway
@@ -308,11 +310,13 @@ async def test_a_touched_time_is_later_than_every_one_before(
         for i in range(20)
     )
     done = await asyncio.gather(*touches)
-    assert len({str(each["at"]) for each in done if each}) == 20
     [kept] = await documents.find(DEVICES, Query(where=(equals("machineId", "B"),)))
     assert len(kept["n"]) == 20
     assert isinstance(kept["at"], str if as_string else datetime)
     assert str(kept["at"]) == max(str(each["at"]) for each in done if each)
+    # One after the other: the reply of the tests' MongoDB may already contain what a concurrent call changed.
+    times = [await documents.update(DEVICES, [equals("machineId", "B")], change) for _ in range(20)]
+    assert len({str(each["at"]) for each in times if each}) == 20
 
 
 async def test_ten_upserts_at_once_make_one_document(documents: DocumentDatabase) -> None:
@@ -431,3 +435,41 @@ async def test_one_query_reads_many_collections(documents: DocumentDatabase) -> 
         ["M3-0", "M3-1"],
         [],
     ]
+
+
+GUARD = Guard(CONFIG, [equals("key", "applications")], "Application")
+
+
+async def test_a_guarded_write_needs_the_document_that_it_depends_on(documents: DocumentDatabase) -> None:
+    replacement = ReplaceMany(EVENT_CLASSES, [equals("applicationId", "a")], [{"_id": 1, "id": "e"}])
+    with pytest.raises(NotFound, match="Application not found"):
+        await documents.insert(DEVICES, device("A"), guard=GUARD)
+    with pytest.raises(NotFound):
+        await documents.write_all([replacement], guard=GUARD)
+    assert await documents.count([DEVICES, EVENT_CLASSES]) == [0, 0]
+    await documents.insert(CONFIG, {"_id": ObjectId(), "key": "applications"})
+    await documents.insert(DEVICES, device("A"), guard=GUARD)
+    await documents.write_all([replacement], guard=GUARD)
+    assert await documents.count([DEVICES, EVENT_CLASSES]) == [1, 1]
+
+
+async def test_a_write_under_a_key_is_applied_once(documents: DocumentDatabase) -> None:
+    first, once = device("A"), Once("k", "input 1")
+    assert await documents.insert(DEVICES, first, once=once) == first
+    await documents.update(DEVICES, [equals("machineId", "A")], Change(set={("name",): "changed"}))
+    assert await documents.insert(DEVICES, device("A"), once=once) == first
+    with pytest.raises(Conflict) as raised:
+        await documents.insert(DEVICES, device("B"), once=Once("k", "input 2"))
+    assert raised.value.extensions["fields"] == ["idempotencyKey"]
+    assert await documents.count([DEVICES]) == [1]
+    with pytest.raises(Conflict):  # a refused write leaves the key free
+        await documents.insert(DEVICES, device("A"), once=Once("other", "input 1"))
+    await documents.insert(DEVICES, device("C"), once=Once("other", "input 3"))
+
+    create = UpdateOne(CONFIG, [equals("key", "x")], Change(set={("n",): 1}), {"_id": 1, "key": "x"})
+    for _ in range(2):
+        result = await documents.write_all([create], once=Once("w", "f"), result={"answer": 1})
+        assert result == {"answer": 1}
+    again = UpdateOne(CONFIG, [equals("key", "y")], Change(set={("n",): 1}))
+    assert await documents.write_all([again], once=Once("v", "f")) is None
+    assert await documents.write_all([create], once=Once("v", "g"), result={}) == {}

@@ -16,8 +16,9 @@ from hypothesis import strategies as st
 from hypothesis.stateful import Bundle, RuleBasedStateMachine, initialize, invariant, rule
 
 from stores.backends.sqlite.documents import SqliteDocumentStore
-from stores.contracts.documents import Change, Document, Order, Query, equals, order_key, order_value
+from stores.contracts.documents import Change, Document, Order, Query, equals
 from stores.contracts.errors import Conflict
+from stores.contracts.ordering import order_key, order_value
 from stores.entities.devices import Device
 from tests.randomized import example_settings
 

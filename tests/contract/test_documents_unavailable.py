@@ -5,6 +5,7 @@ import inspect
 from pathlib import Path
 from typing import Literal
 
+import bson.errors
 import pymongo.errors
 import pytest
 
@@ -72,29 +73,28 @@ async def test_the_gateway_starts_without_its_store_and_answers_with_a_code(tmp_
     await app.state.app_state.series.store.close()
 
 
-@pytest.mark.parametrize(
-    "error",
-    [
-        each
-        for _, each in inspect.getmembers(pymongo.errors, inspect.isclass)
-        if issubclass(each, pymongo.errors.PyMongoError)
-    ],
-)
-async def test_every_error_of_the_driver_is_told_in_the_contracts_words(
-    error: type[pymongo.errors.PyMongoError],
-) -> None:
+DRIVER_ERRORS = [
+    error
+    for module in (pymongo.errors, bson.errors)
+    for _, error in inspect.getmembers(module, inspect.isclass)
+    if issubclass(error, pymongo.errors.PyMongoError | bson.errors.BSONError)
+]
+
+
+@pytest.mark.parametrize("error", dict.fromkeys(DRIVER_ERRORS))
+async def test_every_error_of_the_driver_is_translated(error: type[Exception]) -> None:
     store = MongoDocumentStore("mongodb://db.example", deadline=DEADLINE)
     refused = {"writeErrors": [{"code": 11000, "errmsg": "index: name_1 dup"}]}
-    made: pymongo.errors.PyMongoError
+    raised_by_driver: Exception
     if error is pymongo.errors.BulkWriteError:
-        made = pymongo.errors.BulkWriteError(refused)
+        raised_by_driver = pymongo.errors.BulkWriteError(refused)
     elif error is pymongo.errors.ClientBulkWriteException:
-        made = pymongo.errors.ClientBulkWriteException(refused, verbose=False)
+        raised_by_driver = pymongo.errors.ClientBulkWriteException(refused, verbose=False)
     elif issubclass(error, pymongo.errors.OperationFailure):
-        made = error("secret detail", 1)
+        raised_by_driver = error("secret detail", 1)
     else:
-        made = error.__new__(error)
+        raised_by_driver = error.__new__(error)
     with pytest.raises(GatewayError) as raised:
-        async with store.asked():
-            raise made
+        async with store.command():
+            raise raised_by_driver
     assert "secret detail" not in str(raised.value)

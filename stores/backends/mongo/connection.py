@@ -1,26 +1,29 @@
-"""How a MongoDB deployment is reached: the one client, its deadline, its errors in our own words."""
+"""The connection to a MongoDB deployment: one client, a bounded number of commands at a time."""
 
 import asyncio
-import contextlib
-import logging
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import Sequence
+from types import TracebackType
 from typing import Any, Literal
 
-from bson.errors import BSONError
+from bson.raw_bson import RawBSONDocument
 from cachetools import LRUCache
-from pymongo.errors import BulkWriteError, DuplicateKeyError, OperationFailure, PyMongoError
+from pymongo.errors import PyMongoError
 from pymongo.uri_parser import parse_uri
 
+from stores.backends.mongo.failures import EXPECTED, translate
 from stores.contracts.documents import CODEC, Document
-from stores.contracts.errors import BadUserInput, Conflict, Unavailable
+from stores.contracts.errors import BadUserInput, Unavailable
+from stores.contracts.outcomes import mark_failed, mark_sent
 
-log = logging.getLogger(__name__)
-DUPLICATE = 11000
-WRONG_SHAPE = (2, 28)  # an update of something that is no list or no object
+MAX_WAITING = 1000  # commands that wait for a connection: more are rejected at once
+RAW = CODEC.with_options(document_class=RawBSONDocument)
 
 
 class MongoConnection:
-    """`deadline` in seconds bounds a call, `pool` the connections; the first call opens the first one."""
+    """`deadline` (seconds) bounds each step of the driver, `pool` the number of commands at a time.
+
+    The first command opens the first connection. `listeners` are the driver's, and see each command.
+    """
 
     def __init__(
         self,
@@ -36,18 +39,23 @@ class MongoConnection:
         except (PyMongoError, ValueError):
             raise BadUserInput("the document store's URL is not valid") from None
         self.default = parsed.get("database") or _path_of(url) or "test"
-        self._url, self._driver, self._deadline, self._pool = url, driver, deadline, pool
-        self._listeners = list(listeners)  # of the driver's commands: what a call costs on the wire
+        self.deadline_s = deadline
+        self._url, self._driver, self._pool = url, driver, pool
+        self._listeners = list(listeners)
         self._client: Any = None
         self._collections: LRUCache[tuple[str, str], Any] = LRUCache(1024)
+        self._slots = asyncio.Semaphore(pool)
+        self._waiting = 0
 
     @property
     def client(self) -> Any:
-        """The one client, made on first use: it belongs to the event loop that runs then."""
+        """The one client. The first use creates it, because it belongs to the event loop that runs then."""
         if self._client is None:
-            milliseconds = int(self._deadline * 1000)
+            # The driver gives up before the deadline does, so that it can say what became of a write.
+            milliseconds = int(self.deadline_s * 900)
             options: dict[str, Any] = {
                 "maxPoolSize": self._pool,
+                "waitQueueTimeoutMS": milliseconds,
                 "serverSelectionTimeoutMS": milliseconds,
                 "connectTimeoutMS": milliseconds,
                 "socketTimeoutMS": milliseconds,
@@ -73,54 +81,62 @@ class MongoConnection:
             self._collections.clear()
 
     def collection(self, database: str, name: str) -> Any:
-        """The driver's collection, kept: to make one for each command shows in the profile."""
+        """The driver's collection, cached: creating one for each command is a measurable cost."""
         if (database, name) not in self._collections:
-            opened = self.client.get_database(database, codec_options=CODEC)
-            self._collections[database, name] = opened[name]
+            self._collections[database, name] = self.client.get_database(database, codec_options=CODEC)[name]
         return self._collections[database, name]
 
     async def aggregate(self, collection: Any, pipeline: list[Document]) -> list[Document]:
         cursor = collection.aggregate(pipeline)
         if self._driver == "pymongo":
             cursor = await cursor
-        found: list[Document] = await cursor.to_list(None)
-        return found
+        documents: list[Document] = await cursor.to_list(None)
+        return documents
 
-    @contextlib.asynccontextmanager
-    async def asked(self) -> AsyncIterator[None]:
-        """A call within the deadline, its errors told in the contract's words."""
-        try:
-            async with asyncio.timeout(self._deadline):
-                yield
-        except DuplicateKeyError as error:
-            raise _conflict(error.details or {}) from None
-        except BulkWriteError as error:
-            first = (error.details.get("writeErrors") or [{}])[0]
-            raise (_conflict(first) if first.get("code") == DUPLICATE else _unavailable(error)) from None
-        except OperationFailure as error:
-            if error.code in WRONG_SHAPE:
-                raise Conflict("the stored document is not of the shape that the change needs") from None
-            raise _unavailable(error) from None
-        except (PyMongoError, TimeoutError, OSError) as error:
-            raise _unavailable(error) from None
-        except (BSONError, OverflowError):
-            raise BadUserInput("the document cannot be stored") from None
+    def command(self, *, is_write: bool = False) -> "Command":
+        """The context of one command, or of several concurrent reads."""
+        return Command(self, is_write)
 
+    async def acquire_slot(self) -> None:
+        if self._slots.locked():
+            if self._waiting >= MAX_WAITING:
+                raise Unavailable(f"the document store is overloaded: {MAX_WAITING} commands wait for it")
+            self._waiting += 1
+            try:
+                await self._slots.acquire()
+            finally:
+                self._waiting -= 1
+        else:
+            await self._slots.acquire()
 
-def _unavailable(error: BaseException) -> Unavailable:
-    log.warning("document store: %s (code %s)", type(error).__name__, getattr(error, "code", None))
-    return Unavailable("the document store does not answer")
+    def release_slot(self) -> None:
+        self._slots.release()
 
 
-def _conflict(details: Mapping[str, Any]) -> Conflict:
-    """Which key is taken: from the pattern of the index or, with servers that do not tell, its name."""
-    pattern = list(details.get("keyPattern") or {})
-    if not pattern:
-        text = str(details.get("errmsg", ""))
-        name = text.partition("index: ")[2].partition(" ")[0].removesuffix("_1")
-        pattern = name.replace("_1_", " ").split() if name != "_id_" else ["_id"]
-    field = pattern[-1] if pattern else "_id"
-    return Conflict(f"{field} is taken", fields=[field])
+class Command:
+    """Holds one of the connection's slots, translates errors, and reports that a write is sent."""
+
+    __slots__ = ("_connection", "_is_write", "_sent_before")
+
+    def __init__(self, connection: MongoConnection, is_write: bool) -> None:
+        self._connection, self._is_write = connection, is_write
+
+    async def __aenter__(self) -> None:
+        await self._connection.acquire_slot()
+        if self._is_write:
+            self._sent_before = mark_sent()
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._connection.release_slot()
+        if error is None:
+            return
+        failure = translate(error) if isinstance(error, EXPECTED) else error
+        if self._is_write:
+            mark_failed(failure, self._sent_before)
+        if failure is not error:
+            raise failure from None
 
 
 def _path_of(url: str) -> str:

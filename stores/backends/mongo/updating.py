@@ -1,0 +1,166 @@
+"""Changing one document atomically.
+
+That is done by update operators, or by compare-and-swap where no dotted path can name a key.
+"""
+
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+from typing import Any
+
+from pymongo import ReturnDocument
+
+from stores.backends.mongo.connection import MongoConnection
+from stores.backends.mongo.filters import (
+    Filter,
+    all_of,
+    dotted,
+    is_namable,
+    match_id,
+    split_namable,
+    to_filter,
+)
+from stores.contracts.changes import apply, later_than, matches
+from stores.contracts.documents import Change, Document, Path, Where, format_time
+from stores.contracts.errors import BadUserInput, Conflict, Unavailable
+from stores.contracts.ordering import order_value
+
+MAX_ATTEMPTS = 100  # of a change that competes with the changes of others
+
+
+async def update_first(
+    connection: MongoConnection, collection: Any, where: Where, change: Change
+) -> Document | None:
+    """Change the first document (by id) that matches and return it as it is now, or None."""
+    namable, others = split_namable(where)
+    paths = [*change.set, *change.unset, *change.add, *change.pull]
+    if change.touch is not None:
+        paths.append(change.touch.path)
+    for path in paths:
+        if not is_namable(path[:1]):
+            raise BadUserInput(f"{path[0]!r} cannot name a field", fields=[".".join(path)])
+    if others or not all(map(is_namable, paths)):
+        return await _swap(connection, collection, namable, others, change, paths)
+    return await _update(connection, collection, to_filter(namable), change)
+
+
+async def _update(
+    connection: MongoConnection, collection: Any, matched: Filter, change: Change
+) -> Document | None:
+    """One command; with a touch, it is repeated with a later time until no stored time is later."""
+    stamp = later_than(None)
+    for _ in range(MAX_ATTEMPTS):
+        condition = matched
+        if change.touch is not None:
+            time = format_time(stamp) if change.touch.as_string else stamp
+            condition = all_of([matched, {dotted(change.touch.path): {"$not": {"$gte": time}}}])
+        async with connection.command(is_write=True):
+            changed: Document | None = await collection.find_one_and_update(
+                condition,
+                to_operators(change, stamp),
+                sort=[("_id", 1)],
+                return_document=ReturnDocument.AFTER,
+            )
+        if changed is not None or change.touch is None:
+            return changed
+        async with connection.command():
+            stored = await collection.find_one(matched, sort=[("_id", 1)])
+        if stored is None:
+            return None
+        stamp = later_than(order_value(stored, change.touch.path))
+    raise Unavailable("too many clients change this document at the same time")
+
+
+async def _swap(
+    connection: MongoConnection,
+    collection: Any,
+    namable: Where,
+    others: Where,
+    change: Change,
+    paths: Sequence[Path],
+) -> Document | None:
+    """Compute the change here and store it if nobody has changed what it replaces since it was read."""
+    before: Document | None = None
+    for _ in range(MAX_ATTEMPTS):
+        async with connection.command():
+            cursor = collection.find(to_filter(namable), sort=[("_id", 1)])
+            stored = None
+            async for document in cursor:
+                if matches(document, others):
+                    stored = document
+                    break
+        if stored is None:
+            return None
+        if stored == before:
+            raise Conflict("the stored document contains values that cannot be compared")
+        before, changed = stored, apply(stored, change)
+        filters: list[Filter] = [match_id(stored["_id"]), to_filter(namable)]
+        operators: dict[str, Filter] = {}
+        for parent in _outermost([_namable_parent(path) for path in (*paths, *_condition_paths(others))]):
+            name, old, new = dotted(parent), _value(stored, parent), _value(changed, parent)
+            filters.append({name: {"$exists": False} if old is MISSING else {"$eq": old}})
+            if new is MISSING:
+                operators.setdefault("$unset", {})[name] = ""
+            else:
+                operators.setdefault("$set", {})[name] = new
+        async with connection.command(is_write=True):
+            result = await collection.update_one(all_of(filters), operators)
+        if result.matched_count:
+            return changed
+    raise Unavailable("too many clients change this document at the same time")
+
+
+MISSING = object()
+
+
+def _value(document: Document, path: Path) -> Any:
+    value: Any = document
+    for key in path:
+        if not isinstance(value, dict) or key not in value:
+            return MISSING
+        value = value[key]
+    return value
+
+
+def _namable_parent(path: Path) -> Path:
+    """The longest start of a path that a dotted path can name."""
+    length = next((i for i, key in enumerate(path) if not is_namable((key,))), len(path))
+    return path[:length]
+
+
+def _condition_paths(where: Where) -> list[Path]:
+    """The paths of conditions that no filter can express: what is stored there must stay as it was read."""
+    paths: list[Path] = []
+    for condition in where:
+        path = getattr(condition, "path", None)
+        if path is not None:
+            paths.append(path)
+    return paths
+
+
+def _outermost(paths: Sequence[Path]) -> list[Path]:
+    """The paths without those that lie inside another one: two updates must not overlap."""
+    unique = sorted(set(paths), key=len)
+    return [p for i, p in enumerate(unique) if not any(p[: len(other)] == other for other in unique[:i])]
+
+
+def to_operators(change: Change, stamp: datetime) -> Filter:
+    """The update operators of a change; `stamp` is the time of its touch."""
+    sets = _by_name(change.set)
+    if change.touch is not None:
+        sets[dotted(change.touch.path)] = format_time(stamp) if change.touch.as_string else stamp
+    operators = {
+        "$set": sets,
+        "$unset": {dotted(path): "" for path in change.unset},
+        "$addToSet": _by_name(change.add),
+        "$pull": {name: _literal(value) for name, value in _by_name(change.pull).items()},
+    }
+    return {name: values for name, values in operators.items() if values}
+
+
+def _by_name(values: Mapping[Path, Any]) -> Filter:
+    return {dotted(path): value for path, value in values.items()}
+
+
+def _literal(value: Any) -> Any:
+    """A value that `$pull` compares: it would take an object for a condition."""
+    return {"$eq": value} if isinstance(value, dict) else value
