@@ -5,7 +5,6 @@ import secrets
 from pathlib import Path
 from typing import Any
 
-from graphql import OperationDefinitionNode, parse
 from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response
@@ -22,6 +21,7 @@ from schema.engine.errors import REST_STATUS
 from schema.server.bodies import BadRequest
 from schema.server.graphql_http import CLIENT_CLOSED_REQUEST
 from schema.server.state import AppState
+from schema.types.roles import roles_of_operations
 
 log = logging.getLogger(__name__)
 OPERATIONS = (Path(__file__).parent / "operations.graphql").read_text(encoding="utf-8")
@@ -36,12 +36,8 @@ class OldRoutes:
     def __init__(self, state: AppState, *, otherwise: ASGIApp) -> None:
         self._state = state
         self._otherwise = otherwise
-        names = {
-            definition.name.value
-            for definition in parse(OPERATIONS).definitions
-            if isinstance(definition, OperationDefinitionNode) and definition.name
-        }
-        missing = [route.operation for route in TABLE if route.operation not in names]
+        self._roles = roles_of_operations(OPERATIONS)
+        missing = [route.operation for route in TABLE if route.operation not in self._roles]
         if missing:
             raise LookupError(f"operations.graphql lacks {', '.join(missing)}")
         state.executor.check(OPERATIONS)
@@ -66,7 +62,9 @@ class OldRoutes:
             response.headers.update(deprecation_headers(route))
             return response
         except BadRequest as error:
-            return render_json({"error": error.message}, error.status, request)
+            response = render_json({"error": error.message}, error.status, request)
+            response.headers.update(error.headers)
+            return response
         except ClientDisconnect:
             return Response(status_code=CLIENT_CLOSED_REQUEST)
         except HTTPException as error:
@@ -101,6 +99,10 @@ class OldRoutes:
         return response
 
     async def _execute(self, request: Request, route: OldRoute, parameters: dict[str, str]) -> Response:
+        context = await self._state.create_context(request, secrets.token_hex(8), is_public=route.is_public)
+        role = self._roles[route.operation]
+        if not context.viewer.grant.allows(role):
+            raise HTTPException(403, f"This route requires the role {role.name.lower()}")
         body = await route.body.read(request)
         if body is None and route.without_body is not None:
             route = route.without_body
@@ -114,7 +116,7 @@ class OldRoutes:
             OPERATIONS,
             route.variables(parameters, old_request.body),
             route.operation,
-            await self._state.create_context(request, secrets.token_hex(8)),
+            context,
         )
         if answer.errors:
             error = answer.errors[0]

@@ -18,6 +18,8 @@ from stores.contracts.series import SECOND, SeriesStore
 from stores.entities.cipher import SecretCipher
 from stores.entities.icons import Icons
 from stores.entities.organizations import is_organization_id
+from stores.wrappers.documents import WrappedDocumentDatabase
+from stores.wrappers.hidden import Hidden
 
 
 @dataclass(slots=True)
@@ -63,6 +65,7 @@ class Viewer:
         self._store = store
         self.series = series
         self.grant = grant
+        self._hidden = WrappedDocumentDatabase(store.database(NO_DATABASE), Hidden())
         self._tenants: dict[str, Tenant] = {}
         self._databases: Future[dict[str, DatabaseInfo]] | None = None
 
@@ -116,7 +119,7 @@ class Viewer:
         name = f"{database}/{organization_id}"
         if name not in self._tenants:
             covered = self.grant.covers(organization_id)
-            documents = self._store.database(database if covered else NO_DATABASE)
+            documents = self._store.database(database) if covered else self._hidden
             readings = self.readings(self.series.database_of(organization_id) if covered else NO_DATABASE)
             self._tenants[name] = Tenant(organization_id, documents, Loaders(documents), readings)
         return self._tenants[name]

@@ -55,4 +55,5 @@ class Grant:
         return self.applications is None or application_id in self.applications
 
 
+PUBLIC = Grant("public", Role.VIEWER)  # of everybody, for what needs no credential
 OPEN = Grant("open", Role.OPERATOR, organizations=None)  # of everybody, while no credential exists

@@ -33,8 +33,9 @@ def new_icon(parameters: Parameters, body: Any) -> dict[str, Any]:
 
 
 ROUTES = (
-    get(PATH, "Icon", shape_icon, rendering=ICON),
-    get(f"{PATH}/{{format}}", "Icon", shape_icon, rendering=ICON),
+    # An <img> sends no credential.
+    get(PATH, "Icon", shape_icon, rendering=ICON, is_public=True),
+    get(f"{PATH}/{{format}}", "Icon", shape_icon, rendering=ICON, is_public=True),
     post(PATH, "UploadIcon", shape_uploaded_icon, new_icon, body=ICON_UPLOAD),
     post("/api/library/upload", "UploadIcon", shape_uploaded_icon, new_icon, body=ICON_UPLOAD),
 )

@@ -46,7 +46,8 @@ class OldRoute:
     `variables` turns parameters and body into the variables of the operation.
     `shape` makes the body of a success, with `status` and `rendering`; `error` makes the body of an error.
     `conflict_status` is the status of a CONFLICT, `without_body` the route to take for a request without a
-    body, and `when_unavailable` the body of a success if the store is unavailable.
+    body, and `when_unavailable` the body of a success if the store is unavailable. Only what `is_public` needs
+    no credential.
     """
 
     method: str
@@ -63,6 +64,7 @@ class OldRoute:
     conflict_status: int = 409
     without_body: "OldRoute | None" = None
     when_unavailable: Any = None
+    is_public: bool = False
 
 
 def get(path: str, operation: str, shape: Shape, **options: Any) -> OldRoute:

@@ -4,6 +4,11 @@ from compat_rest.routes.route import get
 from compat_rest.routes.shapes import constant
 
 ROUTES = (
-    get("/status", "Status", constant(message="Sync API is running")),
-    get("/api/applications/test", "Status", constant(message="Application routes are working!")),
+    get("/status", "Status", constant(message="Sync API is running"), is_public=True),
+    get(
+        "/api/applications/test",
+        "Status",
+        constant(message="Application routes are working!"),
+        is_public=True,
+    ),
 )

@@ -13,6 +13,7 @@ from graphql import (
     DocumentNode,
     ExecutionResult,
     GraphQLError,
+    GraphQLSchema,
     OperationDefinitionNode,
     OperationType,
     VariableNode,
@@ -74,7 +75,7 @@ class Executor:
         self._schema = schema
         self._max_tokens = max_tokens
         self._compiled = compiled
-        self._documents: LRUCache[str, ValidDocument | list[GraphQLError]] = LRUCache(MAX_DOCUMENTS)
+        self._documents: LRUCache[Hashable, ValidDocument | list[GraphQLError]] = LRUCache(MAX_DOCUMENTS)
         self._plans: LRUCache[Hashable, Plan | Literal["seen", "not compiled"]] = LRUCache(MAX_PLANS)
         self.counts: Counter[str] = Counter()  # how operations were executed, by event
 
@@ -86,10 +87,15 @@ class Executor:
         context: Context,
         *,
         read_only: bool = False,
+        view: GraphQLSchema | None = None,
     ) -> OperationResult:
-        """The result of one operation of a document. With `read_only`, mutations are rejected."""
+        """The result of one operation of a document. With `read_only`, mutations are rejected.
+
+        The document sees the fields of `view` (see `views.py`); None is the whole schema.
+        """
+        view = view or self._schema._schema
         try:
-            valid = self._valid_document(query)
+            valid = self._valid_document(query, view)
             operation = _find_operation(valid.document, operation_name)
         except DocumentErrors as invalid:
             return _reject(invalid.errors, context)
@@ -98,7 +104,7 @@ class Executor:
             result.rejected_mutation = True
             return result
         core = self._schema.execution_context_class.build(
-            self._schema._schema,
+            view,
             valid.document,
             context_value=context,
             raw_variable_values=variables,
@@ -155,7 +161,7 @@ class Executor:
             return None
         variables = core.variable_values.coerced
         name = operation.name.value if operation.name else None
-        key = (query, name, tuple(variables.get(condition) for condition in valid.conditions))
+        key = (core.schema, query, name, tuple(variables.get(condition) for condition in valid.conditions))
         plan = self._plans.get(key)
         if plan is None:  # it may never be requested again, and compiling costs more than executing once
             self._plans[key] = "seen"
@@ -183,24 +189,24 @@ class Executor:
 
     def check(self, query: str) -> None:
         """Raise `DocumentErrors` unless the document is valid."""
-        self._valid_document(query)
+        self._valid_document(query, self._schema._schema)
 
-    def _valid_document(self, query: str) -> ValidDocument:
-        valid = self._documents.get(query)
+    def _valid_document(self, query: str, view: GraphQLSchema) -> ValidDocument:
+        valid = self._documents.get((view, query))
         if valid is None:
-            valid = self._documents[query] = self._parse(query)
+            valid = self._documents[view, query] = self._parse(query, view)
         if isinstance(valid, list):
             raise DocumentErrors(valid)
         return valid
 
-    def _parse(self, query: str) -> ValidDocument | list[GraphQLError]:
+    def _parse(self, query: str, view: GraphQLSchema) -> ValidDocument | list[GraphQLError]:
         try:
             document = parse(query, max_tokens=self._max_tokens, allow_empty_selection_sets=False)
         except GraphQLError as error:
             return [error]
         except RecursionError:
             return [GraphQLError("the document is nested too deeply")]
-        errors = validate(self._schema._schema, document, max_errors=MAX_ERRORS)
+        errors = validate(view, document, max_errors=MAX_ERRORS)
         if errors and isinstance(errors[-1], ValidationAbortedError):
             # The library stops comparing fields where that would take quadratic time, or after enough errors.
             errors[-1] = GraphQLError("the document has too many errors, or repeats too many fields")

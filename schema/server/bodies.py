@@ -9,14 +9,19 @@ import brotli
 from python_multipart.multipart import parse_options_header
 from starlette.requests import Request
 
+from stores.contracts.errors import BadUserInput
+
 _CHUNK_BYTES = 1024  # of compressed data: bounds what is copied where one gzip member follows another
 
 
 class BadRequest(Exception):
-    """A request that cannot be read. The message is safe to show.
+    """A request that cannot be read, or has not the right to be. The message is safe to show.
 
-    `status` is the HTTP status, `headers` are further headers of the response.
+    `status` is the HTTP status, `code` the error code of the graph, `headers` are further headers of the
+    response.
     """
+
+    code = BadUserInput.code
 
     def __init__(self, status: int, message: str, **headers: str) -> None:
         super().__init__(message)

@@ -16,6 +16,7 @@ from resolvers.context import Context
 from schema.engine.errors import INTERNAL
 from schema.engine.execution import Executor, OperationResult
 from schema.engine.scalars import to_json
+from schema.server.authentication import AccessDenied
 from schema.server.bodies import BadRequest
 from schema.server.graphql_request import (
     JSON,
@@ -26,8 +27,9 @@ from schema.server.graphql_request import (
     negotiate_media_type,
     read_request,
 )
-from schema.server.persisted_queries import PersistedQueries, PersistedQueryError
-from stores.contracts.errors import BadUserInput, LimitExceeded
+from schema.server.persisted_queries import PersistedQueries
+from schema.types.roles import view_of
+from stores.contracts.errors import Forbidden, LimitExceeded
 
 log = logging.getLogger(__name__)
 CLIENT_CLOSED_REQUEST = 499  # nginx's status, for logs only: nobody receives it
@@ -69,11 +71,11 @@ class GraphQLEndpoint:
         media_type = JSON
         try:
             media_type = negotiate_media_type(request.headers.get("accept", ""))
+            context = await self._create_context(request, request_id)
             graphql_request = await read_request(request, self._limits)
-            response = await self._execute(request, graphql_request, media_type, request_id)
+            response = await self._execute(request, graphql_request, media_type, context)
         except BadRequest as error:
-            code = error.code if isinstance(error, PersistedQueryError) else BadUserInput.code
-            body = _error_body(error.message, code=code)
+            body = _error_body(error.message, code=error.code)
             response = _json_response(body, error.status, media_type, error.headers)
         except ClientDisconnect:
             response = Response(status_code=CLIENT_CLOSED_REQUEST)
@@ -86,17 +88,21 @@ class GraphQLEndpoint:
         return response
 
     async def _execute(
-        self, request: Request, graphql_request: GraphQLRequest, media_type: str, request_id: str
+        self, request: Request, graphql_request: GraphQLRequest, media_type: str, context: Context
     ) -> Response:
         persisted = graphql_request.persisted_query
         document = self._persisted_queries.find_document(graphql_request.query, persisted)
-        context = await self._create_context(request, request_id)
+        try:
+            view = view_of(context.viewer.grant)
+        except Forbidden as error:
+            raise AccessDenied(error) from None
         answer = await self._executor.run(
             document,
             graphql_request.variables,
             graphql_request.operation_name,
             context,
             read_only=request.method in ("GET", "HEAD"),
+            view=view,
         )
         if not answer.rejected:
             self._persisted_queries.remember(document, persisted)

@@ -6,9 +6,11 @@ from dataclasses import dataclass, replace
 from starlette.requests import Request
 
 from resolvers.context import Context, SeriesAccess, Viewer
-from resolvers.grants import Grant
+from resolvers.grants import PUBLIC, Grant
 from schema.engine.execution import Executor
+from schema.server.authentication import AccessDenied
 from stores.contracts.document_store import DocumentStore
+from stores.contracts.errors import GatewayError
 from stores.entities.cipher import SecretCipher
 from stores.entities.icons import Icons
 from stores.wrappers.counting import CallCounter
@@ -16,7 +18,8 @@ from stores.wrappers.documents import WrappedDocumentStore
 from stores.wrappers.series import WrappedSeriesStore
 
 TRACE_HEADER = "X-Gateway-Trace"
-# The rights of a request. Raises `Unauthenticated` if its credential is missing or not valid.
+# The grant of a request. Raises `Unauthenticated` if its credential is missing or not valid, and
+# `Unavailable` if it cannot be checked.
 Authenticate = Callable[[Request], Awaitable[Grant]]
 
 
@@ -31,12 +34,16 @@ class AppState:
     executor: Executor
     authenticate: Authenticate
 
-    async def create_context(self, request: Request, request_id: str) -> Context:
+    async def create_context(self, request: Request, request_id: str, *, is_public: bool = False) -> Context:
         """The context of a request: the only place where a request becomes a viewer.
 
-        The stores of a request with `X-Gateway-Trace: 1` count their calls. Raises `Unauthenticated`.
+        What `is_public` needs no credential, and no organization exists for it. The stores of a request with
+        `X-Gateway-Trace: 1` count their calls. Raises `AccessDenied`.
         """
-        grant = await self.authenticate(request)
+        try:
+            grant = PUBLIC if is_public else await self.authenticate(request)
+        except GatewayError as error:
+            raise AccessDenied(error) from None
         if request.headers.get(TRACE_HEADER) != "1":
             return Context(Viewer(self.documents, self.series, grant), self.icons, self.cipher, request_id)
         document_calls, series_calls = CallCounter(), CallCounter()
