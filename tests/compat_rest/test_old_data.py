@@ -194,3 +194,26 @@ async def test_numbers_are_machine_ids_under_what_is_shown(
         )
         assert (await client.delete(path)).status_code == 200
         assert (await client.get(path)).status_code == 404
+
+
+@pytest.mark.parametrize("name", ["linea.3", "ns$x", "$x", "a..b"])
+async def test_an_application_with_an_odd_id_can_be_changed_and_deleted(
+    client: httpx.AsyncClient, documents: DocumentStore, name: str
+) -> None:
+    await register(documents, **{name: {"name": "Odd"}, "cnc": {"name": "CNC"}})
+    acme = documents.database("acme")
+    if name == "linea.3":  # the others name no collection
+        await acme.upsert(Device.collection_of(name), [{"_id": ObjectId(), "machineId": "M1"}])
+        await acme.upsert(Connector.collection_of(name), [{"_id": ObjectId(), "name": "c", "driver": "d"}])
+        assert len((await client.get(f"{ORGANIZATION}/applications/{name}/devices")).json()) == 1
+    path = f"{ORGANIZATION}/applications/{name}"
+    changed = await client.put(path, json={"name": "Changed"})
+    assert (changed.status_code, changed.json().get("name")) == (200, "Changed")
+    assert (await client.get(path)).json()["name"] == "Changed"
+    assert (await client.delete(path)).json() == {"message": "Application deleted successfully"}
+    assert (await client.get(path)).status_code == 404
+    assert [item["applicationId"] for item in (await client.get(f"{ORGANIZATION}/applications")).json()] == [
+        "cnc"
+    ]
+    assert (await client.get(f"{path}/devices")).json() == []
+    assert (await client.delete(path)).status_code == 404
