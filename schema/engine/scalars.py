@@ -24,7 +24,26 @@ Base64 = NewType("Base64", bytes)
 
 def to_json(value: Any) -> bytes:
     """The JSON of a response. It may contain stored values, which the encoder converts."""
+    try:
+        return _encode(value)
+    except orjson.JSONEncodeError:
+        return _encode(_embed_large_integers(value))
+
+
+def _encode(value: Any) -> bytes:
     return orjson.dumps(value, default=_convert_stored, option=orjson.OPT_PASSTHROUGH_DATETIME)
+
+
+def _embed_large_integers(value: Any) -> Any:
+    """A copy in which integers beyond 64 bits, such as sums, are ready JSON, because orjson refuses them."""
+    match value:
+        case dict():
+            return {key: _embed_large_integers(member) for key, member in value.items()}
+        case list() | tuple():
+            return [_embed_large_integers(item) for item in value]
+        case int() if not -(2**63) <= value < 2**64:
+            return orjson.Fragment(str(value))
+    return value
 
 
 def _convert_stored(value: Any) -> Any:

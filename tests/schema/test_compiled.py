@@ -48,12 +48,13 @@ class Both:
 
     def __init__(self, folder: Path, documents: DocumentStore, series: SeriesStore) -> None:
         self.folder, self.documents, self.series = folder, documents, series
+        self.database = "machines"
         self.databases: dict[str, str] = {}
         self.compiled = Executor(schema, max_tokens=20_000)
         self.plain = Executor(schema, max_tokens=20_000, compiled=False)
 
     async def run(self, executor: Executor, query: str, **variables: Any) -> OperationResult:
-        viewer = Viewer(self.documents, SeriesAccess(self.series, databases=self.databases))
+        viewer = Viewer(self.documents, SeriesAccess(self.series, self.database, self.databases))
         context = Context(viewer, Icons(open_icon_files(self.folder / "icons")), request_id="r", now=NOW)
         return await executor.run(query, variables, None, context)
 

@@ -1,9 +1,12 @@
 """Ordinary mistakes in a query cost their field or their request, as BAD_USER_INPUT; nothing is INTERNAL."""
 
+import json
 from typing import Any
 
 import pytest
 
+from schema.engine.scalars import to_json
+from stores.contracts.series import Point, WritableSeriesStore
 from tests.schema.client import Client
 
 RUNS = 3  # the first is executed by graphql-core, the second is compiled, and the third runs the plan
@@ -152,11 +155,37 @@ async def test_a_field_of_a_payload_that_fails_leaves_the_other_mutations_in_the
     client: Client, plant: str
 ) -> None:
     answer = await client.send(
-        """mutation($o: String!) {
+        """mutation($o: String!, $f: Boolean = true) {
           a: createUser(input: {organizationId: $o, email: "a@example.com", name: "A"}) { user { email } }
           b: createUser(input: {organizationId: $o, email: "b@example.com", name: "B"}) {
-            user { organization { devices(first: -1) { totalCount } } } } }""",
+            user { organization { name @include(if: $f) } } } }""",
         o=plant,
+        f=None,
     )
     assert answer["data"] == {"a": {"user": {"email": "a@example.com"}}, "b": {"user": None}}
-    assert answer["errors"][0]["path"] == ["b", "user", "organization", "devices"]
+    [error] = answer["errors"]
+    assert (error["path"], error["extensions"]["code"]) == (["b", "user", "organization"], "BAD_USER_INPUT")
+
+
+async def test_a_sum_beyond_64_bits_is_answered_with_every_digit(
+    client: Client, series: WritableSeriesStore
+) -> None:
+    values = (2**63 - 1, 2**63 - 1, 5)
+    points = [
+        Point("big", (("machine_id", "A"),), {"v": value}, time) for time, value in enumerate(values, 1)
+    ]
+    await series.write("machines", points)
+    query = """{ viewer { name } machine(machineId: "A") { series(measurement: "big", field: "v",
+      range: {from: "1970-01-01T00:00:00Z", to: "1970-01-01T00:01:00Z"}, every: {duration: "PT1M"},
+      aggregate: SUM) { values } } }"""
+    for _ in range(RUNS):
+        answer = await client.run(query)
+        assert answer == {"viewer": {"name": "open"}, "machine": {"series": {"values": [sum(values)]}}}
+
+
+@pytest.mark.parametrize("value", [2**64, -(2**63) - 1, 10**400, 2**64 - 1, -(2**63), True])
+def test_integers_of_any_size_are_encoded(value: int) -> None:
+    assert json.loads(to_json({"a": [{"b": value}, (value, None)], "c": 1.5})) == {
+        "a": [{"b": value}, [value, None]],
+        "c": 1.5,
+    }
