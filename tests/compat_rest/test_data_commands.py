@@ -10,6 +10,7 @@ import apsw
 import httpx
 
 from tests.compat_rest.test_commands import GATEWAY, fails, run
+from tests.contract.small_disk import small_disk
 
 DEVICES = "{ organizations { nodes { applications { deviceCount } } } }"
 
@@ -84,3 +85,32 @@ def test_a_check_names_what_is_damaged(tmp_path: Path) -> None:
     message = fails("check", *options)
     assert "in row 1 is damaged" in message
     assert "1 faults found" in message
+
+
+CREATE = 'mutation { createOrganization(input: {organizationId: "%s"}) { organization { id } } }'
+
+
+def change(url: str, organization: str) -> Any:
+    body = {"query": CREATE % organization}
+    return httpx.post(f"{url}/graphql", json=body, trust_env=False, timeout=30).json()
+
+
+def test_a_server_on_a_full_disk_answers_reads_and_recovers(tmp_path: Path) -> None:
+    with small_disk(tmp_path / "disk") as disk:
+        run("demo", "--days", "0", "--data", str(disk.path))
+        for start in range(2):  # the second server is started on the full disk
+            with serving(disk.path) as url:
+                assert count_devices(url) == 41
+                if start == 0:
+                    disk.fill()
+                [error] = change(url, "x" * 60)["errors"]
+                assert error["extensions"]["code"] == "UNAVAILABLE"
+                assert error["message"] == f"{disk.path}/documents.db: the disk is full"
+                assert count_devices(url) == 41
+                ready = httpx.get(f"{url}/health/ready", trust_env=False, timeout=30)
+                assert (ready.status_code, ready.json()["writes"]) == (200, "unavailable")
+                assert "in use by a running server" in fails("serve", "--port", "0", "--data", str(disk.path))
+        with serving(disk.path) as url:
+            disk.free()
+            assert "errors" not in change(url, "later")
+            assert httpx.get(f"{url}/health/ready", trust_env=False, timeout=30).json().get("writes") is None

@@ -117,9 +117,10 @@ def _check(db: apsw.Connection, path: Path, file_format: FileFormat) -> None:
             f" {file_format.version}). Install the newer version, or restore an older backup"
         )
     _check_length(path)
-    if db.readonly("main"):
-        log.warning("%s cannot be written: reads are answered, writes are not", path)
-    elif (application_id, version) != (file_format.application_id, file_format.version):
+    if not db.readonly("main") and (application_id, version) != (
+        file_format.application_id,
+        file_format.version,
+    ):
         db.execute("BEGIN IMMEDIATE")
         try:
             _bring_to_version(db, file_format)

@@ -62,7 +62,7 @@ UNEXPECTED: dict[type[apsw.Error], str] = dict.fromkeys(
 
 EXPECTED: tuple[type[apsw.Error | OSError], ...] = (*REASONS, OSError)
 NO_SPACE = (errno.ENOSPC, errno.EDQUOT)
-FREE_BYTES = 65536  # a disk with less is full: SQLite reports some of its failures there as others
+FREE_BYTES = 256 * 1024  # a disk with less is full: SQLite reports some of its failures there as others
 
 
 def to_unavailable(path: Path, error: apsw.Error | OSError, system_errno: int = 0) -> Unavailable:
@@ -76,14 +76,15 @@ def _reason(path: Path, error: apsw.Error | OSError, system_errno: int) -> str:
             return REASONS[apsw.FullError]
         return error.strerror or type(error).__name__
     if isinstance(error, apsw.IOError | apsw.CantOpenError):
-        if system_errno in NO_SPACE or _is_full(path):
+        if system_errno in NO_SPACE or is_full(path):
             return REASONS[apsw.FullError]
         if system_errno == errno.EFBIG:
             return "the file has reached the size that this process may write"
     return REASONS[type(error)]
 
 
-def _is_full(path: Path) -> bool:
+def is_full(path: Path) -> bool:
+    """Whether the disk of the file has no room for a few more writes."""
     try:
         return shutil.disk_usage(path.parent).free < FREE_BYTES
     except OSError:

@@ -9,7 +9,7 @@ from typing import TypeVar
 import apsw
 
 from stores.backends.sqlite.connection import FileFormat, FileRejected, open_connection
-from stores.backends.sqlite.failures import EXPECTED, to_unavailable
+from stores.backends.sqlite.failures import EXPECTED, is_full, to_unavailable
 from stores.backends.sqlite.workers import Call, Workers
 from stores.contracts.errors import Unavailable
 from stores.contracts.outcomes import mark_sent
@@ -33,7 +33,7 @@ class SqliteFile:
         self._writer = Workers(f"{name} writer", 1, self._connect)
         self._readers = Workers(f"{name} reader", readers, self._connect)
         self._was_opened = False
-        self._write_failed = False
+        self._write_failed = self._is_read_only = False
 
     async def read(self, work: Callable[[apsw.Connection], T]) -> T:
         """Return the result of `work`, which sees the file as it was at one moment. Raises `Unavailable`."""
@@ -84,7 +84,6 @@ class SqliteFile:
         if self._write_failed:
             version = self._format.version
             await self.write(lambda db: db.execute(f"PRAGMA user_version = {version}").fetchall())
-            return
 
         def transaction(call: Call[None], db: apsw.Connection) -> None:
             db.execute("BEGIN IMMEDIATE")
@@ -95,6 +94,8 @@ class SqliteFile:
                     db.execute("ROLLBACK")
 
         await self._run(self._writer, transaction)
+        if is_full(self.path):
+            raise to_unavailable(self.path, apsw.FullError())
 
     async def close(self) -> None:
         """Abandon what runs and let go of the file."""
@@ -131,6 +132,10 @@ class SqliteFile:
         except EXPECTED as error:
             raise self._unavailable(error) from None
         self._was_opened = True
+        if connection.readonly("main") != self._is_read_only:
+            self._is_read_only = not self._is_read_only
+            state = "cannot be written; it is only read" if self._is_read_only else "can be written again"
+            log.warning("%s %s", self.path, state)
         return connection
 
     def _unavailable(self, error: apsw.Error | OSError, system_errno: int = 0) -> Unavailable:

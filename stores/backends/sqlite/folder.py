@@ -172,20 +172,23 @@ class FolderLock:
 
     def __init__(self, folder: Path) -> None:
         path = folder / LOCK
+        self._db: apsw.Connection | None = None
         try:
             self._db = apsw.Connection(str(path))
-            if self._db.readonly("main"):
-                return  # on a read-only disk there is nothing to protect
-            self._db.execute("BEGIN EXCLUSIVE")
+            if not self._db.readonly("main"):
+                self._db.pragma("journal_mode", "off")  # a journal would need room on the disk
+                self._db.execute("BEGIN EXCLUSIVE")
         except apsw.BusyError:
             raise Unavailable(
                 f"{folder} is in use by a running server. Stop it first, or choose another folder with --data"
             ) from None
         except apsw.Error as error:
-            raise to_unavailable(path, error) from None
+            # A disk that is full or read-only can still be read.
+            log.warning("%s; the folder is not locked", to_unavailable(path, error).message)
 
     def release(self) -> None:
-        self._db.close()
+        if self._db is not None:
+            self._db.close()
 
 
 def put_aside(path: Path) -> list[Path]:

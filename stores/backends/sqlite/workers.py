@@ -31,6 +31,7 @@ class Call(Generic[T]):
         self._lock = threading.Lock()
         self._connection: apsw.Connection | None = None
         self._abandoned = self._committing = False
+        self.has_failed = False  # SQLite reported an error other than an interruption
         self.future: asyncio.Future[T] = self._loop.create_future()
 
     def abandon(self) -> bool:
@@ -133,9 +134,17 @@ class Workers:
             self._running.add(call)
             call.run(connected)
             self._running.discard(call)
-            # A statement or a transaction that outlived its call would pin a snapshot and stop checkpoints.
-            if connection is not None and connection.txn_state() != apsw.SQLITE_TXN_NONE:
+            if connection is not None and (call.has_failed or not _is_reusable(connection)):
                 connection.close(True)
                 connection = None
         if connection is not None:
             connection.close(True)
+
+
+def _is_reusable(connection: apsw.Connection) -> bool:
+    """Whether a connection may serve another call.
+
+    A statement or a transaction that outlived its call would pin a snapshot and stop checkpoints. One that
+    was opened on a read-only disk would keep this process from writing once the disk is writable.
+    """
+    return connection.txn_state() == apsw.SQLITE_TXN_NONE and not connection.readonly("main")
