@@ -72,14 +72,14 @@ def create_app(
             *_ingest_routes(state, settings),
             *routes,
         ],
-        middleware=_middleware(settings),
+        middleware=_middleware(settings, needs_credentials=authenticate is not None),
         lifespan=lambda app: _run_lifespan(state, settings, tasks),
     )
     app.state.app_state = state
     return app
 
 
-def _middleware(settings: Settings) -> list[Middleware]:
+def _middleware(settings: Settings, *, needs_credentials: bool) -> list[Middleware]:
     """What each request passes through, outermost first."""
     server = settings.server
     return [
@@ -87,7 +87,7 @@ def _middleware(settings: Settings) -> list[Middleware]:
         Middleware(
             RequestGuard,
             origins=[parse_origin(origin) for origin in server.cors_allowed_origins],
-            hosts=[*server.hosts, server.host],
+            hosts=None if needs_credentials else [*server.hosts, server.host],
             paths_with_credentials=[WRITE_PATH] if settings.series.token else [],
         ),
         Middleware(

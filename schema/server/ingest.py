@@ -10,7 +10,7 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
-from schema.server.bodies import BadRequest, check_encoding, decompress, read_body
+from schema.server.bodies import BadRequest, check_encoding, decompress, parse_content_type, read_body
 from schema.server.line_protocol import parse
 from stores.contracts.errors import Unavailable
 from stores.contracts.series import Point, WritableSeriesStore
@@ -62,6 +62,9 @@ class Ingest:
         try:
             self._admit(request)
             database, unit = self._target(request)
+            _, charset = parse_content_type(request.headers.get("content-type", ""))
+            if charset != "utf-8":
+                raise BadRequest(415, "send line protocol in UTF-8")
             encoding = check_encoding(request, "gzip")
             body = await read_body(request, MAX_BYTES)
             points = await asyncio.to_thread(_points, body, encoding, unit)

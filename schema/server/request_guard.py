@@ -32,8 +32,8 @@ class RequestGuard:
     """Middleware that answers 400 or 403 instead of passing a request on.
 
     `origins` are the pages that may send requests that change state, besides this server's own. `hosts` are
-    the names with a dot by which this server is called. Requests to `paths_with_credentials` may name any
-    host, because another page does not know the credentials that they need.
+    the names with a dot by which this server is called; None allows any name. Requests to
+    `paths_with_credentials` may name any host, because another page does not know the credentials they need.
     """
 
     def __init__(
@@ -41,12 +41,12 @@ class RequestGuard:
         app: ASGIApp,
         *,
         origins: Collection[Origin],
-        hosts: Collection[str],
+        hosts: Collection[str] | None,
         paths_with_credentials: Collection[str] = (),
     ) -> None:
         self._app = app
         self._origins = frozenset(origins)
-        self._hosts = frozenset(hosts) | {origin.host for origin in origins}
+        self._hosts = None if hosts is None else {*hosts, *(origin.host for origin in origins)}
         self._paths_with_credentials = frozenset(paths_with_credentials)
         self._logged: set[str] = set()
 
@@ -88,7 +88,9 @@ class RequestGuard:
         )
 
     def _allows_host(self, host: Host, path: str) -> bool:
-        return is_local_name(host.name) or host.name in self._hosts or path in self._paths_with_credentials
+        if self._hosts is None or path in self._paths_with_credentials:
+            return True
+        return is_local_name(host.name) or host.name in self._hosts
 
     def _allows_page(self, headers: Headers, host: Host | None) -> bool:
         site = headers.get("sec-fetch-site")

@@ -85,6 +85,19 @@ async def test_other_media_types_are_refused(client: Client, headers: dict[str, 
     assert response.json()["errors"]
 
 
+@pytest.mark.parametrize("charset", ["utf8", "UTF-8", '"utf-8"', "u8"])
+async def test_every_name_of_utf_8_is_accepted(client: Client, charset: str) -> None:
+    headers = {"Content-Type": f"application/json; charset={charset}"}
+    response = await client.http.post("/graphql", content=b'{"query":"{__typename}"}', headers=headers)
+    assert response.json() == {"data": {"__typename": "Query"}}
+
+
+async def test_an_empty_operation_name_means_none(client: Client) -> None:
+    body = {"query": "{ __typename }", "operationName": ""}
+    assert (await client.http.post("/graphql", json=body)).json() == {"data": {"__typename": "Query"}}
+    assert (await client.http.get("/graphql", params=body)).json() == {"data": {"__typename": "Query"}}
+
+
 async def test_a_get_request_may_query_but_not_change(client: Client) -> None:
     response = await client.http.get("/graphql", params={"query": "{ __typename }"})
     assert response.json() == {"data": {"__typename": "Query"}}

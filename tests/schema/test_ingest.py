@@ -91,6 +91,7 @@ async def test_the_synchronous_client_writes_many_points(url: str, writer: httpx
         (b"state f=1", {"Authorization": ""}, WRITE, 401, "unauthorized"),
         (b"state f=1", {"Origin": "https://page.example"}, WRITE, 403, "forbidden"),
         (b"state f=1", {"Content-Encoding": "br"}, WRITE, 415, "invalid"),
+        (b"state f=1", {"Content-Type": "text/plain; charset=latin-1"}, WRITE, 415, "invalid"),
         (b"state f=1", {"Content-Encoding": "gzip"}, WRITE, 400, "invalid"),
         (gzip.compress(b"state f=1", mtime=0)[:-4], {"Content-Encoding": "gzip"}, WRITE, 400, "invalid"),
         (

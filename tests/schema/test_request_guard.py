@@ -7,9 +7,13 @@ from typing import Any
 
 import httpx
 import pytest
+from starlette.datastructures import Headers
+from starlette.types import Message, Receive, Scope, Send
 
 from compat_rest.app import create_app
+from schema.server.authentication import authenticate_nobody
 from schema.server.origins import parse_host, parse_origin
+from schema.server.proxies import TrustedProxies
 from schema.server.settings import Settings
 from tests.serving import served
 
@@ -142,6 +146,15 @@ async def test_writers_with_a_token_may_name_any_host(tmp_path: Path) -> None:
     await app.state.app_state.series.store.close()
 
 
+async def test_any_well_formed_host_passes_where_credentials_are_needed(tmp_path: Path) -> None:
+    app = create_app(Settings(data=tmp_path), authenticate=authenticate_nobody)
+    async with httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://gateway") as client:
+        for host, status in (("gateway.public.example", 200), ("a,b", 400)):
+            assert (await client.get("/status", headers={"host": host})).status_code == status
+    await app.state.app_state.documents.close()
+    await app.state.app_state.series.store.close()
+
+
 @pytest.mark.parametrize(
     ("lines", "status"),
     [
@@ -180,6 +193,45 @@ async def test_forwarded_headers_count_from_trusted_proxies_only(
     assert response.status_code == status
     await app.state.app_state.documents.close()
     await app.state.app_state.series.store.close()
+
+
+@pytest.mark.parametrize(
+    ("trusted", "client", "scheme", "host"),
+    [
+        (["192.0.2.7"], "203.0.113.9", "https", "console.example"),
+        (["192.0.2.0/24", "203.0.113.9"], "198.51.100.1", "https", "console.example"),
+        (["198.51.100.1"], "192.0.2.7", "http", "gateway"),
+        ([], "192.0.2.7", "http", "gateway"),
+    ],
+)
+async def test_what_the_application_sees_of_a_client_behind_a_proxy(
+    trusted: list[str], client: str, scheme: str, host: str
+) -> None:
+    seen: list[Scope] = []
+
+    async def application(scope: Scope, receive: Receive, send: Send) -> None:
+        seen.append(scope)
+
+    headers = {
+        "host": "gateway",
+        "x-forwarded-for": "198.51.100.1, 203.0.113.9",
+        "x-forwarded-proto": "https",
+        "x-forwarded-host": "console.example",
+    }
+    raw = [(name.encode(), value.encode()) for name, value in headers.items()]
+    scope = {"type": "http", "scheme": "http", "client": ("192.0.2.7", 1234), "headers": raw}
+    await TrustedProxies(application, trusted=trusted)(scope, _no_receive, _no_send)
+    assert seen[0]["client"][0] == client
+    assert seen[0]["scheme"] == scheme
+    assert Headers(scope=seen[0]).getlist("host") == [host]
+
+
+async def _no_receive() -> Message:
+    raise AssertionError
+
+
+async def _no_send(message: Message) -> None:
+    raise AssertionError
 
 
 async def test_a_rejected_origin_is_logged_once_with_the_line_to_add(
