@@ -21,7 +21,8 @@ from schema.engine.inputs import IF_UPDATED_AT, optional, provided_values, requi
 from schema.engine.scalars import JSON, DateTime
 from schema.types.configuration import ConfigEntry
 from schema.types.connectors import Connector
-from schema.types.devices import Device, FilterArgument, OrderArgument, device_listing
+from schema.types.device_lists import FilterArgument, OrderArgument, device_listing
+from schema.types.devices import Device
 from schema.types.event_classes import EventClass
 from schema.types.functions import Function
 from schema.types.node import Node
@@ -151,15 +152,17 @@ class Application(Node):
 
     @derived("All properties of its devices, in dictionary order of their keys.", list[DeviceProperty])
     async def properties(root: strawberry.Parent[stored.Application], info: Info) -> Any:
-        found = await devices.summarize_properties(info.context, root.organization_id, root.application_id)
-        return [DeviceProperty(key=key, machines=machines) for key, machines in found]
+        properties = await devices.summarize_properties(
+            info.context, root.organization_id, root.application_id
+        )
+        return [DeviceProperty(key=key, machines=machines) for key, machines in properties]
 
     @derived("Its configuration, as a list of keys and values.", list[ConfigEntry])
     async def config(root: strawberry.Parent[stored.Application], info: Info) -> Any:
-        found = await configuration.application_entries(
+        entries = await configuration.application_entries(
             info.context, root.organization_id, root.application_id
         )
-        return [ConfigEntry(key=key, value=value) for key, value in found]
+        return [ConfigEntry(key=key, value=value) for key, value in entries]
 
 
 @strawberry.input(description="A new application.")

@@ -8,7 +8,8 @@ from resolvers import connectors, scopes
 from schema.engine.fields import Info, argument, as_type, attribute, derived, mutation, selected_keys
 from schema.engine.inputs import DOCUMENT, IF_UPDATED_AT, optional, provided_values, required, with_document
 from schema.engine.scalars import JSON, DateTime
-from schema.types.devices import NODES, Device
+from schema.types.device_lists import NODES
+from schema.types.devices import Device
 from schema.types.node import Node
 from schema.types.paging import Connection
 from schema.types.shared import (

@@ -1,9 +1,6 @@
 """Devices in the graph."""
 
-# Long because one module has everything of a device in the graph, and devices have the most of it.
-
 from collections.abc import Sequence
-from enum import Enum
 from typing import Annotated, Any
 
 import strawberry
@@ -12,6 +9,7 @@ from resolvers import connectors, device_lists, devices, event_bindings, legacy_
 from schema.engine.fields import Info, argument, as_type, attribute, batched, derived, mutation, selected_keys
 from schema.engine.inputs import DOCUMENT, IF_UPDATED_AT, optional, provided_values, required, with_document
 from schema.engine.scalars import JSON, DateTime
+from schema.types.device_lists import FilterArgument, OrderArgument, device_listing
 from schema.types.machine_fields import MachineFields
 from schema.types.node import Node
 from schema.types.paging import Connection
@@ -30,7 +28,6 @@ from schema.types.shared import (
     MachineId,
     OrganizationId,
 )
-from stores.contracts.documents import BY_ID, Order
 from stores.entities import devices as stored
 
 
@@ -108,78 +105,6 @@ class Device(MachineFields, Node):
         return root.document
 
 
-@strawberry.input(description="A condition on a property of devices.")
-class PropertyFilter:
-    key: str = required("The key of the property.")
-    value: JSON | None = optional(
-        "The value that the property must have, which is a scalar. Without it, any value matches.", None
-    )
-
-
-@strawberry.input(description="A filter of devices. A device has to match every condition that you provide.")
-class DeviceFilter:
-    search: str | None = optional("The machine id or the name contains this string, in any case.", None)
-    machine_ids: list[str] | None = optional("The machine id is one of these, which are at most 1000.", None)
-    connector: str | None = optional("The device names this connector.", None)
-    event_class: str | None = optional("One of the event bindings is of this class.", None)
-    property: PropertyFilter | None = optional("The device has this property.", None)
-
-
-@strawberry.enum(description="A field by which devices are ordered.")
-class DeviceOrderField(Enum):
-    CREATED = strawberry.enum_value("_id", description="The order of creation.")
-    CREATED_AT = strawberry.enum_value("createdAt", description="The stored time of creation.")
-    UPDATED_AT = strawberry.enum_value("updatedAt", description="The time of the latest change.")
-    NAME = strawberry.enum_value("name", description="The name, compared byte by byte.")
-    MACHINE_ID = strawberry.enum_value("machineId", description="The machine id, compared byte by byte.")
-
-
-@strawberry.enum(description="A direction of an order.")
-class OrderDirection(Enum):
-    ASC = strawberry.enum_value("asc", description="The lowest value comes first.")
-    DESC = strawberry.enum_value("desc", description="The highest value comes first.")
-
-
-@strawberry.input(
-    description="An order of devices. Devices with equal values are in the order of their creation."
-)
-class DeviceOrder:
-    field: DeviceOrderField = required("The field to order by.")
-    direction: OrderDirection = optional("The direction of the order.", OrderDirection.ASC)
-
-
-FilterArgument = Annotated[DeviceFilter | None, argument("A filter of the devices.")]
-OrderArgument = Annotated[
-    DeviceOrder | None, argument("The order of the devices; the order of their creation by default.")
-]
-NODES = (("nodes",), ("edges", "node"))
-
-
-def device_listing(
-    info: Info,
-    first: int | None,
-    after: str | None,
-    filter: DeviceFilter | None,
-    order_by: DeviceOrder | None,
-) -> device_lists.Listing:
-    """The arguments of a list of devices, with the stored keys that the selection needs."""
-    order = BY_ID
-    if order_by is not None:
-        order = Order((str(order_by.field.value),), order_by.direction is OrderDirection.DESC)
-    device_filter = device_lists.DeviceConditions()
-    if filter is not None:
-        device_filter = device_lists.DeviceConditions(
-            search=filter.search,
-            machine_ids=filter.machine_ids,
-            connector=filter.connector,
-            event_class=filter.event_class,
-            property_key=filter.property.key if filter.property else None,
-            property_value=filter.property.value if filter.property else None,
-        )
-    keys = selected_keys(info, stored.Device, "Device", *NODES)
-    return device_lists.Listing(first, after, device_filter, order, keys)
-
-
 @strawberry.input(description="An event that a machine reports, with its event class.")
 class EventBindingInput:
     source_id: str = required("The id that the machine uses for the event.")
@@ -254,8 +179,8 @@ def _values(source: CreateDeviceInput | UpdateDeviceInput, machine_id: str) -> A
     values = provided_values(source, "name", "properties", machineId=machine_id, connectors="connector_names")
     if source.event_bindings is not strawberry.UNSET:
         values["events"] = source.event_bindings and [
-            provided_values(each, "label", id="source_id") | {"class": each.class_}
-            for each in source.event_bindings
+            {**provided_values(binding, "label", id="source_id"), "class": binding.class_}
+            for binding in source.event_bindings
         ]
     return with_document(source.document, values)
 

@@ -13,7 +13,8 @@ from schema.types.analytics import Analytics
 from schema.types.applications import Application
 from schema.types.configuration import ConfigEntry
 from schema.types.connectors import Connector
-from schema.types.devices import Device, FilterArgument, OrderArgument, device_listing
+from schema.types.device_lists import FilterArgument, OrderArgument, device_listing
+from schema.types.devices import Device
 from schema.types.gateways import Gateway
 from schema.types.node import Node
 from schema.types.paging import Connection

@@ -1,0 +1,85 @@
+"""The arguments of lists of devices: filters, orders, and what a page of them reads."""
+
+from enum import Enum
+from typing import Annotated
+
+import strawberry
+
+from resolvers import device_lists
+from schema.engine.fields import Info, argument, selected_keys
+from schema.engine.inputs import optional, required
+from schema.engine.scalars import JSON
+from stores.contracts.documents import BY_ID, Order
+from stores.entities import devices as stored
+
+
+@strawberry.input(description="A condition on a property of devices.")
+class PropertyFilter:
+    key: str = required("The key of the property.")
+    value: JSON | None = optional(
+        "The value that the property must have, which is a scalar. Without it, any value matches.", None
+    )
+
+
+@strawberry.input(description="A filter of devices. A device has to match every condition that you provide.")
+class DeviceFilter:
+    search: str | None = optional("The machine id or the name contains this string, in any case.", None)
+    machine_ids: list[str] | None = optional("The machine id is one of these, which are at most 1000.", None)
+    connector: str | None = optional("The device names this connector.", None)
+    event_class: str | None = optional("One of the event bindings is of this class.", None)
+    property: PropertyFilter | None = optional("The device has this property.", None)
+
+
+@strawberry.enum(description="A field by which devices are ordered.")
+class DeviceOrderField(Enum):
+    CREATED = strawberry.enum_value("_id", description="The order of creation.")
+    CREATED_AT = strawberry.enum_value("createdAt", description="The stored time of creation.")
+    UPDATED_AT = strawberry.enum_value("updatedAt", description="The time of the latest change.")
+    NAME = strawberry.enum_value("name", description="The name, compared byte by byte.")
+    MACHINE_ID = strawberry.enum_value("machineId", description="The machine id, compared byte by byte.")
+
+
+@strawberry.enum(description="A direction of an order.")
+class OrderDirection(Enum):
+    ASC = strawberry.enum_value("asc", description="The lowest value comes first.")
+    DESC = strawberry.enum_value("desc", description="The highest value comes first.")
+
+
+@strawberry.input(
+    description="An order of devices. Devices with equal values are in the order of their creation."
+)
+class DeviceOrder:
+    field: DeviceOrderField = required("The field to order by.")
+    direction: OrderDirection = optional("The direction of the order.", OrderDirection.ASC)
+
+
+FilterArgument = Annotated[DeviceFilter | None, argument("A filter of the devices.")]
+OrderArgument = Annotated[
+    DeviceOrder | None, argument("The order of the devices; the order of their creation by default.")
+]
+NODES = (("nodes",), ("edges", "node"))
+
+
+def device_listing(
+    info: Info,
+    first: int | None,
+    after: str | None,
+    filter: DeviceFilter | None,
+    order_by: DeviceOrder | None,
+) -> device_lists.Listing:
+    """The arguments of a list of devices, with the stored keys that the selection needs."""
+    order = BY_ID
+    if order_by is not None:
+        order = Order((str(order_by.field.value),), order_by.direction is OrderDirection.DESC)
+    device_filter = device_lists.DeviceConditions()
+    if filter is not None:
+        device_filter = device_lists.DeviceConditions(
+            search=filter.search,
+            machine_ids=filter.machine_ids,
+            connector=filter.connector,
+            event_class=filter.event_class,
+            property_key=filter.property.key if filter.property else None,
+            property_value=filter.property.value if filter.property else None,
+        )
+    keys = selected_keys(info, stored.Device, "Device", *NODES)
+    return device_lists.Listing(first, after, device_filter, order, keys)
