@@ -30,6 +30,7 @@ from schema.engine.execution import Executor
 from schema.types.root import schema
 from stores.contracts.document_store import DocumentStore
 from stores.contracts.documents import utc_now
+from stores.entities.cipher import SecretCipher
 from stores.entities.connectors import ConnectorTemplate
 from stores.entities.devices import Device
 from stores.entities.icons import Icons
@@ -81,6 +82,7 @@ async def run(store: DocumentStore, query: str, **variables: Any) -> tuple[Any, 
     context = Context(
         Viewer(WrappedDocumentStore(store, counter), SeriesAccess(SERIES)),
         Icons(open_icon_files(Path("no icons"))),
+        SecretCipher.store_plain_text(),
     )
     answer = await EXECUTOR.run(query, variables, None, context)
     assert not answer.errors, answer.errors

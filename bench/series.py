@@ -39,6 +39,7 @@ from stores.contracts.series import (
     Windows,
     WritableSeriesStore,
 )
+from stores.entities.cipher import SecretCipher
 from stores.entities.icons import Icons
 from stores.entities.machine_events import SOURCES, STATUS
 from stores.opening import open_documents, open_icon_files, open_series
@@ -164,9 +165,9 @@ class Gateway:
             counter = CallCounter()
             viewer = Viewer(self.documents, SeriesAccess(WrappedSeriesStore(self.store, counter), DATABASE))
             began = time.process_time()
-            answer = await executor.run(
-                query, None, None, Context(viewer, Icons(open_icon_files(self.folder)))
-            )
+            icons = Icons(open_icon_files(self.folder))
+            context = Context(viewer, icons, SecretCipher.store_plain_text())
+            answer = await executor.run(query, None, None, context)
             to_json({"data": answer.data})
             least = min(least, (time.process_time() - began) * 1e3)
             assert not answer.errors, answer.errors[:1]

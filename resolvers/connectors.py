@@ -11,15 +11,16 @@ from loaders.batching import gather_settled
 from resolvers.context import Context
 from resolvers.device_lists import DeviceConditions, Listing, list_devices, list_organization_devices
 from resolvers.devices import Keys
-from resolvers.rules.checks import check_object, reject_masks, require_name
+from resolvers.rules.checks import check_object, require_name
+from resolvers.rules.masks import reject_masks, update_with_secrets
 from resolvers.rules.paging import Page
 from resolvers.rules.repository import Repository
 from resolvers.scopes import open_repository, require_organization
-from stores.contracts.documents import Change, Document, Touch, utc_now
+from stores.contracts.documents import Document, utc_now
 from stores.contracts.errors import BadUserInput, Conflict
 from stores.entities.connectors import Connector, ConnectorTemplate
 from stores.entities.devices import Device
-from stores.entities.secrets import MASK, restore_secrets
+from stores.entities.secrets import has_mask
 
 SERVER_KEYS = ("_id", "organizationId", "applicationId", "createdAt", "updatedAt", "__v")
 
@@ -116,9 +117,7 @@ async def create_connector(
             "organizationId": organization_id,
             "applicationId": application_id,
         }
-    document["properties"] = await _fill_masks(context, organization_id, document)
-    if document["properties"] is None:
-        del document["properties"]
+    document = await _fill_masks(context, organization_id, document)
     document |= {"createdAt": time, "updatedAt": time}
     taken = Conflict("Connector with this name already exists", fields=["name"])
     return await connectors.insert(document, conflict=taken)
@@ -139,15 +138,8 @@ async def update_connector(
     for name in ("name", "driver"):
         if name in given:
             require_name(given[name], name)
-    if "properties" in given:
-        stored = await connectors.find(condition)
-        encrypted = context.cipher.encrypt(given["properties"])
-        given["properties"] = reject_masks(
-            restore_secrets(encrypted, stored.document.get("properties")), "properties"
-        )
     given["organizationId"] = organization_id
-    change = Change(set={(name,): value for name, value in given.items()}, touch=Touch(("updatedAt",)))
-    return await connectors.update([condition], change, if_updated_at=if_updated_at)
+    return await update_with_secrets(context, connectors, condition, given, if_updated_at=if_updated_at)
 
 
 async def delete_connector(
@@ -163,18 +155,18 @@ async def delete_connector(
     return await connectors.delete([condition], if_updated_at=if_updated_at)
 
 
-async def _fill_masks(context: Context, organization_id: str, document: Document) -> Any:
-    """The encrypted properties; each mask is replaced by what the driver's templates have at its path."""
-    properties = context.cipher.encrypt(document.get("properties"))
-    if not _has_mask(properties):
-        return properties
+async def _fill_masks(context: Context, organization_id: str, document: Document) -> Document:
+    """The encrypted document; each mask is replaced by what the templates of its driver have at its path."""
+    encrypted = context.cipher.encrypt(document)
+    if not has_mask(encrypted):
+        return encrypted
     templates = Repository(context, ConnectorTemplate, organization_id)
     filled = [
-        restore_secrets(properties, template.get("properties"))
+        context.cipher.rules.restore(encrypted, template)
         for template in await templates.tenant.documents.find(templates.collection)
         if template.get("driver") == document["driver"]
     ]
-    complete = [candidate for candidate in filled if not _has_mask(candidate)]
+    complete = [candidate for candidate in filled if not has_mask(candidate)]
     decrypted = [context.cipher.decrypt(candidate) for candidate in complete]
     if any(candidate != decrypted[0] for candidate in decrypted):
         raise BadUserInput(
@@ -182,13 +174,7 @@ async def _fill_masks(context: Context, organization_id: str, document: Document
             " itself",
             fields=["properties"],
         )
-    return reject_masks(complete[0] if complete else properties, "properties")
-
-
-def _has_mask(value: Any) -> bool:
-    if isinstance(value, dict):
-        value = list(value.values())
-    return any(map(_has_mask, value)) if isinstance(value, list) else bool(value == MASK)
+    return reject_masks(complete[0] if complete else encrypted)
 
 
 def _entity(application_id: str | None) -> type[Connector]:

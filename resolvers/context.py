@@ -125,16 +125,13 @@ class Viewer:
         return self._tenants[name]
 
 
-PLAIN = SecretCipher()
-
-
 @dataclass(slots=True)
 class Context:
     """What every resolver is given: the viewer, the icons, the cipher of secrets, and the request's id."""
 
     viewer: Viewer
     icons: Icons
-    cipher: SecretCipher = PLAIN
+    cipher: SecretCipher
     request_id: str = ""
     now: int = field(
         default_factory=time.time_ns

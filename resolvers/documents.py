@@ -6,7 +6,6 @@ from stores.contracts.documents import Document
 from stores.contracts.errors import BadUserInput
 from stores.entities.entity import APPLICATION
 from stores.entities.registry import document_kinds
-from stores.entities.secrets import mask_secrets
 
 KINDS = document_kinds()
 
@@ -24,4 +23,5 @@ async def list_documents(
     elif application_id is None:
         raise BadUserInput("applicationId is required", fields=["applicationId"])
     records = await Repository(context, entity, organization_id, application_id).list_all()
-    return [mask_secrets(record.document) if entity.secrets else record.document for record in records]
+    mask = context.cipher.rules.mask
+    return [mask(record.document) if entity.secrets else record.document for record in records]

@@ -7,11 +7,11 @@ from bson import ObjectId
 
 from resolvers.context import Context
 from resolvers.rules.casting import cast_bool, cast_string, drop_empty_objects
-from resolvers.rules.checks import check_object, reject_masks
+from resolvers.rules.checks import check_object
+from resolvers.rules.masks import reject_masks, update_with_secrets
 from resolvers.rules.repository import Repository
-from stores.contracts.documents import Change, Document, Touch, equals, utc_now
+from stores.contracts.documents import Document, equals, utc_now
 from stores.contracts.errors import BadUserInput, Conflict
-from stores.entities.secrets import restore_secrets
 from stores.entities.services import TYPES, Service
 
 
@@ -43,21 +43,21 @@ async def create_service(context: Context, values: dict[str, Any]) -> Service:
         raise BadUserInput(
             "Missing required fields: name, type, and configuration are required", fields=missing
         )
-    reject_masks(given["configuration"], "configuration")
+    reject_masks(given)
     time = utc_now()
     document: Document = {
         "_id": ObjectId(),
         "name": given["name"],
         "type": given["type"],
         "enabled": given.get("enabled", True),
-        "configuration": context.cipher.encrypt(drop_empty_objects(given["configuration"])),
+        "configuration": drop_empty_objects(given["configuration"]),
         "createdAt": time,
         "updatedAt": time,
         "__v": 0,
     }
     if document["configuration"] is None:
         del document["configuration"]
-    return await Repository(context, Service).insert(document, conflict=_taken())
+    return await Repository(context, Service).insert(context.cipher.encrypt(document), conflict=_taken())
 
 
 async def update_service(
@@ -67,19 +67,21 @@ async def update_service(
     given = _cast(values)
     services = Repository(context, Service)
     condition = await services.match_id(document_id)
+    removed: list[str] = []
     if "configuration" in given:
-        stored = await services.find(condition)
-        encrypted = context.cipher.encrypt(given["configuration"])
-        configuration = restore_secrets(encrypted, stored.configuration)
-        reject_masks(configuration, "configuration")
-        given["configuration"] = drop_empty_objects(configuration)
-    removed = [("configuration",)] if "configuration" in given and given["configuration"] is None else []
-    change = Change(
-        set={(name,): value for name, value in given.items() if (name,) not in removed},
-        unset=removed,
-        touch=Touch(("updatedAt",)),
+        given["configuration"] = drop_empty_objects(given["configuration"])
+        if given["configuration"] is None:
+            del given["configuration"]
+            removed.append("configuration")
+    return await update_with_secrets(
+        context,
+        services,
+        condition,
+        given,
+        removed=removed,
+        if_updated_at=if_updated_at,
+        conflict=_taken(),
     )
-    return await services.update([condition], change, if_updated_at=if_updated_at, conflict=_taken())
 
 
 async def delete_service(context: Context, document_id: str, if_updated_at: datetime | None) -> Service:

@@ -9,7 +9,8 @@ from stores.backends.sqlite.backup import Databases
 from stores.backends.sqlite.checking import find_damage
 from stores.backends.sqlite.folder import DOCUMENTS, KEYS, SERIES, DataFolder
 from stores.contracts.errors import BadUserInput
-from stores.entities.cipher import KEY_ADVICE, PREFIX, SecretCipher, add_key, read_keys
+from stores.entities.cipher import KEY_ADVICE, SecretCipher, add_key, read_keys
+from stores.entities.secrets import ENCRYPTED, SecretRules
 
 Progress = Callable[[str, int, int], None]  # what is done, how much of it, of how much
 FORMATS = {DOCUMENTS: rows.FORMAT, SERIES: series_schema.FORMAT}
@@ -31,19 +32,29 @@ def start_anew(data: Path) -> list[Path]:
     return DataFolder(data).start_anew(FORMATS)
 
 
-def open_cipher(keys: Sequence[str], key_file: Path | None, *, data: Path, embedded: bool) -> SecretCipher:
-    """The cipher with `keys` and those of `key_file`.
+def open_cipher(
+    keys: Sequence[str],
+    key_file: Path | None,
+    *,
+    data: Path,
+    embedded: bool,
+    paths: Sequence[str] = (),
+    plain_text: bool = False,
+) -> SecretCipher:
+    """The cipher with `keys` and those of `key_file`. Without either, they are in a file in `data`.
 
-    With `embedded` documents and no other keys, they are in a file in `data`, made for a new folder.
-    Raises `BadUserInput`, also if the keys are not those that the folder's secrets were encrypted with.
+    The file is made for a new folder. `paths` are secrets beside those with well-known names. With
+    `plain_text`, secrets are stored as they are. Raises `BadUserInput`, also if the keys are not those that
+    the secrets of the `embedded` documents were encrypted with.
     """
     folder = DataFolder(data)
-    if key_file is None and not keys and embedded:
+    if key_file is None and not keys and not plain_text:
         key_file = data / KEYS
         if not key_file.exists():
             add_folder_key(data)
         folder.record(KEYS)
-    cipher = SecretCipher([*keys, *(read_keys(key_file) if key_file else ())])
+    all_keys = [*keys, *(read_keys(key_file) if key_file else ())]
+    cipher = SecretCipher(all_keys, SecretRules(paths), plain_text=plain_text)
     if embedded and cipher.has_keys:
         checks, known = cipher.key_checks(), folder.key_checks()
         if known and not set(checks) & set(known):
@@ -61,7 +72,7 @@ def add_folder_key(data: Path) -> list[str]:
     Raises `BadUserInput` if there is no key file although secrets were encrypted with one.
     """
     folder, path = DataFolder(data), data / KEYS
-    is_lost = folder.expects(KEYS) or folder.contains(DOCUMENTS, PREFIX.encode())
+    is_lost = folder.expects(KEYS) or folder.contains(DOCUMENTS, ENCRYPTED.encode())
     if not path.exists() and is_lost and not folder.has_given_up_keys():
         raise BadUserInput(
             f"{path} is missing, and stored secrets were encrypted with its keys. {KEY_ADVICE}"

@@ -6,7 +6,6 @@ from typing import Any
 
 from stores.contracts.documents import format_time
 from stores.contracts.errors import BadUserInput
-from stores.entities.secrets import MASK
 
 MAX_DEPTH = 64  # MongoDB stores at most 100 levels
 MAX_NAME_LENGTH = 1024  # characters of an id or a name
@@ -86,20 +85,6 @@ def check_object(value: Any, path: str = "document") -> dict[str, Any]:
         _check_key(k, path, any_names=False): check_value(v, f"{path}.{k}", 1, any_names=k in OBJECT_FIELDS)
         for k, v in value.items()
     }
-
-
-def reject_masks(value: Any, path: str) -> Any:
-    """Raise `BadUserInput` for a mask that stands for nothing stored; else return the value."""
-    match value:
-        case dict():
-            for k, v in value.items():
-                reject_masks(v, f"{path}.{k}")
-        case list():
-            for i, v in enumerate(value):
-                reject_masks(v, f"{path}.{i}")
-        case str() if value == MASK:
-            raise BadUserInput(f"{path} is a mask, and no secret is stored there; send it", fields=[path])
-    return value
 
 
 def list_stored_forms(time: datetime) -> tuple[Any, ...]:

@@ -138,6 +138,20 @@ class Repository(Generic[E]):
         Raises `NotFound`; `conflict` (or the store's own) if a unique key is taken; and `Conflict` with the
         `current` record if it was changed since `if_updated_at`.
         """
+        record = await self.try_update(conditions, change, if_updated_at=if_updated_at, conflict=conflict)
+        if record is None:
+            await self.raise_not_written(conditions)
+        return record
+
+    async def try_update(
+        self,
+        conditions: Sequence[Condition],
+        change: Change,
+        *,
+        if_updated_at: datetime | None = None,
+        conflict: Conflict | None = None,
+    ) -> E | None:
+        """As `update`, but None if no document meets the conditions or has this `updatedAt`."""
         where = [*self._query(*conditions).where, *match_updated_at(if_updated_at)]
         try:
             document = await self.tenant.documents.update(self.collection, where, change)
@@ -146,22 +160,20 @@ class Repository(Generic[E]):
                 chain.from_iterable(self.entity.unique)
             )
             raise (conflict if conflict is not None and taken else error) from None
-        if document is None:
-            await self._raise_not_written(conditions)
-        return self.record(document)
+        return None if document is None else self.record(document)
 
     async def delete(self, conditions: Sequence[Condition], *, if_updated_at: datetime | None = None) -> E:
         """Delete the first one that meets the conditions, and return it. Raises as `update` does."""
         record = await self.find(*conditions)
         where = [*self._query(*conditions).where, *match_updated_at(if_updated_at)]
         if not await self.tenant.documents.delete(self.collection, where, first_only=True):
-            await self._raise_not_written(conditions)
+            await self.raise_not_written(conditions)
         return record
 
     def _query(self, *conditions: Condition, limit: int | None = None) -> Query:
         return self.entity.query(self._application_id, *conditions, limit=limit)
 
-    async def _raise_not_written(self, conditions: Sequence[Condition]) -> NoReturn:
+    async def raise_not_written(self, conditions: Sequence[Condition]) -> NoReturn:
         """Raise the reason why a write met no document: there is none, or it was changed."""
         record = await self.find(*conditions)
         raise Conflict(

@@ -49,7 +49,7 @@ def open_point_writer(settings: Settings, store: SeriesStore) -> PointWriter:
 
 
 def open_cipher(settings: Settings) -> SecretCipher:
-    """The cipher with the keys of the settings. The embedded store creates a key file if there are no keys.
+    """The cipher with the keys of the settings. A key file is created if there are no keys.
 
     Raises `BadUserInput` and `OSError`.
     """
@@ -58,4 +58,6 @@ def open_cipher(settings: Settings) -> SecretCipher:
         settings.secrets.key_file,
         data=settings.data,
         embedded=settings.documents.url is None,
+        paths=settings.secrets.paths,
+        plain_text=settings.secrets.plain_text,
     )

@@ -170,12 +170,30 @@ class SecretSettings(_Section):
 
     key_file: Path | None = Field(
         default=None,
-        description="The file of the keys, one on each line, the newest first. Null: the embedded store"
-        " creates secrets.key in the folder `data`, MongoDB uses no file.",
+        description="The file of the keys, one on each line, the newest first. Null: secrets.key in the"
+        " folder `data`, which is created. Gateways that use one MongoDB need the same keys.",
     )
     keys: tuple[SecretStr, ...] = Field(
         default=(), description="The keys themselves, for deployments that pass them in the environment."
     )
+    paths: tuple[str, ...] = Field(
+        default=(),
+        description="Paths of secrets beside those with well-known names, such as properties.station.pin. *"
+        " stands for any name. The strings at a path and below it are encrypted and masked.",
+    )
+    plain_text: bool = Field(
+        default=False,
+        description="Store secrets in plain text, because other programs read them from the store. They are"
+        " masked nevertheless.",
+    )
+
+    @field_validator("paths")
+    @classmethod
+    def _check_paths(cls, paths: tuple[str, ...]) -> tuple[str, ...]:
+        for path in paths:
+            if not all(path.split(".")) or path.split(".")[0] == "*":
+                raise ValueError("a path is a dotted name, and begins with the name of a field")
+        return paths
 
 
 class GraphQLSettings(_Section):

@@ -25,7 +25,6 @@ from schema.types.shared import (
 )
 from stores.entities import connectors as stored
 from stores.entities.devices import Device as StoredDevice
-from stores.entities.secrets import mask_secrets
 
 
 @strawberry.type(
@@ -45,12 +44,12 @@ class Connector(Node):
     updated_at: DateTime | None = attribute(UPDATED_AT)
 
     @derived("The settings of the driver. Secrets are masked.", JSON, needs=("properties",))
-    def properties(root: strawberry.Parent[stored.Connector]) -> Any:
-        return mask_secrets(root.properties)
+    def properties(root: strawberry.Parent[stored.Connector], info: Info) -> Any:
+        return info.context.cipher.rules.mask({"properties": root.properties})["properties"]
 
     @derived(STORED_DOCUMENT_MASKED, JSON)
-    def document(root: strawberry.Parent[stored.Connector]) -> Any:
-        return mask_secrets(root.document)
+    def document(root: strawberry.Parent[stored.Connector], info: Info) -> Any:
+        return info.context.cipher.rules.mask(root.document)
 
     @derived(
         "The application that it belongs to, or null if it belongs to the organization itself.",

@@ -12,7 +12,6 @@ from schema.engine.scalars import JSON, DateTime
 from schema.types.node import Node
 from schema.types.shared import CREATED_AT, DOCUMENT_ID, STORED_DOCUMENT_MASKED, UPDATED_AT
 from stores.entities import services as stored
-from stores.entities.secrets import mask_secrets
 
 
 @strawberry.enum(description="The type of a service.")
@@ -44,12 +43,12 @@ class Service(Node):
         return ServiceType(root.type if root.type in stored.TYPES else "unknown")
 
     @derived("The settings of the service. Secrets are masked.", JSON | None)
-    def configuration(root: strawberry.Parent[stored.Service]) -> Any:
-        return mask_secrets(root.configuration)
+    def configuration(root: strawberry.Parent[stored.Service], info: Info) -> Any:
+        return info.context.cipher.rules.mask({"configuration": root.configuration})["configuration"]
 
     @derived(STORED_DOCUMENT_MASKED, JSON)
-    def document(root: strawberry.Parent[stored.Service]) -> Any:
-        return mask_secrets(root.document)
+    def document(root: strawberry.Parent[stored.Service], info: Info) -> Any:
+        return info.context.cipher.rules.mask(root.document)
 
 
 @strawberry.input(description="A new service.")

@@ -21,6 +21,7 @@ from stores.entities.event_classes import EventClass
 from stores.entities.functions import Function
 from stores.entities.gateways import Gateway
 from stores.entities.organizations import APPLICATIONS_KEY, ORGANIZATION_KEY, Organization
+from stores.entities.registry import entity_of_collection
 from stores.entities.services import Service
 from stores.entities.users import User
 
@@ -39,7 +40,10 @@ async def load(store: DocumentStore, cipher: SecretCipher) -> int:
         missing = [document for document in documents if document["_id"] not in existing_ids]
         if collection == Organization.collection_of() and await stored.find(collection):
             missing = []  # somebody has made this organization
-        await stored.upsert(collection, [cipher.encrypt(document) for document in missing])
+        entity = entity_of_collection(collection.name, is_default=database == store.default)
+        if entity is not None and entity.secrets:
+            missing = [cipher.encrypt(document) for document in missing]
+        await stored.upsert(collection, missing)
         added += len(missing)
     return added
 

@@ -5,38 +5,48 @@ import os
 import secrets
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
 
 from cryptography.fernet import Fernet, InvalidToken, MultiFernet
 
+from stores.contracts.documents import Document
 from stores.contracts.errors import BadUserInput
-from stores.entities.secrets import MASK, map_secrets
+from stores.entities.secrets import ENCRYPTED, MASK, SecretRules
 
-PREFIX = "sealed:"
 KEY_ADVICE = (
     "Restore it from a backup; to go on with a new key and enter the secrets again, use `serve --new-data`"
 )
 
 
 class SecretCipher:
-    """Encrypts secrets with the first of `keys` (Fernet keys) and decrypts with any of them.
+    """Encrypts the secrets of documents with the first of `keys` (Fernet keys) and decrypts with any of them.
 
-    Without keys, secrets are stored in plain text. An encrypted secret is the string `sealed:` followed by a
-    Fernet token. The constructor raises `BadUserInput` for a string that is not a key.
+    An encrypted secret is the string `sealed:` followed by a Fernet token. `rules` say which values are
+    secrets. The constructor raises `BadUserInput` for a string that is not a key, and if there is none. Only
+    `plain_text` stores secrets as they are; keys then serve to decrypt what was encrypted before.
     """
 
-    def __init__(self, keys: Sequence[str] = ()) -> None:
+    def __init__(
+        self, keys: Sequence[str], rules: SecretRules | None = None, *, plain_text: bool = False
+    ) -> None:
+        if not keys and not plain_text:
+            raise BadUserInput("there is no key to encrypt secrets with: run `sync-gateway new-key`")
         try:
             fernets = [Fernet(key) for key in keys]
         except ValueError:
             raise BadUserInput(
                 "a key is 32 bytes in URL-safe Base64, as `sync-gateway new-key` makes"
             ) from None
-        self._newest = fernets[0] if fernets else None
+        self.rules = rules if rules is not None else SecretRules()
+        self._newest = None if plain_text else fernets[0]
         self._any = MultiFernet(fernets) if fernets else None
         # Without keys, what is derived is valid only in this process.
         self._roots = [key.encode() for key in keys] or [secrets.token_bytes(32)]
         self._derived: dict[str, tuple[bytes, ...]] = {}
+
+    @classmethod
+    def store_plain_text(cls) -> "SecretCipher":
+        """A cipher without keys, for stores whose secrets other programs read."""
+        return cls((), plain_text=True)
 
     @property
     def has_keys(self) -> bool:
@@ -56,46 +66,47 @@ class SecretCipher:
         """A value for each key that tells keys apart and says nothing about them."""
         return [key[:8].hex() for key in self.derive_keys("key check")]
 
-    def encrypt(self, value: Any) -> Any:
-        """A copy of `value` in which every secret is encrypted; masks stay masks."""
-        return map_secrets(value, lambda text: text if text == MASK else self._encrypt(text))
+    def encrypt(self, document: Document) -> Document:
+        """A copy of a document in which every secret is encrypted; masks stay masks."""
+        return self.rules.convert(document, lambda text: text if text == MASK else self._encrypt(text))
 
-    def rotate(self, value: Any) -> Any:
-        """A copy of `value` in which every secret is encrypted with the first key.
+    def rotate(self, document: Document) -> Document:
+        """A copy of a document in which every secret is encrypted with the first key.
 
-        The copy is equal to `value` if that was so already. A secret that no key decrypts stays unchanged.
+        The copy is equal to the document if that was so already. A secret that no key decrypts stays
+        unchanged.
         """
-        return map_secrets(value, self._rotate)
+        return self.rules.convert(document, self._rotate)
 
-    def decrypt(self, value: Any) -> Any:
-        """A copy of `value` in plain text; a secret that no key decrypts stays unchanged."""
-        return map_secrets(value, self._decrypt)
+    def decrypt(self, document: Document) -> Document:
+        """A copy of a document in plain text; a secret that no key decrypts stays unchanged."""
+        return self.rules.convert(document, self._decrypt)
 
-    def has_undecryptable(self, value: Any) -> bool:
-        """Whether `value` contains an encrypted secret that no key decrypts."""
+    def has_undecryptable(self, document: Document) -> bool:
+        """Whether a document contains an encrypted secret that no key decrypts."""
         found: list[str] = []
-        map_secrets(value, lambda text: found.append(text) or text)  # type: ignore[func-returns-value]
-        return any(text.startswith(PREFIX) and _decrypt(self._any, text) is None for text in found)
+        self.rules.convert(document, lambda text: found.append(text) or text)  # type: ignore[func-returns-value]
+        return any(text.startswith(ENCRYPTED) and _decrypt(self._any, text) is None for text in found)
 
     def _decrypt(self, text: str) -> str:
         plain = _decrypt(self._any, text)
         return text if plain is None else plain
 
     def _encrypt(self, text: str) -> str:
-        return text if self._newest is None else PREFIX + self._newest.encrypt(text.encode()).decode()
+        return text if self._newest is None else ENCRYPTED + self._newest.encrypt(text.encode()).decode()
 
     def _rotate(self, text: str) -> str:
-        if not text.startswith(PREFIX):
+        if not text.startswith(ENCRYPTED):
             return self._encrypt(text)
         plain = _decrypt(self._any, text)
         return text if plain is None or _decrypt(self._newest, text) is not None else self._encrypt(plain)
 
 
 def _decrypt(fernet: Fernet | MultiFernet | None, text: str) -> str | None:
-    if fernet is None or not text.startswith(PREFIX):
+    if fernet is None or not text.startswith(ENCRYPTED):
         return None
     try:
-        return fernet.decrypt(text.removeprefix(PREFIX)).decode()
+        return fernet.decrypt(text.removeprefix(ENCRYPTED)).decode()
     except InvalidToken:
         return None
 

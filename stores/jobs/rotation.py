@@ -20,11 +20,10 @@ class RotationReport:
 
 @dataclass(frozen=True, slots=True)
 class _Part:
-    """A collection whose documents may contain secrets, and the top-level keys that contain them."""
+    """A collection whose documents may contain secrets."""
 
     documents: DocumentDatabase
     collection: Collection
-    keys: tuple[str, ...]
 
 
 async def rotate_stored_secrets(
@@ -54,7 +53,7 @@ async def _parts_with_secrets(store: DocumentStore) -> list[_Part]:
             entity = entity_of_collection(name, is_default=is_default)
             if entity is not None and entity.secrets:
                 collection = collection_of_name(name, is_default=is_default)
-                parts.append(_Part(documents, collection, entity.secrets))
+                parts.append(_Part(documents, collection))
     return parts
 
 
@@ -62,11 +61,12 @@ async def _rotate_document(
     part: _Part, document: Document, cipher: SecretCipher, report: RotationReport
 ) -> None:
     while True:
-        stored = {key: document[key] for key in part.keys if key in document}
-        rotated = cipher.rotate(stored)
-        if rotated != stored:
-            unchanged = [equals("_id", document["_id"]), equals("updatedAt", document.get("updatedAt"))]
-            change = Change(set={(key,): value for key, value in rotated.items()})
+        rotated = cipher.rotate(document)
+        changed = [key for key, value in rotated.items() if value != document[key]]
+        if changed:
+            # The values themselves are compared: a client may change them in the millisecond of `updatedAt`.
+            unchanged = [equals(key, document[key]) for key in ("_id", *changed)]
+            change = Change(set={(key,): rotated[key] for key in changed})
             if await part.documents.update(part.collection, unchanged, change) is None:
                 same_id = Query(where=(equals("_id", document["_id"]),), limit=1)
                 documents = await part.documents.find(part.collection, same_id)

@@ -23,12 +23,12 @@ ID = ObjectId("65f0c0ffee65f0c0ffee65f0")
 @pytest.fixture
 def context(tmp_path: Path) -> Context:
     viewer = Viewer(open_documents(None, data=tmp_path), SeriesAccess(open_series(None, data=tmp_path)))
-    return Context(viewer, icons=None)  # type: ignore[arg-type]  # no icon is read
+    return Context(viewer, icons=None, cipher=SecretCipher.store_plain_text())  # type: ignore[arg-type]  # no icon is read
 
 
 def cursors(context: Context, keys: Sequence[str], *name: str) -> Cursors:
     """The cursors of a gateway that was just started with these keys."""
-    context.cipher = SecretCipher(keys)
+    context.cipher = SecretCipher(keys, plain_text=not keys)
     return Cursors(context, name or ("devices",))
 
 

@@ -12,12 +12,12 @@ from graphql import GraphQLObjectType
 from hypothesis import given
 from hypothesis import strategies as st
 
-from resolvers.context import PLAIN
 from schema.engine.execution import OperationResult
 from schema.types.root import schema
 from stores.backends.sqlite.series import SqliteSeriesStore
 from stores.contracts.series import Point, Value
 from stores.demo import plant as demo
+from stores.entities.cipher import SecretCipher
 from stores.opening import open_documents, open_series
 from tests.contract.series_stores import make_bucket, send
 from tests.randomized import randomized
@@ -129,7 +129,8 @@ def test_arguments_on_mongodb(
 
     async def run() -> None:
         async with opened(folder, documents=f"{own_mongodb_server.url}/{uuid.uuid4().hex[:12]}") as both:
-            await demo.load(both.documents, PLAIN)  # what an earlier example deleted is there again
+            # What an earlier example deleted is there again.
+            await demo.load(both.documents, SecretCipher.store_plain_text())
             for operation in generated:
                 await check(both, operation)
 

@@ -12,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis_graphql import queries
 
-from resolvers.context import PLAIN, Context, SeriesAccess, Viewer
+from resolvers.context import Context, SeriesAccess, Viewer
 from schema.engine.execution import MAX_PLANS, Executor, OperationResult
 from schema.engine.plans.compiler import Plan
 from schema.engine.scalars import to_json
@@ -24,12 +24,15 @@ from stores.contracts.documents import Collection, Document, Query
 from stores.contracts.errors import Unavailable
 from stores.contracts.series import Point, SeriesDatabase, SeriesStore
 from stores.demo import plant as demo
+from stores.entities.cipher import SecretCipher
 from stores.entities.devices import Device
 from stores.entities.event_classes import EventClass
 from stores.entities.icons import Icons
 from stores.opening import open_icon_files
 from tests.randomized import randomized
 from tests.schema.test_generated import SCALARS
+
+PLAIN_TEXT = SecretCipher.store_plain_text()
 
 EVENT_CLASSES = EventClass.collection_of()
 
@@ -55,7 +58,8 @@ class Both:
 
     async def run(self, executor: Executor, query: str, **variables: Any) -> OperationResult:
         viewer = Viewer(self.documents, SeriesAccess(self.series, self.database, self.databases))
-        context = Context(viewer, Icons(open_icon_files(self.folder / "icons")), request_id="r", now=NOW)
+        icons = Icons(open_icon_files(self.folder / "icons"))
+        context = Context(viewer, icons, PLAIN_TEXT, request_id="r", now=NOW)
         return await executor.run(query, variables, None, context)
 
     async def compare(self, query: str, **variables: Any) -> OperationResult:
@@ -78,7 +82,7 @@ class Both:
 async def stores(folder: Path) -> AsyncIterator[Both]:
     """The demo plant with broken devices among the others, and machines that reported."""
     documents, series = SqliteDocumentStore(folder / "documents.db"), SqliteSeriesStore(folder / "series.db")
-    await demo.load(documents, PLAIN)
+    await demo.load(documents, PLAIN_TEXT)
     broken = [{"_id": ObjectId(), **each} for each in BROKEN]
     await documents.database("ferro-works").upsert(Device.collection_of("cnc-monitoring"), broken)
     machines = ("LATHE-01", "LATHE-02", "B1")

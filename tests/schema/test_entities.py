@@ -128,7 +128,7 @@ async def test_a_secret_goes_in_and_comes_out_only_as_a_mask(
     await client.run(update, d=made["documentId"], c={**masked, "host": "other"})
     [kept] = await client.documents.database(client.documents.default).find(Service.collection_of())
     assert "demo-only" not in str(kept)
-    assert cipher(tmp_path).decrypt(kept["configuration"]) == {**secret, "host": "other"}
+    assert cipher(tmp_path).decrypt(kept)["configuration"] == {**secret, "host": "other"}
     assert await client.code(update, d=made["documentId"], c={"new_secret": "********"}) == "BAD_USER_INPUT"
 
 
@@ -168,7 +168,7 @@ async def test_a_connector_takes_the_secrets_of_its_template(
     assert made["createConnector"]["connector"]["properties"] == sent
     found = await client.documents.database(plant).find(Connector.collection_of("cnc"))
     assert "demo-only" not in str(found)
-    opened = cipher(tmp_path).decrypt(found[-1]["properties"])
+    opened = cipher(tmp_path).decrypt(found[-1])["properties"]
     assert opened == {"host": "mine", "password": "demo-only"}
 
 

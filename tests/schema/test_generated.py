@@ -8,15 +8,18 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis_graphql import from_schema, nodes
 
-from resolvers.context import PLAIN, Context, SeriesAccess, Viewer
+from resolvers.context import Context, SeriesAccess, Viewer
 from schema.engine.execution import Executor
 from schema.types.root import schema
 from stores.backends.sqlite.documents import SqliteDocumentStore
 from stores.backends.sqlite.series import SqliteSeriesStore
 from stores.demo import plant as demo
+from stores.entities.cipher import SecretCipher
 from stores.entities.icons import Icons
 from stores.opening import open_icon_files
 from tests.randomized import randomized
+
+PLAIN_TEXT = SecretCipher.store_plain_text()
 
 SCALARS = {
     "DateTime": st.just("2026-01-31T09:05:07.123Z").map(nodes.String),
@@ -28,12 +31,14 @@ SCALARS = {
 
 async def codes(folder: Path, queries: list[str]) -> set[str]:
     store = SqliteDocumentStore(folder / "documents.db")
-    await demo.load(store, PLAIN)
+    await demo.load(store, PLAIN_TEXT)
     series = SqliteSeriesStore(folder / "series.db")
     executor = Executor(schema, max_tokens=5000)
     found: set[str] = set()
     for query in queries:
-        context = Context(Viewer(store, SeriesAccess(series)), Icons(open_icon_files(folder / "icons")))
+        context = Context(
+            Viewer(store, SeriesAccess(series)), Icons(open_icon_files(folder / "icons")), PLAIN_TEXT
+        )
         answer = await executor.run(query, None, None, context)
         found |= {str(error["extensions"]["code"]) for error in answer.errors}
     await store.close()

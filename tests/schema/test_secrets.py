@@ -8,7 +8,7 @@ import pytest
 from stores.contracts.documents import Document
 from stores.contracts.errors import BadUserInput
 from stores.entities.cipher import SecretCipher, add_key, read_keys
-from stores.entities.secrets import MASK, mask_secrets
+from stores.entities.secrets import MASK
 from stores.entities.services import Service
 from stores.opening import open_documents
 from tests.compat_rest.test_commands import fails, run
@@ -24,9 +24,11 @@ def test_only_secrets_are_sealed_and_a_mask_hides_them_alike(tmp_path: Path) -> 
     assert "demo-only" not in str(sealed)
     assert (sealed["host"], sealed["auth"]["token"], sealed["tokens"][1]) == ("h", "", 5)
     assert cipher.decrypt(sealed) == CONFIGURATION
-    assert mask_secrets(sealed) == mask_secrets(CONFIGURATION)
+    assert cipher.rules.mask(sealed) == cipher.rules.mask(CONFIGURATION)
     assert cipher.encrypt({"password": MASK}) == {"password": MASK}
-    assert SecretCipher().encrypt(CONFIGURATION) == CONFIGURATION
+    assert SecretCipher.store_plain_text().encrypt(CONFIGURATION) == CONFIGURATION
+    with pytest.raises(BadUserInput, match="no key"):
+        SecretCipher([])
 
 
 def test_older_keys_open_and_the_newest_seals(tmp_path: Path) -> None:
