@@ -1,9 +1,11 @@
-"""Points for the embedded store, taken the way InfluxDB takes them: its clients and agents need no change."""
+"""The write endpoint of the embedded time-series store, compatible with InfluxDB 2 and its clients."""
 
 import asyncio
 import hmac
+import threading
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from importlib.metadata import version
 
 from starlette.requests import Request
@@ -11,14 +13,14 @@ from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
 from schema.server.bodies import BadRequest, check_encoding, decompress, parse_content_type, read_body
-from schema.server.line_protocol import parse
+from schema.server.line_protocol import parse_lines
 from stores.contracts.errors import Unavailable
 from stores.contracts.series import Point, WritableSeriesStore
 
 WRITE_PATH = "/api/v2/write"
 UNITS = {"ns": 1, "us": 1_000, "ms": 1_000_000, "s": 1_000_000_000}
-MAX_BYTES = 32 * 1024 * 1024  # of a body, unpacked
-# InfluxDB's codes of the statuses that are answered.
+MAX_BYTES = 32 * 1024 * 1024  # of a body, before and after decompression
+# InfluxDB's code for each status of an error.
 CODES = {
     400: "invalid",
     401: "unauthorized",
@@ -28,20 +30,29 @@ CODES = {
     422: "unprocessable entity",
     503: "unavailable",
 }
-MAX_REPORTED_LINES = 10  # of the lines that cannot be read
+MAX_REPORTED_LINES, MAX_REPORTED_CHARACTERS = 10, 200  # of the lines that are invalid
+MAX_RATIO = 200  # of the content of a compressed body to its size, above `MIN_LIMITED_BYTES`
+MIN_LIMITED_BYTES = 1024 * 1024
+MAX_ACTIVE = 64  # requests that are read, parsed or written at the same time
+BATCH = 10_000  # points in one transaction
 NAME = {"X-Influxdb-Build": "sync-gateway", "X-Influxdb-Version": version("sync-gateway")}
 
 
-class Ingest:
-    """`POST /api/v2/write`, and `/ping` and `/health` as writers expect them.
+ParsedPoints = tuple[list[Point], list[str]]  # and why other points are rejected
 
-    `databases` are those that may be written; with a `token` writers must send it.
+
+class Ingest:
+    """`POST /api/v2/write`, and `/ping` and `/health` as InfluxDB's clients expect them.
+
+    `databases` are those that may be written; with a `token`, clients must send it.
     """
 
     def __init__(self, store: WritableSeriesStore, databases: Sequence[str], token: str | None) -> None:
         self._store = store
         self._databases = databases
         self._token = token
+        self._active = 0
+        self._parser = ThreadPoolExecutor(1, thread_name_prefix="line-protocol")
 
     def routes(self) -> list[Route]:
         return [
@@ -58,32 +69,62 @@ class Ingest:
         return JSONResponse({**body, "version": NAME["X-Influxdb-Version"]}, headers=NAME)
 
     async def write(self, request: Request) -> Response:
-        """204; 400 where a line cannot be read, and nothing is written; 422 where points were left out."""
+        """Answer 204, 400 if a line is invalid and nothing is written, or 422 if points were rejected."""
+        if self._active >= MAX_ACTIVE:
+            return _error(503, "too many writes at once, try again later", **{"Retry-After": "1"})
+        self._active += 1
         try:
             self._admit(request)
             database, unit = self._target(request)
             _, charset = parse_content_type(request.headers.get("content-type", ""))
             if charset != "utf-8":
                 raise BadRequest(415, "send line protocol in UTF-8")
-            encoding = check_encoding(request, "gzip")
+            encoding = check_encoding(request, "gzip", "x-gzip").removeprefix("x-")
             body = await read_body(request, MAX_BYTES)
-            points = await asyncio.to_thread(_points, body, encoding, unit)
-            refused = list(filter(None, await self._store.write(database, points)))
+            points, rejected = await self._parse(request, body, encoding, unit)
+            rejected += await self._write_batches(database, points)
         except BadRequest as error:
             return _error(error.status, error.message)
-        except Unavailable as unavailable:
-            return _error(503, unavailable.message)
-        if refused:
-            said = f"{refused[0]} dropped={len(refused)}"
-            message = f"failure writing points to database: partial write: {said}"
-            return _error(422, message)
+        except Unavailable as error:
+            return _error(503, error.message)
+        finally:
+            self._active -= 1
+        if rejected:
+            reason = f"{rejected[0]} dropped={len(rejected)}"
+            return _error(422, f"failure writing points to database: partial write: {reason}")
         return Response(status_code=204, headers=NAME)
+
+    async def _parse(self, request: Request, body: bytes, encoding: str, unit: int) -> ParsedPoints:
+        """Parse a body in a thread. The parsing stops when the client disconnects or the server stops."""
+        is_cancelled = threading.Event()
+        loop = asyncio.get_running_loop()
+        parsing: asyncio.Future[ParsedPoints] = loop.run_in_executor(
+            self._parser, parse_points, body, encoding, unit, is_cancelled.is_set
+        )
+        disconnection = asyncio.create_task(_wait_for_disconnect(request))
+        try:
+            await asyncio.wait((parsing, disconnection), return_when=asyncio.FIRST_COMPLETED)
+            if not parsing.done():
+                raise BadRequest(400, "the client has disconnected")
+            return parsing.result()
+        finally:
+            is_cancelled.set()
+            parsing.cancel()
+            disconnection.cancel()
+
+    async def _write_batches(self, database: str, points: Sequence[Point]) -> list[str]:
+        """Write points, a batch in each transaction. Return why points were rejected."""
+        rejected: list[str] = []
+        for start in range(0, len(points), BATCH):
+            results = await self._store.write(database, points[start : start + BATCH])
+            rejected += filter(None, results)
+        return rejected
 
     def _admit(self, request: Request) -> None:
         if self._token is not None:
-            scheme, _, given = request.headers.get("authorization", "").partition(" ")
-            right = hmac.compare_digest(given.encode(), self._token.encode())
-            if scheme.lower() not in ("token", "bearer") or not right:
+            scheme, _, token = request.headers.get("authorization", "").partition(" ")
+            is_right = hmac.compare_digest(token.encode(), self._token.encode())
+            if scheme.lower() not in ("token", "bearer") or not is_right:
                 raise BadRequest(401, "unauthorized access")
 
     def _target(self, request: Request) -> tuple[str, int]:
@@ -96,22 +137,36 @@ class Ingest:
         return database, unit
 
 
-def _points(body: bytes, encoding: str, unit: int) -> list[Point]:
-    """The points of an encoded body. Raises `BadRequest`."""
-    lines = decompress(body, encoding, MAX_BYTES)
+async def _wait_for_disconnect(request: Request) -> None:
+    while (await request.receive())["type"] != "http.disconnect":
+        pass
+
+
+def parse_points(
+    body: bytes, encoding: str, unit: int, is_cancelled: Callable[[], bool] = lambda: False
+) -> ParsedPoints:
+    """Return the points of an encoded body, and why others are rejected.
+
+    Raises `BadRequest` if any of its lines is invalid.
+    """
+    content = decompress(body, encoding, MAX_BYTES)
+    if len(content) > max(MAX_RATIO * len(body), MIN_LIMITED_BYTES):
+        raise BadRequest(413, f"the body is compressed to less than 1/{MAX_RATIO} of its content")
     points: list[Point] = []
-    faults: list[str] = []
-    for _, line, found in parse(lines, unit, time.time_ns()):
-        if isinstance(found, Point):
-            points.append(found)
+    errors: list[str] = []
+    rejected: list[str] = []
+    for line in parse_lines(content, unit, time.time_ns(), is_cancelled):
+        if line.point is not None:
+            points.append(line.point)
+        elif line.rejection:
+            rejected.append(line.rejection)
         else:
-            faults.append(f"unable to parse '{line[:200]}': {found}")
-    if faults:
-        raise BadRequest(400, "\n".join(faults[:MAX_REPORTED_LINES]))
-    if not points:
-        raise BadRequest(400, "writing requires points")
-    return points
+            errors.append(f"unable to parse '{line.text[:MAX_REPORTED_CHARACTERS]}': {line.error}")
+    if errors:
+        message = "\n".join(errors[:MAX_REPORTED_LINES])
+        raise BadRequest(400, message.encode(errors="replace").decode())
+    return points, rejected
 
 
-def _error(status: int, message: str) -> Response:
-    return JSONResponse({"code": CODES[status], "message": message}, status, headers=NAME)
+def _error(status: int, message: str, **headers: str) -> Response:
+    return JSONResponse({"code": CODES[status], "message": message}, status, headers={**NAME, **headers})

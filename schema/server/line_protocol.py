@@ -1,91 +1,341 @@
-"""InfluxDB's line protocol: text lines that become points, or what is wrong with them."""
+"""InfluxDB's line protocol: text lines that become points.
+
+InfluxDB 2's own server is the reference (`models/points.go`): a line that it accepts is accepted with the
+same values, and a line that it rejects is rejected, except that text which is not UTF-8 is rejected here.
+Ordinary lines are matched by one regular expression; all others take the steps of InfluxDB's parser. All
+patterns are possessive, so that the time is linear in the length of the text.
+"""
 
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Mapping
+from typing import NamedTuple
 
-from stores.contracts.series import END_OF_TIME, Point, Value
+from stores.contracts.series import Point, Unsigned, Value
 
-# A name may hold escaped commas, spaces and equal signs; a text field anything, line feeds too.
-_NAME = r"(?:\\.|[^\\,=\s])+"
-_MEASUREMENT = r"(?:\\.|[^\\,\s])+"
-_LITERAL = r'"(?:\\.|[^"\\])*"|[^",\s]+'
-_LINE = re.compile(
-    rf"(?P<measurement>{_MEASUREMENT})(?P<tags>(?:,{_NAME}={_NAME})*) +"
-    rf"(?P<fields>{_NAME}=(?:{_LITERAL})(?:,{_NAME}=(?:{_LITERAL}))*)(?: +(?P<time>-?\d+))? *\r?",
-    re.DOTALL,
-)
-_TAG = re.compile(rf",({_NAME})=({_NAME})", re.DOTALL)
-_FIELD = re.compile(rf"({_NAME})=({_LITERAL})(?:,|$)", re.DOTALL)
-_NUMBER = re.compile(r"[+-]?(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?")
-_TRUTHS = dict.fromkeys(("t", "T", "true", "True", "TRUE"), True) | dict.fromkeys(
+MIN_TIME, MAX_TIME = -(2**63) + 2, 2**63 - 2
+MAX_KEY_BYTES = 65_535  # of a measurement with its tags and the name of a field
+MAX_STRING_BYTES = 1_048_576
+MAX_LINE_CHARACTERS = 2 * 1024 * 1024
+BLANKS = " \t\0"
+RESERVED_TAGS = {"\0", "_field", "_measurement", "time"}
+BOOLEANS = dict.fromkeys(("t", "T", "true", "True", "TRUE"), True) | dict.fromkeys(
     ("f", "F", "false", "False", "FALSE"), False
 )
+NO_BYTES = re.compile("[\udc80-\udcff]")  # what `surrogateescape` makes of bytes that are not UTF-8
+
+# An ordinary line: no backslash, and no blank in an unusual place.
+ORDINARY_LINE = re.compile(
+    r"(?P<key>[^\\, \t\0#][^\\, ]*+(?:,[^\\,= ]++=[^\\,= ]++)*+) ++"
+    r'(?P<fields>[^\\,= \t\0"]++=(?:"[^"\\]*+"|[^\\", ]++)(?:,[^\\,= "]++=(?:"[^"\\]*+"|[^\\", ]++))*+)'
+    r"(?: ++(?P<time>-?[0-9]++))? *+"
+)
+ORDINARY_FIELD = re.compile(r'([^=]++)=("[^"]*+"|[^,]++),?')
+
+# A character after a backslash is always part of a name.
+MEASUREMENT = re.compile(r"[^,](?:(?<=\\).|[^, ])*+", re.DOTALL)
+TAG_NAME = re.compile(r"[^ ,=](?:[^ ,=]|(?<=\\)[ ,=])*+")
+TAG_VALUE = re.compile(r"[^ ,](?:[^ ,=]|(?<=\\)[ ,=])*+")
+TAG = re.compile(rf",({TAG_NAME.pattern})=({TAG_VALUE.pattern})")
+FIELD_VALUE = re.compile(r'(?:\\["\\]|[^",]|"(?:\\["\\]|[^"])*+(?:"|\Z))*+')
+LITERAL = re.compile(r"[^, ]++")
+LINE_CHARACTERS = re.compile(r'[\\ =,"\n]')  # those that matter to where a line ends
+FIELD_CHARACTERS = re.compile(r'[\\ =,"]')
+INTEGER = re.compile(r"-?0*+([0-9]{0,19})i")
+UNSIGNED = re.compile(r"0*+([0-9]{0,20})u")
+FLOAT = re.compile(r"-?(?:[0-9]++\.?[0-9]*+|\.[0-9]++)(?:[eE][+-]?[0-9]++)?")
+TIME_END = re.compile(r"[^ \n]*+")
+TIME = re.compile(r"-?0*+([0-9]{1,19})?")
 
 
-def parse(body: bytes, unit: int, now: int) -> Iterator[tuple[int, str, Point | str]]:
-    """Each line with its number and its point, or what is wrong with it; `unit` is that of its times, in ns.
+class InvalidLine(Exception):
+    """What is wrong with a line."""
 
-    Comments and empty lines are passed over; a line without a time is of `now`.
+
+class RejectedPoint(Exception):
+    """Why a point is not stored although its line is valid."""
+
+
+class LineTooLong(Exception):
+    """A line whose end is not searched for any further."""
+
+
+class ParsedLine(NamedTuple):
+    """A line and its point, or what is wrong with the line, or why the point is rejected."""
+
+    text: str
+    point: Point | None
+    error: str = ""
+    rejection: str = ""
+
+
+def parse_lines(
+    body: bytes, unit: int, now: int, is_cancelled: Callable[[], bool] = lambda: False
+) -> Iterator[ParsedLine]:
+    """Yield the lines of a body, except comments and empty lines, until the parsing is cancelled.
+
+    `unit` is the unit of the times, in nanoseconds. A line without a time gets `now` (nanoseconds), truncated
+    to the unit.
     """
-    number = 1
-    for raw in _split(body):
+    text = body.decode(errors="surrogateescape")
+    is_utf8 = NO_BYTES.search(text) is None
+    parser = LineParser(unit, now)
+    position = 0
+    while position < len(text) and not is_cancelled():
+        end = text.find("\n", position)
+        line = text[position : end if end >= 0 else len(text)]
+        match = ORDINARY_LINE.fullmatch(line)
         try:
-            line = raw.decode()
-        except UnicodeDecodeError:
-            yield number, raw.decode(errors="replace"), "not UTF-8"
-        else:
-            if line.strip() and not line.lstrip().startswith("#"):
-                yield number, line, _point(line.lstrip(), unit, now)
-        number += raw.count(b"\n") + 1
+            if match is None and ("\\" in line or '"' in line):
+                line = text[position : find_line_end(text, position)]
+            position += len(line) + 1
+            line = line.lstrip(BLANKS)
+            if not line or line[0] == "#":
+                continue
+            line = line.removesuffix("\n")  # of the body, if a quote is still open there
+            if not is_utf8 and NO_BYTES.search(line):
+                raise InvalidLine("the line is not UTF-8")
+            yield ParsedLine(line, parser.parse_match(match) if match else parser.parse(line))
+        except InvalidLine as error:
+            yield ParsedLine(line, None, str(error))
+        except RejectedPoint as rejection:
+            yield ParsedLine(line, None, rejection=str(rejection))
+        except LineTooLong:
+            yield ParsedLine(line, None, f"the line is longer than {MAX_LINE_CHARACTERS} characters")
+            return
 
 
-def _split(body: bytes) -> Iterator[bytes]:
-    """The lines; a line feed within quotes is no end of a line."""
-    pending = b""
-    for part in body.split(b"\n"):
-        pending = pending + b"\n" + part if pending else part
-        if pending.replace(b"\\\\", b"").replace(b'\\"', b"").count(b'"') % 2 and not pending.startswith(
-            b"#"
-        ):
+def find_line_end(text: str, start: int) -> int:
+    """Return where a line ends. A line feed in a quoted field, or after a backslash, does not end it.
+
+    Raises `LineTooLong`.
+    """
+    is_quoted, in_fields = False, False
+    equals = commas = 0
+    position = start
+    while (match := LINE_CHARACTERS.search(text, position)) is not None:
+        position, character = match.start(), match[0]
+        if character == "\\" and position + 2 < len(text):
+            position += 2
             continue
-        yield pending
-        pending = b""
-    if pending:
-        yield pending
+        if character == "\n" and not is_quoted:
+            return position
+        if position - start > MAX_LINE_CHARACTERS:
+            raise LineTooLong
+        in_fields = in_fields or character == " "
+        if in_fields:
+            if character == '"':
+                is_quoted ^= equals > commas
+            elif not is_quoted:
+                equals += character == "="
+                commas += character == ","
+        position += 1
+    return len(text)
 
 
-def _point(line: str, unit: int, now: int) -> Point | str:
-    found = _LINE.fullmatch(line)
-    if found is None:
-        return "not of the form measurement,tag=value field=value time"
-    tags = [(_plain(name), _plain(value)) for name, value in _TAG.findall(found["tags"])]
-    if len(dict(tags)) < len(tags):
-        return "duplicate tags"
+class LineParser:
+    """Parses single lines. The measurement and tags of a line are often those of an earlier one."""
+
+    def __init__(self, unit: int, now: int) -> None:
+        self._unit = unit
+        self._now = now // unit * unit
+        self._keys: dict[str, tuple[str, tuple[tuple[str, str], ...]]] = {}
+
+    def parse_match(self, match: re.Match[str]) -> Point:
+        """Return the point of an ordinary line. Raises `InvalidLine` and `RejectedPoint`."""
+        fields = {name: parse_value(literal) for name, literal in ORDINARY_FIELD.findall(match["fields"])}
+        return self._point(match["key"], fields, match["time"] or "", match.end())
+
+    def parse(self, line: str) -> Point:
+        """Return the point of any line. Raises `InvalidLine`, `RejectedPoint` and `LineTooLong`."""
+        if len(line) > MAX_LINE_CHARACTERS:
+            raise LineTooLong
+        key_end = find_key_end(line)
+        start = skip_blanks(line, key_end)
+        end = find_fields_end(line, start)
+        if start == end:
+            raise InvalidLine("missing fields")
+        fields = parse_fields(line[start:end])
+        match = TIME_END.match(line, skip_blanks(line, end))
+        assert match is not None
+        if match[0] and line[match.end() :].strip(" "):  # without a time, InfluxDB ignores what follows
+            raise InvalidLine("point is invalid")
+        return self._point(line[:key_end], fields, match[0], len(line))
+
+    def _point(self, key: str, fields: Mapping[str, Value], time: str, length: int) -> Point:
+        if length * 4 > MAX_KEY_BYTES:
+            key_bytes = len(key.encode()) + 4 + max(len(name.encode()) for name in fields)
+            if key_bytes > MAX_KEY_BYTES:
+                raise InvalidLine(f"max key length exceeded: {key_bytes} > {MAX_KEY_BYTES}")
+        known = self._keys.get(key)
+        if known is None:
+            known = self._keys[key] = parse_key(key)
+        at = self._time(time) if time else self._now
+        if length > MAX_STRING_BYTES or "time" in fields:
+            fields = check_fields(known[0], fields)
+        return Point(*known, fields, at)
+
+    def _time(self, text: str) -> int:
+        match = TIME.fullmatch(text)
+        if match is None or text == "-":
+            raise InvalidLine("bad timestamp")
+        time = int(match[1] or 0) * self._unit
+        time = -time if text[0] == "-" else time
+        if not MIN_TIME <= time <= MAX_TIME:
+            raise InvalidLine(f"time outside range {MIN_TIME} - {MAX_TIME}")
+        return time
+
+
+def check_fields(measurement: str, fields: Mapping[str, Value]) -> Mapping[str, Value]:
+    """Return the fields without `time`, which InfluxDB ignores. Raises `RejectedPoint`."""
+    fields = {name: value for name, value in fields.items() if name != "time"}
+    if not fields:
+        raise RejectedPoint(
+            f'invalid field name: input field "time" on measurement "{measurement}" is invalid'
+        )
+    for name, value in fields.items():
+        if isinstance(value, str) and len(value.encode()) > MAX_STRING_BYTES:
+            raise RejectedPoint(
+                f'input field "{name}" on measurement "{measurement}" is too long,'
+                f" {len(value.encode())} > {MAX_STRING_BYTES}"
+            )
+    return fields
+
+
+def skip_blanks(line: str, position: int) -> int:
+    while position < len(line) and line[position] in BLANKS:
+        position += 1
+    return position
+
+
+def find_key_end(line: str) -> int:
+    """Return where the measurement and the tags of a line end. Raises `InvalidLine`."""
+    match = MEASUREMENT.match(line)
+    if match is None:
+        raise InvalidLine("missing measurement")
+    position = match.end()
+    while line[position : position + 1] == ",":
+        match = TAG_NAME.match(line, position + 1)
+        if match is None:
+            raise InvalidLine("missing tag key")
+        if line[match.end() : match.end() + 1] != "=":
+            raise InvalidLine("missing tag value")
+        match = TAG_VALUE.match(line, match.end() + 1)
+        if match is None:
+            raise InvalidLine("missing tag value")
+        position = match.end()
+    if position == len(line):
+        raise InvalidLine("missing fields")
+    if line[position] == "=":
+        raise InvalidLine("invalid tag format")
+    return position
+
+
+def parse_key(key: str) -> tuple[str, tuple[tuple[str, str], ...]]:
+    """Return the measurement and the tags, sorted by name. Raises `InvalidLine`."""
+    measurement = MEASUREMENT.match(key)
+    assert measurement is not None
+    pairs = TAG.findall(key, measurement.end())
+    names = {name for name, _ in pairs}
+    for name in names & RESERVED_TAGS:
+        raise InvalidLine(f'cannot use reserved tag key "{name}"')
+    if len(names) < len(pairs):
+        raise InvalidLine("duplicate tags")
+    tags = {unescape(name, r", ="): unescape(value, r", =") for name, value in pairs}
+    return unescape(measurement[0], r", "), tuple(sorted(tags.items()))
+
+
+def find_fields_end(line: str, start: int) -> int:
+    """Return where the fields of a line end. Raises `InvalidLine` if they are not well-formed."""
+    is_quoted = False
+    equals = commas = 0
+    position = start
+    while (match := FIELD_CHARACTERS.search(line, position)) is not None:
+        position, character = match.start(), match[0]
+        if character == "\\":
+            position += 2
+        elif character == '"':
+            is_quoted ^= equals > commas
+            position += 1
+        elif is_quoted:
+            position += 1
+        elif character == "=":
+            equals += 1
+            position = find_value_end(line, position)
+        elif character == ",":
+            commas += 1
+            position += 1
+        else:
+            break
+    else:
+        position = len(line)
+    if is_quoted:
+        raise InvalidLine("unbalanced quotes")
+    if equals == 0 or commas != equals - 1:
+        raise InvalidLine("invalid field format")
+    return min(position, len(line))
+
+
+def find_value_end(line: str, equals: int) -> int:
+    """Return where the value after an equals sign ends; for a string, where it begins.
+
+    Raises `InvalidLine` if the name or the value is missing, or if a number or a boolean is not valid.
+    """
+    if line[equals - 1] in " ," and line[equals - 2] != "\\":
+        raise InvalidLine("missing field key")
+    first = line[equals + 1 : equals + 2]
+    if first in ("", ",", " "):
+        raise InvalidLine("missing field value")
+    if first == '"':
+        return equals + 1
+    match = LITERAL.match(line, equals + 1)
+    assert match is not None
+    parse_value(match[0])
+    return match.end()
+
+
+def parse_fields(text: str) -> dict[str, Value]:
+    """Return the fields by name; of a name that occurs twice, the last one. Raises `InvalidLine`."""
     fields: dict[str, Value] = {}
-    for name, literal in _FIELD.findall(found["fields"]):
-        value = _value(literal)
-        if value is None:
-            return f"invalid value of field {_plain(name)!r}"
-        fields[_plain(name)] = value
-    time = now if found["time"] is None else int(found["time"]) * unit
-    if not -END_OF_TIME <= time < END_OF_TIME:
-        return "time outside of the range of 64 bits"
-    return Point(_plain(found["measurement"]), tuple(sorted(tags)), fields, time)
+    position = 0
+    while position < len(text):
+        equals = text.find("=", position)
+        while equals > position and text[equals - 1] == "\\":
+            equals = text.find("=", equals + 1)
+        name = text[position:equals]
+        if equals < 0 or equals + 1 == len(text):
+            raise InvalidLine(f"invalid value: field-key={name}")
+        match = FIELD_VALUE.match(text, equals + 1)
+        assert match is not None
+        fields[unescape(name, r'," =')] = parse_value(match[0])
+        position = match.end() + 1
+    return fields
 
 
-def _plain(name: str) -> str:
-    return re.sub(r"\\([,= ])", r"\1", name) if "\\" in name else name
-
-
-def _value(literal: str) -> Value | None:
-    if literal[0] == '"':
-        return re.sub(r'\\(["\\])', r"\1", literal[1:-1])
-    if literal in _TRUTHS:
-        return _TRUTHS[literal]
-    if literal[-1] in "iu" and re.fullmatch(r"[+-]?\d{1,20}", literal[:-1]):
-        whole = int(literal[:-1])
-        return whole if -(2**63) <= whole < 2**63 and not (literal[-1] == "u" and whole < 0) else None
-    if _NUMBER.fullmatch(literal):
+def parse_value(literal: str) -> Value:
+    """Return the value of a field. Raises `InvalidLine`."""
+    first, last = literal[:1], literal[-1:]
+    if first == '"':
+        return unescape(literal[1:-1], r'"\\')
+    if literal in BOOLEANS:
+        return BOOLEANS[literal]
+    if first in "tTfF":
+        raise InvalidLine("invalid boolean")
+    if last == "i" and (match := INTEGER.fullmatch(literal)) and literal != "-i" and literal != "i":
+        integer = int(match[1] or 0)
+        integer = -integer if first == "-" else integer
+        if -(2**63) <= integer < 2**63:
+            return integer
+    elif last == "u" and (match := UNSIGNED.fullmatch(literal)) and literal != "u":
+        unsigned = int(match[1] or 0)
+        if unsigned < 2**64:
+            return Unsigned(unsigned)
+    elif FLOAT.fullmatch(literal):
         number = float(literal)
-        return number if abs(number) != float("inf") else None
-    return None
+        if abs(number) != float("inf"):
+            return number
+    raise InvalidLine("invalid number" if first in "0123456789.-nN" else "invalid boolean")
+
+
+def unescape(text: str, characters: str) -> str:
+    """Remove the backslash before each of these characters (a class of a regular expression)."""
+    return re.sub(rf"\\([{characters}])", r"\1", text) if "\\" in text else text

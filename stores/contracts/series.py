@@ -20,7 +20,7 @@ from stores.contracts.errors import LimitExceeded
 
 T = TypeVar("T")
 Value: TypeAlias = bool | int | float | str
-Kind = Literal["boolean", "integer", "float", "string"]
+Kind = Literal["boolean", "integer", "unsigned", "float", "string"]
 Catalogue: TypeAlias = Mapping[str, Mapping[str, Kind]]  # by measurement and field, the kind of the values
 ByMachine: TypeAlias = dict[str, dict[str, T]]  # by machine id and field
 Cell: TypeAlias = tuple[int, Value]  # the index of a window and its aggregated value
@@ -28,7 +28,19 @@ Cell: TypeAlias = tuple[int, Value]  # the index of a window and its aggregated 
 MACHINE = "machine_id"
 SECOND = 1_000_000_000
 END_OF_TIME = 2**63 - 1
-KINDS: dict[type, Kind] = {bool: "boolean", int: "integer", float: "float", str: "string"}
+
+
+class Unsigned(int):
+    """A value below 2**64 that is written to a field of unsigned integers. Such values are read as `int`."""
+
+
+KINDS: dict[type, Kind] = {
+    bool: "boolean",
+    int: "integer",
+    Unsigned: "unsigned",
+    float: "float",
+    str: "string",
+}
 
 
 class Sample(NamedTuple):
@@ -89,6 +101,7 @@ class SourceQuery:
     stop: int = END_OF_TIME
 
 
+INTEGRAL: tuple[Kind, ...] = ("boolean", "integer", "unsigned")  # sums of these are integers
 AggregateFunction = Literal["mean", "min", "max", "sum", "count", "first", "last", "stddev", "quantile"]
 # These are not defined for strings.
 NUMERIC: tuple[AggregateFunction, ...] = ("mean", "min", "max", "sum", "stddev", "quantile")

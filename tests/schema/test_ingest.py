@@ -14,6 +14,7 @@ from influxdb_client.client.influxdb_client_async import InfluxDBClientAsync
 from influxdb_client.client.write_api import SYNCHRONOUS
 from influxdb_client.rest import ApiException
 
+from schema.server import ingest
 from schema.server.app import create_app
 from schema.server.settings import Settings
 from tests.servers import InfluxDB3
@@ -83,8 +84,7 @@ async def test_the_synchronous_client_writes_many_points(url: str, writer: httpx
     ("content", "headers", "path", "status", "code"),
     [
         (b"state f=1\nno fields here\nstate f=2", {}, WRITE, 400, "invalid"),
-        (b"", {}, WRITE, 400, "invalid"),
-        (b"# nothing", {}, WRITE, 400, "invalid"),
+        (b"state f=1 1\r\n", {}, WRITE, 400, "invalid"),
         (b"state f=1", {}, WRITE.replace("machines", "config"), 404, "not found"),
         (b"state f=1", {}, WRITE.replace("ns", "weeks"), 400, "invalid"),
         (b"state f=1", {"Authorization": "Token wrong"}, WRITE, 401, "unauthorized"),
@@ -94,6 +94,20 @@ async def test_the_synchronous_client_writes_many_points(url: str, writer: httpx
         (b"state f=1", {"Content-Type": "text/plain; charset=latin-1"}, WRITE, 415, "invalid"),
         (b"state f=1", {"Content-Encoding": "gzip"}, WRITE, 400, "invalid"),
         (gzip.compress(b"state f=1", mtime=0)[:-4], {"Content-Encoding": "gzip"}, WRITE, 400, "invalid"),
+        (
+            gzip.compress(b"state f=1", mtime=0) + b"state f=2",
+            {"Content-Encoding": "gzip"},
+            WRITE,
+            400,
+            "invalid",
+        ),
+        (
+            gzip.compress(b"# " + b"x" * 2_000_000, mtime=0),
+            {"Content-Encoding": "gzip"},
+            WRITE,
+            413,
+            "request too large",
+        ),
         (
             gzip.compress(b"# " + b"x" * 60_000_000, mtime=0),
             {"Content-Encoding": "gzip"},
@@ -113,6 +127,51 @@ async def test_what_is_refused_changes_nothing(
     assert answer.json() == {"data": {"analytics": {"eventsProcessed": 0}}}
     await writer.post(WRITE, content=b"state,machine_id=own g=1")
     assert await latest(writer, "own", "state", "f") is None
+
+
+@pytest.mark.parametrize("encoding", ["gzip", "x-gzip"])
+async def test_all_members_of_a_gzip_body_are_read(writer: httpx.AsyncClient, encoding: str) -> None:
+    members = [gzip.compress(f"state,machine_id=M{n} f={n}\n".encode()) for n in range(3)]
+    response = await writer.post(WRITE, content=b"".join(members), headers={"Content-Encoding": encoding})
+    assert response.status_code == 204
+    for n in range(3):
+        assert (await latest(writer, f"M{n}", "state", "f"))["value"] == n
+
+
+@pytest.mark.parametrize("content", [b"", b"# nothing", b"\n \n"])
+async def test_a_body_without_points_is_accepted(writer: httpx.AsyncClient, content: bytes) -> None:
+    assert (await writer.post(WRITE, content=content)).status_code == 204
+
+
+async def test_an_unsigned_counter_is_stored_and_read(writer: httpx.AsyncClient) -> None:
+    body = (
+        b"net,machine_id=A in=18446744073708291555u 1\nnet,machine_id=A in=5u 2\nstate,machine_id=A f=1 1\n"
+    )
+    assert (await writer.post(WRITE, content=body)).status_code == 204
+    requested = 'range: {from: "1970-01-01T00:00:00Z", to: "1970-01-01T00:01:00Z"}) { values }'
+    query = f'{{ machine(machineId: "A") {{ series(measurement: "net", field: "in", {requested} }} }}'
+    answer = (await writer.post("/graphql", json={"query": query})).json()
+    assert answer["data"]["machine"]["series"]["values"] == [18446744073708291555, 5]
+    assert await latest(writer, "A", "state", "f") is not None
+
+
+async def test_more_points_than_one_batch_are_written(
+    writer: httpx.AsyncClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(ingest, "BATCH", 10)
+    body = "\n".join(f"state,machine_id=M{n} f={n if n != 15 else 'true'} 1" for n in range(35))
+    response = await writer.post(WRITE, content=body.encode())
+    assert response.status_code == 422
+    assert "dropped=1" in response.json()["message"]
+    assert (await latest(writer, "M34", "state", "f"))["value"] == 34
+
+
+async def test_too_many_writes_at_once_are_rejected(
+    writer: httpx.AsyncClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(ingest, "MAX_ACTIVE", 0)
+    response = await writer.post(WRITE, content=b"state f=1")
+    assert (response.status_code, response.headers["Retry-After"]) == (503, "1")
 
 
 async def test_a_line_that_cannot_be_read_is_named(writer: httpx.AsyncClient) -> None:

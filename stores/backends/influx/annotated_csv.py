@@ -11,7 +11,7 @@ from stores.contracts.series import MACHINE, Kind
 KINDS: dict[str, Kind] = {
     "boolean": "boolean",
     "long": "integer",
-    "unsignedLong": "integer",
+    "unsignedLong": "unsigned",
     "double": "float",
     "string": "string",
 }
@@ -68,7 +68,7 @@ def parse_value(text: str, kind: Kind) -> Any:
     match kind:
         case "boolean":
             return text == "true"
-        case "integer":
+        case "integer" | "unsigned":
             return int(text)
         case "float":
             return float(text)

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 
 import apsw
 
-from stores.backends.sqlite.series_schema import HOUR, StoredSeries
+from stores.backends.sqlite.series_schema import CONVERT, HOUR, StoredSeries
 from stores.backends.sqlite.series_windows import aggregate
 from stores.contracts.series import (
     KINDS,
@@ -46,7 +46,7 @@ def read_latest(db: apsw.Connection, database: str, query: SeriesQuery) -> ByMac
         WHERE {condition}"""
     latest: defaultdict[str, dict[str, Sample]] = defaultdict(dict)
     for machine, field, kind, time, value in db.execute(sql, (query.start, query.stop, *values)):
-        sample = Sample(time, bool(value) if kind == "boolean" else value)
+        sample = Sample(time, CONVERT[kind](value) if kind in CONVERT else value)
         by_field = latest[machine]
         by_field[field] = max(by_field[field], sample) if field in by_field else sample
     return dict(latest)

@@ -4,13 +4,14 @@ Every field of every tag set is a series, and every sample is a row with the key
 sample of a series is found by a search in the primary key. Triggers count the samples of each hour.
 """
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from typing import Any, NamedTuple, cast
 
 from stores.backends.sqlite.connection import FileFormat
 from stores.contracts.series import SECOND, Kind, Sample, Value
 
 HOUR = 3600 * SECOND
+CONVERT: dict[Kind, Callable[[Any], Value]] = {"boolean": bool, "unsigned": int}
 SCHEMA = f"""
 CREATE TABLE series (
     number INTEGER PRIMARY KEY, database TEXT NOT NULL, measurement TEXT NOT NULL, tags TEXT NOT NULL,
@@ -47,11 +48,16 @@ class StoredSeries(NamedTuple):
     tags: str
 
     def value(self, stored: Any) -> Value:
-        """Return a stored value with its type: SQLite stores booleans as integers."""
-        return bool(stored) if self.kind == "boolean" else cast(Value, stored)
+        """Return a stored value with its type.
+
+        SQLite stores booleans as integers, and unsigned integers of 64 bits as strings of 20 digits: these
+        are sorted after all integers, and in their order.
+        """
+        return CONVERT[self.kind](stored) if self.kind in CONVERT else cast(Value, stored)
 
     def samples(self, rows: Iterable[Any]) -> Iterable[Sample]:
         """Return the samples of rows of (time, stored value)."""
-        if self.kind == "boolean":
-            return (Sample(time, bool(value)) for time, value in rows)
+        if self.kind in CONVERT:
+            convert = CONVERT[self.kind]
+            return (Sample(time, convert(value)) for time, value in rows)
         return map(Sample._make, rows)

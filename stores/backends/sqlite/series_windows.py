@@ -7,9 +7,9 @@ from itertools import pairwise
 import apsw
 
 from stores.backends.sqlite.series_schema import StoredSeries
-from stores.contracts.series import Aggregation, Cell, Windows
+from stores.contracts.series import INTEGRAL, Aggregation, Cell, Windows
 
-SQL_FUNCTIONS = {"mean": "avg", "min": "min", "max": "max", "count": "count"}
+SQL_FUNCTIONS = {"mean": "avg", "count": "count"}
 
 
 def aggregate(
@@ -45,19 +45,19 @@ def _aggregate_steps(  # noqa: C901
 ) -> Iterator[Cell]:
     """Yield the cells of windows of one width; index 0 is the window that starts at `origin`."""
     first = group[0]
-    is_integer = first.kind in ("integer", "boolean")
     rows = f"""SELECT (time - {origin}) / {step} AS n, time, value FROM samples
         WHERE series IN ({",".join(str(series.number) for series in group)}) AND time >= ? AND time < ?"""
     match aggregation.function:
-        case "mean" | "min" | "max" | "count":
+        case "mean" | "count":
             function = SQL_FUNCTIONS[aggregation.function]
             sql = f"SELECT n, {function}(value) FROM ({rows}) GROUP BY n ORDER BY n"
             yield from db.execute(sql, (start, stop))
-        case "sum" if is_integer:  # as two halves, because the sum may exceed 64 bits
-            halves = "sum(value >> 32), sum(value & 4294967295)"
-            sql = f"SELECT n, {halves} FROM ({rows}) GROUP BY n ORDER BY n"
-            for index, high, low in db.execute(sql, (start, stop)):
-                yield index, (high << 32) + low
+        case "min" | "max":
+            sql = f"SELECT n, {aggregation.function}(value) FROM ({rows}) GROUP BY n ORDER BY n"
+            for index, value in db.execute(sql, (start, stop)):
+                yield index, int(value) if first.kind == "unsigned" else value
+        case "sum" if first.kind in INTEGRAL:
+            yield from _sum_integers(db, rows, start, stop)
         case "sum":
             sql = f"SELECT n, total(value) FROM ({rows}) GROUP BY n ORDER BY n"
             yield from db.execute(sql, (start, stop))
@@ -82,3 +82,19 @@ def _aggregate_steps(  # noqa: C901
             for index, value, rank, size in db.execute(sql, (start, stop, q)):
                 if rank == max(1, math.ceil(q * size)):
                     yield index, float(value)
+
+
+def _sum_integers(db: apsw.Connection, rows: str, start: int, stop: int) -> Iterator[Cell]:
+    """Yield exact sums. They may exceed 64 bits, so the parts of each value are summed separately.
+
+    The parts of an integer are its upper and lower 32 bits. Those of a string, which is an unsigned integer
+    of 64 bits, are its first and last ten digits.
+    """
+    integer, string = "typeof(value) = 'integer'", "typeof(value) = 'text'"
+    sql = f"""SELECT n,
+        sum(value >> 32) FILTER (WHERE {integer}), sum(value & 4294967295) FILTER (WHERE {integer}),
+        sum(CAST(substr(value, 1, 10) AS INTEGER)) FILTER (WHERE {string}),
+        sum(CAST(substr(value, 11) AS INTEGER)) FILTER (WHERE {string})
+        FROM ({rows}) GROUP BY n ORDER BY n"""
+    for index, high, low, first_digits, last_digits in db.execute(sql, (start, stop)):
+        yield index, ((high or 0) << 32) + (low or 0) + (first_digits or 0) * 10**10 + (last_digits or 0)

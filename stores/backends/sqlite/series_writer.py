@@ -6,9 +6,10 @@ from collections.abc import Sequence
 
 import apsw
 
-from stores.contracts.series import KINDS, MACHINE, Kind, Point, Value
+from stores.contracts.series import KINDS, MACHINE, Kind, Point, Unsigned, Value
 
 MAX_CACHED = 100_000  # entries of each cache
+MAX_INTEGER = 2**63 - 1
 SeriesKey = tuple[str, str, tuple[tuple[str, str], ...], str]  # database, measurement, tags, field
 FieldKey = tuple[str, str, str]  # database, measurement, field
 
@@ -46,7 +47,7 @@ class PointWriter:
             results.append(conflict)
             if conflict is None:
                 rows += [
-                    (self._number(database, point, field), point.time, value)
+                    (self._number(database, point, field), point.time, to_stored(value))
                     for field, value in point.fields.items()
                 ]
         sql = "INSERT INTO samples VALUES (?, ?, ?) ON CONFLICT DO UPDATE SET value = excluded.value"
@@ -98,6 +99,11 @@ class PointWriter:
             )
             number = self.new.numbers[key] = int(self._db.execute(sql, unique).get)
         return number
+
+
+def to_stored(value: Value) -> Value:
+    """Return a value as SQLite stores it: an integer of more than 63 bits is a string of 20 digits."""
+    return f"{value:020}" if type(value) is Unsigned and value > MAX_INTEGER else value
 
 
 def list_series(db: apsw.Connection) -> list[int]:
