@@ -7,8 +7,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from influxdb_client import Point as ClientPoint  # type: ignore[attr-defined]
 
-from schema.server import line_protocol
-from schema.server.line_protocol import InvalidLine, ParsedLine, parse_lines
+from schema.server import line_fields, line_protocol
+from schema.server.line_fields import InvalidLine
+from schema.server.line_protocol import ParsedLine, parse_lines
 from stores.contracts.series import Point, Unsigned, Value
 from tests.contract.series_stores import line
 
@@ -167,9 +168,9 @@ class CountingPattern:
 )
 def test_the_steps_of_parsing_are_linear_in_the_length(body: str, monkeypatch: pytest.MonkeyPatch) -> None:
     lines = CountingPattern(line_protocol.LINE_CHARACTERS)
-    fields = CountingPattern(line_protocol.FIELD_CHARACTERS)
+    fields = CountingPattern(line_fields.FIELD_CHARACTERS)
     monkeypatch.setattr(line_protocol, "LINE_CHARACTERS", lines)
-    monkeypatch.setattr(line_protocol, "FIELD_CHARACTERS", fields)
+    monkeypatch.setattr(line_fields, "FIELD_CHARACTERS", fields)
     assert all(line.error for line in parse_lines(body.encode(), 1, NOW))
     assert 0 < lines.searches + fields.searches <= 2 * len(body)
 

@@ -82,8 +82,8 @@ async def read_gateway(store: SqliteSeriesStore, database: str) -> Stored:
     rows: list[Any] = await store.read(lambda db: db.execute(sql, (database,)).fetchall())
     stored: Stored = {}
     for measurement, tags, field, kind, at, value in rows:
-        value = CONVERT[kind](value) if kind in CONVERT else value
-        stored[measurement, tuple(sorted(json.loads(tags).items())), field, at] = kind, value
+        key = measurement, tuple(sorted(json.loads(tags).items())), field, at
+        stored[key] = kind, CONVERT[kind](value) if kind in CONVERT else value
     return stored
 
 
