@@ -96,7 +96,7 @@ def change(url: str, organization: str) -> Any:
 
 
 def test_a_server_on_a_full_disk_answers_reads_and_recovers(tmp_path: Path) -> None:
-    with small_disk(tmp_path / "disk") as disk:
+    with small_disk(tmp_path / "disk", megabytes=32) as disk:
         run("demo", "--days", "0", "--data", str(disk.path))
         for start in range(2):  # the second server is started on the full disk
             with serving(disk.path) as url:

@@ -33,10 +33,10 @@ class SmallDisk:
 
 
 @contextmanager
-def small_disk(path: Path) -> Iterator[SmallDisk]:
-    """The mounted disk; the test is skipped where none can be mounted."""
+def small_disk(path: Path, megabytes: int = 4) -> Iterator[SmallDisk]:
+    """The mounted disk of this size; the test is skipped where none can be mounted."""
     path.mkdir()
-    command = ["mount", "-t", "tmpfs", "-o", "size=4m", "tmpfs", str(path)]
+    command = ["mount", "-t", "tmpfs", "-o", f"size={megabytes}m", "tmpfs", str(path)]
     if os.name == "nt" or subprocess.run(command, check=False, capture_output=True).returncode:
         pytest.skip("no file system can be mounted here")
     try:
