@@ -82,8 +82,9 @@ def create_app(
 def _middleware(settings: Settings, *, needs_credentials: bool) -> list[Middleware]:
     """What each request passes through, outermost first."""
     server = settings.server
+    proxies = [Middleware(TrustedProxies, trusted=server.trusted_proxies)] if server.trusted_proxies else []
     return [
-        Middleware(TrustedProxies, trusted=server.trusted_proxies),
+        *proxies,
         Middleware(
             RequestGuard,
             origins=[parse_origin(origin) for origin in server.cors_allowed_origins],

@@ -9,7 +9,6 @@ import logging
 from collections.abc import Collection
 from typing import NamedTuple
 
-from starlette.datastructures import Headers
 from starlette.responses import JSONResponse
 from starlette.types import ASGIApp, Receive, Scope, Send
 
@@ -58,28 +57,18 @@ class RequestGuard:
             await _render(rejection, scope["path"])(scope, receive, send)
 
     def _check(self, scope: Scope) -> Rejection | None:
-        headers = Headers(scope=scope)
-        hosts = headers.getlist("host")
-        if not hosts and scope["http_version"] == "1.0":
-            host = None
-        else:
+        hosts, origins, site = _read_headers(scope)
+        host = None
+        if hosts or scope["http_version"] != "1.0":
             try:
                 [header] = hosts
                 host = parse_host(header)
             except ValueError:
                 return Rejection(400, "The request must have one well-formed Host header.")
-        if host is not None and not self._allows_host(host, scope["path"]):
-            self._log_once(
-                f"host {host.name}",
-                "rejected a request to the host %r; if this is a name of the gateway, add it to the settings:"
-                " server: {hosts: [%s]}",
-                host.name,
-                host.name,
-            )
-            return Rejection(
-                403, f"{host.name} is not a name of this server; the setting server.hosts lists them."
-            )
-        if scope["method"] in SAFE_METHODS or self._allows_page(headers, host):
+            if not self._allows_host(host, scope["path"]):
+                message = f"{host.name} is not a name of this server; the setting server.hosts lists them."
+                return Rejection(403, message)
+        if scope["method"] in SAFE_METHODS or self._allows_page(origins, site, host):
             return None
         return Rejection(
             403,
@@ -88,15 +77,21 @@ class RequestGuard:
         )
 
     def _allows_host(self, host: Host, path: str) -> bool:
-        if self._hosts is None or path in self._paths_with_credentials:
+        if self._hosts is None or is_local_name(host.name) or host.name in self._hosts:
             return True
-        return is_local_name(host.name) or host.name in self._hosts
+        if path in self._paths_with_credentials:
+            return True
+        self._log_once(
+            "rejected a request to the host %s; if this is a name of the gateway, add it to the settings:"
+            " server: {hosts: [%s]}",
+            host.name,
+            ", ".join(sorted(name for name in {*self._hosts, host.name} if not is_local_name(name))),
+        )
+        return False
 
-    def _allows_page(self, headers: Headers, host: Host | None) -> bool:
-        site = headers.get("sec-fetch-site")
+    def _allows_page(self, origins: list[str], site: str | None, host: Host | None) -> bool:
         if site in ("same-origin", "none"):
             return True
-        origins = headers.getlist("origin")
         if not origins:
             return site is None  # old clients and scripts send neither header
         try:
@@ -106,20 +101,31 @@ class RequestGuard:
             return False
         if origin in self._origins or (host is not None and origin.is_of(host)):
             return True
-        listed = ", ".join(map(str, sorted({*self._origins, origin})))
         self._log_once(
-            f"origin {origin}",
             "rejected a request from a page of %s; if this page may use the gateway, add it to the settings:"
             " server: {cors_allowed_origins: [%s]}",
-            origin,
-            listed,
+            str(origin),
+            ", ".join(map(str, sorted({*self._origins, origin}))),
         )
         return False
 
-    def _log_once(self, key: str, message: str, *arguments: object) -> None:
-        if key not in self._logged and len(self._logged) < MAX_LOGGED:
-            self._logged.add(key)
-            log.warning(message, *arguments)
+    def _log_once(self, message: str, subject: str, setting: str) -> None:
+        if subject not in self._logged and len(self._logged) < MAX_LOGGED:
+            self._logged.add(subject)
+            log.warning(message, subject, setting)
+
+
+def _read_headers(scope: Scope) -> tuple[list[str], list[str], str | None]:
+    """The values of Host and Origin, and of Sec-Fetch-Site, in one pass over the headers of every request."""
+    hosts, origins, site = [], [], None
+    for name, value in scope["headers"]:
+        if name == b"host":
+            hosts.append(value.decode("latin-1"))
+        elif name == b"origin":
+            origins.append(value.decode("latin-1"))
+        elif name == b"sec-fetch-site":
+            site = value.decode("latin-1")
+    return hosts, origins, site
 
 
 def _render(rejection: Rejection, path: str) -> JSONResponse:

@@ -244,7 +244,7 @@ async def test_a_rejected_origin_is_logged_once_with_the_line_to_add(
         await client.get("/status", headers={"host": "other.name"})
     [origin, host] = [record.getMessage() for record in caplog.records if "rejected" in record.getMessage()]
     assert f"server: {{cors_allowed_origins: [http://other.example:81, {CONSOLE}]}}" in origin
-    assert "server: {hosts: [other.name]}" in host
+    assert "server: {hosts: [console.example, gateway.factory.example, other.name]}" in host
 
 
 @pytest.mark.parametrize(
