@@ -1,10 +1,10 @@
 """Series of the fields of machines: their samples, or aggregated windows."""
 
-from asyncio import gather
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from loaders.batching import gather_settled
 from resolvers.context import Context
 from resolvers.devices import get_device
 from resolvers.series.budget import spend_points
@@ -53,13 +53,12 @@ async def get_series(
     context: Context, machine: HasMachineId, measurement: str, field: str, request: SeriesRequest
 ) -> SeriesResult:
     """Return a machine's series. Machines and fields of a measurement with the same request are one query."""
+    _check_request(context, request)
     start, stop = resolve_range(request.range, context.now, context.viewer.series.limits)
     coverage: float | None = None
     times: Times
     values: Values
     if request.every is None and request.aggregation is None:
-        if request.fill.mode != "none":
-            raise BadUserInput("`fill` requires `every`", fields=["fill"])
         loader = get_readings(context, machine).points(measurement, start, stop)
         samples = await loader.load((machine.machine_id, field))
         times, values = map(list, zip(*samples, strict=True)) if samples else ([], [])
@@ -121,25 +120,52 @@ async def get_series_of_machines(
     machines: Sequence[tuple[str, str, str]],
     fields: Sequence[tuple[str, str]],
     request: SeriesRequest,
-) -> list[DeviceSeries]:
+) -> list[DeviceSeries | Exception]:
     """Return the series of each field (measurement, field) of each machine, by machine.
 
-    A machine is an organization id, an application id and a machine id.
+    A machine is an organization id, an application id and a machine id. A machine that does not exist, or a
+    series that cannot be read, has its error in each of its places. Errors of the request as a whole are
+    raised: `BadUserInput` and `LimitExceeded`.
     """
     if len(machines) * len(fields) > MAX_SERIES:
         raise LimitExceeded(f"at most {MAX_SERIES} series", fields=["machines", "fields"], limit=MAX_SERIES)
     repeated = [item for item, count in Counter([*machines, *fields]).items() if count > 1]
     if repeated:
         raise BadUserInput(f"{' '.join(repeated[0])} is requested twice", fields=["machines", "fields"])
-    devices = []
-    for machine, device in zip(
-        machines,
-        await gather(*(get_device(context, *machine, frozenset()) for machine in machines)),
-        strict=True,
-    ):
-        if device is None:
-            raise NotFound(f"{machine[1]} has no device {machine[2]}", fields=["machines"])
-        devices.append(device)
-    requests = [(device, field) for device in devices for field in fields]
-    results = await gather(*(get_series(context, device, *field, request) for device, field in requests))
-    return [DeviceSeries(device, result) for (device, _), result in zip(requests, results, strict=True)]
+    _check_request(context, request)
+    devices = await gather_settled(_require_device(context, *machine) for machine in machines)
+    places = [(device, field) for device in devices for field in fields]
+    results = await gather_settled(
+        _get_device_series(context, device, *field, request) for device, field in places
+    )
+    for result in results:
+        if isinstance(result, LimitExceeded):
+            raise result
+    return results
+
+
+def _check_request(context: Context, request: SeriesRequest) -> None:
+    """Raise what is wrong with a request, whatever machine it is for."""
+    limits = context.viewer.series.limits
+    start, stop = resolve_range(request.range, context.now, limits)
+    if request.every is not None:
+        make_windows(start, stop, request.every, request.zone, limits)
+    elif request.aggregation is None and request.fill.mode != "none":
+        raise BadUserInput("`fill` requires `every`", fields=["fill"])
+
+
+async def _require_device(
+    context: Context, organization_id: str, application_id: str, machine_id: str
+) -> Device:
+    device = await get_device(context, organization_id, application_id, machine_id, frozenset())
+    if device is None:
+        raise NotFound(f"{application_id} has no device {machine_id}", fields=["machines"])
+    return device
+
+
+async def _get_device_series(
+    context: Context, device: Device | Exception, measurement: str, field: str, request: SeriesRequest
+) -> DeviceSeries:
+    if isinstance(device, Exception):
+        raise device
+    return DeviceSeries(device, await get_series(context, device, measurement, field, request))

@@ -45,8 +45,9 @@ class MachineQueries:
         return UnregisteredMachine(machine_id)
 
     @derived(
-        "The series of several fields of several machines, by machine in the order given.",
-        list[MachineSeries] | None,
+        "The series of several fields of several machines, by machine in the order given. An entry whose"
+        " machine does not exist, or whose series cannot be read, is null and has an error of its own.",
+        list[MachineSeries | None] | None,
     )
     async def series(
         self,

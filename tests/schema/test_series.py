@@ -424,8 +424,46 @@ async def test_many_machines_and_fields_are_one_query_a_measurement(
     ]
     assert [each["series"]["values"] for each in found[6:]] == [[True], ["ACTIVE"], [2]]
     assert len(client.series_calls) == 2
-    missing = [{"organizationId": plant, "applicationId": "cnc", "machineId": "nobody"}]
-    assert await client.code(query, machines=missing) == "NOT_FOUND"
+
+
+async def test_a_machine_that_does_not_exist_costs_its_own_entry(client: Client, plant: str) -> None:
+    query = """query($machines: [MachineRef!]!) { series(machines: $machines, range: {last: "PT24H"},
+        fields: [{measurement: "state", field: "power"}]) { device { machineId } series { count } } }"""
+    owners = [(plant, "nobody"), (plant, "M0"), ("not a name!", "M0"), ("another", "M0")]
+    machines = [
+        {"organizationId": owner, "applicationId": "cnc", "machineId": machine} for owner, machine in owners
+    ]
+    for _ in range(2):  # the second run is compiled
+        response = await client.send(query, machines=machines)
+        entries = response["data"]["series"]
+        assert [entry and entry["device"]["machineId"] for entry in entries] == [None, "M0", None, None]
+        assert [(error["path"], error["extensions"]["code"]) for error in response["errors"]] == [
+            (["series", 0], "NOT_FOUND"),
+            (["series", 2], "BAD_USER_INPUT"),
+            (["series", 3], "NOT_FOUND"),
+        ]
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        'range: {last: "PT0S"}',
+        'range: {last: "PT1H"}, fill: NULL',
+        'range: {last: "PT1H"}, every: {duration: "PT0S"}',
+    ],
+)
+async def test_a_request_that_is_wrong_for_every_machine_is_one_error(
+    client: Client, plant: str, arguments: str
+) -> None:
+    refs = ", ".join(
+        f'{{organizationId: "{plant}", applicationId: "cnc", machineId: "M{n}"}}' for n in range(3)
+    )
+    fields = 'fields: [{measurement: "state", field: "power"}]'
+    response = await client.send(
+        f"{{ series(machines: [{refs}], {fields}, {arguments}) {{ series {{ count }} }} }}"
+    )
+    assert response["data"] == {"series": None}
+    assert [error["extensions"]["code"] for error in response["errors"]] == ["BAD_USER_INPUT"]
 
 
 async def test_analytics_of_an_organization_count_its_machines_alone(
