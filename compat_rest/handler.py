@@ -15,7 +15,7 @@ from compat_rest.pages import render_unknown_path
 from compat_rest.requests import split_path
 from compat_rest.responses import render_json
 from compat_rest.routes import TABLE
-from compat_rest.routes.route import OldRoute
+from compat_rest.routes.route import IDEMPOTENCY_KEY, OldRoute
 from compat_rest.routes.shapes import OldRequest
 from schema.engine.errors import REST_STATUS
 from schema.server.bodies import BadRequest
@@ -112,22 +112,25 @@ class OldRoutes:
         if route.required is not None and not route.required.allows(body):
             error: Any = {"message": route.required.message, "extensions": {"code": "BAD_USER_INPUT"}}
             return render_json(route.error(error, old_request), 400, request)
-        answer = await self._state.executor.run(
-            OPERATIONS,
-            route.variables(parameters, old_request.body),
-            route.operation,
-            context,
-        )
+        variables = route.variables(parameters, old_request.body)
+        if route.takes_idempotency_key and IDEMPOTENCY_KEY in request.headers:
+            variables["input"]["idempotencyKey"] = request.headers[IDEMPOTENCY_KEY]
+        answer = await self._state.executor.run(OPERATIONS, variables, route.operation, context)
         if answer.errors:
-            error = answer.errors[0]
-            code = error["extensions"]["code"]
-            if route.when_unavailable is not None and code == "UNAVAILABLE":
-                return render_json(route.when_unavailable, 200, request)
-            status = route.conflict_status if code == "CONFLICT" else REST_STATUS[code]
-            if error["extensions"].get("reason") == "DISK_FULL":
-                status = 507
-            return render_json(route.error(error, old_request), status, request)
+            return _render_error(answer.errors[0], route, old_request, request)
         return route.rendering.render(route.shape(answer.data, old_request), route.status, request)
+
+
+def _render_error(error: Any, route: OldRoute, old_request: OldRequest, request: Request) -> Response:
+    code, extensions = error["extensions"]["code"], error["extensions"]
+    if route.when_unavailable is not None and code == "UNAVAILABLE":
+        return render_json(route.when_unavailable, 200, request)
+    if extensions.get("fields") == ["idempotencyKey"]:  # which no shape of an old error is about
+        return render_json({"error": error["message"]}, REST_STATUS[code], request)
+    status = route.conflict_status if code == "CONFLICT" else REST_STATUS[code]
+    if extensions.get("reason") == "DISK_FULL":
+        status = 507
+    return render_json(route.error(error, old_request), status, request)
 
 
 def _match_path(pattern: list[str], segments: list[str]) -> dict[str, str] | None:

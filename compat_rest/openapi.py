@@ -5,7 +5,7 @@ from typing import Any
 
 from compat_rest.migration import PAGE
 from compat_rest.routes import TABLE
-from compat_rest.routes.route import OldRoute
+from compat_rest.routes.route import IDEMPOTENCY_KEY, OldRoute
 
 PATH = "/api/openapi.json"
 # The errors that every route may answer, by status.
@@ -44,6 +44,8 @@ def _describe_route(route: OldRoute) -> dict[str, Any]:
     success = _describe_success(route)
     parameters = [_describe_parameter(name, "path") for name in re.findall(r"\{(\w+)\}", route.path)]
     parameters += [_describe_parameter(name, "query") for name in route.query]
+    if route.takes_idempotency_key:
+        parameters.append(_describe_parameter(IDEMPOTENCY_KEY, "header"))
     described: dict[str, Any] = {
         "operationId": f"{route.method.lower()}{words}",
         "summary": re.sub(r"(?<=[a-z])(?=[A-Z])", " ", route.operation),

@@ -74,9 +74,10 @@ async def create_application(
         UpdateOne(CONFIG, [IS_ENTRY, equals(DEFAULT, None)], Change(set={DEFAULT: name})),
         CreateCollections([Device.collection_of(name), ConfigEntry.collection_of(name)]),
     ]
-    if await tenant.documents.write_all(writes) is None:
+    stored = await tenant.documents.write_all(writes, once=context.once, result=settings)
+    if stored is None:
         raise Conflict("Application already exists", fields=["applicationId"])
-    return Application(settings, organization_id, name)
+    return Application(stored, organization_id, name)
 
 
 async def update_application(

@@ -29,8 +29,8 @@ async def add_event_class(
         taken = Conflict(f"event class {document['id']} already exists", fields=["id"])
         try:
             return await event_classes.insert(document, conflict=taken)
-        except Conflict:
-            if document["id"] != generated_id:
+        except Conflict as error:
+            if error is not taken or document["id"] != generated_id:
                 raise
     raise AssertionError("ids do not run out")
 

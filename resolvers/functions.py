@@ -41,11 +41,11 @@ async def create_function(
             "createdAt": time,
             "updatedAt": time,
         }
+        taken = Conflict(f"function {document['id']} already exists", fields=["id"])
         try:
-            taken = Conflict(f"function {document['id']} already exists", fields=["id"])
             return await functions.insert(document, conflict=taken)
-        except Conflict:
-            if function_id:
+        except Conflict as error:
+            if error is not taken or function_id:
                 raise
     raise AssertionError("ids do not run out")
 

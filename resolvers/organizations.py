@@ -13,7 +13,7 @@ from resolvers.rules.paging import Page, page_size
 from resolvers.rules.repository import match_updated_at
 from resolvers.scopes import get_organization, require_organization
 from stores.contracts.changes import lower
-from stores.contracts.documents import Change, Document, Touch, equals
+from stores.contracts.documents import Change, Document, Touch, UpdateOne, equals
 from stores.contracts.errors import Conflict
 from stores.entities.devices import Device
 from stores.entities.organizations import ORGANIZATION_KEY, Organization
@@ -85,7 +85,8 @@ async def create_organization(context: Context, organization_id: str, values: di
     document = _new_document()
     # No stored document has the new id, so that this either inserts it or finds the key taken.
     where = [equals("key", ORGANIZATION_KEY), equals("_id", document["_id"])]
-    if await tenant.documents.update(CONFIG, where, _change(values), insert=document) is None:
+    creation = UpdateOne(CONFIG, where, _change(values), insert=document)
+    if await tenant.documents.write_all([creation], once=context.once) is None:
         raise Conflict(f"organization {organization_id} already exists", fields=["organizationId"])
     return await _read_again(context, organization_id)
 

@@ -7,6 +7,8 @@ from compat_rest.responses import ICON
 from compat_rest.routes.route import Parameters, from_fields, get, post
 from compat_rest.routes.shapes import OldRequest, read_payload, require
 
+# To repeat an upload changes nothing, with or without a key.
+UPLOAD: dict[str, Any] = {"body": ICON_UPLOAD, "takes_idempotency_key": False}
 PATH = "/api/library/{category}/{name}/icon"
 
 
@@ -36,6 +38,6 @@ ROUTES = (
     # An <img> sends no credential.
     get(PATH, "Icon", shape_icon, rendering=ICON, is_public=True),
     get(f"{PATH}/{{format}}", "Icon", shape_icon, rendering=ICON, is_public=True),
-    post(PATH, "UploadIcon", shape_uploaded_icon, new_icon, body=ICON_UPLOAD),
-    post("/api/library/upload", "UploadIcon", shape_uploaded_icon, new_icon, body=ICON_UPLOAD),
+    post(PATH, "UploadIcon", shape_uploaded_icon, new_icon, **UPLOAD),
+    post("/api/library/upload", "UploadIcon", shape_uploaded_icon, new_icon, **UPLOAD),
 )

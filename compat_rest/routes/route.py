@@ -12,6 +12,8 @@ ORGANIZATION = "/api/organizations/{organizationId}"
 APPLICATION = f"{ORGANIZATION}/applications/{{applicationId}}"
 OLDER_APPLICATION = "/api/applications/{organizationId}/applications/{applicationId}"
 
+IDEMPOTENCY_KEY = "Idempotency-Key"  # the header of creations that a client may repeat
+
 Parameters = Mapping[str, str]
 Variables = Callable[[Parameters, Any], dict[str, Any]]
 
@@ -47,7 +49,7 @@ class OldRoute:
     `shape` makes the body of a success, with `status` and `rendering`; `error` makes the body of an error.
     `conflict_status` is the status of a CONFLICT, `without_body` the route to take for a request without a
     body, and `when_unavailable` the body of a success if the store is unavailable. Only what `is_public` needs
-    no credential.
+    no credential. `takes_idempotency_key` passes the header of that name to the input of the operation.
     """
 
     method: str
@@ -64,6 +66,7 @@ class OldRoute:
     conflict_status: int = 409
     without_body: "OldRoute | None" = None
     when_unavailable: Any = None
+    takes_idempotency_key: bool = False
     is_public: bool = False
 
 
@@ -76,8 +79,9 @@ def get(path: str, operation: str, shape: Shape, **options: Any) -> OldRoute:
 def post(
     path: str, operation: str, shape: Shape, variables: Variables, required: Required | None = None, **options: Any
 ) -> OldRoute:  # fmt: skip
-    """A route that creates."""
-    return _change("POST", path, operation, shape, variables, required=required, status=201, **options)
+    """A route that creates, once for each `Idempotency-Key`."""
+    row = {"required": required, "status": 201, "takes_idempotency_key": True, **options}
+    return _change("POST", path, operation, shape, variables, **row)
 
 
 def put(path: str, operation: str, shape: Shape, variables: Variables, **options: Any) -> OldRoute:

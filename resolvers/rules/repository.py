@@ -8,6 +8,7 @@ from typing import Any, Generic, NoReturn, TypeVar
 from resolvers.context import Context, Tenant
 from resolvers.rules.checks import list_stored_forms
 from resolvers.rules.ids import is_object_id
+from resolvers.rules.repetitions import is_other_request
 from stores.contracts.documents import (
     ID,
     Change,
@@ -51,6 +52,7 @@ class Repository(Generic[E]):
         self.entity = entity
         self.collection = entity.collection_of(application_id)
         self._guard = guard
+        self._once = context.once
         self._organization_id, self._application_id = organization_id, application_id
 
     def record(self, document: Document) -> E:
@@ -112,12 +114,15 @@ class Repository(Generic[E]):
         """Store a new document.
 
         Raises `conflict` if one of its unique keys is taken, and `NotFound` if its application was deleted.
+        A repetition under the idempotency key of the context returns the first one.
         """
         try:
-            await self.tenant.documents.insert(self.collection, document, guard=self._guard)
-        except Conflict:
-            raise conflict from None
-        return self.record(document)
+            inserted = await self.tenant.documents.insert(
+                self.collection, document, guard=self._guard, once=self._once
+            )
+        except Conflict as error:
+            raise (error if is_other_request(error) else conflict) from None
+        return self.record(inserted)
 
     async def replace(self, documents: Sequence[Document]) -> list[E]:
         """Store these in the place of all that are there, or change nothing. Raises as `insert` does."""

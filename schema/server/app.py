@@ -96,7 +96,7 @@ def _middleware(settings: Settings, *, needs_credentials: bool) -> list[Middlewa
             allow_origins=server.cors_allowed_origins,
             allow_credentials=True,
             allow_methods=["GET", "POST", "PUT", "DELETE", "PATCH", "OPTIONS"],
-            allow_headers=["Content-Type", "Authorization", TRACE_HEADER],
+            allow_headers=["Content-Type", "Authorization", "Idempotency-Key", TRACE_HEADER],
         ),
     ]
 

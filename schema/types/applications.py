@@ -32,6 +32,7 @@ from schema.types.series_arguments import Classes, EventRange, to_optional_range
 from schema.types.series_arguments import First as EventCount
 from schema.types.shared import (
     CREATED_AT,
+    IDEMPOTENCY_KEY,
     IN_ORGANIZATION,
     ORGANIZATION,
     UPDATED_AT,
@@ -41,6 +42,7 @@ from schema.types.shared import (
     First,
     MachineId,
     OrganizationId,
+    context_of_creation,
 )
 from stores.entities import applications as stored
 from stores.entities.devices import Device as StoredDevice
@@ -174,6 +176,7 @@ class CreateApplicationInput:
     name: str = required("The name.")
     description: str | None = optional("A description of what the application is used for.")
     status: str | None = optional("The status; `active` by default.")
+    idempotency_key: str | None = optional(IDEMPOTENCY_KEY, None)
 
 
 @strawberry.input(description="A change of an application. Fields that are left out keep their values.")
@@ -216,7 +219,10 @@ class ApplicationMutations:
         self, info: Info, input: Annotated[CreateApplicationInput, argument("The new application.")]
     ) -> ApplicationPayload | None:
         created = await applications.create_application(
-            info.context, input.organization_id, input.application_id, provided_values(input, *SETTINGS)
+            context_of_creation(info, input),
+            input.organization_id,
+            input.application_id,
+            provided_values(input, *SETTINGS),
         )
         return ApplicationPayload(application=as_type(Application, created))
 

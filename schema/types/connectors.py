@@ -16,12 +16,14 @@ from schema.types.shared import (
     APPLICATION,
     CREATED_AT,
     DOCUMENT_ID,
+    IDEMPOTENCY_KEY,
     IN_ORGANIZATION,
     ORGANIZATION,
     STORED_DOCUMENT_MASKED,
     UPDATED_AT,
     After,
     First,
+    context_of_creation,
 )
 from stores.entities import connectors as stored
 from stores.entities.devices import Device as StoredDevice
@@ -94,6 +96,7 @@ class CreateConnectorInput:
     )
     collections: JSON | None = optional("The variables to read, in the shape of `Connector.collections`.")
     document: JSON | None = optional(DOCUMENT)
+    idempotency_key: str | None = optional(IDEMPOTENCY_KEY, None)
 
 
 @strawberry.input(
@@ -143,7 +146,7 @@ class ConnectorMutations:
     ) -> ConnectorPayload | None:
         values = with_document(input.document, provided_values(input, *SETTINGS))
         created = await connectors.create_connector(
-            info.context, input.organization_id, input.application_id, values
+            context_of_creation(info, input), input.organization_id, input.application_id, values
         )
         return ConnectorPayload(connector=as_type(Connector, created))
 

@@ -19,6 +19,7 @@ from schema.types.shared import (
     CREATED_AT,
     DOCUMENT_ID,
     EVENT_CLASS,
+    IDEMPOTENCY_KEY,
     ORGANIZATION,
     STORED_DOCUMENT,
     UPDATED_AT,
@@ -27,6 +28,7 @@ from schema.types.shared import (
     First,
     MachineId,
     OrganizationId,
+    context_of_creation,
 )
 from stores.entities import devices as stored
 
@@ -133,6 +135,7 @@ class CreateDeviceInput:
     event_bindings: list[EventBindingInput] | None = optional("The events that the machine reports.")
     properties: JSON | None = optional("The properties of the machine.")
     document: JSON | None = optional(DOCUMENT)
+    idempotency_key: str | None = optional(IDEMPOTENCY_KEY, None)
 
 
 @strawberry.input(
@@ -234,9 +237,9 @@ class DeviceMutations:
     ) -> DevicePayload | None:
         scope, values = _scope(input), _values(input, "machine_id")
         if scope is None:
-            created = await legacy_devices.create_legacy_device(info.context, values)
+            created = await legacy_devices.create_legacy_device(context_of_creation(info, input), values)
         else:
-            created = await devices.create_device(info.context, *scope, values)
+            created = await devices.create_device(context_of_creation(info, input), *scope, values)
         return DevicePayload(device=as_type(Device, created))
 
     @mutation("Changes a device.")

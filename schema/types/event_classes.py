@@ -19,7 +19,14 @@ from schema.engine.inputs import DOCUMENT, optional, provided_values, required, 
 from schema.engine.scalars import JSON
 from schema.types.devices import Device
 from schema.types.node import Node
-from schema.types.shared import APPLICATION, IN_APPLICATION, STORED_DOCUMENT, ApplicationScope
+from schema.types.shared import (
+    APPLICATION,
+    IDEMPOTENCY_KEY,
+    IN_APPLICATION,
+    STORED_DOCUMENT,
+    ApplicationScope,
+    context_of_creation,
+)
 from stores.entities import event_classes as stored
 from stores.entities.devices import Device as StoredDevice
 
@@ -71,6 +78,7 @@ class EventClassInput:
 @strawberry.input(description="An event class to add to an application.")
 class AddEventClassInput(ApplicationScope):
     event_class: EventClassInput = required("The definition of the new event class.")
+    idempotency_key: str | None = optional(IDEMPOTENCY_KEY, None)
 
 
 @strawberry.input(description="The event classes that replace all those of an application.")
@@ -111,7 +119,10 @@ class EventClassMutations:
         ],
     ) -> EventClassPayload | None:
         added = await event_classes.add_event_class(
-            info.context, input.organization_id, input.application_id, _values(input.event_class)
+            context_of_creation(info, input),
+            input.organization_id,
+            input.application_id,
+            _values(input.event_class),
         )
         return EventClassPayload(event_class=as_type(EventClass, added))
 

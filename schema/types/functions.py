@@ -9,7 +9,14 @@ from schema.engine.fields import Info, argument, as_type, attribute, derived, mu
 from schema.engine.inputs import IF_UPDATED_AT, optional, provided_values, required
 from schema.engine.scalars import JSON, DateTime
 from schema.types.node import Node
-from schema.types.shared import APPLICATION, IN_APPLICATION, STORED_DOCUMENT, ApplicationScope
+from schema.types.shared import (
+    APPLICATION,
+    IDEMPOTENCY_KEY,
+    IN_APPLICATION,
+    STORED_DOCUMENT,
+    ApplicationScope,
+    context_of_creation,
+)
 from stores.entities import functions as stored
 
 
@@ -49,6 +56,7 @@ class CreateFunctionInput(ApplicationScope):
     )
     counter: JSON | None = optional("What a counter counts: an object with `name` and `eventClass`.")
     description: str | None = optional("A description of what the function is used for.")
+    idempotency_key: str | None = optional(IDEMPOTENCY_KEY, None)
 
 
 @strawberry.input(
@@ -94,7 +102,7 @@ class FunctionMutations:
     ) -> FunctionPayload | None:
         values = provided_values(input, *SETTINGS, id="function_id")
         created = await functions.create_function(
-            info.context, input.organization_id, input.application_id, values
+            context_of_creation(info, input), input.organization_id, input.application_id, values
         )
         return FunctionPayload(function=as_type(Function, created))
 

@@ -12,10 +12,12 @@ from schema.types.node import Node
 from schema.types.shared import (
     CREATED_AT,
     DOCUMENT_ID,
+    IDEMPOTENCY_KEY,
     IN_ORGANIZATION,
     ORGANIZATION,
     STORED_DOCUMENT,
     UPDATED_AT,
+    context_of_creation,
 )
 from stores.entities import gateways as stored
 
@@ -47,6 +49,7 @@ class CreateGatewayInput:
     name: str = required("The name of the gateway.")
     location: str | None = optional("The place where the gateway is installed.")
     status: str | None = optional("The status; `connected` by default.")
+    idempotency_key: str | None = optional(IDEMPOTENCY_KEY, None)
 
 
 @strawberry.type(description="The gateway after the mutation.")
@@ -61,5 +64,7 @@ class GatewayMutations:
         self, info: Info, input: Annotated[CreateGatewayInput, argument("The new gateway.")]
     ) -> GatewayPayload | None:
         values = provided_values(input, "name", "location", "status", gatewayId="gateway_id")
-        created = await gateways.create_gateway(info.context, input.organization_id, values)
+        created = await gateways.create_gateway(
+            context_of_creation(info, input), input.organization_id, values
+        )
         return GatewayPayload(gateway=as_type(Gateway, created))

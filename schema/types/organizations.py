@@ -18,7 +18,16 @@ from schema.types.devices import Device
 from schema.types.gateways import Gateway
 from schema.types.node import Node
 from schema.types.paging import Connection
-from schema.types.shared import CREATED_AT, UPDATED_AT, After, ApplicationId, First, OrganizationId
+from schema.types.shared import (
+    CREATED_AT,
+    IDEMPOTENCY_KEY,
+    UPDATED_AT,
+    After,
+    ApplicationId,
+    First,
+    OrganizationId,
+    context_of_creation,
+)
 from schema.types.users import User
 from stores.entities import organizations as stored
 
@@ -130,6 +139,7 @@ class CreateOrganizationInput:
     description: str | None = optional("A description of the organization.")
     email: str | None = optional("The contact e-mail address.")
     website: str | None = optional("The address of the website.")
+    idempotency_key: str | None = optional(IDEMPOTENCY_KEY, None)
 
 
 @strawberry.input(description="A change of an organization. Fields that are left out keep their values.")
@@ -181,7 +191,9 @@ class OrganizationMutations:
         self, info: Info, input: Annotated[CreateOrganizationInput, argument("The new organization.")]
     ) -> OrganizationPayload | None:
         values = provided_values(input, *SETTINGS)
-        created = await organizations.create_organization(info.context, input.organization_id, values)
+        created = await organizations.create_organization(
+            context_of_creation(info, input), input.organization_id, values
+        )
         return OrganizationPayload(organization=as_type(Organization, created))
 
     @mutation("Changes an organization.")

@@ -10,7 +10,14 @@ from schema.engine.fields import Info, argument, as_type, attribute, derived, mu
 from schema.engine.inputs import DOCUMENT, IF_UPDATED_AT, optional, provided_values, required, with_document
 from schema.engine.scalars import JSON, DateTime
 from schema.types.node import Node
-from schema.types.shared import CREATED_AT, DOCUMENT_ID, STORED_DOCUMENT_MASKED, UPDATED_AT
+from schema.types.shared import (
+    CREATED_AT,
+    DOCUMENT_ID,
+    IDEMPOTENCY_KEY,
+    STORED_DOCUMENT_MASKED,
+    UPDATED_AT,
+    context_of_creation,
+)
 from stores.entities import services as stored
 
 
@@ -62,6 +69,7 @@ class CreateServiceInput:
     )
     enabled: bool | None = optional("Whether the service is in use; true by default.")
     document: JSON | None = optional(DOCUMENT)
+    idempotency_key: str | None = optional(IDEMPOTENCY_KEY, None)
 
 
 @strawberry.input(description="A change of a service. Fields that are left out keep their values.")
@@ -134,7 +142,7 @@ class ServiceMutations:
     async def create_service(
         self, info: Info, input: Annotated[CreateServiceInput, argument("The new service.")]
     ) -> ServicePayload | None:
-        created = await services.create_service(info.context, _values(input))
+        created = await services.create_service(context_of_creation(info, input), _values(input))
         return ServicePayload(service=as_type(Service, created))
 
     @mutation("Changes a service.")

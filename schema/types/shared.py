@@ -1,11 +1,14 @@
 """What several modules share: arguments of lists, inputs, and entities that refer to each other."""
 
-from typing import Annotated
+from typing import Annotated, Any
 
 import strawberry
 
-from schema.engine.fields import argument
+from resolvers.context import Context
+from resolvers.rules.repetitions import once_per_key
+from schema.engine.fields import Info, argument
 from schema.engine.inputs import required
+from schema.engine.scalars import to_json
 
 First = Annotated[
     int | None, argument("The maximum number of nodes to return: 50 by default, and at most 1000.")
@@ -25,6 +28,10 @@ IN_ORGANIZATION = "The organization that it belongs to."
 IN_APPLICATION = "The application that it belongs to."
 STORED_DOCUMENT = "The whole document as it is stored."
 STORED_DOCUMENT_MASKED = "The whole document as it is stored. Secrets are masked."
+IDEMPOTENCY_KEY = (
+    "A key of your choice, such as a UUID. If you repeat the mutation with the same key within 24 hours, it "
+    "returns the first result. The same key with another input is a `CONFLICT`."
+)
 
 # Entities refer to each other in both directions; these references are resolved when the schema is built.
 ORGANIZATION = Annotated["Organization", strawberry.lazy("schema.types.organizations")]  # type: ignore[name-defined]  # noqa: F821
@@ -39,3 +46,9 @@ class ApplicationScope:
 
     organization_id: str = required("The id of the organization.")
     application_id: str = required("The id of the application.")
+
+
+def context_of_creation(info: Info, source: Any) -> Context:
+    """The context in which a creation is applied once for each `idempotencyKey` of its input."""
+    request = type(source).__name__.encode() + to_json(source)
+    return once_per_key(info.context, source.idempotency_key, request)

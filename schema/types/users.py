@@ -9,7 +9,14 @@ from schema.engine.fields import Info, argument, as_type, attribute, derived, mu
 from schema.engine.inputs import optional, required
 from schema.engine.scalars import DateTime
 from schema.types.node import Node
-from schema.types.shared import CREATED_AT, DOCUMENT_ID, IN_ORGANIZATION, ORGANIZATION
+from schema.types.shared import (
+    CREATED_AT,
+    DOCUMENT_ID,
+    IDEMPOTENCY_KEY,
+    IN_ORGANIZATION,
+    ORGANIZATION,
+    context_of_creation,
+)
 from stores.entities import users as stored
 
 
@@ -34,6 +41,7 @@ class CreateUserInput:
     name: str = required("The name of the person.")
     email: str = required("The e-mail address, unique within the organization.")
     role: str | None = optional("The role; `user` by default.", None)
+    idempotency_key: str | None = optional(IDEMPOTENCY_KEY, None)
 
 
 @strawberry.type(description="The user after the mutation.")
@@ -48,6 +56,6 @@ class UserMutations:
         self, info: Info, input: Annotated[CreateUserInput, argument("The new user.")]
     ) -> UserPayload | None:
         created = await users.create_user(
-            info.context, input.organization_id, input.name, input.email, input.role
+            context_of_creation(info, input), input.organization_id, input.name, input.email, input.role
         )
         return UserPayload(user=as_type(User, created))
