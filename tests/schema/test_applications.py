@@ -1,9 +1,7 @@
 """Applications through the graph: atomic changes of the one document that holds them all."""
 
 import asyncio
-from collections.abc import Awaitable, Callable
 from pathlib import Path
-from typing import TypeVar
 
 import pytest
 
@@ -16,12 +14,11 @@ from stores.entities.event_classes import EventClass
 from stores.entities.organizations import Organization
 from stores.entities.registry import entities_of_application
 from stores.wrappers.documents import WrappedDocumentStore
-from stores.wrappers.interception import Interceptor, StoreCall
+from stores.wrappers.faults import BeforeWrites
 from tests.schema.client import Client
 from tests.schema.conftest import BACKENDS, CREATE_APPLICATION, CREATE_ORGANIZATION
 from tests.schema.test_entities import CREATIONS, creation_of
 
-T = TypeVar("T")
 CONFIG = Organization.collection_of()
 SCOPED = [entity for entity in entities_of_application() if CREATIONS[entity] is not None]
 EVENT_CLASSES = EventClass.collection_of()
@@ -105,7 +102,7 @@ async def test_what_is_created_while_its_application_is_deleted_is_not_left(
         await client.run(DELETE, o=plant, a="cnc")
 
     name = entity.collection_of("cnc").name
-    interrupted = WrappedDocumentStore(documents, BeforeWrite(name, delete))
+    interrupted = WrappedDocumentStore(documents, BeforeWrites([delete], name))
     late = Client(create_app(Settings(data=tmp_path), documents=interrupted), documents)
     assert await late.code(creation_of(entity), o=plant) == "NOT_FOUND"
     await late.http.aclose()
@@ -114,27 +111,13 @@ async def test_what_is_created_while_its_application_is_deleted_is_not_left(
     assert stored == []
 
 
-class BeforeWrite(Interceptor):
-    """Runs `action` before the first write to a collection."""
-
-    def __init__(self, collection: str, action: Callable[[], Awaitable[None]]) -> None:
-        self._collection, self._action = collection, action
-        self._done = False
-
-    async def run(self, call: StoreCall, proceed: Callable[[], Awaitable[T]]) -> T:
-        if call.is_write and call.subject == self._collection and not self._done:
-            self._done = True
-            await self._action()
-        return await proceed()
-
-
 async def test_event_classes_are_not_set_in_an_application_that_is_deleted(
     client: Client, documents: DocumentStore, tmp_path: Path, plant: str
 ) -> None:
     async def delete() -> None:
         await client.run(DELETE, o=plant, a="cnc")
 
-    interrupted = WrappedDocumentStore(documents, BeforeWrite(EVENT_CLASSES.name, delete))
+    interrupted = WrappedDocumentStore(documents, BeforeWrites([delete], EVENT_CLASSES.name))
     late = Client(create_app(Settings(data=tmp_path), documents=interrupted), documents)
     replace = """mutation($o: String!) { setEventClasses(input: {organizationId: $o, applicationId: "cnc",
       eventClasses: [{class: "MODE", topic: "t", type: "STR"}]}) { eventClasses { class } } }"""

@@ -2,9 +2,8 @@
 
 import json
 import logging
-from collections.abc import Awaitable, Callable
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any
 
 import pytest
 
@@ -15,11 +14,10 @@ from stores.entities.connectors import Connector, ConnectorTemplate
 from stores.entities.services import Service
 from stores.opening import open_documents
 from stores.wrappers.documents import WrappedDocumentStore
-from stores.wrappers.interception import Interceptor, StoreCall
+from stores.wrappers.faults import BeforeWrites
 from tests.schema.client import Client
 from tests.schema.conftest import BACKENDS
 
-T = TypeVar("T")
 MARKER = "MARKER-0123456789"
 SECRETS: dict[str, Any] = {
     "password": MARKER,
@@ -106,18 +104,6 @@ async def test_the_password_of_the_store_is_not_in_errors_and_logs(
     await documents.close()
 
 
-class BeforeWrite(Interceptor):
-    """Runs an action before each of the first writes."""
-
-    def __init__(self, actions: list[Callable[[], Awaitable[object]]]) -> None:
-        self._actions = actions
-
-    async def run(self, call: StoreCall, proceed: Callable[[], Awaitable[T]]) -> T:
-        if call.is_write and self._actions:
-            await self._actions.pop(0)()
-        return await proceed()
-
-
 @pytest.mark.parametrize("backend", BACKENDS)
 async def test_a_mask_does_not_undo_the_change_of_a_secret_by_another_client(
     client: Client, documents: DocumentStore, tmp_path: Path, plant: str
@@ -129,7 +115,7 @@ async def test_a_mask_does_not_undo_the_change_of_a_secret_by_another_client(
     async def change() -> None:
         await client.run(UPDATE_SERVICE, d=document_id, c={"host": "a", "password": "new"})
 
-    interrupted = WrappedDocumentStore(documents, BeforeWrite([change]))
+    interrupted = WrappedDocumentStore(documents, BeforeWrites([change]))
     app = create_app(Settings(data=tmp_path), documents=interrupted)
     late = Client(app, documents)
     await late.run(UPDATE_SERVICE, d=document_id, c={"host": "b", "password": "********"})
