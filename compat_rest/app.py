@@ -25,6 +25,6 @@ def create_app(settings: Settings, **options: Any) -> Starlette:
         return JSONResponse(openapi.build_document())
 
     app.router.routes += [Route(migration.PAGE, migrate), Route(openapi.PATH, describe)]
-    # Whatever else is asked for: the framework's own patterns would miss a path that holds a line feed.
+    # As the default for every other path, because the router's patterns do not match line feeds in a path.
     app.router.default = OldRoutes(app.state.app_state, otherwise=app.router.default)
     return app

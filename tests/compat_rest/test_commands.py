@@ -28,17 +28,17 @@ def run(*arguments: str, **environment: str) -> subprocess.CompletedProcess[str]
 
 def fails(*arguments: str, **environment: str) -> str:
     """What a command that must fail says: on stderr, without a traceback."""
-    done = run(*arguments, **environment)
-    assert done.returncode in (1, 2)
-    assert "Traceback" not in done.stderr
-    assert done.stderr.strip()
-    return done.stderr
+    process = run(*arguments, **environment)
+    assert process.returncode in (1, 2)
+    assert "Traceback" not in process.stderr
+    assert process.stderr.strip()
+    return process.stderr
 
 
 def test_help_imports_no_server_and_no_driver() -> None:
     command = [sys.executable, "-X", "importtime", *GATEWAY[1:], "--help"]
-    done = subprocess.run(command, capture_output=True, text=True, timeout=60)
-    modules = {line.rpartition("|")[2].strip().partition(".")[0] for line in done.stderr.splitlines()}
+    process = subprocess.run(command, capture_output=True, text=True, timeout=60)
+    modules = {line.rpartition("|")[2].strip().partition(".")[0] for line in process.stderr.splitlines()}
     assert "typer" in modules
     assert (
         modules & {"pydantic", "starlette", "strawberry", "graphql", "uvicorn", "bson", "httpx", "apsw"}
@@ -114,17 +114,17 @@ def test_the_demo_is_served_and_the_port_is_checked_before_it_is_loaded(tmp_path
     assert not folder.exists()
 
 
-def test_it_does_not_serve_beyond_loopback_unasked(tmp_path: Path) -> None:
+def test_it_serves_beyond_loopback_only_with_open(tmp_path: Path) -> None:
     assert "--open" in fails("serve", "--host", "0.0.0.0", "--data", str(tmp_path))
 
 
-def test_a_port_in_use_is_said_in_a_line(tmp_path: Path) -> None:
+def test_a_port_in_use_is_reported_in_one_line(tmp_path: Path) -> None:
     with socket.create_server(("127.0.0.1", 0)) as taken:
-        said = fails("serve", "--port", str(taken.getsockname()[1]), "--data", str(tmp_path))
-    assert "in use" in said.lower()
+        message = fails("serve", "--port", str(taken.getsockname()[1]), "--data", str(tmp_path))
+    assert "in use" in message.lower()
 
 
-def test_a_folder_that_cannot_be_made_is_said_in_a_line(tmp_path: Path) -> None:
+def test_a_folder_that_cannot_be_created_is_reported_in_one_line(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
     assert "file" in fails("serve", "--port", "0", "--data", str(tmp_path / "file"))
 
@@ -141,21 +141,21 @@ def test_a_folder_that_cannot_be_made_is_said_in_a_line(tmp_path: Path) -> None:
         ("demo", "--config", "missing.yaml"),
     ],
 )
-def test_bad_input_is_said_without_a_traceback(arguments: tuple[str, ...]) -> None:
+def test_bad_input_is_reported_without_a_traceback(arguments: tuple[str, ...]) -> None:
     fails(*arguments)
 
 
 def test_settings_are_shown_without_their_secrets_only() -> None:
-    done = run(
+    process = run(
         "check-config",
         MONGODB_URI="mongodb://user:demo-only@db.example/plant?tlsCertificateKeyFilePassword=demo-only&w=1",
         INFLUXDB_HOST="http://influx.example:8181",
         INFLUXDB_TOKEN="demo-only",
         SYNC_GATEWAY_SECRETS__KEYS="demo-only,demo-only",
     )
-    assert done.returncode == 0
-    assert "demo-only" not in done.stdout + done.stderr
-    shown = json.loads(done.stdout)
+    assert process.returncode == 0
+    assert "demo-only" not in process.stdout + process.stderr
+    shown = json.loads(process.stdout)
     masked = "mongodb://user:********@db.example/plant?tlsCertificateKeyFilePassword=********&w=1"
     assert shown["documents"]["url"] == masked
     assert shown["series"]["url"] == "http://influx.example:8181"

@@ -14,7 +14,7 @@ class Client:
     """Sends operations to the application in this process; the calls are those of the last one."""
 
     def __init__(self, app: Starlette, documents: DocumentStore) -> None:
-        # The application is asked to answer for its failures, not to raise them into the test.
+        # An unexpected error becomes a response, as it does behind a real server.
         transport = httpx.ASGITransport(app, raise_app_exceptions=False)
         self.http = httpx.AsyncClient(transport=transport, base_url="http://gateway")
         self.documents = documents

@@ -26,12 +26,12 @@ async def url(tmp_path: Path) -> AsyncIterator[str]:
 
 async def test_every_check_of_the_specification_answers_ok(url: str, graphql_audits: Path) -> None:
     command = ["node", "run.mjs", f"{url}/graphql"]
-    done = await asyncio.to_thread(
+    process = await asyncio.to_thread(
         subprocess.run, command, cwd=graphql_audits, check=True, capture_output=True, timeout=60
     )
-    outcomes = json.loads(done.stdout)
+    outcomes = json.loads(process.stdout)
     assert len(outcomes) == 61
-    assert [each for each in outcomes if each["status"] != "ok"] == []
+    assert [outcome for outcome in outcomes if outcome["status"] != "ok"] == []
 
 
 @pytest.mark.parametrize(
@@ -60,7 +60,7 @@ async def test_every_check_of_the_specification_answers_ok(url: str, graphql_aud
         (b'{"query": "{ ' + b"__typename " * 6000 + b'}"}', 400),
     ],
 )
-async def test_a_malformed_request_is_refused_in_json(client: Client, body: bytes, status: int) -> None:
+async def test_a_malformed_request_is_rejected_in_json(client: Client, body: bytes, status: int) -> None:
     headers = {"Content-Type": "application/json", "Accept": RESPONSE}
     response = await client.http.post("/graphql", content=body, headers=headers)
     assert response.status_code == status
@@ -79,7 +79,7 @@ async def test_a_malformed_request_is_refused_in_json(client: Client, body: byte
         ({"Content-Type": "application/json", "Accept": "text/csv"}, 406),
     ],
 )
-async def test_other_media_types_are_refused(client: Client, headers: dict[str, str], status: int) -> None:
+async def test_other_media_types_are_rejected(client: Client, headers: dict[str, str], status: int) -> None:
     response = await client.http.post("/graphql", content=b'{"query":"{__typename}"}', headers=headers)
     assert response.status_code == status
     assert response.json()["errors"]
@@ -126,7 +126,7 @@ async def test_an_unforeseen_failure_shows_nothing_but_a_request_id(
     assert "secret detail" in caplog.text
 
 
-async def test_the_cost_is_in_the_answer_only_when_it_is_asked_for(client: Client) -> None:
+async def test_the_trace_is_in_the_answer_only_if_it_is_requested(client: Client) -> None:
     body = {"query": "{ __typename }"}
     response = await client.http.post("/graphql", json=body)
     assert "extensions" not in response.json()
@@ -135,7 +135,7 @@ async def test_the_cost_is_in_the_answer_only_when_it_is_asked_for(client: Clien
     assert response.json()["extensions"] == {"trace": trace}
 
 
-async def test_metrics_tell_what_became_of_queries(client: Client) -> None:
+async def test_metrics_count_how_queries_were_answered(client: Client) -> None:
     for _ in range(3):
         await client.run("{ organizations { totalCount } }")
     response = await client.http.get("/metrics")

@@ -56,7 +56,7 @@ def test_every_setting_is_in_the_readme() -> None:
 
 
 @pytest.mark.parametrize(
-    ("text", "line", "said"),
+    ("text", "line", "message"),
     [
         ("server:\n  prot: 1\n", 2, "no such setting"),
         ("sever: {}\n", 1, "no such setting"),
@@ -78,9 +78,9 @@ def test_every_setting_is_in_the_readme() -> None:
         ("a: 1\n---\nb: 2\n", 2, ""),
     ],
 )
-def test_a_fault_is_named_by_its_line(tmp_path: Path, text: str, line: int, said: str) -> None:
+def test_a_fault_is_named_by_its_line(tmp_path: Path, text: str, line: int, message: str) -> None:
     assert fault(tmp_path, text).startswith(f"{tmp_path}/config.yaml:{line}: ")
-    assert said in fault(tmp_path, text)
+    assert message in fault(tmp_path, text)
 
 
 def test_a_bomb_of_aliases_stops_at_its_first_line(tmp_path: Path) -> None:
@@ -90,16 +90,16 @@ def test_a_bomb_of_aliases_stops_at_its_first_line(tmp_path: Path) -> None:
     assert "anchors" in fault(tmp_path, bomb)
 
 
-def test_what_is_no_text_is_refused(tmp_path: Path) -> None:
+def test_a_file_that_is_not_text_is_rejected(tmp_path: Path) -> None:
     assert "UTF-8" in fault(tmp_path, b"\xff\xfe")
     assert "1 MiB" in fault(tmp_path, "#" * 1024 * 1024 + "##")
     assert "config.yaml:1: nested more than 32 levels" in fault(tmp_path, "[" * 100_000)
 
 
 def test_all_faults_are_named_at_once(tmp_path: Path) -> None:
-    said = fault(tmp_path, "server:\n  prot: 1\n  port: x\n", SYNC_GATEWAY_LOG__LEVEL="loud")
-    assert len(said.splitlines()) == 3
-    assert "environment: SYNC_GATEWAY_LOG__LEVEL" in said
+    message = fault(tmp_path, "server:\n  prot: 1\n  port: x\n", SYNC_GATEWAY_LOG__LEVEL="loud")
+    assert len(message.splitlines()) == 3
+    assert "environment: SYNC_GATEWAY_LOG__LEVEL" in message
 
 
 def test_the_environment_overrides_the_file(tmp_path: Path) -> None:
@@ -140,5 +140,5 @@ def test_the_star_of_the_original_means_no_other_origin_and_says_what_to_write()
 
 
 def test_a_secret_is_not_repeated_in_a_fault(tmp_path: Path) -> None:
-    said = fault(tmp_path, "documents:\n  url: http://user:demo-only@x\n")
-    assert "demo-only" not in said
+    message = fault(tmp_path, "documents:\n  url: http://user:demo-only@x\n")
+    assert "demo-only" not in message
