@@ -31,6 +31,13 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     preparing.mark_and_sort(items)  # before pytest deselects by the markers
 
 
+def pytest_make_parametrize_id(val: object, argname: str) -> str | None:
+    """An id for compressed bytes that is the same in every process: a gzip header contains the time."""
+    if isinstance(val, bytes) and not val.isascii():
+        return f"{argname} of {len(val)} bytes"
+    return None
+
+
 @pytest.fixture(autouse=True)
 def clean_environment(monkeypatch: pytest.MonkeyPatch) -> None:
     names = ("PORT", "MONGODB_URI", "ORGANIZATION_ID", "CORS_ALLOWED_ORIGIN")

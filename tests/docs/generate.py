@@ -1,0 +1,155 @@
+"""The parts of the documentation that are made from the code; `python -m tests.docs.generate` writes them.
+
+A part is what stands between `<!-- generated: NAME -->` and `<!-- end -->`.
+"""
+
+import asyncio
+import re
+import tempfile
+from collections.abc import Callable, Iterable
+from pathlib import Path
+from typing import Any
+
+import httpx
+import typer
+
+from compat_rest.app import create_app
+from compat_rest.main import app as command_line
+from compat_rest.routes import TABLE
+from schema.engine.errors import REST_STATUS
+from schema.server.settings import Settings
+from schema.server.settings_reference import list_settings
+from stores.contracts.errors import GatewayError
+from stores.opening import open_documents, open_series
+from tests.docs.markdown import GENERATED, PROJECT, list_documents
+from tests.docs.plant import SELECTIONS, fill
+from tests.house.drawing import draw_imports
+
+
+def render_table(head: Iterable[str], rows: Iterable[Iterable[str]]) -> str:
+    """A Markdown table."""
+    head = list(head)
+    lines = [head, ["---"] * len(head), *([cell.replace("|", "\\|") for cell in row] for row in rows)]
+    return "\n".join(f"| {' | '.join(line)} |" for line in lines)
+
+
+def settings() -> str:
+    """Every setting with its type, default, variables and description."""
+    rows = (
+        (
+            f"`{row.name}`",
+            row.type,
+            f"`{row.default}`",
+            row.description + "".join(f" Also `{name}`." for name in row.variables[1:]),
+        )
+        for row in list_settings()
+    )
+    return render_table(("setting", "type", "default", "what it is"), rows)
+
+
+def routes() -> str:
+    """Every old route beside its operation."""
+    rows = ((f"`{row.method}`", f"`{row.path}`", f"`{row.operation}`") for row in TABLE)
+    return render_table(("method", "path", "operation"), rows)
+
+
+def error_codes() -> str:
+    """Every code with its status on the old routes and its meaning."""
+    meanings = {code: (error.__doc__ or "").strip() for code, error in GatewayError.by_code.items()}
+    meanings["INTERNAL"] = "A fault of the gateway. `requestId` finds it in the log."
+    rows = ((f"`{code}`", str(REST_STATUS[code]), meaning) for code, meaning in meanings.items())
+    return render_table(("code", "status of old routes", "meaning"), rows)
+
+
+def commands() -> str:
+    """Every command with its arguments and options."""
+    group: Any = typer.main.get_command(command_line)
+    rows = []
+    for name, command in group.commands.items():
+        usage = [_usage(parameter) for parameter in command.params if parameter.name != "help"]
+        rows.append((f"`{' '.join(['sync-gateway', name, *usage])}`", " ".join((command.help or "").split())))
+    return render_table(("command", "what it does"), rows)
+
+
+def _usage(parameter: Any) -> str:
+    """A parameter as a usage line shows it, such as `[--port PORT]` or `SOURCE_URL`."""
+    value = parameter.name.upper()
+    option = next((name for name in parameter.opts if name.startswith("--")), None)
+    if option is None:
+        return value if parameter.required else f"[{value}]"
+    usage = option if parameter.is_flag else f"{option} {value}"
+    return usage if parameter.required else f"[{usage}]"
+
+
+def store_calls() -> str:
+    """Store calls of nested selections, measured with 10 and with 100 devices."""
+    return asyncio.run(_measure_store_calls())
+
+
+async def _measure_store_calls() -> str:
+    measured = {
+        (applications, devices): await _count(applications, devices)
+        for applications in (1, 3)
+        for devices in (10, 100)
+    }
+    assert measured[1, 10] == measured[1, 100]
+    assert measured[3, 10] == measured[3, 100]
+    rows = ((name, str(measured[1, 10][name]), str(measured[3, 10][name])) for name in SELECTIONS)
+    return render_table(("selection", "calls with 1 application", "with 3 applications"), rows)
+
+
+async def _count(applications: int, devices: int) -> dict[str, int]:
+    counts = {}
+    with tempfile.TemporaryDirectory() as folder:
+        documents, series = open_documents(None, data=Path(folder)), open_series(None, data=Path(folder))
+        await fill(documents, applications, devices)
+        app = create_app(Settings(data=Path(folder)), documents=documents, series=series)
+        transport = httpx.ASGITransport(app)
+        headers = {"X-Gateway-Trace": "1"}
+        async with httpx.AsyncClient(
+            transport=transport, base_url="http://localhost", headers=headers
+        ) as client:
+            for name, query in SELECTIONS.items():
+                answer = (await client.post("/graphql", json={"query": query})).json()
+                assert "errors" not in answer, answer
+                counts[name] = len(answer["extensions"]["trace"]["documentCalls"])
+        await documents.close()
+        await series.close()
+    return counts
+
+
+def imports() -> str:
+    """The drawing of the imports between folders and rooms."""
+    return f"```mermaid\n{draw_imports()}\n```"
+
+
+def decisions() -> str:
+    """The titles of the decisions, as links."""
+    paths = sorted((PROJECT / "docs" / "decisions").glob("*.md"))
+    titles = {path: path.read_text().splitlines()[0].removeprefix("# ") for path in paths}
+    return "\n".join(f"- [{title}](decisions/{path.name})" for path, title in titles.items())
+
+
+GENERATORS: dict[str, Callable[[], str]] = {
+    "settings": settings,
+    "routes": routes,
+    "error-codes": error_codes,
+    "commands": commands,
+    "store-calls": store_calls,
+    "imports": imports,
+    "decisions": decisions,
+}
+
+
+def regenerate(text: str) -> str:
+    """A document with its generated parts made anew."""
+
+    def replace(match: re.Match[str]) -> str:
+        return f"{match[1]}{GENERATORS[match[2]]()}\n{match[4]}"
+
+    return GENERATED.sub(replace, text)
+
+
+if __name__ == "__main__":
+    for path in list_documents():
+        path.write_text(regenerate(path.read_text()))
