@@ -19,7 +19,7 @@ from hypothesis import strategies as st
 
 from stores.backends.sqlite import series_writer
 from stores.backends.sqlite.series import READERS, SqliteSeriesStore
-from stores.backends.sqlite.series_writer import PointWriter
+from stores.backends.sqlite.series_writer import SqlitePointWriter
 from stores.contracts.errors import Unavailable
 from stores.contracts.series import (
     END_OF_TIME,
@@ -196,14 +196,14 @@ async def test_a_write_that_is_rolled_back_leaves_nothing_in_the_caches(
 ) -> None:
     """Otherwise the next write would use the number of a series that does not exist."""
     store = SqliteSeriesStore(tmp_path / "series.db")
-    write = PointWriter.write
+    write = SqlitePointWriter.write
 
-    def write_and_fail(writer: PointWriter, database: str, points: Sequence[Point]) -> list[str | None]:
+    def write_and_fail(writer: SqlitePointWriter, database: str, points: Sequence[Point]) -> list[str | None]:
         write(writer, database, points)
         raise apsw.FullError("database or disk is full")
 
     with monkeypatch.context() as patched:
-        patched.setattr(PointWriter, "write", write_and_fail)
+        patched.setattr(SqlitePointWriter, "write", write_and_fail)
         with pytest.raises(Unavailable):
             await store.write("d", [point(1, a="text")])
     assert await store.write("d", [point(1, a=1)]) == [None]

@@ -5,6 +5,7 @@ import os
 import shutil
 import signal
 import subprocess
+import sys
 import time
 from pathlib import Path
 from typing import Any
@@ -19,6 +20,15 @@ COMMAND_TIMEOUT_S = 120
 ADDRESS = "127.0.0.1:3000"
 
 
+# `serve --demo` loads a month; a day is enough here.
+ENTRY_POINT = """#!{python}
+from compat_rest.commands import serve
+from compat_rest.main import main
+serve.DAYS = 1
+main()
+"""
+
+
 class Sandbox:
     """Runs commands and queries as printed, with `replacements` for the addresses of the documentation."""
 
@@ -31,7 +41,7 @@ class Sandbox:
         names = ("SYNC_GATEWAY_", "INFLUXDB_", "MONGODB_", "PORT", "CORS_")
         inherited = {name: value for name, value in os.environ.items() if not name.startswith(names)}
         self._environment = inherited | {"SYNC_GATEWAY_SERVER__PORT": str(port)}
-        (folder / ".venv").symlink_to(PROJECT / ".venv")
+        _install(folder / ".venv")
         for name in ("Makefile", "pyproject.toml", "config.yaml"):
             shutil.copy(PROJECT / name, folder)
         shutil.copytree(PROJECT / ".lock", folder / ".lock")
@@ -103,3 +113,16 @@ class Sandbox:
         body = {"query": self.replace(text), "variables": variables}
         response = httpx.post(f"http://{self.address}/graphql", json=body, trust_env=False, timeout=30)
         return json.loads(response.text)
+
+
+def _install(environment: Path) -> None:
+    """A virtual environment that is the one of the tests."""
+    (environment / "bin").mkdir(parents=True)
+    (environment / "runtime").touch()  # the stamp of the Makefile
+    programs = {
+        "python": f'#!/bin/sh\nexec {sys.executable} "$@"\n',
+        "sync-gateway": ENTRY_POINT.format(python=sys.executable),
+    }
+    for name, text in programs.items():
+        (environment / "bin" / name).write_text(text)
+        (environment / "bin" / name).chmod(0o755)

@@ -10,7 +10,7 @@ import apsw
 from stores.backends.sqlite import series_queries as queries
 from stores.backends.sqlite.file import SqliteFile
 from stores.backends.sqlite.series_schema import FORMAT
-from stores.backends.sqlite.series_writer import PointWriter, SeriesCache, delete_older, list_series
+from stores.backends.sqlite.series_writer import SeriesCache, SqlitePointWriter, delete_older, list_series
 from stores.contracts.series import (
     Aggregation,
     ByMachine,
@@ -57,7 +57,7 @@ class SqliteSeriesStore(WritableSeriesStore):
 
     async def write(self, database: str, points: Sequence[Point]) -> list[str | None]:
         def write_points(db: apsw.Connection) -> tuple[list[str | None], SeriesCache]:
-            writer = PointWriter(db, self._cache)
+            writer = SqlitePointWriter(db, self._cache)
             return writer.write(database, points), writer.new
 
         results, new = await self._file.write(write_points)

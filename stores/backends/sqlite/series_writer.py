@@ -31,7 +31,7 @@ class SeriesCache:
         self.kinds.update(other.kinds)
 
 
-class PointWriter:
+class SqlitePointWriter:
     """Writes points within one transaction. `new` is what may be added to the cache after its commit."""
 
     def __init__(self, db: apsw.Connection, cache: SeriesCache) -> None:
