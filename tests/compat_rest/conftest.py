@@ -31,8 +31,8 @@ async def documents(
 ) -> AsyncIterator[DocumentStore]:
     url = None
     if backend == "mongodb":
-        # A server of its own: old routes list and count every organization of the server.
-        server = request.getfixturevalue("own_mongodb_server")
+        # An empty server: old routes list and count every organization of the server.
+        server = request.getfixturevalue("empty_mongodb_server")
         url = f"{server.url}/default-{uuid.uuid4().hex[:8]}"
     store = open_documents(url, data=tmp_path)
     yield store

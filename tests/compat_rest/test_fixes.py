@@ -261,7 +261,7 @@ async def test_f23_an_unusable_application_id_breaks_no_count(
 ) -> None:
     url = None
     if backend == "mongodb":
-        url = f"{request.getfixturevalue('own_mongodb_server').url}/plant"
+        url = f"{request.getfixturevalue('empty_mongodb_server').url}/plant"
     store = open_documents(url, data=tmp_path)
     settings = {name: {"name": name} for name in ("", "a..b", "$x", "x" * 300, "cnc")}
     entry = {"_id": 1, "key": "applications", "value": {"applicationSettings": settings}}

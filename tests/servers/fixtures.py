@@ -10,6 +10,7 @@ from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 from typing import NoReturn, TypeVar
 
+import pymongo
 import pytest
 
 from tests.servers import InfluxDB2, InfluxDB3, Server, ServerUnavailable, influxdb2, influxdb3, mongodb
@@ -44,6 +45,19 @@ def own_mongodb_server() -> Iterator[Server]:
     """A MongoDB of this test alone, which it may stop and pause."""
     with _or_skip(lambda: mongodb(own=True)) as server:
         yield server
+
+
+@pytest.fixture
+def empty_mongodb_server(request: pytest.FixtureRequest) -> Server:
+    """A MongoDB without databases: the shared one after all are dropped, and never the user's."""
+    if os.environ.get("SYNC_TEST_MONGODB_URI"):
+        own: Server = request.getfixturevalue("own_mongodb_server")
+        return own
+    shared: Server = request.getfixturevalue("mongodb_server")
+    with pymongo.MongoClient[dict[str, object]](shared.url) as client:
+        for name in client.list_database_names():
+            client.drop_database(name)
+    return shared
 
 
 @pytest.fixture
