@@ -130,7 +130,7 @@ class Locks:
 
     async def close(self) -> None:
         """Wait until all locks are released."""
-        await asyncio.gather(*self._releases)
+        await asyncio.gather(*self._releases, return_exceptions=True)
 
 
 def _is_running(holder: Document) -> bool:

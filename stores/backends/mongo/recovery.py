@@ -33,7 +33,7 @@ class Recovery:
     async def before_first_use(self) -> None:
         """Finish what is recorded, once for all calls that wait for it. Raises `Unavailable`."""
         if self._first is None:
-            self._first = asyncio.create_task(self._run())
+            self._first = asyncio.create_task(self.run())
         try:
             await asyncio.shield(self._first)
         except GatewayError:
@@ -54,12 +54,13 @@ class Recovery:
         while True:
             await asyncio.sleep(INTERVAL_S)
             try:
-                await self._run()
+                await self.run()
                 await self._repetitions.purge()
             except GatewayError as error:
                 log.warning("recorded operations are not finished yet: %s", error)
 
-    async def _run(self) -> None:
+    async def run(self) -> None:
+        """Finish what is recorded in every database, where no other gateway is at it."""
         operations = self._connection.collection(self._connection.default, OPERATIONS)
         async with self._connection.command():
             due = {"$or": [{"sweep_at": None}, {"sweep_at": {"$lt": time.time()}}]}
