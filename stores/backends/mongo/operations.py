@@ -7,7 +7,7 @@ starts, and by those that run, see `recovery.py`.
 
 An operation that deletes stays recorded for `SWEEP_AFTER_S`, because clients may still be writing what it has
 deleted: they check their guard after they have written, unless they die between the two. Its deletions are
-applied once more then, and before anything else happens in the database.
+applied once more then, and before that by each gateway that starts and with each operation in the database.
 """
 
 import logging
@@ -66,7 +66,7 @@ class Operations:
     async def apply(self, request: Request) -> Document | None:
         """Apply all writes of a request or none; see `DocumentDatabase.write_all`."""
         async with self._locks.hold([digest("operation", self._database)]) as hold:
-            await self._finish_recorded(sweep=True)
+            await self._finish_recorded()
             if request.once is not None:
                 first = await self._repetitions.find(self._database, request.once)
                 if first is not None:
@@ -79,10 +79,10 @@ class Operations:
                 return await self._record_and_apply(request, target)
 
     async def finish(self) -> None:
-        """Finish what was cut off in this database, and sweep what is due, if no other gateway is at it."""
+        """Finish what was cut off in this database, and sweep."""
         async with self._locks.hold([digest("operation", self._database)]) as hold:
             with expire_if_unknown(hold):
-                await self._finish_recorded(sweep=False)
+                await self._finish_recorded()
 
     async def _record_and_apply(self, request: Request, target: Target) -> Document | None:
         operation = {
@@ -102,15 +102,15 @@ class Operations:
             error.extensions["outcome"] = UNKNOWN  # the operation is recorded, so it will be finished
             raise
 
-    async def _finish_recorded(self, *, sweep: bool) -> None:
-        """Apply every recorded operation again. Those that only wait for their sweep are swept if due."""
+    async def _finish_recorded(self) -> None:
+        """Apply every recorded operation again; of those that were applied, the deletions."""
         async with self._connection.command():
             cursor = self._collection().find({"database": self._database}, sort=[("_id", 1)])
             operations: list[Document] = await cursor.to_list(None)
         for operation in operations:
             if operation["sweep_at"] is None:
                 await self._run(operation, is_first_run=False)
-            elif sweep or operation["sweep_at"] < time.time():
+            else:
                 await self._sweep(operation)
 
     async def _run(self, operation: Document, *, is_first_run: bool) -> Document | None:
@@ -143,11 +143,13 @@ class Operations:
     async def _sweep(self, operation: Document) -> None:
         """Repeat the deletions of an operation, unless what it has deleted was created again."""
         writes = decode_writes(operation["writes"])
-        if await self._applier.is_applied(writes[0], Target(operation["target"])):
+        is_applied = await self._applier.is_applied(writes[0], Target(operation["target"]))
+        if is_applied:
             for write in writes:
                 if isinstance(write, DeleteMany | DropCollections):
                     await self._applier.apply(write)
-        await self._delete(operation)
+        if not is_applied or operation["sweep_at"] < time.time():
+            await self._delete(operation)
 
     async def _keep_for_sweep(self, operation: Document) -> None:
         async with self._connection.command():

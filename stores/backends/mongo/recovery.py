@@ -9,6 +9,7 @@ from collections.abc import Awaitable, Callable
 from stores.backends.mongo.connection import MongoConnection
 from stores.backends.mongo.operations import OPERATIONS
 from stores.backends.mongo.repetitions import Repetitions
+from stores.contracts.documents import Document
 from stores.contracts.errors import GatewayError
 
 log = logging.getLogger(__name__)
@@ -33,7 +34,7 @@ class Recovery:
     async def before_first_use(self) -> None:
         """Finish what is recorded, once for all calls that wait for it. Raises `Unavailable`."""
         if self._first is None:
-            self._first = asyncio.create_task(self.run())
+            self._first = asyncio.create_task(self.run(is_start=True))
         try:
             await asyncio.shield(self._first)
         except GatewayError:
@@ -59,11 +60,13 @@ class Recovery:
             except GatewayError as error:
                 log.warning("recorded operations are not finished yet: %s", error)
 
-    async def run(self) -> None:
-        """Finish what is recorded in every database, where no other gateway is at it."""
+    async def run(self, *, is_start: bool = False) -> None:
+        """Finish what is recorded, and sweep what is due (at the start: all). Busy databases are left out."""
         operations = self._connection.collection(self._connection.default, OPERATIONS)
         async with self._connection.command():
-            due = {"$or": [{"sweep_at": None}, {"sweep_at": {"$lt": time.time()}}]}
+            due: Document = (
+                {} if is_start else {"$or": [{"sweep_at": None}, {"sweep_at": {"$lt": time.time()}}]}
+            )
             databases = await operations.distinct("database", due)
         for database in databases:
             with contextlib.suppress(TimeoutError):
