@@ -24,6 +24,7 @@ from schema.server.state import AppState
 from schema.types.roles import roles_of_operations
 
 log = logging.getLogger(__name__)
+OUTCOME = "Write-Outcome"  # of a write that failed: NOT_APPLIED or UNKNOWN
 OPERATIONS = (Path(__file__).parent / "operations.graphql").read_text(encoding="utf-8")
 
 
@@ -130,7 +131,10 @@ def _render_error(error: Any, route: OldRoute, old_request: OldRequest, request:
     status = route.conflict_status if code == "CONFLICT" else REST_STATUS[code]
     if extensions.get("reason") == "DISK_FULL":
         status = 507
-    return render_json(route.error(error, old_request), status, request)
+    response = render_json(route.error(error, old_request), status, request)
+    if "outcome" in extensions:  # for which the old bodies have no place
+        response.headers[OUTCOME] = extensions["outcome"]
+    return response
 
 
 def _match_path(pattern: list[str], segments: list[str]) -> dict[str, str] | None:

@@ -23,7 +23,8 @@ from strawberry.types import Info as StrawberryInfo
 
 from resolvers.context import Context
 from schema.engine.conflicts import shape_payload_object
-from stores.contracts.errors import Conflict
+from stores.contracts.errors import Conflict, Unavailable
+from stores.contracts.outcomes import track_writes
 from stores.contracts.records import Record
 
 T = TypeVar("T")
@@ -77,18 +78,27 @@ def batched(
 
 
 class _Mutation(FieldExtension):
-    """Drops what the request has loaded, which a change makes stale, and shapes the object of a conflict."""
+    """What every mutation does around its resolver.
+
+    It reports whether a write that failed may have been applied, shapes the object of a conflict, and drops
+    what the request has loaded, which a change makes stale.
+    """
 
     async def resolve_async(self, next_: Any, source: Any, info: Any, **arguments: Any) -> Any:
-        try:
-            return await next_(source, info, **arguments)
-        except Conflict as conflict:
-            if "current" in conflict.extensions:
-                record = conflict.extensions["current"]
-                conflict.extensions["current"] = shape_payload_object(info._raw_info, record)
-            raise
-        finally:
-            info.context.viewer.discard_loaded()
+        with track_writes() as writes:
+            try:
+                return await next_(source, info, **arguments)
+            except Conflict as conflict:
+                if "current" in conflict.extensions:
+                    record = conflict.extensions["current"]
+                    conflict.extensions["current"] = shape_payload_object(info._raw_info, record)
+                raise
+            except Unavailable as error:
+                # Also if a write was applied and then, for example, reading it again failed.
+                error.extensions["outcome"] = writes.outcome
+                raise
+            finally:
+                info.context.viewer.discard_loaded()
 
 
 def mutation(description: str) -> Any:
