@@ -4,7 +4,7 @@ import logging
 from collections.abc import Sequence
 from typing import Any
 
-from graphql import GraphQLError
+from graphql import FieldNode, GraphQLError
 
 from stores.contracts.errors import BadUserInput, GatewayError
 
@@ -37,11 +37,13 @@ def format_error(error: GraphQLError, request_id: str) -> dict[str, Any]:
 def _is_fault_of_document(error: GraphQLError) -> bool:
     """Whether the client has to fix the document or a variable.
 
-    An error that precedes the execution of fields has no path. Later, graphql-core names the argument or the
-    directive that it cannot use; an error about a resolver's value names no such node of the document.
+    An error that precedes the execution of fields has no path. Later, graphql-core names the value of the
+    argument or directive that it cannot use. An error about a resolver's value names the field, or nothing.
     """
-    cause = error.original_error
-    return error.path is None or (isinstance(cause, GraphQLError) and bool(cause.nodes))
+    if error.path is None:
+        return True
+    nodes = error.original_error.nodes if isinstance(error.original_error, GraphQLError) else None
+    return any(not isinstance(node, FieldNode) for node in nodes or ())
 
 
 def internal_message(request_id: str) -> str:

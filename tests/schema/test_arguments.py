@@ -93,7 +93,7 @@ def test_every_argument_of_the_schema_is_reached() -> None:
     assert declared == set(walk_arguments())
 
 
-@randomized(20)
+@randomized(15)
 @given(st.lists(QUERIES, min_size=10, max_size=20))
 def test_arguments_of_queries(plant: Path, generated: list[Operation]) -> None:
     async def run() -> None:
@@ -120,7 +120,7 @@ def test_arguments_of_mutations(
     asyncio.run(run())
 
 
-@randomized(10)
+@randomized(5)
 @given(st.lists(st.one_of(MUTATIONS, QUERIES), min_size=10, max_size=20))
 def test_arguments_on_mongodb(
     own_mongodb_server: Server, tmp_path_factory: pytest.TempPathFactory, generated: list[Operation]
@@ -138,7 +138,7 @@ def test_arguments_on_mongodb(
 
 
 @pytest.mark.parametrize("kind", ["influxdb2", "influxdb3"])
-@randomized(10)
+@randomized(5)
 @given(st.lists(QUERIES, min_size=10, max_size=20))
 def test_arguments_on_time_series_servers(
     request: pytest.FixtureRequest, plant: Path, kind: str, generated: list[Operation]

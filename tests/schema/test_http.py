@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from schema.engine.plans.compiler import Plan
 from schema.server.app import create_app
 from schema.server.settings import Settings
 from tests.schema.client import RESPONSE, Client
@@ -147,6 +148,17 @@ async def test_metrics_count_how_queries_were_answered(client: Client) -> None:
         'sync_gateway_kept{what="operations"} 1.0',
     ):
         assert line in response.text
+
+
+async def test_a_plan_that_fails_is_in_the_metrics(client: Client, monkeypatch: pytest.MonkeyPatch) -> None:
+    async def fail(self: Plan, executor: object) -> object:
+        raise ZeroDivisionError("a fault of the plan")
+
+    monkeypatch.setattr(Plan, "run", fail)
+    for _ in range(3):
+        await client.run("{ organizations { totalCount } }")
+    response = await client.http.get("/metrics")
+    assert 'sync_gateway_queries_total{event="plan_failed"} 2.0' in response.text
 
 
 async def test_health_says_which_store_answers_and_not_where(client: Client) -> None:

@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 
 from schema.engine.scalars import to_json
+from schema.types.root import schema
 from stores.contracts.series import Point, WritableSeriesStore
 from tests.schema.client import Client
 
@@ -189,3 +190,12 @@ def test_integers_of_any_size_are_encoded(value: int) -> None:
         "a": [{"b": value}, [value, None]],
         "c": 1.5,
     }
+
+
+async def test_a_resolver_that_returns_another_type_is_not_the_clients_mistake(
+    client: Client, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setattr(schema._schema.type_map["Viewer"], "is_type_of", lambda *_: False)
+    for _ in range(RUNS):
+        assert await client.code("{ viewer { name } }") == "INTERNAL"
+    assert [record for record in caplog.records if record.exc_info]
