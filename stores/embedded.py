@@ -24,12 +24,12 @@ def lock_folder(data: Path) -> Callable[[], None]:
     return DataFolder(data).lock().release
 
 
-def start_anew(data: Path) -> list[Path]:
-    """Make `data` a folder that can be served with new, empty files in the place of lost or damaged ones.
+def start_anew(data: Path, documents_url: str | None, series_url: str | None) -> list[Path]:
+    """Let a server start with new, empty files in the place of lost or damaged ones of the embedded stores.
 
     Nothing is deleted: returns the new paths of files that were put aside.
     """
-    return DataFolder(data).start_anew(FORMATS)
+    return DataFolder(data).start_anew(dict(_find_databases(data, documents_url, series_url).values()))
 
 
 def open_cipher(

@@ -21,12 +21,15 @@ Driver = Literal["pymongo", "motor"]
 def open_documents(
     url: str | None,
     *,
-    data: Path,
+    data: Path | None,
     driver: Driver = "pymongo",
     deadline: float = 5.0,
     pool: int = 50,
 ) -> DocumentStore:
     """Open the document store of a URL; None is the embedded one, in `data`. This waits for no server.
+
+    The folder `data` remembers the files of embedded stores, so that a lost one is not replaced by an empty
+    one; None remembers nothing.
 
     Raises `BadUserInput` for a URL of another kind, and `Unavailable` if an embedded store's file is missing,
     damaged or of another program or a newer version.
@@ -45,13 +48,13 @@ def open_documents(
     raise BadUserInput("the URL of a document store is mongodb://..., mongodb+srv://... or sqlite:///FILE")
 
 
-def _prepare_file(url: str | None, data: Path, name: str, file_format: "FileFormat") -> Path:
+def _prepare_file(url: str | None, data: Path | None, name: str, file_format: "FileFormat") -> Path:
     """The path of an embedded store's file, which is checked, or made if there was none."""
     from stores.backends.sqlite.folder import DataFolder, prepare_file
 
-    if url is None:
-        return DataFolder(data).prepare_database(name, file_format)
-    path = Path(url.removeprefix("sqlite:///"))
+    path = Path(url.removeprefix("sqlite:///")) if url else Path(name)
+    if data is not None:
+        return DataFolder(data).prepare_database(str(path.absolute()) if url else name, file_format)
     prepare_file(path, file_format, create=True)
     return path
 
@@ -61,7 +64,7 @@ def _bound(store: DocumentStore, deadline: float) -> DocumentStore:
 
 
 def open_series(
-    url: str | None, *, data: Path, deadline: float = 5.0, token: str | None = None, org: str = ""
+    url: str | None, *, data: Path | None, deadline: float = 5.0, token: str | None = None, org: str = ""
 ) -> SeriesStore:
     """Open the time-series store of a URL; None is the embedded one, in `data`. This waits for no server.
 

@@ -68,7 +68,7 @@ def _open(side: str, url: str) -> "DocumentStore":
     from stores.wrappers.naming import NamedErrors
 
     return WrappedDocumentStore(
-        open_documents(url, data=Path(), deadline=DEADLINE_S), NamedErrors(_name(side, url))
+        open_documents(url, data=None, deadline=DEADLINE_S), NamedErrors(_name(side, url))
     )
 
 

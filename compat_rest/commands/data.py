@@ -18,7 +18,6 @@ from compat_rest.commands.terminal import (
 )
 
 if TYPE_CHECKING:
-    from schema.server.settings import Settings
     from stores.embedded import Progress
 
 Folder = Annotated[Path, typer.Argument(help="The folder of the backup.")]
@@ -26,12 +25,13 @@ Folder = Annotated[Path, typer.Argument(help="The folder of the backup.")]
 
 def backup(folder: Folder, config: ConfigOption = None, data: DataOption = None) -> None:
     """Copy the embedded stores, their keys and the icons to a new folder. The server may keep running."""
+    from schema.server.opening import store_urls
     from stores.embedded import back_up
 
     with errors_as_one_line():
         settings = load_settings(config, data)
         with _progress_bar() as report:
-            copied = back_up(settings.data, *_urls(settings), folder, report)
+            copied = back_up(settings.data, *store_urls(settings), folder, report)
     out.print(f"{', '.join(copied)} copied to {folder}.", soft_wrap=True, highlight=False)
     if settings.documents.url is not None and "documents.db" not in copied:
         out.print("Back up the documents with the tools of their server.")
@@ -41,12 +41,13 @@ def backup(folder: Folder, config: ConfigOption = None, data: DataOption = None)
 
 def restore(folder: Folder, config: ConfigOption = None, data: DataOption = None) -> None:
     """Put a backup in the place of the present files, which are kept. Stop the server first."""
+    from schema.server.opening import store_urls
     from stores.embedded import restore as put_back
 
     with errors_as_one_line():
         settings = load_settings(config, data)
         with _progress_bar() as report:
-            replaced = put_back(settings.data, *_urls(settings), folder, report)
+            replaced = put_back(settings.data, *store_urls(settings), folder, report)
     for path in replaced:
         out.print(f"The file that was there is kept as {path}.", soft_wrap=True, highlight=False)
     out.print(f"{folder} is restored to {settings.data}.", soft_wrap=True, highlight=False)
@@ -54,26 +55,19 @@ def restore(folder: Folder, config: ConfigOption = None, data: DataOption = None
 
 def check(config: ConfigOption = None, data: DataOption = None) -> None:
     """Look for damage in the files of the embedded stores, and name what is damaged."""
+    from schema.server.opening import store_urls
     from stores.embedded import check as find_faults
 
     with errors_as_one_line():
         settings = load_settings(config, data)
         with _progress_bar() as report:
-            faults = list(find_faults(settings.data, *_urls(settings), report))
+            faults = list(find_faults(settings.data, *store_urls(settings), report))
     for fault in faults:
         print_error(fault)
     if faults:
         print_error(f"{len(faults)} faults found. Restore a backup, or replace what is named.")
         raise typer.Exit(1)
     out.print("No damage found.")
-
-
-def _urls(settings: "Settings") -> tuple[str | None, str | None]:
-    documents, series = settings.documents.url, settings.series.url
-    return (
-        documents.get_secret_value() if documents else None,
-        series.get_secret_value() if series else None,
-    )
 
 
 @contextmanager

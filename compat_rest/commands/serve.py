@@ -58,12 +58,14 @@ def _lock_folder(settings: "Settings", new_data: bool) -> Callable[[], None]:
 
     With `new_data`, files that are not usable are put aside first.
     """
+    from schema.server.opening import store_urls
     from stores.embedded import lock_folder, start_anew
 
-    if settings.documents.url is not None and settings.series.url is not None:
+    urls = store_urls(settings)
+    if not any(url is None or url.startswith("sqlite:///") for url in urls):
         return lambda: None
     unlock = lock_folder(settings.data)
-    for path in start_anew(settings.data) if new_data else ():
+    for path in start_anew(settings.data, *urls) if new_data else ():
         out.print(f"A file that cannot be used was put aside as {path}.", soft_wrap=True)
     return unlock
 

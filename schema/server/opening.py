@@ -14,11 +14,20 @@ def open_icons(settings: Settings) -> Icons:
     return Icons(opening.open_icon_files(settings.data / "icons"))
 
 
+def store_urls(settings: Settings) -> tuple[str | None, str | None]:
+    """The URLs of the document store and of the time-series store; None is the embedded one."""
+    documents, series = settings.documents.url, settings.series.url
+    return (
+        documents.get_secret_value() if documents else None,
+        series.get_secret_value() if series else None,
+    )
+
+
 def open_documents(settings: Settings) -> DocumentStore:
     """The document store. Opening does not wait for a server. Raises `BadUserInput`."""
     documents = settings.documents
     return opening.open_documents(
-        documents.url.get_secret_value() if documents.url else None,
+        store_urls(settings)[0],
         data=settings.data,
         driver=documents.driver,
         deadline=documents.deadline,
@@ -30,7 +39,7 @@ def open_series(settings: Settings) -> SeriesStore:
     """The time-series store. Opening does not wait for a server. Raises `BadUserInput`."""
     series = settings.series
     return opening.open_series(
-        series.url.get_secret_value() if series.url else None,
+        store_urls(settings)[1],
         data=settings.data,
         deadline=series.deadline,
         token=series.token.get_secret_value() if series.token else None,

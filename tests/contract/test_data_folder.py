@@ -108,7 +108,7 @@ async def test_a_lost_or_foreign_file_is_refused_until_it_is_restored_or_given_u
         assert reason in str(raised.value)
     shutil.copytree(tmp_path / "copy", tmp_path / "restored")
     assert await read_password(tmp_path / "restored") == "demo-only"
-    moved = start_anew(folder)
+    moved = start_anew(folder, None, None)
     assert all(path.exists() for path in moved)
     assert bool(moved) is (damage is not remove)
     assert await read_password(folder) == (None if name == "documents.db" else "demo-only")
@@ -137,7 +137,7 @@ async def test_a_lost_key_is_refused_until_it_is_given_up(tmp_path: Path, adopte
     key.write_bytes(keys)
     assert await read_password(tmp_path) == "demo-only"
     key.write_bytes(b"")
-    start_anew(tmp_path)
+    start_anew(tmp_path, None, None)
     assert await read_password(tmp_path) != "demo-only"
     assert open_cipher([], None, data=tmp_path, embedded=True).has_keys
 
@@ -194,13 +194,19 @@ async def test_a_damaged_marker_is_refused(tmp_path: Path) -> None:
         await open_all(tmp_path)
 
 
-async def test_a_url_of_a_file_is_checked_as_well(tmp_path: Path) -> None:
-    path = tmp_path / "elsewhere.db"
-    await open_documents(f"sqlite:///{path}", data=tmp_path / "data").close()
-    assert not (tmp_path / "data").exists()
-    empty(path)
-    with pytest.raises(Unavailable, match=r"elsewhere\.db is empty"):
-        open_documents(f"sqlite:///{path}", data=tmp_path / "data")
+async def test_the_file_of_a_url_is_remembered_as_well(tmp_path: Path) -> None:
+    path, data = tmp_path / "elsewhere.db", tmp_path / "data"
+    url = f"sqlite:///{path}"
+    for damage, reason in ((remove, "is missing"), (empty, "is empty")):
+        await open_documents(url, data=data).close()
+        damage(path)
+        for _ in range(2):
+            with pytest.raises(Unavailable, match=rf"elsewhere\.db {reason}"):
+                open_documents(url, data=data)
+        start_anew(data, url, None)
+        await open_documents(url, data=data).close()
+    path.unlink()
+    await open_documents(url, data=None).close()  # the target of a copy
 
 
 HOLDER = """

@@ -3,6 +3,7 @@
 import asyncio
 import logging
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import TypeVar
 
@@ -10,17 +11,18 @@ import apsw
 
 from stores.backends.sqlite.connection import FileFormat, FileRejected, open_connection
 from stores.backends.sqlite.failures import EXPECTED, is_full, to_unavailable
-from stores.backends.sqlite.workers import Call, Workers
+from stores.backends.sqlite.workers import Abandoned, Call, Workers
 from stores.contracts.errors import Unavailable
 from stores.contracts.outcomes import mark_sent
 
 T = TypeVar("T")
 log = logging.getLogger(__name__)
+WRITER_CACHE_KIB = 16_384
 MAX_WAITING = 1000  # calls that wait for the writer, or for a reader: more are refused at once
 
 
 class SqliteFile:
-    """The file at `path`, made by the first call if it is missing.
+    """The file at `path`, made by the first call if it is missing. A reader caches `cache_kib` KiB of it.
 
     A call that is cancelled is stopped, and a write among them rolled back, unless it has begun to commit.
     """
@@ -29,9 +31,9 @@ class SqliteFile:
         self, path: Path, file_format: FileFormat, *, name: str, readers: int, cache_kib: int
     ) -> None:
         self.path = path
-        self._format, self._name, self._cache_kib = file_format, name, cache_kib
-        self._writer = Workers(f"{name} writer", 1, self._connect)
-        self._readers = Workers(f"{name} reader", readers, self._connect)
+        self._format, self._name = file_format, name
+        self._writer = Workers(f"{name} writer", 1, partial(self._connect, WRITER_CACHE_KIB))
+        self._readers = Workers(f"{name} reader", readers, partial(self._connect, cache_kib))
         self._was_opened = False
         self._write_failed = self._is_read_only = False
 
@@ -111,6 +113,8 @@ class SqliteFile:
                 return work(call, db)
             except EXPECTED as error:
                 raise self._unavailable(error, db.system_errno) from error
+            except Abandoned:
+                raise Unavailable(f"the {self._name} is closed") from None
 
         call = Call(translated)
         workers.submit(call)
@@ -121,10 +125,10 @@ class SqliteFile:
                 mark_sent()
             raise
 
-    def _connect(self) -> apsw.Connection:
+    def _connect(self, cache_kib: int) -> apsw.Connection:
         try:
             connection = open_connection(
-                self.path, self._format, cache_kib=self._cache_kib, create=not self._was_opened
+                self.path, self._format, cache_kib=cache_kib, create=not self._was_opened
             )
         except FileRejected as rejected:
             log.error("%s", rejected)

@@ -6,7 +6,7 @@ A marker file lists the files that were made, so that a missing one is not repla
 import json
 import logging
 import os
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -30,9 +30,9 @@ class DataFolder:
         self.path = path
 
     def prepare_database(self, name: str, file_format: FileFormat) -> Path:
-        """Check the database `name`, make it if the folder never had one, and return its path.
+        """Check the database `name`, make it if there never was one, and return its path.
 
-        Raises as `prepare_file` does.
+        The name may be the absolute path of a file elsewhere. Raises as `prepare_file` does.
         """
         path = self.path / name
         prepare_file(path, file_format, create=not self.expects(name))
@@ -57,8 +57,8 @@ class DataFolder:
         return name in self._read()["files"]
 
     def expected_files(self) -> list[str]:
-        """The names of the files that the folder has had."""
-        return list(self._read()["files"])
+        """The names of the files that the folder itself has had."""
+        return [name for name in self._read()["files"] if not Path(name).is_absolute()]
 
     def record(self, name: str) -> None:
         """Remember that the folder has the file `name`."""
@@ -84,28 +84,25 @@ class DataFolder:
         self.path.mkdir(parents=True, exist_ok=True)
         return FolderLock(self.path)
 
-    def start_anew(self, formats: dict[str, FileFormat]) -> list[Path]:
+    def start_anew(self, databases: Mapping[Path, FileFormat]) -> list[Path]:
         """Put databases aside that are not usable, and forget files that are missing.
 
         Nothing is deleted: the new paths are returned. The folder accepts any key afterwards.
         """
-        marker = self._read()
         moved = []
-        for name, file_format in formats.items():
-            path = self.path / name
+        for path, file_format in databases.items():
             if path.exists():
                 try:
                     open_connection(path, file_format, cache_kib=64, create=False).close()
-                    continue
                 except FileRejected as rejected:
                     log.warning("%s", rejected)
-                moved += put_aside(path)
-            marker["files"] = [kept for kept in marker["files"] if kept != name]
+                    moved += put_aside(path)
         keys = self.path / KEYS
-        if not keys.exists() or not keys.read_bytes().strip():
-            moved += put_aside(keys) if keys.exists() else []
-            marker["files"] = [kept for kept in marker["files"] if kept != KEYS]
-        self._write({**marker, "keys": None})
+        if keys.exists() and not keys.read_bytes().strip():
+            moved += put_aside(keys)
+        marker = self._read()
+        files = [name for name in marker["files"] if (self.path / name).exists()]
+        self._write({**marker, "files": files, "keys": None})
         return moved
 
     def _read(self) -> dict[str, Any]:
