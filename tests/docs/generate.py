@@ -12,6 +12,7 @@ from typing import Any
 
 import httpx
 import typer
+from starlette.applications import Starlette
 
 from compat_rest.app import create_app
 from compat_rest.main import app as command_line
@@ -104,11 +105,7 @@ async def _count(applications: int, devices: int) -> dict[str, int]:
         documents, series = open_documents(None, data=Path(folder)), open_series(None, data=Path(folder))
         await fill(documents, applications, devices)
         app = create_app(Settings(data=Path(folder)), documents=documents, series=series)
-        transport = httpx.ASGITransport(app)
-        headers = {"X-Gateway-Trace": "1"}
-        async with httpx.AsyncClient(
-            transport=transport, base_url="http://localhost", headers=headers
-        ) as client:
+        async with _client(app, **{"X-Gateway-Trace": "1"}) as client:
             for name, query in SELECTIONS.items():
                 answer = (await client.post("/graphql", json={"query": query})).json()
                 assert "errors" not in answer, answer
@@ -121,6 +118,29 @@ async def _count(applications: int, devices: int) -> dict[str, int]:
 def imports() -> str:
     """The drawing of the imports between folders and rooms."""
     return f"```mermaid\n{draw_imports()}\n```"
+
+
+def metrics() -> str:
+    """Every metric, as a new gateway shows it."""
+    text = asyncio.run(_read_metrics())
+    rows = re.findall(r"^# HELP (\S+) (.+)$", text, re.MULTILINE)
+    return render_table(("metric", "what it counts"), ((f"`{name}`", meaning) for name, meaning in rows))
+
+
+async def _read_metrics() -> str:
+    with tempfile.TemporaryDirectory() as folder:
+        documents, series = open_documents(None, data=Path(folder)), open_series(None, data=Path(folder))
+        app = create_app(Settings(data=Path(folder)), documents=documents, series=series)
+        async with _client(app) as client:
+            response = await client.get("/metrics")
+        await documents.close()
+        await series.close()
+    return response.text
+
+
+def _client(app: Starlette, **headers: str) -> httpx.AsyncClient:
+    transport = httpx.ASGITransport(app)
+    return httpx.AsyncClient(transport=transport, base_url="http://localhost", headers=headers)
 
 
 def decisions() -> str:
@@ -138,6 +158,7 @@ GENERATORS: dict[str, Callable[[], str]] = {
     "store-calls": store_calls,
     "imports": imports,
     "decisions": decisions,
+    "metrics": metrics,
 }
 
 

@@ -3,7 +3,8 @@
 Every code block names its language. What runs:
 
 - `sh`: a script, in a folder like a fresh checkout with the demo plant; it must succeed. `sh server` starts a
-  gateway that serves the blocks after it. A following `json output` or `text output` block is its output.
+  gateway that serves the blocks after it, and `sh stopped` runs after that gateway is stopped. A following
+  `json output` or `text output` block is the output.
 - `graphql`: an operation, answered without errors. `graphql error` has errors. A following `json` block is
   the response; `json like` has its keys and types.
 - `yaml`: a settings file. `python`: a script. `json variables` are the variables of the operation after it.
@@ -80,6 +81,8 @@ def _run(sandbox: Sandbox, block: Block, following: Block | None, blocks: list[B
     if block.language == "sh" and "server" in block.options:
         sandbox.start(block.text)
     elif block.language == "sh":
+        if "stopped" in block.options:
+            sandbox.stop()
         output = sandbox.run(block.text)
         if following is not None and "output" in following.options:
             _compare(block, following, output)
