@@ -52,7 +52,8 @@ def test_keys_of_a_shared_collection_are_unique_within_an_application() -> None:
     thing: Any = type("Thing", (Entity,), {**COMPLETE, **members})
     unique = (Unique(("id",), within=("applicationId",)),)
     indexes = (("applicationId",), ("events", "class"))
-    assert thing.collection_of() == Collection("things", unique=unique, indexes=indexes)
+    expected = Collection("things", unique=unique, indexes=indexes, anchor="config")
+    assert thing.collection_of() == expected
 
 
 def test_every_declared_entity_is_registered() -> None:
