@@ -4,7 +4,7 @@ from collections.abc import Callable, Coroutine, Hashable
 from typing import Any, TypeVar
 
 from loaders.batching import Loader
-from stores.contracts.document_store import DocumentDatabase
+from stores.contracts.document_store import DocumentDatabase, DocumentStore, Place
 from stores.contracts.documents import AnyOf, Collection, Document, OneOf, Query, values_at
 from stores.contracts.values import format_scalar, list_forms
 
@@ -26,10 +26,6 @@ class Loaders:
             return await self._documents.find_many(collection, queries)
 
         return self._loader(("pages", collection), load)
-
-    def counts(self) -> Loader[Collection, int]:
-        """By collection: its number of documents."""
-        return self._loader("counts", self._documents.count)
 
     def by_field(
         self, collection: Collection, names: tuple[str, ...], keys: frozenset[str] | None = None
@@ -66,3 +62,36 @@ class Loaders:
         if name not in self._loaders:
             self._loaders[name] = Loader(load)
         return self._loaders[name]
+
+
+class StoreLoaders:
+    """Loaders of reads in all databases of a store; the same arguments return the same loader.
+
+    A database that fails has its exception in place of the values of its collections.
+    """
+
+    def __init__(self, store: DocumentStore) -> None:
+        self._store = store
+        self._loaders: dict[Hashable, Loader[Any, Any]] = {}
+
+    def documents(self, query: Query) -> Loader[Place, list[Document] | Exception]:
+        """By place: the documents of a query."""
+
+        async def load(places: list[Place]) -> list[list[Document] | Exception]:
+            return await self._store.find_across(places, query)
+
+        loader: Loader[Place, list[Document] | Exception] = self._loaders.setdefault(query, Loader(load))
+        return loader
+
+    def counts(self) -> Loader[Place, int | Exception]:
+        """By place: the number of documents."""
+        loader: Loader[Place, int | Exception] = self._loaders.setdefault(
+            "counts", Loader(self._store.count_across)
+        )
+        return loader
+
+    def clear(self) -> None:
+        """Discard everything that was loaded: the store has changed."""
+        for loader in self._loaders.values():
+            loader.clear()
+        self._loaders.clear()

@@ -100,6 +100,15 @@ class Readings:
 
         return self._loader(("machines_with", source, value, start, stop), load)
 
+    def counts(self, sources: tuple[Source, ...], start: int, stop: int) -> Loader[str, int]:
+        """Return the loader, by machine id, of how many values the sources have together."""
+
+        async def load(machines: list[str]) -> list[int]:
+            by_machine = await self.series.counts(SourceQuery(sources, machines, start, stop))
+            return [by_machine.get(machine, 0) for machine in machines]
+
+        return self._loader(("counts", sources, start, stop), load)
+
     async def catalogue(self) -> Catalogue:
         """Return the fields that exist. The store is asked once for a request."""
 

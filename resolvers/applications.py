@@ -6,7 +6,6 @@ from typing import Any, NoReturn
 
 from bson import ObjectId
 
-from loaders.batching import load_by_group
 from resolvers.context import Context
 from resolvers.rules.checks import check_value, require_application_id, require_name
 from resolvers.rules.repository import match_updated_at
@@ -42,14 +41,16 @@ EMPTY_VALUE: Document = {"availableApplications": [], "defaultApplication": None
 
 
 async def count_devices(context: Context, applications: Sequence[Application]) -> list[int | Exception]:
-    """For each application the number of its devices. One call for each organization."""
-
-    async def load(indexes: list[int]) -> list[int]:
-        loaders = context.viewer.tenant(applications[indexes[0]].organization_id).loaders
-        collections = [Device.collection_of(applications[i].application_id) for i in indexes]
-        return await loaders.counts().load_many(collections)
-
-    return await load_by_group([application.organization_id for application in applications], load)
+    """For each application the number of its devices, in one call."""
+    viewer = context.viewer
+    places = [
+        (
+            viewer.tenant(application.organization_id).documents.database,
+            Device.collection_of(application.application_id),
+        )
+        for application in applications
+    ]
+    return await viewer.across.counts().load_many(places)
 
 
 async def create_application(

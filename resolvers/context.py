@@ -8,7 +8,7 @@ from typing import Any
 
 from cachetools import TTLCache
 
-from loaders import Loaders
+from loaders import Loaders, StoreLoaders
 from loaders.readings import Readings
 from resolvers.grants import OPEN, Grant
 from resolvers.limits import LIMITS, Limits
@@ -68,7 +68,9 @@ class Viewer:
         self.grant = grant
         self._hidden = WrappedDocumentDatabase(store.database(NO_DATABASE), Hidden())
         self._tenants: dict[str, Tenant] = {}
+        self._readings: dict[str, Readings] = {}
         self._databases: Future[dict[str, DatabaseInfo]] | None = None
+        self.across = StoreLoaders(store)  # of reads in the databases of several tenants
 
     def tenant(self, organization_id: str) -> Tenant:
         """The data of an organization. Raises `BadUserInput` if no organization can have this id."""
@@ -109,12 +111,18 @@ class Viewer:
     def discard_loaded(self) -> None:
         """Discard what the request has loaded, because the store has changed."""
         self._databases = None
+        self.across.clear()
         for tenant in self._tenants.values():
             tenant.loaders.clear()
-            tenant.readings.clear()
+        for readings in self._readings.values():
+            readings.clear()
 
     def readings(self, database: str) -> Readings:
-        return Readings(self.series.store.database(database), self.series.limits.points)
+        """The loaders of a database of series, which several tenants may share."""
+        if database not in self._readings:
+            series = self.series.store.database(database)
+            self._readings[database] = Readings(series, self.series.limits.points)
+        return self._readings[database]
 
     def _tenant(self, database: str, organization_id: str | None) -> Tenant:
         name = f"{database}/{organization_id}"

@@ -1,18 +1,16 @@
 """Lists of devices: filtered, ordered and paged, of one application, of an organization, and legacy ones."""
 
-from asyncio import gather
-from collections.abc import Awaitable, Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from typing import Any
 
 from resolvers.context import Context
 from resolvers.devices import Keys, match_machines
-from resolvers.rules.cursors import Cursors
+from resolvers.rules.cursors import Cursors, Position
 from resolvers.rules.paging import Page, page_size, sort_key
 from resolvers.rules.repository import Repository
 from stores.contracts.documents import BY_ID, Condition, Contains, Exists, OneOf, Order, Query, equals
 from stores.contracts.errors import BadUserInput
-from stores.contracts.ordering import order_key
 from stores.contracts.values import list_forms
 from stores.entities.devices import MACHINE_ID_KEYS, Device, LegacyDevice
 from stores.entities.organizations import Organization
@@ -67,13 +65,13 @@ class Listing:
     order: Order = BY_ID
     keys: Keys = None
 
-    def query(self, cursors: Cursors) -> Query:
+    def query(self, after: Position | None) -> Query:
         """One document more than the page has, which tells whether there are more."""
         keys = None if self.keys is None else self.keys | {self.order.path[0]}
         return Query(
             where=self.filter.conditions(),
             order=self.order,
-            after=cursors.decode(self.after),
+            after=after,
             limit=page_size(self.first) + 1,
             keys=keys,
         )
@@ -96,48 +94,61 @@ async def list_legacy_devices(context: Context, listing: Listing) -> Page[Device
 async def list_organization_devices(
     context: Context, organization: Organization, listing: Listing
 ) -> Page[Device]:
-    """The devices of all registered applications as one list: a page of each, merged."""
-    organization_id = organization.organization_id
-    tenant = context.viewer.tenant(organization_id)
-    cursors = _cursors(context, listing, "devices", organization_id)
-    query = listing.query(cursors)
-    application_ids = list(organization.settings)
-    collections = [Device.collection_of(application_id) for application_id in application_ids]
-    pages = await gather(*(tenant.loaders.pages(collection).load(query) for collection in collections))
-    devices = [
-        Device(document, organization_id, application_id)
-        for application_id, documents in zip(application_ids, pages, strict=True)
-        for document in documents
-    ]
-    devices.sort(
-        key=lambda device: tuple(map(order_key, sort_key(device.document, query.order))),
-        reverse=query.order.descending,
-    )
+    """The devices of all registered applications: by application id first, then in the requested order.
+
+    Applications are read only until the page is full, whatever their number is.
+    """
+    tenant = context.viewer.tenant(organization.organization_id)
+    cursors = _cursors(context, listing, "applications", organization.organization_id)
+    position = cursors.decode(listing.after)
+    value, (last_application, last_id) = position if position is not None else (None, ("", None))
+    query = listing.query(None)
+    remaining = sorted(id_ for id_ in organization.settings if id_ >= last_application)
+    devices: list[Device] = []
+    if position is not None and remaining[:1] == [last_application]:
+        repository = Repository(context, Device, organization.organization_id, remaining.pop(0))
+        rest = replace(query, after=(value, last_id))
+        devices += [repository.record(document) for document in await repository.load(rest)]
+    limit = query.limit or 0
+    if len(devices) < limit and remaining:
+        collections = [Device.collection_of(id_) for id_ in remaining]
+        total = limit - len(devices)
+        pages = await tenant.documents.find_across(collections, replace(query, limit=total), total=total)
+        devices += [
+            Device(document, organization.organization_id, application_id)
+            for application_id, documents in zip(remaining, pages, strict=True)
+            for document in documents
+        ]
+
+    def encode_cursor(device: Device) -> str:
+        value, document_id = sort_key(device.document, query.order)
+        return cursors.encode((value, [device.application_id, document_id]))
 
     async def count() -> int:
+        collections = [Device.collection_of(id_) for id_ in organization.settings]
         return sum(await tenant.documents.count(collections, query.where))
 
-    return _page(cursors, query, devices[: query.limit], count)
+    return Page(
+        nodes=devices[: limit - 1],
+        encode_cursor=encode_cursor,
+        has_next=len(devices) >= limit,
+        has_previous=position is not None,
+        count=count,
+    )
 
 
 async def _list_page(repository: Repository[Any], cursors: Cursors, listing: Listing) -> Page[Device]:
-    query = listing.query(cursors)
+    query = listing.query(cursors.decode(listing.after))
     documents = await repository.load(query)
 
     async def count() -> int:
         return sum(await repository.tenant.documents.count([repository.collection], query.where))
 
-    return _page(cursors, query, [repository.record(document) for document in documents], count)
-
-
-def _page(
-    cursors: Cursors, query: Query, devices: list[Device], count: Callable[[], Awaitable[int]]
-) -> Page[Device]:
-    limit = (query.limit or 1) - 1
+    limit = query.limit or 0
     return Page(
-        nodes=devices[:limit],
+        nodes=[repository.record(document) for document in documents[: limit - 1]],
         encode_cursor=lambda device: cursors.encode(sort_key(device.document, query.order)),
-        has_next=len(devices) > limit,
+        has_next=len(documents) >= limit,
         has_previous=query.after is not None,
         count=count,
     )
@@ -149,7 +160,7 @@ def _cursors(context: Context, listing: Listing, *name: str) -> Cursors:
 
 
 def _match_property(key: str, value: Any) -> Condition:
-    if not key or "." in key or key.startswith("$") or "\0" in key or key == "*":
+    if not key or "\0" in key or key == "*":
         raise BadUserInput(
             "filter.property.key is not the name of a property", fields=["filter.property.key"]
         )

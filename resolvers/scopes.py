@@ -4,19 +4,20 @@ from typing import TypeVar
 
 from resolvers.context import Context, Tenant
 from resolvers.rules.repository import Repository
-from stores.contracts.documents import Condition, Document, Exists, Guard, equals
+from stores.contracts.documents import Condition, Document, Exists, Guard, OneOf, Query, equals
 from stores.contracts.errors import NotFound
 from stores.entities.applications import Application, settings_path
 from stores.entities.entity import Entity
 from stores.entities.organizations import APPLICATIONS_KEY, ORGANIZATION_KEY, Organization
 
 E = TypeVar("E", bound=Entity)
+CONFIG_ENTRIES = Query(where=(OneOf(("key",), (ORGANIZATION_KEY, APPLICATIONS_KEY)),))
 
 
 async def get_organization(context: Context, organization_id: str) -> Organization | None:
     """The organization, or None if it does not exist or the viewer may not see it."""
     tenant = context.viewer.tenant(organization_id)
-    entries = await _config_entries(tenant)
+    entries = await _config_entries(context, tenant)
     if not entries:
         databases = await context.viewer.databases()
         if organization_id not in databases or context.viewer.is_default(organization_id):
@@ -69,8 +70,10 @@ def is_registered(application_id: str) -> tuple[Condition, ...]:
     return equals("key", APPLICATIONS_KEY), Exists(settings_path(application_id))
 
 
-async def _config_entries(tenant: Tenant) -> list[Document]:
-    """The documents of the organization and of its applications, in one call for all fields of a request."""
-    loader = tenant.loaders.by_field(Organization.collection_of(), ("key",))
-    entries = await loader.load_many([ORGANIZATION_KEY, APPLICATIONS_KEY])
-    return [documents[0] for documents in entries if documents]
+async def _config_entries(context: Context, tenant: Tenant) -> list[Document]:
+    """The documents of the organization and of its applications, in one call for all organizations."""
+    place = (tenant.documents.database, Organization.collection_of())
+    entries = await context.viewer.across.documents(CONFIG_ENTRIES).load(place)
+    if isinstance(entries, Exception):
+        raise entries
+    return entries[::-1]  # the first document of a key counts, if another program has stored several

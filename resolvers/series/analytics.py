@@ -42,9 +42,12 @@ async def count_connected(context: Context, scope: AnalyticsScope) -> int:
     """Return how many machines were seen with their power on in the last day."""
     count = 0
     for readings, machines in await _list_series(context, scope):
-        query = SourceQuery((POWER_SOURCE,), start=context.now - DAY)
-        connected = await readings.series.machines_with(query, True)
-        count += len(connected if machines is None else connected.intersection(machines))
+        if machines is None:
+            query = SourceQuery((POWER_SOURCE,), start=context.now - DAY)
+            count += len(await readings.series.machines_with(query, True))
+        else:
+            loader = readings.machines_with(POWER_SOURCE, True, context.now - DAY, END_OF_TIME)
+            count += sum(await loader.load_many(machines))
     return count
 
 
@@ -60,8 +63,11 @@ async def count_events(context: Context, scope: AnalyticsScope, requested: Reque
         return cached
     count = 0
     for readings, machines in await _list_series(context, scope):
-        by_machine = await readings.series.counts(SourceQuery(SOURCES, machines, start, stop))
-        count += sum(by_machine.values())
+        if machines is None:
+            by_machine = await readings.series.counts(SourceQuery(SOURCES, None, start, stop))
+            count += sum(by_machine.values())
+        else:
+            count += sum(await readings.counts(SOURCES, start, stop).load_many(machines))
     if requested is None:
         series.counts[organization_id] = count
     return count

@@ -70,7 +70,10 @@ class Connector(Node):
         return await scopes.require_organization(info.context, root.organization_id)
 
     @derived(
-        "The devices that refer to the connector by its name.", Connection[Device] | None, needs=("name",)
+        "The devices that refer to the connector by its name. Those of a template are ordered by "
+        "application id.",
+        Connection[Device] | None,
+        needs=("name",),
     )
     async def devices(
         root: strawberry.Parent[stored.Connector], info: Info, first: First = None, after: After = None

@@ -81,7 +81,8 @@ class Organization(Node):
         return name and await scopes.get_application(info.context, root.organization_id, name)
 
     @derived(
-        "The devices of all its applications, by default in the order of their creation.",
+        "The devices of all its applications, ordered by application id first, and then as requested: by "
+        "default in the order of their creation.",
         Connection[Device] | None,
     )
     async def devices(

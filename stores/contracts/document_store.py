@@ -1,8 +1,11 @@
 """The contract of the document store: what a backend can do, without knowing a single entity."""
 
+import asyncio
 from abc import ABC, abstractmethod
-from collections.abc import Sequence
+from collections import defaultdict
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
+from typing import TypeAlias, TypeVar
 
 from stores.contracts.documents import (
     ALL,
@@ -17,6 +20,9 @@ from stores.contracts.documents import (
     Where,
     Write,
 )
+
+T = TypeVar("T")
+Place: TypeAlias = tuple[str, Collection]  # a collection, and the name of its database
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,8 +53,13 @@ class DocumentDatabase(ABC):
         """Return the documents of each query, in the order of the queries, by one call to the store."""
 
     @abstractmethod
-    async def find_across(self, collections: Sequence[Collection], query: Query) -> list[list[Document]]:
+    async def find_across(
+        self, collections: Sequence[Collection], query: Query, *, total: int | None = None
+    ) -> list[list[Document]]:
         """Return the documents of one query in each of several collections, in the order of `collections`.
+
+        With `total`, collections after those that have so many documents together may be left out: their
+        lists are empty.
 
         The number of calls to a server is one for each 100 collections; an embedded store needs one.
         """
@@ -142,6 +153,41 @@ class DocumentStore(ABC):
     @abstractmethod
     def database(self, name: str) -> DocumentDatabase:
         """Return one database. This creates nothing."""
+
+    async def find_across(self, places: Sequence[Place], query: Query) -> list[list[Document] | Exception]:
+        """Return the documents of one query in each of several collections of several databases.
+
+        If a database fails, its exception stands in each of its places. An embedded store needs one call, a
+        server one for each 100 collections of a database.
+        """
+        return await self._call_each(places, lambda documents, some: documents.find_across(some, query))
+
+    async def count_across(self, places: Sequence[Place]) -> list[int | Exception]:
+        """Return the number of documents of each of several collections. Fails as `find_across` does."""
+        return await self._call_each(places, lambda documents, some: documents.count(some))
+
+    async def _call_each(
+        self,
+        places: Sequence[Place],
+        call: Callable[[DocumentDatabase, Sequence[Collection]], Awaitable[Sequence[T]]],
+    ) -> list[T | Exception]:
+        """The results for each place, by one call for each database."""
+        indexes: defaultdict[str, list[int]] = defaultdict(list)
+        for index, (database, _) in enumerate(places):
+            indexes[database].append(index)
+        calls = (
+            call(self.database(database), [places[index][1] for index in of_database])
+            for database, of_database in indexes.items()
+        )
+        results: dict[int, T | Exception] = {}
+        for of_database, values in zip(
+            indexes.values(), await asyncio.gather(*calls, return_exceptions=True), strict=True
+        ):
+            if isinstance(values, BaseException) and not isinstance(values, Exception):
+                raise values
+            repeated = [values] * len(of_database) if isinstance(values, Exception) else values
+            results |= zip(of_database, repeated, strict=True)
+        return [results[index] for index in range(len(places))]
 
     @abstractmethod
     async def list_databases(self) -> list[DatabaseInfo]:

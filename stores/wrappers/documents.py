@@ -3,7 +3,7 @@
 from collections.abc import Awaitable, Callable, Sequence
 from typing import TypeVar
 
-from stores.contracts.document_store import DatabaseInfo, DocumentDatabase, DocumentStore
+from stores.contracts.document_store import DatabaseInfo, DocumentDatabase, DocumentStore, Place
 from stores.contracts.documents import (
     Change,
     Collection,
@@ -43,6 +43,14 @@ class WrappedDocumentStore(DocumentStore):
     async def check_writes(self) -> None:
         await self._interceptor.run(StoreCall("check_writes"), self._store.check_writes)
 
+    async def find_across(self, places: Sequence[Place], query: Query) -> list[list[Document] | Exception]:
+        call = StoreCall("find", join_names([collection for _, collection in places]))
+        return await self._interceptor.run(call, lambda: self._store.find_across(places, query))
+
+    async def count_across(self, places: Sequence[Place]) -> list[int | Exception]:
+        call = StoreCall("count", join_names([collection for _, collection in places]))
+        return await self._interceptor.run(call, lambda: self._store.count_across(places))
+
     async def close(self) -> None:
         await self._store.close()
 
@@ -70,9 +78,13 @@ class WrappedDocumentDatabase(DocumentDatabase):
             "count", join_names(collections), lambda: self._documents.count(collections, where)
         )
 
-    async def find_across(self, collections: Sequence[Collection], query: Query) -> list[list[Document]]:
+    async def find_across(
+        self, collections: Sequence[Collection], query: Query, *, total: int | None = None
+    ) -> list[list[Document]]:
         return await self._read(
-            "find", join_names(collections), lambda: self._documents.find_across(collections, query)
+            "find",
+            join_names(collections),
+            lambda: self._documents.find_across(collections, query, total=total),
         )
 
     async def list_collections(self) -> list[str]:
@@ -127,5 +139,5 @@ class WrappedDocumentDatabase(DocumentDatabase):
 
 
 def join_names(collections: Sequence[Collection]) -> str:
-    """The names of collections, for a log line or a trace."""
-    return " ".join(collection.name for collection in collections)
+    """The different names of collections, for a log line or a trace."""
+    return " ".join(dict.fromkeys(collection.name for collection in collections))

@@ -89,9 +89,11 @@ class MongoDocumentDatabase(DocumentDatabase):
         await self._recovered()
         return await self._reader.find_many(collection, queries)
 
-    async def find_across(self, collections: Sequence[Collection], query: Query) -> list[list[Document]]:
+    async def find_across(
+        self, collections: Sequence[Collection], query: Query, *, total: int | None = None
+    ) -> list[list[Document]]:
         await self._recovered()
-        return await self._reader.find_across(collections, query)
+        return await self._reader.find_across(collections, query, total)
 
     async def count(self, collections: Sequence[Collection], where: Where = ()) -> list[int]:
         await self._recovered()

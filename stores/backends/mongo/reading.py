@@ -65,18 +65,30 @@ class Reader:
         pages = rows[0] if rows else {}  # some servers return nothing for a collection that does not exist
         return [pages.get(name, []) for name in facets]
 
-    async def find_across(self, collections: Sequence[Collection], query: Query) -> list[list[Document]]:
+    async def find_across(
+        self, collections: Sequence[Collection], query: Query, total: int | None
+    ) -> list[list[Document]]:
         existing = [c for c in collections if may_exist(self._database, c.name)]
         pages: dict[Collection, list[Document]] = {}
-        size = min(MAX_JOINED, MAX_IN_REPLY // query.limit) if query.limit else 1
-        for start in range(0, len(existing), max(size, 1)):
-            batch = existing[start : start + max(size, 1)]
+        count = 0
+        # A reply has room for a limited number of documents: a page that is cut off there is read again.
+        limit = MAX_IN_REPLY // MAX_JOINED if query.limit is None else query.limit
+        size = max(min(MAX_JOINED, MAX_IN_REPLY // max(limit, 1)), 1)
+        can_join = query.order.path == ID and not split_namable(query.where)[1]
+        for start in range(0, len(existing), size):
+            batch = existing[start : start + size]
             joined = None
-            if len(batch) > 1 and query.order.path == ID and not split_namable(query.where)[1]:
-                joined = await self._join(batch, _pipeline(query))
-            if joined is None:
-                joined = [(await self.find_many(collection, [query]))[0] for collection in batch]
-            pages |= zip(batch, joined, strict=True)
+            if len(batch) > 1 and can_join:
+                joined = await self._join(batch, _pipeline(replace(query, limit=limit)))
+            for index, collection in enumerate(batch):
+                if total is not None and count >= total:
+                    break
+                is_whole = joined is not None and (query.limit is not None or len(joined[index]) < limit)
+                page = joined[index] if joined is not None and is_whole else None
+                pages[collection] = (await self.find_many(collection, [query]))[0] if page is None else page
+                count += len(pages[collection])
+            if total is not None and count >= total:
+                break
         return [pages.get(collection, []) for collection in collections]
 
     async def count(self, collections: Sequence[Collection], where: Where) -> list[int]:

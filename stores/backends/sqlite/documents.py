@@ -17,7 +17,7 @@ from stores.backends.sqlite.file import SqliteFile
 from stores.backends.sqlite.repetitions import find_first_result, record_result
 from stores.backends.sqlite.rows import DAMAGE, FORMAT, CollectionRows, decode
 from stores.contracts.changes import apply
-from stores.contracts.document_store import DatabaseInfo, DocumentDatabase, DocumentStore
+from stores.contracts.document_store import DatabaseInfo, DocumentDatabase, DocumentStore, Place
 from stores.contracts.documents import (
     Change,
     Collection,
@@ -75,6 +75,22 @@ class SqliteDocumentStore(DocumentStore):
     async def check_writes(self) -> None:
         await self._file.check_writes()
 
+    async def find_across(self, places: Sequence[Place], query: Query) -> list[list[Document] | Exception]:
+        def read(db: apsw.Connection) -> list[list[bytes]]:
+            return [CollectionRows(db, *place).bodies([query])[0] for place in places]
+
+        try:
+            return [[decode(body) for body in bodies] for bodies in await self.read(read)]
+        except DAMAGE:
+            pass
+        except Unavailable as unavailable:
+            if not isinstance(unavailable.__cause__, DAMAGE):
+                raise
+        return await super().find_across(places, query)  # which leaves damaged documents out
+
+    async def count_across(self, places: Sequence[Place]) -> list[int | Exception]:
+        return await self.read(lambda db: [CollectionRows(db, *place).count(()) for place in places])
+
     async def close(self) -> None:
         await self._file.close()
 
@@ -110,11 +126,19 @@ class SqliteDocumentDatabase(DocumentDatabase):
             lambda db: [self._rows(db, collection).count(where) for collection in collections]
         )
 
-    async def find_across(self, collections: Sequence[Collection], query: Query) -> list[list[Document]]:
-        return await self._find(
-            lambda db: [self._rows(db, collection).bodies([query])[0] for collection in collections],
-            [(collection, query) for collection in collections],
-        )
+    async def find_across(
+        self, collections: Sequence[Collection], query: Query, *, total: int | None = None
+    ) -> list[list[Document]]:
+        def read(db: apsw.Connection) -> list[list[bytes]]:
+            results: list[list[bytes]] = []
+            count = 0
+            for collection in collections:
+                is_full = total is not None and count >= total
+                results.append([] if is_full else self._rows(db, collection).bodies([query])[0])
+                count += len(results[-1])
+            return results
+
+        return await self._find(read, [(collection, query) for collection in collections])
 
     async def insert(
         self,
@@ -205,9 +229,9 @@ class SqliteDocumentDatabase(DocumentDatabase):
         except Unavailable as unavailable:
             if not isinstance(unavailable.__cause__, DAMAGE):
                 raise
-        return [await self._find_undamaged(collection, query) for collection, query in queries]
+        return [await self.find_undamaged(collection, query) for collection, query in queries]
 
-    async def _find_undamaged(self, collection: Collection, query: Query) -> list[Document]:
+    async def find_undamaged(self, collection: Collection, query: Query) -> list[Document]:
         """The documents of a query, without those that are damaged: they are logged and counted."""
         documents, damaged = await self._store.read(
             lambda db: self._rows(db, collection).find_undamaged(query)
