@@ -20,7 +20,7 @@ from stores.backends.mongo.operations import OPERATIONS
 from stores.contracts.document_store import DocumentDatabase
 from stores.contracts.errors import Conflict
 from stores.entities.devices import Device
-from tests.contract.mongo_plant import (
+from tests.contract.changing_plant import (
     APPLICATIONS,
     check,
     choose_action,
@@ -199,7 +199,7 @@ async def test_a_running_gateway_finishes_what_another_left(url: str) -> None:
 
 
 def _kill_while_it_works(url: str, database: str, numbers: random.Random) -> None:
-    command = [sys.executable, "-m", "tests.contract.mongo_plant", url, database, str(numbers.random())]
+    command = [sys.executable, "-m", "tests.contract.changing_plant", url, database, str(numbers.random())]
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as gateway:
         assert gateway.stdout is not None
         assert gateway.stdout.readline() == "ready\n"

@@ -1,4 +1,4 @@
-"""An organization on MongoDB that several gateways change at once, and what must be true of it afterwards.
+"""An organization that several gateways change at once, and what must be true of it afterwards.
 
 Also a program: it changes the organization until it is killed.
 """
@@ -10,7 +10,6 @@ from collections.abc import Awaitable, Callable
 
 from bson import ObjectId
 
-from stores.backends.mongo.documents import MongoDocumentStore
 from stores.contracts.document_store import DocumentDatabase
 from stores.contracts.documents import (
     Change,
@@ -33,6 +32,7 @@ from stores.entities.devices import Device
 from stores.entities.event_classes import EventClass
 from stores.entities.functions import Function
 from stores.entities.organizations import Organization
+from stores.opening import open_documents
 
 CONFIG = Organization.collection_of()
 EVENT_CLASSES, FUNCTIONS = EventClass.collection_of(), Function.collection_of()
@@ -142,7 +142,7 @@ async def check(documents: DocumentDatabase) -> None:
 
 async def change_until_killed(url: str, database: str, seed: str) -> None:
     numbers = random.Random(seed)
-    documents = MongoDocumentStore(url).database(database)
+    documents = open_documents(url, data=None, deadline=60).database(database)
     await create_application(documents, APPLICATIONS[0])
     print("ready", flush=True)
     while True:
