@@ -95,7 +95,7 @@ class CreateConnectorInput:
     description: str | None = optional("A description of what the connector is used for.")
     properties: JSON | None = optional(
         "The settings of the driver. A masked value takes the secret of the organization's "
-        "connector of the same name."
+        "connector with the same driver."
     )
     collections: JSON | None = optional("The variables to read, in the shape of `Connector.collections`.")
     document: JSON | None = optional(DOCUMENT)
