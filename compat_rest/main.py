@@ -5,6 +5,7 @@ from typing import Annotated
 
 import typer
 
+from compat_rest.commands.api_keys import keys
 from compat_rest.commands.check_config import check_config
 from compat_rest.commands.compare import compare
 from compat_rest.commands.copy import copy
@@ -51,6 +52,7 @@ for command in (
     check_config,
 ):
     app.command()(command)
+app.add_typer(keys, name="keys")
 
 
 def main() -> None:

@@ -1,7 +1,6 @@
 """`sync-gateway serve`: the HTTP server."""
 
 import asyncio
-import ipaddress
 import logging
 import socket
 from collections.abc import Callable
@@ -109,20 +108,14 @@ def _run(application: "Starlette", settings: "Settings", listener: socket.socket
 
 
 def _check_exposure(server: "ServerSettings") -> None:
+    from schema.server.origins import is_loopback
     from stores.contracts.errors import BadUserInput
 
-    if not _is_loopback(server.host) and not server.open:
+    if not is_loopback(server.host) and not server.open:
         raise BadUserInput(
             f"{server.host} can be reached from other machines, and the gateway asks for no credentials yet."
             " Serve on 127.0.0.1, or pass --open to let everybody who reaches the port do everything."
         )
-
-
-def _is_loopback(host: str) -> bool:
-    try:
-        return ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return host == "localhost"
 
 
 def _listen(server: "ServerSettings") -> socket.socket:

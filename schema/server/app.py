@@ -14,16 +14,17 @@ from resolvers.context import SeriesAccess
 from resolvers.limits import DAY, Limits
 from schema.engine.execution import Executor
 from schema.server import explorer
-from schema.server.authentication import authenticate_nobody
+from schema.server.authentication import Authenticator
 from schema.server.background import Work, run_in_background
 from schema.server.cors import Cors
 from schema.server.graphql_http import GraphQLEndpoint
 from schema.server.graphql_request import RequestLimits
 from schema.server.health import Health
 from schema.server.ingest import WRITE_PATH, Ingest
+from schema.server.key_ring import KeyRing
 from schema.server.metrics import Metrics
 from schema.server.opening import open_cipher, open_documents, open_icons, open_series
-from schema.server.origins import parse_origin
+from schema.server.origins import is_loopback, parse_origin
 from schema.server.printed_schema import printed_schema_route
 from schema.server.proxies import TrustedProxies
 from schema.server.request_guard import RequestGuard
@@ -51,13 +52,15 @@ def create_app(
     Stores and `authenticate` may be passed in; otherwise the settings decide. The application closes the
     stores when it stops. `tasks` run in the background, by name.
     """
+    documents = documents or open_documents(settings)
+    key_ring = KeyRing(documents.database(documents.default))
     state = AppState(
-        documents=documents or open_documents(settings),
+        documents=documents,
         series=_series_access(series or open_series(settings), settings.series),
         icons=open_icons(settings),
         cipher=open_cipher(settings),
         executor=Executor(schema, max_tokens=settings.graphql.max_tokens, compiled=settings.graphql.compiled),
-        authenticate=authenticate or authenticate_nobody,
+        authenticate=authenticate or Authenticator(key_ring, may_be_open=_may_be_open(settings)),
     )
     health = Health(state.documents, state.series.store)
     graphql = _graphql_endpoint(state, settings)
@@ -67,16 +70,23 @@ def create_app(
             Route("/graphql/", graphql),
             printed_schema_route(),
             *health.routes(),
-            Route("/metrics", Metrics(state.executor, health, state.documents).answer),
+            Route("/metrics", Metrics(state, health).answer),
             *([explorer.mount_assets()] if settings.graphql.graphiql else []),
             *_ingest_routes(state, settings),
             *routes,
         ],
-        middleware=_middleware(settings, needs_credentials=authenticate is not None),
+        middleware=_middleware(
+            settings, needs_credentials=authenticate is not None or not _may_be_open(settings)
+        ),
         lifespan=lambda app: _run_lifespan(state, settings, tasks),
     )
     app.state.app_state = state
     return app
+
+
+def _may_be_open(settings: Settings) -> bool:
+    """Whether everybody may do everything as long as no key exists."""
+    return settings.server.open or is_loopback(settings.server.host)
 
 
 def _middleware(settings: Settings, *, needs_credentials: bool) -> list[Middleware]:
@@ -96,7 +106,7 @@ def _middleware(settings: Settings, *, needs_credentials: bool) -> list[Middlewa
             allow_origins=server.cors_allowed_origins,
             allow_credentials=True,
             allow_methods=["GET", "POST", "PUT", "DELETE", "PATCH", "OPTIONS"],
-            allow_headers=["Content-Type", "Authorization", "Idempotency-Key", TRACE_HEADER],
+            allow_headers=["Content-Type", "Authorization", "X-API-Key", "Idempotency-Key", TRACE_HEADER],
         ),
     ]
 
@@ -122,7 +132,7 @@ def _ingest_routes(state: AppState, settings: Settings) -> list[Route]:
     if not isinstance(store, WritableSeriesStore):
         return []
     databases = [*state.series.all_databases(), STATISTICS]
-    return Ingest(store, databases, token.get_secret_value() if token else None).routes()
+    return Ingest(store, databases, state.authenticate, token.get_secret_value() if token else None).routes()
 
 
 @contextlib.asynccontextmanager

@@ -12,9 +12,12 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
+from resolvers.grants import OPEN
+from schema.server.authentication import AccessDenied, read_credential
 from schema.server.bodies import BadRequest, check_encoding, decompress, parse_content_type, read_body
 from schema.server.line_protocol import parse_lines
-from stores.contracts.errors import Unavailable
+from schema.server.state import Authenticate
+from stores.contracts.errors import Forbidden, GatewayError, Unauthenticated, Unavailable
 from stores.contracts.series import Point, WritableSeriesStore
 
 WRITE_PATH = "/api/v2/write"
@@ -24,6 +27,7 @@ MAX_BYTES = 32 * 1024 * 1024  # of a body, before and after decompression
 CODES = {
     400: "invalid",
     401: "unauthorized",
+    403: "forbidden",
     404: "not found",
     413: "request too large",
     415: "invalid",
@@ -44,12 +48,20 @@ ParsedPoints = tuple[list[Point], list[str]]  # and why other points are rejecte
 class Ingest:
     """`POST /api/v2/write`, and `/ping` and `/health` as InfluxDB's clients expect them.
 
-    `databases` are those that may be written; with a `token`, clients must send it.
+    `databases` are those that may be written. Writers send the `token`, or a credential whose grant permits
+    writing.
     """
 
-    def __init__(self, store: WritableSeriesStore, databases: Sequence[str], token: str | None) -> None:
+    def __init__(
+        self,
+        store: WritableSeriesStore,
+        databases: Sequence[str],
+        authenticate: Authenticate,
+        token: str | None,
+    ) -> None:
         self._store = store
         self._databases = databases
+        self._authenticate = authenticate
         self._token = token
         self._active = 0
         self._parser = ThreadPoolExecutor(1, thread_name_prefix="line-protocol")
@@ -74,7 +86,7 @@ class Ingest:
             return _error(503, "too many writes at once, try again later", **{"Retry-After": "1"})
         self._active += 1
         try:
-            self._admit(request)
+            await self._admit(request)
             database, unit = self._target(request)
             _, charset = parse_content_type(request.headers.get("content-type", ""))
             if charset != "utf-8":
@@ -120,12 +132,21 @@ class Ingest:
             rejected += filter(None, results)
         return rejected
 
-    def _admit(self, request: Request) -> None:
-        if self._token is not None:
-            scheme, _, token = request.headers.get("authorization", "").partition(" ")
-            is_right = hmac.compare_digest(token.encode(), self._token.encode())
-            if scheme.lower() not in ("token", "bearer") or not is_right:
-                raise BadRequest(401, "unauthorized access")
+    async def _admit(self, request: Request) -> None:
+        """Raises `AccessDenied` if the request may not write points."""
+        try:
+            if self._token is None or not self._sends_token(request):
+                grant = await self._authenticate(request)
+                if self._token is not None and grant is OPEN:
+                    raise Unauthenticated("unauthorized access")
+                if not (grant.ingest or grant.is_operator):
+                    raise Forbidden("the credential does not permit writing points")
+        except GatewayError as error:
+            raise AccessDenied(error) from None
+
+    def _sends_token(self, request: Request) -> bool:
+        credential = read_credential(request)
+        return credential is not None and hmac.compare_digest(credential.encode(), str(self._token).encode())
 
     def _target(self, request: Request) -> tuple[str, int]:
         database = request.query_params.get("bucket", "")

@@ -6,18 +6,20 @@ from prometheus_client import CONTENT_TYPE_LATEST, CollectorRegistry, generate_l
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
 from prometheus_client.registry import Collector
 from starlette.requests import Request
-from starlette.responses import Response
+from starlette.responses import PlainTextResponse, Response
 
-from schema.engine.execution import Executor
+from schema.server.authentication import AccessDenied
 from schema.server.health import Health
-from stores.contracts.document_store import DocumentStore
+from schema.server.state import AppState
+from stores.contracts.errors import Forbidden, GatewayError
 
 
 class Metrics(Collector):
     """Answers `/metrics` from the counters of the executor and the state of the stores."""
 
-    def __init__(self, executor: Executor, health: Health, documents: DocumentStore) -> None:
-        self._executor, self._health, self._documents = executor, health, documents
+    def __init__(self, state: AppState, health: Health) -> None:
+        self._authenticate, self._health = state.authenticate, health
+        self._executor, self._documents = state.executor, state.documents
         self._writable: dict[str, bool] = {}
         self._registry = CollectorRegistry()
         self._registry.register(self)
@@ -46,6 +48,12 @@ class Metrics(Collector):
         )
 
     async def answer(self, request: Request) -> Response:
-        """The response to `GET /metrics`."""
+        """The response to `GET /metrics`, which is for operators."""
+        try:
+            if not (await self._authenticate(request)).is_operator:
+                raise Forbidden("Metrics require the role operator")
+        except GatewayError as error:
+            denied = AccessDenied(error)
+            return PlainTextResponse(denied.message, denied.status, denied.headers)
         self._writable = await self._health.check_writes()
         return Response(generate_latest(self._registry), media_type=CONTENT_TYPE_LATEST)

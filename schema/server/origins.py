@@ -84,6 +84,14 @@ def is_local_name(name: str) -> bool:
     return True
 
 
+def is_loopback(host: str) -> bool:
+    """Whether only this machine reaches an address or a name to listen on."""
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost"
+
+
 def _to_ascii(netloc: str) -> str:
     host, colon, port = netloc.partition(":")
     return host.encode("idna").decode() + colon + port

@@ -1,6 +1,7 @@
 """The list of entities, and what follows from their declarations."""
 
 from stores.contracts.documents import Collection
+from stores.entities.api_keys import ApiKey
 from stores.entities.applications import Application
 from stores.entities.configuration import ConfigEntry
 from stores.entities.connectors import Connector, ConnectorTemplate
@@ -26,6 +27,7 @@ ENTITIES: tuple[type[Entity], ...] = (
     User,
     Service,
     LegacyDevice,
+    ApiKey,
 )
 
 

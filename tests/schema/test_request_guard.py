@@ -11,7 +11,6 @@ from starlette.datastructures import Headers
 from starlette.types import Message, Receive, Scope, Send
 
 from compat_rest.app import create_app
-from schema.server.authentication import authenticate_nobody
 from schema.server.origins import parse_host, parse_origin
 from schema.server.proxies import TrustedProxies
 from schema.server.settings import Settings
@@ -147,7 +146,7 @@ async def test_writers_with_a_token_may_name_any_host(tmp_path: Path) -> None:
 
 
 async def test_any_well_formed_host_passes_where_credentials_are_needed(tmp_path: Path) -> None:
-    app = create_app(Settings(data=tmp_path), authenticate=authenticate_nobody)
+    app = create_app(Settings.model_validate({"data": tmp_path, "server": {"host": "192.0.2.1"}}))
     async with httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://gateway") as client:
         for host, status in (("gateway.public.example", 200), ("a,b", 400)):
             assert (await client.get("/status", headers={"host": host})).status_code == status

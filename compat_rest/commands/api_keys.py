@@ -1,0 +1,167 @@
+"""`sync-gateway keys`: the API keys that programs send. They work beside a running server."""
+
+import asyncio
+import re
+from collections.abc import Awaitable, Callable
+from datetime import timedelta
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, TypeVar
+
+import typer
+
+from compat_rest.commands.terminal import (
+    ConfigOption,
+    DataOption,
+    errors_as_one_line,
+    load_settings,
+    out,
+    run_and_close,
+)
+
+if TYPE_CHECKING:
+    from resolvers.grants import Role
+    from stores.contracts.document_store import DocumentDatabase
+    from stores.entities.api_keys import ApiKey
+
+T = TypeVar("T")
+CREATED_BY = "command line"
+keys = typer.Typer(no_args_is_help=True, help="Create, list, revoke and rotate API keys.")
+
+
+# Long because typer makes the options of its parameters.
+@keys.command()
+def create(
+    name: Annotated[str, typer.Argument(help="What the key is for, such as a dashboard.")],
+    organization: Annotated[
+        list[str] | None, typer.Option(help="An organization that the key is for; may be repeated.")
+    ] = None,
+    role: Annotated[
+        str | None, typer.Option(help="viewer, editor, admin or operator (of all organizations).")
+    ] = None,
+    ingest: Annotated[bool, typer.Option("--ingest", help="Permit writing points.")] = False,
+    application: Annotated[
+        list[str] | None, typer.Option(help="Only this application of the organizations; may be repeated.")
+    ] = None,
+    expires: Annotated[
+        str | None, typer.Option(help="When the key ends: after 90d, 12h or 8w. It does not end by default.")
+    ] = None,
+    config: ConfigOption = None,
+    data: DataOption = None,
+) -> None:
+    """Create a key and print it. It is not stored and cannot be shown again."""
+    from resolvers.api_keys import KeySpec, create_api_key
+    from stores.contracts.documents import utc_now
+
+    with errors_as_one_line():
+        spec = KeySpec(
+            name,
+            tuple(organization or ()),
+            None if role is None and ingest else _parse_role(role or "viewer"),
+            ingest,
+            tuple(application) if application else None,
+            None if expires is None else utc_now() + _parse_duration(expires),
+        )
+        key, text = _run(config, data, lambda keys: create_api_key(keys, spec, created_by=CREATED_BY))
+    _print_new(key, text)
+
+
+@keys.command("list")
+def list_(config: ConfigOption = None, data: DataOption = None) -> None:
+    """List all keys with their rights. The keys themselves are not stored."""
+    from rich.table import Table
+
+    from resolvers.api_keys import list_api_keys
+
+    with errors_as_one_line():
+        stored = _run(config, data, list_api_keys)
+    table = Table()
+    table.add_column("id", no_wrap=True, min_width=12)
+    for title in ("name", "rights", "organizations", "applications", "expires", "last used", "state"):
+        table.add_column(title)
+    for key in stored:
+        times = (key.expires_at, key.last_used_at)
+        table.add_row(
+            key.key_id,
+            key.name,
+            " + ".join([*([key.role] if key.role else []), *(["ingest"] if key.ingest else [])]),
+            ", ".join(key.organization_ids) or "all",
+            "all" if key.application_ids is None else ", ".join(key.application_ids),
+            *("" if time is None else f"{time:%Y-%m-%d %H:%M}" for time in times),
+            _state(key),
+        )
+    out.print(table)
+
+
+@keys.command()
+def revoke(
+    key_id: Annotated[str, typer.Argument(metavar="ID", help="The id of the key.")],
+    config: ConfigOption = None,
+    data: DataOption = None,
+) -> None:
+    """Revoke a key for good. Running servers reject it within 5 seconds."""
+    from resolvers.api_keys import revoke_api_key
+
+    with errors_as_one_line():
+        key = _run(config, data, lambda keys: revoke_api_key(keys, key_id))
+    out.print(f"The key {key.key_id} ({key.name}) is revoked.", soft_wrap=True, markup=False)
+
+
+@keys.command()
+def rotate(
+    key_id: Annotated[str, typer.Argument(metavar="ID", help="The id of the key.")],
+    overlap: Annotated[str, typer.Option(help="How long the old key stays valid: 7d, 12h or 0h.")] = "7d",
+    config: ConfigOption = None,
+    data: DataOption = None,
+) -> None:
+    """Create a key with the same rights. The old key stays valid for a while."""
+    from resolvers.api_keys import rotate_api_key
+
+    with errors_as_one_line():
+        duration = _parse_duration(overlap)
+        key, text = _run(
+            config, data, lambda keys: rotate_api_key(keys, key_id, duration, created_by=CREATED_BY)
+        )
+    _print_new(key, text)
+    out.print(f"The key {key_id} ends in {overlap}.", markup=False)
+
+
+def _run(config: Path | None, data: Path | None, work: Callable[["DocumentDatabase"], Awaitable[T]]) -> T:
+    from schema.server.opening import open_documents
+
+    settings = load_settings(config, data)
+    return asyncio.run(
+        run_and_close(open_documents(settings), lambda store: work(store.database(store.default)))
+    )
+
+
+def _print_new(key: "ApiKey", text: str) -> None:
+    out.print(f"The key {key.key_id} ({key.name}), shown only now:", soft_wrap=True, markup=False)
+    out.print(text, soft_wrap=True, markup=False, highlight=False)
+
+
+def _state(key: "ApiKey") -> str:
+    from resolvers.api_keys import is_valid
+
+    if key.revoked_at is not None:
+        return "revoked"
+    return "valid" if is_valid(key) else "expired"
+
+
+def _parse_role(role: str) -> "Role":
+    from resolvers.grants import Role
+    from stores.contracts.errors import BadUserInput
+
+    if role.upper() not in Role.__members__:
+        raise BadUserInput(f"{role!r} is not a role: viewer, editor, admin or operator")
+    return Role[role.upper()]
+
+
+def _parse_duration(text: str) -> timedelta:
+    from stores.contracts.errors import BadUserInput
+
+    match = re.fullmatch(r"(\d{1,5})([hdw])", text)
+    if match is None:
+        raise BadUserInput(f"{text!r} is not a duration: write 12h, 90d or 8w")
+    return (
+        int(match[1]) * {"h": timedelta(hours=1), "d": timedelta(days=1), "w": timedelta(weeks=1)}[match[2]]
+    )

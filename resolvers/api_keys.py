@@ -1,0 +1,146 @@
+"""API keys: creating, listing, revoking and rotating them, and the grant of each.
+
+These functions take the database that holds the keys, so that the command line works beside a running server.
+"""
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from bson import ObjectId
+
+from resolvers.grants import Grant, Role
+from resolvers.rules.checks import require_name
+from resolvers.rules.key_text import generate_key
+from stores.contracts.document_store import DocumentDatabase
+from stores.contracts.documents import Change, Document, equals, utc_now
+from stores.contracts.errors import BadUserInput, NotFound
+from stores.entities.api_keys import ApiKey
+from stores.entities.organizations import is_organization_id
+
+KEYS = ApiKey.collection_of()
+
+
+@dataclass(frozen=True, slots=True)
+class KeySpec:
+    """What a new key is for. A key of an operator names no organization: it is for all of them."""
+
+    name: str
+    organization_ids: tuple[str, ...] = ()
+    role: Role | None = None
+    ingest: bool = False
+    application_ids: tuple[str, ...] | None = None
+    expires_at: datetime | None = None  # naive and in UTC
+
+
+async def create_api_key(
+    documents: DocumentDatabase, spec: KeySpec, *, created_by: str
+) -> tuple[ApiKey, str]:
+    """Store a new key, and return it with its text, which is not stored. Raises `BadUserInput`."""
+    _check(spec)
+    key = generate_key()
+    document: Document = {
+        "_id": ObjectId(),
+        "keyId": key.key_id,
+        "secretSha256": key.secret_sha256,
+        "name": require_name(spec.name, "name"),
+        "role": None if spec.role is None else spec.role.name.lower(),
+        "organizationIds": list(spec.organization_ids),
+        "applicationIds": None if spec.application_ids is None else list(spec.application_ids),
+        "ingest": spec.ingest,
+        "createdBy": created_by,
+        "createdAt": utc_now(),
+        "expiresAt": spec.expires_at,
+        "revokedAt": None,
+        "lastUsedAt": None,
+    }
+    await documents.insert(KEYS, document)
+    return ApiKey(document), key.text
+
+
+def _check(spec: KeySpec) -> None:
+    if spec.role is None and not spec.ingest:
+        raise BadUserInput("A key needs a role, or permission to write points (ingest).", fields=["role"])
+    if spec.role is Role.OPERATOR and (spec.organization_ids or spec.application_ids is not None):
+        raise BadUserInput(
+            "An operator's key is for every organization: name none.", fields=["organizationIds"]
+        )
+    if spec.role is not Role.OPERATOR and not spec.organization_ids:
+        raise BadUserInput("Name the organizations that the key is for.", fields=["organizationIds"])
+    for organization_id in spec.organization_ids:
+        if not is_organization_id(organization_id):
+            raise BadUserInput(f"{organization_id!r} is not an organization id.", fields=["organizationIds"])
+    if spec.expires_at is not None and spec.expires_at <= utc_now():
+        raise BadUserInput("The key would have expired already.", fields=["expiresAt"])
+
+
+async def list_api_keys(documents: DocumentDatabase) -> list[ApiKey]:
+    """All keys, revoked and expired ones too, in the order of their creation."""
+    return [ApiKey(document) for document in await documents.find(KEYS)]
+
+
+async def revoke_api_key(documents: DocumentDatabase, key_id: str) -> ApiKey:
+    """Revoke a key for good. Revoking it again changes nothing. Raises `NotFound`."""
+    key = await find_api_key(documents, key_id)
+    if key.revoked_at is not None:
+        return key
+    return await _change(documents, key_id, Change(set={("revokedAt",): utc_now()}))
+
+
+async def rotate_api_key(
+    documents: DocumentDatabase, key_id: str, overlap: timedelta, *, created_by: str
+) -> tuple[ApiKey, str]:
+    """A new key with the rights and the expiry of an old one, which ends after `overlap`.
+
+    Raises `NotFound`, and `BadUserInput` for a key that has ended.
+    """
+    old = await find_api_key(documents, key_id)
+    if not is_valid(old):
+        raise BadUserInput("The key was revoked or has expired: create a new one.", fields=["keyId"])
+    grant = grant_of(old)
+    spec = KeySpec(
+        old.name,
+        tuple(old.organization_ids),
+        grant.role,
+        old.ingest,
+        None if old.application_ids is None else tuple(old.application_ids),
+        old.expires_at,
+    )
+    created = await create_api_key(documents, spec, created_by=created_by)
+    ends = utc_now() + overlap
+    if old.expires_at is None or ends < old.expires_at:
+        await _change(documents, key_id, Change(set={("expiresAt",): ends}))
+    return created
+
+
+async def find_api_key(documents: DocumentDatabase, key_id: str) -> ApiKey:
+    """The key of an id. Raises `NotFound`."""
+    found = await documents.find(KEYS, ApiKey.query(None, equals("keyId", key_id), limit=1))
+    if not found:
+        raise NotFound("API key not found", fields=["keyId"])
+    return ApiKey(found[0])
+
+
+async def _change(documents: DocumentDatabase, key_id: str, change: Change) -> ApiKey:
+    document = await documents.update(KEYS, [equals("keyId", key_id)], change)
+    if document is None:
+        raise NotFound("API key not found", fields=["keyId"])
+    return ApiKey(document)
+
+
+def is_valid(key: ApiKey) -> bool:
+    """Whether a key is neither revoked nor expired."""
+    return key.revoked_at is None and (key.expires_at is None or key.expires_at > utc_now())
+
+
+def grant_of(key: ApiKey) -> Grant:
+    """The rights of a key. What cannot be read of a stored key gives no right."""
+    role = Role.__members__.get((key.role or "").upper())
+    is_operator = role is Role.OPERATOR
+    return Grant(
+        key.key_id,
+        role,
+        organizations=None if is_operator else frozenset(key.organization_ids),
+        applications=None if is_operator or key.application_ids is None else frozenset(key.application_ids),
+        ingest=key.ingest,
+        expires_at=key.expires_at,
+    )

@@ -1,0 +1,113 @@
+"""The API keys that requests are checked against, read from the store every few seconds."""
+
+import asyncio
+import hmac
+import logging
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+from resolvers.api_keys import KEYS, grant_of, is_valid, list_api_keys
+from resolvers.grants import Grant
+from resolvers.rules.key_text import parse_key
+from stores.contracts.document_store import DocumentDatabase
+from stores.contracts.documents import Change, equals, utc_now
+from stores.contracts.errors import GatewayError, Unauthenticated, Unavailable
+from stores.entities.api_keys import ApiKey
+
+log = logging.getLogger(__name__)
+MAX_AGE_S = 4.0  # a revocation takes effect within 5 seconds
+RETRY_S = 1.0  # after a failed reading
+GRACE_S = 60.0  # how long a key that was checked stays good while the store is down
+MIN_USE_INTERVAL_S = 60.0  # between two writes of the time of last use
+
+
+@dataclass(slots=True)
+class _State:
+    keys: dict[str, ApiKey] = field(default_factory=dict)
+    read_at: float | None = None  # None: never read
+    failed_at: float | None = None
+
+
+class KeyRing:
+    """The keys of the database `documents`, as they were at most `MAX_AGE_S` ago."""
+
+    def __init__(self, documents: DocumentDatabase, clock: Callable[[], float] = time.monotonic) -> None:
+        self._documents, self._clock = documents, clock
+        self._state = _State()
+        self._reading = asyncio.Lock()
+        self._checked: dict[str, float] = {}  # when a valid key was last checked against fresh data
+        self._used: dict[str, float] = {}  # when the use of a key was last written
+        self._writes: set[asyncio.Task[None]] = set()
+
+    async def is_empty(self) -> bool:
+        """Whether no key was ever created. Raises `Unavailable` if that was never read."""
+        await self._refresh()
+        if self._state.read_at is None:
+            raise Unavailable("API keys cannot be checked now")
+        return not self._state.keys
+
+    async def check(self, text: str) -> Grant:
+        """The grant of a key. Raises `Unauthenticated`, or `Unavailable` if it cannot be checked now."""
+        presented = parse_key(text)
+        if presented is None:
+            raise Unauthenticated("The API key is not valid")
+        is_fresh = await self._refresh()
+        key, now = self._state.keys.get(presented.key_id), self._clock()
+        if not is_fresh and now - self._checked.get(presented.key_id, -GRACE_S) >= GRACE_S:
+            raise Unavailable("API keys cannot be checked now")
+        # Compared even if there is no such key, so that the time does not tell which ids exist.
+        secret = key.secret_sha256 if key is not None else "0" * 64
+        if not hmac.compare_digest(secret, presented.secret_sha256) or key is None or not is_valid(key):
+            raise Unauthenticated("The API key is not valid")
+        if is_fresh:
+            self._checked[key.key_id] = now
+        self._record_use(key.key_id, now)
+        return grant_of(key)
+
+    def expire(self) -> None:
+        """Read the keys again at the next check, because this process has changed them."""
+        if self._state.read_at is not None:
+            self._state.read_at -= MAX_AGE_S
+
+    async def close(self) -> None:
+        """Wait for what is being written."""
+        await asyncio.gather(*self._writes, return_exceptions=True)
+
+    async def _refresh(self) -> bool:
+        """Whether the keys are fresh, after reading them again if they were not."""
+        if self._is_fresh():
+            return True
+        async with self._reading:  # one reads for all
+            if self._is_fresh():
+                return True
+            failed_at = self._state.failed_at
+            if failed_at is not None and self._clock() - failed_at < RETRY_S:
+                return False
+            try:
+                keys = await list_api_keys(self._documents)
+            except GatewayError as error:
+                self._state.failed_at = self._clock()
+                log.warning("API keys cannot be read: %s", error.message)
+                return False
+            self._state = _State({key.key_id: key for key in keys}, self._clock())
+            return True
+
+    def _is_fresh(self) -> bool:
+        read_at = self._state.read_at
+        return read_at is not None and self._clock() - read_at < MAX_AGE_S
+
+    def _record_use(self, key_id: str, now: float) -> None:
+        if now - self._used.get(key_id, -MIN_USE_INTERVAL_S) < MIN_USE_INTERVAL_S:
+            return
+        self._used[key_id] = now
+        task = asyncio.get_running_loop().create_task(self._write_use(key_id))
+        self._writes.add(task)
+        task.add_done_callback(self._writes.discard)
+
+    async def _write_use(self, key_id: str) -> None:
+        try:
+            change = Change(set={("lastUsedAt",): utc_now()})
+            await self._documents.update(KEYS, [equals("keyId", key_id)], change)
+        except GatewayError as error:
+            log.warning("the last use of an API key cannot be written: %s", error.message)

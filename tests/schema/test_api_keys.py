@@ -1,0 +1,287 @@
+"""API keys: what is stored of them, who they let in, and how soon that ends."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from datetime import timedelta
+from pathlib import Path
+
+import httpx
+import pytest
+
+from compat_rest.app import create_app
+from resolvers.api_keys import (
+    KEYS,
+    KeySpec,
+    create_api_key,
+    list_api_keys,
+    revoke_api_key,
+    rotate_api_key,
+)
+from resolvers.grants import Grant, Role
+from resolvers.rules.key_text import generate_key, parse_key
+from schema.server.key_ring import KeyRing
+from schema.server.settings import Settings
+from stores.contracts.document_store import DocumentDatabase, DocumentStore
+from stores.contracts.documents import Change, equals, utc_now
+from stores.contracts.errors import BadUserInput, NotFound, Unauthenticated, Unavailable
+from stores.contracts.series import WritableSeriesStore
+from stores.wrappers.documents import WrappedDocumentDatabase
+from stores.wrappers.interception import Interceptor, StoreCall
+from tests.schema.conftest import BACKENDS
+
+VIEWER = KeySpec("dashboard", ("acme",), Role.VIEWER)
+
+
+class Clock:
+    """Seconds that only the test advances."""
+
+    def __init__(self) -> None:
+        self.now = 1000.0
+
+    def __call__(self) -> float:
+        return self.now
+
+
+class Faults(Interceptor):
+    """Counts calls, and fails them while `down`."""
+
+    def __init__(self) -> None:
+        self.calls: list[str] = []
+        self.down = False
+
+    async def run(self, call: StoreCall, proceed):  # type: ignore[no-untyped-def]
+        self.calls.append(str(call))
+        if self.down:
+            raise Unavailable("down")
+        return await proceed()
+
+
+@pytest.fixture
+def database(documents: DocumentStore) -> DocumentDatabase:
+    return documents.database(documents.default)
+
+
+@pytest.fixture
+def clock() -> Clock:
+    return Clock()
+
+
+@pytest.fixture
+def faults() -> Faults:
+    return Faults()
+
+
+@pytest.fixture
+async def ring(database: DocumentDatabase, faults: Faults, clock: Clock) -> AsyncIterator[KeyRing]:
+    ring = KeyRing(WrappedDocumentDatabase(database, faults), clock)
+    yield ring
+    await ring.close()
+
+
+def test_a_key_is_one_word_and_a_mistyped_one_is_not_a_key() -> None:
+    key = generate_key()
+    assert key.text.replace("_", "").isalnum()
+    assert key.text.startswith("swk_")
+    assert parse_key(key.text) == key
+    for index in range(len(key.text)):
+        wrong = "x" if key.text[index] != "x" else "y"
+        assert parse_key(key.text[:index] + wrong + key.text[index + 1 :]) is None
+    for text in ("", "swk_", key.text[:-1], key.text + "0", f" {key.text}", key.text.upper()):
+        assert parse_key(text) is None
+
+
+@pytest.mark.parametrize("backend", BACKENDS)
+async def test_of_a_key_only_its_id_and_a_hash_are_stored(database: DocumentDatabase) -> None:
+    key, text = await create_api_key(database, VIEWER, created_by="test")
+    [document] = await database.find(KEYS, key.query(None, equals("keyId", key.key_id)))
+    parsed = parse_key(text)
+    assert parsed is not None
+    assert document["secretSha256"] == parsed.secret_sha256
+    secret = text.split("_")[2]
+    assert secret not in repr(document)
+    assert secret[:20] not in repr(document)
+
+
+@pytest.mark.parametrize(
+    ("spec", "field"),
+    [
+        (KeySpec("none", ("acme",)), "role"),
+        (KeySpec("nowhere", (), Role.VIEWER), "organizationIds"),
+        (KeySpec("both", ("acme",), Role.OPERATOR), "organizationIds"),
+        (KeySpec("name", ("a/b",), Role.VIEWER), "organizationIds"),
+        (KeySpec("old", ("acme",), Role.VIEWER, expires_at=utc_now() - timedelta(days=1)), "expiresAt"),
+        (KeySpec(" ", ("acme",), Role.VIEWER), "name"),
+    ],
+)
+async def test_a_key_that_makes_no_sense_is_not_created(
+    database: DocumentDatabase, spec: KeySpec, field: str
+) -> None:
+    with pytest.raises(BadUserInput) as error:
+        await create_api_key(database, spec, created_by="test")
+    assert error.value.extensions["fields"] == [field]
+    assert not await list_api_keys(database)
+
+
+async def test_a_key_has_the_rights_that_it_was_created_with(
+    database: DocumentDatabase, ring: KeyRing
+) -> None:
+    expires_at = utc_now() + timedelta(days=1)
+    spec = KeySpec("dash", ("a", "b"), Role.EDITOR, True, ("cnc",), expires_at)
+    key, text = await create_api_key(database, spec, created_by="test")
+    grant = await ring.check(text)
+    rights = (frozenset({"a", "b"}), frozenset({"cnc"}), True, expires_at)
+    assert grant == Grant(key.key_id, Role.EDITOR, *rights)
+
+
+async def test_what_cannot_be_read_of_a_stored_key_gives_no_right(
+    database: DocumentDatabase, ring: KeyRing, clock: Clock
+) -> None:
+    key, text = await create_api_key(database, VIEWER, created_by="test")
+    for broken in ("emperor", 7, None):
+        change = Change(set={("role",): broken, ("organizationIds",): {"x": 1}})
+        await database.update(KEYS, [equals("keyId", key.key_id)], change)
+        clock.now += 5
+        grant = await ring.check(text)
+        assert (grant.role, grant.organizations, grant.ingest) == (None, frozenset(), False)
+
+
+@pytest.mark.parametrize("end", ["revokedAt", "expiresAt"])
+async def test_the_end_of_a_key_takes_effect_within_five_seconds(
+    database: DocumentDatabase, ring: KeyRing, clock: Clock, end: str
+) -> None:
+    ended, text = await create_api_key(database, VIEWER, created_by="test")
+    _, other = await create_api_key(database, VIEWER, created_by="test")
+    await ring.check(text)
+    change = Change(set={(end,): utc_now() - timedelta(seconds=1)})  # as another process does
+    await database.update(KEYS, [equals("keyId", ended.key_id)], change)
+    clock.now += 5
+    with pytest.raises(Unauthenticated):
+        await ring.check(text)
+    await ring.check(other)
+
+
+async def test_a_revoked_key_stays_revoked(database: DocumentDatabase) -> None:
+    key, _ = await create_api_key(database, VIEWER, created_by="test")
+    first = await revoke_api_key(database, key.key_id)
+    assert first.revoked_at is not None
+    assert (await revoke_api_key(database, key.key_id)).revoked_at == first.revoked_at
+
+
+async def test_a_request_does_not_cost_a_call(
+    database: DocumentDatabase, ring: KeyRing, clock: Clock, faults: Faults
+) -> None:
+    _, text = await create_api_key(database, VIEWER, created_by="test")
+    await asyncio.gather(*(ring.check(text) for _ in range(100)))
+    await ring.close()
+    calls = [f"find {KEYS.name}", f"update {KEYS.name}"]
+    assert faults.calls == calls, "one reading for all, one write of the last use"
+    for _ in range(50):
+        clock.now += 1
+        await ring.check(text)
+    await ring.close()
+    assert faults.calls.count(calls[0]) <= 14
+    assert faults.calls.count(calls[1]) == 1, "the last use is written at most once a minute"
+    [key] = await list_api_keys(database)
+    assert key.last_used_at is not None
+
+
+async def test_while_the_store_is_down_keys_go_on_that_were_checked_in_the_last_minute(
+    database: DocumentDatabase, ring: KeyRing, clock: Clock, faults: Faults
+) -> None:
+    _, known = await create_api_key(database, VIEWER, created_by="test")
+    _, unknown = await create_api_key(database, VIEWER, created_by="test")
+    await ring.check(known)
+    faults.down = True
+    clock.now += 50
+    await ring.check(known)
+    for key in (unknown, generate_key().text):
+        with pytest.raises(Unavailable):
+            await ring.check(key)
+    clock.now += 11
+    with pytest.raises(Unavailable):
+        await ring.check(known)
+    faults.down = False
+    clock.now += 2
+    await ring.check(known)
+
+
+async def test_a_new_ring_over_a_store_that_is_down_lets_nobody_in(ring: KeyRing, faults: Faults) -> None:
+    faults.down = True
+    with pytest.raises(Unavailable):
+        await ring.check(generate_key().text)
+    with pytest.raises(Unavailable):
+        await ring.is_empty()
+
+
+async def test_a_rotated_key_overlaps_its_successor(
+    database: DocumentDatabase, ring: KeyRing, clock: Clock
+) -> None:
+    old, old_text = await create_api_key(database, VIEWER, created_by="test")
+    new, new_text = await rotate_api_key(database, old.key_id, timedelta(days=7), created_by="test")
+    assert new.key_id != old.key_id
+    for text in (old_text, new_text):
+        assert (await ring.check(text)).organizations == frozenset({"acme"})
+    [ended] = [key for key in await list_api_keys(database) if key.key_id == old.key_id]
+    assert ended.expires_at is not None
+    assert ended.expires_at - utc_now() < timedelta(days=7, seconds=1)
+    with pytest.raises(NotFound):
+        await rotate_api_key(database, "none", timedelta(0), created_by="test")
+    await revoke_api_key(database, new.key_id)
+    with pytest.raises(BadUserInput):
+        await rotate_api_key(database, new.key_id, timedelta(0), created_by="test")
+
+
+@pytest.fixture
+async def http(
+    documents: DocumentStore, series: WritableSeriesStore, tmp_path: Path
+) -> AsyncIterator[httpx.AsyncClient]:
+    app = create_app(Settings(data=tmp_path), documents=documents, series=series)
+    transport = httpx.ASGITransport(app)
+    async with httpx.AsyncClient(transport=transport, base_url="http://gateway") as client:
+        yield client
+
+
+async def test_credentials_are_required_as_soon_as_a_key_exists(
+    http: httpx.AsyncClient, database: DocumentDatabase
+) -> None:
+    _, text = await create_api_key(database, VIEWER, created_by="test")
+    query = {"query": "{ viewer { role organizationIds } }"}
+    assert (await http.post("/graphql", json=query)).status_code == 401
+    for path in ("/api/organizations", "/metrics"):
+        assert (await http.get(path)).status_code == 401, path
+    assert (await http.post("/api/v2/write?bucket=machines", content="m f=1")).status_code == 401
+    assert (await http.get(f"/api/organizations?api_key={text}&token={text}")).status_code == 401
+    for headers in (
+        {"Authorization": f"Bearer {text}"},
+        {"Authorization": f"Token {text}"},
+        {"X-API-Key": text},
+    ):
+        answer = await http.post("/graphql", json=query, headers=headers)
+        assert answer.json() == {"data": {"viewer": {"role": "viewer", "organizationIds": []}}}
+        assert (await http.get("/api/organizations", headers=headers)).status_code == 200
+        assert (await http.get("/metrics", headers=headers)).status_code == 403
+        write = await http.post("/api/v2/write?bucket=machines", content="m f=1", headers=headers)
+        assert write.status_code == 403
+
+
+@pytest.mark.parametrize(
+    "headers",
+    [
+        {"Authorization": "Basic eDp5"},
+        {"Authorization": "Bearer"},
+        {"Authorization": "Bearer swk_x"},
+        {"Authorization": "Bearer \u00fc"},
+        {"X-API-Key": ""},
+        [("X-API-Key", "a"), ("Authorization", "Bearer b")],
+    ],
+)
+async def test_a_credential_that_is_not_valid_is_rejected_without_details(
+    http: httpx.AsyncClient, database: DocumentDatabase, headers: dict[str, str] | list[tuple[str, str]]
+) -> None:
+    await create_api_key(database, VIEWER, created_by="test")
+    pairs = headers.items() if isinstance(headers, dict) else headers
+    encoded = [(name.encode(), value.encode()) for name, value in pairs]
+    answer = await http.post("/graphql", json={"query": "{ viewer { name } }"}, headers=encoded)
+    assert answer.status_code == 401
+    [error] = answer.json()["errors"]
+    assert error["extensions"] == {"code": "UNAUTHENTICATED"}
