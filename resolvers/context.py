@@ -80,6 +80,11 @@ class Viewer:
             )
         return self._tenant(organization_id, organization_id)
 
+    @property
+    def key_documents(self) -> DocumentDatabase:
+        """The database that holds the API keys, for those who administer keys: they check the grant."""
+        return self._store.database(self._store.default)
+
     def shared_tenant(self) -> Tenant:
         """The data that belongs to no organization: services and legacy devices."""
         return self._tenant(self._store.default, None)

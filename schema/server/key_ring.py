@@ -17,6 +17,7 @@ from stores.entities.api_keys import ApiKey
 
 log = logging.getLogger(__name__)
 MAX_AGE_S = 4.0  # a revocation takes effect within 5 seconds
+MIN_INTERVAL_S = 0.25  # between two readings for keys that are unknown
 RETRY_S = 1.0  # after a failed reading
 GRACE_S = 60.0  # how long a key that was checked stays good while the store is down
 MIN_USE_INTERVAL_S = 60.0  # between two writes of the time of last use
@@ -53,6 +54,8 @@ class KeyRing:
         if presented is None:
             raise Unauthenticated("The API key is not valid")
         is_fresh = await self._refresh()
+        if presented.key_id not in self._state.keys:  # it may have been created just now
+            is_fresh = await self._refresh(MIN_INTERVAL_S)
         key, now = self._state.keys.get(presented.key_id), self._clock()
         if not is_fresh and now - self._checked.get(presented.key_id, -GRACE_S) >= GRACE_S:
             raise Unavailable("API keys cannot be checked now")
@@ -65,21 +68,16 @@ class KeyRing:
         self._record_use(key.key_id, now)
         return grant_of(key)
 
-    def expire(self) -> None:
-        """Read the keys again at the next check, because this process has changed them."""
-        if self._state.read_at is not None:
-            self._state.read_at -= MAX_AGE_S
-
     async def close(self) -> None:
         """Wait for what is being written."""
         await asyncio.gather(*self._writes, return_exceptions=True)
 
-    async def _refresh(self) -> bool:
+    async def _refresh(self, max_age_s: float = MAX_AGE_S) -> bool:
         """Whether the keys are fresh, after reading them again if they were not."""
-        if self._is_fresh():
+        if self._is_fresh(max_age_s):
             return True
         async with self._reading:  # one reads for all
-            if self._is_fresh():
+            if self._is_fresh(max_age_s):
                 return True
             failed_at = self._state.failed_at
             if failed_at is not None and self._clock() - failed_at < RETRY_S:
@@ -93,9 +91,9 @@ class KeyRing:
             self._state = _State({key.key_id: key for key in keys}, self._clock())
             return True
 
-    def _is_fresh(self) -> bool:
+    def _is_fresh(self, max_age_s: float) -> bool:
         read_at = self._state.read_at
-        return read_at is not None and self._clock() - read_at < MAX_AGE_S
+        return read_at is not None and self._clock() - read_at < max_age_s
 
     def _record_use(self, key_id: str, now: float) -> None:
         if now - self._used.get(key_id, -MIN_USE_INTERVAL_S) < MIN_USE_INTERVAL_S:

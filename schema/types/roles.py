@@ -35,6 +35,7 @@ REQUIRED_ROLES: dict[str, Role] = {
     "Query.analytics": VIEWER,
     "Query.documents": VIEWER,
     "Query.viewer": VIEWER,
+    "Query.apiKeys": ADMIN,
     # What belongs to no organization
     "Query.icons": VIEWER,
     "Query.icon": VIEWER,
@@ -67,10 +68,15 @@ REQUIRED_ROLES: dict[str, Role] = {
     "Mutation.setServiceEnabled": OPERATOR,
     "Mutation.deleteService": OPERATOR,
     "Mutation.uploadIcon": ADMIN,
+    "Mutation.createApiKey": ADMIN,
+    "Mutation.revokeApiKey": ADMIN,
+    "Mutation.rotateApiKey": ADMIN,
     # Types
     "Analytics": VIEWER,
     "Analytics.cpu": OPERATOR,
     "Analytics.memory": OPERATOR,
+    "ApiKey": ADMIN,
+    "ApiKeyPayload": ADMIN,
     "Application": VIEWER,
     "ApplicationPayload": ADMIN,
     "ConfigEntry": VIEWER,

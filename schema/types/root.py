@@ -9,6 +9,7 @@ from resolvers import nodes
 from schema.engine.fields import Info, argument, derived
 from schema.engine.scalars import CONFIG
 from schema.types.analytics import AnalyticsQueries
+from schema.types.api_keys import ApiKeyMutations, ApiKeyQueries
 from schema.types.applications import ApplicationMutations, ApplicationQueries
 from schema.types.connectors import Connector, ConnectorMutations
 from schema.types.devices import DeviceMutations, DeviceQueries
@@ -51,6 +52,7 @@ class QueryRoot(
     IconQueries,
     DocumentQueries,
     ViewerQueries,
+    ApiKeyQueries,
 ):
     pass
 
@@ -72,6 +74,7 @@ class MutationRoot(
     FunctionMutations,
     ServiceMutations,
     IconMutations,
+    ApiKeyMutations,
 ):
     pass
 

@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from stores.entities.api_keys import ApiKey
 from stores.entities.applications import Application
 from stores.entities.cipher import SecretCipher, read_keys
 from stores.entities.configuration import ConfigEntry
@@ -45,6 +46,7 @@ CREATIONS: dict[type[Entity], str | None] = {
     Service: """createService(input: {name: "S", type: MQTT, configuration: {host: "h"}}) {
         service { id } }""",
     LegacyDevice: 'createDevice(input: {machineId: "L"}) { device { id } }',
+    ApiKey: None,  # test_api_keys.py
 }
 CREATED = [entity for entity, creation in CREATIONS.items() if creation is not None]
 

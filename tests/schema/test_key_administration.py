@@ -1,0 +1,122 @@
+"""API keys through the graph: nobody gives, changes or sees more rights than their own."""
+
+from typing import Any
+
+import pytest
+
+from resolvers.api_keys import KeySpec, create_api_key, list_api_keys
+from resolvers.grants import Grant, Role
+from schema.server.key_ring import KeyRing
+from stores.contracts.document_store import DocumentStore
+from tests.schema.client import Client
+from tests.schema.test_roles import Connect, connect
+
+__all__ = ["connect"]
+
+KEY = "keyId name role organizationIds applicationIds ingest createdBy expiresAt revokedAt"
+CREATE = f"""mutation($input: CreateApiKeyInput!) {{ createApiKey(input: $input) {{
+  secret apiKey {{ {KEY} }} }} }}"""
+LIST = f"{{ apiKeys {{ {KEY} }} }}"
+REVOKE = f"mutation($id: String!) {{ revokeApiKey(input: {{keyId: $id}}) {{ secret apiKey {{ {KEY} }} }} }}"
+ROTATE = f"mutation($id: String!) {{ rotateApiKey(input: {{keyId: $id}}) {{ secret apiKey {{ {KEY} }} }} }}"
+
+
+@pytest.fixture
+async def operator(connect: Connect) -> Client:
+    client = connect(Grant("operator", Role.OPERATOR, None))
+    for organization in ("own", "foreign"):
+        await client.run(
+            """mutation($o: String!) { createOrganization(input: {organizationId: $o}) { organization { id } }
+              createApplication(input: {organizationId: $o, applicationId: "cnc", name: "C"}) {
+                application { id } } }""",
+            o=organization,
+        )
+    return client
+
+
+@pytest.fixture
+def admin(connect: Connect, operator: Client) -> Client:
+    return connect(Grant("admin", Role.ADMIN, frozenset({"own"})))
+
+
+def spec(**changes: Any) -> dict[str, Any]:
+    return {"name": "dash", "organizationIds": ["own"], "role": "VIEWER", **changes}
+
+
+async def test_an_admin_creates_rotates_and_revokes_keys_of_its_organization(
+    admin: Client, documents: DocumentStore
+) -> None:
+    created = (await admin.run(CREATE, input=spec(expiresAt="2999-01-01T00:00:00.000Z")))["createApiKey"]
+    key = created["apiKey"]
+    assert (key["createdBy"], key["role"], key["organizationIds"]) == ("admin", "viewer", ["own"])
+    assert key["expiresAt"] == "2999-01-01T00:00:00.000Z"
+    ring = KeyRing(documents.database(documents.default))
+    assert (await ring.check(created["secret"])).organizations == frozenset({"own"})
+    rotated = (await admin.run(ROTATE, id=key["keyId"]))["rotateApiKey"]
+    assert rotated["secret"] != created["secret"]
+    revoked = (await admin.run(REVOKE, id=key["keyId"]))["revokeApiKey"]
+    assert revoked["secret"] is None
+    assert revoked["apiKey"]["revokedAt"] is not None
+    listed = (await admin.run(LIST))["apiKeys"]
+    assert [key["keyId"] for key in listed] == [key["keyId"], rotated["apiKey"]["keyId"]]
+    await ring.close()
+
+
+@pytest.mark.parametrize(
+    ("changes", "code"),
+    [
+        ({"organizationIds": ["foreign"]}, "NOT_FOUND"),
+        ({"organizationIds": ["own", "foreign"]}, "NOT_FOUND"),
+        ({"organizationIds": ["none"]}, "NOT_FOUND"),
+        ({"organizationIds": []}, "BAD_USER_INPUT"),
+        ({"applicationIds": ["none"]}, "NOT_FOUND"),
+        ({"role": "OPERATOR", "organizationIds": []}, "FORBIDDEN"),
+        ({"role": "OPERATOR"}, "FORBIDDEN"),
+        ({"role": None}, "BAD_USER_INPUT"),
+        ({"expiresAt": "2000-01-01T00:00:00.000Z"}, "BAD_USER_INPUT"),
+        ({"name": ""}, "BAD_USER_INPUT"),
+    ],
+)
+async def test_an_admin_gives_no_rights_that_it_does_not_have(
+    admin: Client, documents: DocumentStore, changes: dict[str, Any], code: str
+) -> None:
+    assert await admin.code(CREATE, input=spec(**changes)) == code
+    assert not await list_api_keys(documents.database(documents.default))
+
+
+async def test_an_admin_of_some_applications_gives_keys_for_these_only(
+    connect: Connect, operator: Client
+) -> None:
+    admin = connect(Grant("admin", Role.ADMIN, frozenset({"own"}), frozenset({"cnc"})))
+    assert await admin.code(CREATE, input=spec()) == "FORBIDDEN"
+    created = await admin.run(CREATE, input=spec(applicationIds=["cnc"]))
+    assert created["createApiKey"]["apiKey"]["applicationIds"] == ["cnc"]
+
+
+async def test_keys_of_others_are_not_seen_and_not_changed(
+    admin: Client, operator: Client, documents: DocumentStore
+) -> None:
+    database = documents.database(documents.default)
+    keys = {
+        name: (await create_api_key(database, KeySpec(name, organizations, role), created_by="x"))[0].key_id
+        for name, organizations, role in (
+            ("foreign", ("foreign",), Role.VIEWER),
+            ("both", ("own", "foreign"), Role.VIEWER),
+            ("operator", (), Role.OPERATOR),
+        )
+    }
+    listed = (await admin.run(LIST))["apiKeys"]
+    assert [(key["name"], key["organizationIds"]) for key in listed] == [("both", ["own"])]
+    for mutation in (REVOKE, ROTATE):
+        assert await admin.code(mutation, id=keys["foreign"]) == "NOT_FOUND"
+        assert await admin.code(mutation, id=keys["operator"]) == "NOT_FOUND"
+        assert await admin.code(mutation, id="none") == "NOT_FOUND"
+        assert await admin.code(mutation, id=keys["both"]) == "FORBIDDEN"
+    assert len((await operator.run(LIST))["apiKeys"]) == 3
+    assert all(key.revoked_at is None for key in await list_api_keys(database))
+
+
+async def test_a_secret_is_in_no_other_answer(admin: Client, operator: Client) -> None:
+    secret = (await admin.run(CREATE, input=spec()))["createApiKey"]["secret"].split("_")[2]
+    for client in (admin, operator):
+        assert secret not in str(await client.send(LIST))
