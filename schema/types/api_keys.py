@@ -99,7 +99,7 @@ class ApiKeyMutations:
         spec = KeySpec(
             input.name,
             tuple(input.organization_ids),
-            None if input.role is None else Role(input.role.value),
+            None if input.role is None else Role[input.role.name],
             input.ingest,
             None if input.application_ids is None else tuple(input.application_ids),
             input.expires_at,
