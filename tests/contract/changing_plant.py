@@ -137,7 +137,8 @@ async def check(documents: DocumentDatabase) -> None:
         own = [function["id"] for function in functions if function["applicationId"] == application]
         assert len(own) == len(set(own)), own
         if application not in registered:
-            assert [*labels, *ids, *own] == [], f"{application} is deleted, but has data"
+            left = {"event classes": labels, "devices": ids, "functions": own}
+            assert not any(left.values()), f"{application} is deleted, but has {left}"
 
 
 async def change_until_killed(url: str, database: str, seed: str) -> None:
