@@ -124,6 +124,17 @@ class DocumentDatabase(ABC):
         """Return the sorted names of the collections, without those that the gateway keeps for itself."""
 
     @abstractmethod
+    async def read_raw(self, collection: Collection, query: Query) -> list[bytes]:
+        """Return the documents of a query as BSON, byte for byte as they are stored. This is for copies.
+
+        Strings that are not valid UTF-8 are in it as they are; `find` replaces what is not valid in them.
+        """
+
+    @abstractmethod
+    async def write_raw(self, collection: Collection, documents: Sequence[bytes]) -> None:
+        """Store documents byte for byte, otherwise as `upsert` does."""
+
+    @abstractmethod
     async def upsert(self, collection: Collection, documents: Sequence[Document]) -> None:
         """Store documents as they are, replacing those of the same id. This is for copies between stores.
 

@@ -1,12 +1,19 @@
-"""Copying every database from one document store to another, and verifying that both contain the same."""
+"""Copying every database from one document store to another, and verifying that both contain the same.
 
-from collections.abc import AsyncIterator, Callable
+Documents are copied byte for byte: also strings that are not valid UTF-8, and types that a driver changes.
+"""
+
+from collections.abc import AsyncIterator, Callable, Sequence
 from dataclasses import dataclass, field
+from typing import Any
 
 import bson
+from bson.errors import BSONError
 
 from stores.contracts.document_store import DocumentDatabase, DocumentStore
-from stores.contracts.documents import Collection, Document, OneOf, Query
+from stores.contracts.documents import CODEC, ID, Collection, Document, OneOf, Query
+from stores.contracts.errors import BadUserInput, Conflict
+from stores.contracts.values import format_id
 from stores.entities.registry import collection_of_name
 
 BATCH = 500
@@ -23,15 +30,28 @@ class CopyReport:
     differences: list[str] = field(default_factory=list)
 
 
+@dataclass(frozen=True, slots=True)
+class Part:
+    """One collection in both stores."""
+
+    source: DocumentDatabase
+    target: DocumentDatabase
+    collection: Collection
+
+    def name(self, document_id: Any) -> str:
+        return f"{self.target.database}.{self.collection.name}: {format_id(document_id)}"
+
+
 async def copy_stores(source: DocumentStore, target: DocumentStore, progress: Progress) -> CopyReport:
     """Copy the documents that the target lacks, then compare. The source is only read.
 
     A document that is equal already is not written again, so that an interrupted copy is finished by
-    repeating it. The default database of the source becomes that of the target.
+    repeating it. One that cannot be copied is a difference, and the others are copied. The default database
+    of the source becomes that of the target.
     """
     report = CopyReport()
     parts = [
-        (
+        Part(
             source.database(info.name),
             target.database(_target_name(info.name, source, target)),
             collection_of_name(name, is_default=info.name == source.default),
@@ -39,34 +59,93 @@ async def copy_stores(source: DocumentStore, target: DocumentStore, progress: Pr
         for info in await source.list_databases()
         for name in await source.database(info.name).list_collections()
     ]
-    done, total = 0, sum([(await old.count([collection]))[0] for old, _, collection in parts])
-    for old, new, collection in parts:
-        await new.create_collections([collection])
-        async for batch in read_batches(old, collection):
-            kept = await _read_by_ids(new, collection, batch)
-            missing = [d for d in batch if kept.get(_encode_id(d)) != bson.encode(d)]
-            await new.upsert(collection, missing)
-            report.written += len(missing)
-            report.equal += len(batch) - len(missing)
-            progress(f"copying {old.database}", done := done + len(batch), total)
+    total = sum([(await part.source.count([part.collection]))[0] for part in parts])
     done = 0
-    for old, new, collection in parts:
-        async for batch in read_batches(old, collection):
-            kept = await _read_by_ids(new, collection, batch)
-            place = f"{new.database}.{collection.name}"
-            for document in batch:
-                if kept.get(_encode_id(document)) != bson.encode(document):
-                    report.differences.append(f"{place}: {document['_id']} differs")
-            report.verified += len(batch)
-            progress(f"verifying {old.database}", done := done + len(batch), total)
-        [there], [here] = await new.count([collection]), await old.count([collection])
-        if there != here:
-            report.differences.append(f"{new.database}.{collection.name}: {there} documents, not {here}")
+    for part in parts:
+        await part.target.create_collections([part.collection])
+        async for batch in _read_raw_batches(part, report):
+            await _copy_batch(part, batch, report)
+            progress(f"copying {part.source.database}", done := done + len(batch), total)
+    done = 0
+    for part in parts:
+        async for batch in _read_raw_batches(part):
+            await _verify_batch(part, batch, report)
+            progress(f"verifying {part.source.database}", done := done + len(batch), total)
+        await _verify_count(part, report)
     return report
+
+
+async def _copy_batch(part: Part, batch: Sequence[bytes], report: CopyReport) -> None:
+    copies = await _read_copies(part, batch)
+    missing = [document for document in batch if document not in copies]
+    report.equal += len(batch) - len(missing)
+    try:
+        await part.target.write_raw(part.collection, missing)
+        report.written += len(missing)
+    except (BadUserInput, Conflict):
+        for document in missing:
+            await _copy_one(part, document, report)
+
+
+async def _copy_one(part: Part, document: bytes, report: CopyReport) -> None:
+    try:
+        await part.target.write_raw(part.collection, [document])
+        report.written += 1
+    except (BadUserInput, Conflict) as error:
+        report.differences.append(f"{part.name(_read_id(document))} cannot be copied: {error.message}")
+
+
+async def _verify_batch(part: Part, batch: Sequence[bytes], report: CopyReport) -> None:
+    copies = await _read_copies(part, batch)
+    report.differences += [
+        f"{part.name(_read_id(document))} differs" for document in batch if document not in copies
+    ]
+    report.verified += len(batch)
+
+
+async def _verify_count(part: Part, report: CopyReport) -> None:
+    [copied] = await part.target.count([part.collection])
+    [stored] = await part.source.count([part.collection])
+    if copied != stored:
+        report.differences.append(
+            f"{part.target.database}.{part.collection.name}: {copied} documents, not {stored}"
+        )
 
 
 def _target_name(name: str, source: DocumentStore, target: DocumentStore) -> str:
     return target.default if name == source.default else name
+
+
+async def _read_raw_batches(part: Part, report: CopyReport | None = None) -> AsyncIterator[list[bytes]]:
+    """The documents of a collection, up to `BATCH` at a time; those that are damaged are reported."""
+    after = None
+    while batch := await part.source.read_raw(part.collection, Query(after=after, limit=BATCH)):
+        readable = [document for document in batch if not _is_damaged(document)]
+        if report is not None and len(readable) < len(batch):
+            place = f"{part.source.database}.{part.collection.name}"
+            damaged = len(batch) - len(readable)
+            report.differences.append(f"{place}: {damaged} documents are damaged and cannot be copied")
+        if not readable:
+            return  # nothing says where to go on
+        yield readable
+        after = (None, _read_id(readable[-1]))
+
+
+def _is_damaged(document: bytes) -> bool:
+    try:
+        return "_id" not in bson.decode(document, CODEC)
+    except (BSONError, ValueError, TypeError):
+        return True
+
+
+async def _read_copies(part: Part, batch: Sequence[bytes]) -> set[bytes]:
+    """The documents of the target that have the ids of a batch."""
+    ids = OneOf(ID, tuple(map(_read_id, batch)))
+    return set(await part.target.read_raw(part.collection, Query(where=(ids,))))
+
+
+def _read_id(document: bytes) -> Any:
+    return bson.decode(document, CODEC)["_id"]
 
 
 async def read_batches(documents: DocumentDatabase, collection: Collection) -> AsyncIterator[list[Document]]:
@@ -75,16 +154,3 @@ async def read_batches(documents: DocumentDatabase, collection: Collection) -> A
     while batch := await documents.find(collection, Query(after=after, limit=BATCH)):
         yield batch
         after = (None, batch[-1]["_id"])
-
-
-async def _read_by_ids(
-    documents: DocumentDatabase, collection: Collection, batch: list[Document]
-) -> dict[bytes, bytes]:
-    """The documents with the ids of a batch, encoded, because types and key order count."""
-    ids = OneOf(("_id",), tuple(document["_id"] for document in batch))
-    found = await documents.find(collection, Query(where=(ids,)))
-    return {_encode_id(document): bson.encode(document) for document in found}
-
-
-def _encode_id(document: Document) -> bytes:
-    return bson.encode({"_id": document["_id"]})

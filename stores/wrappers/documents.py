@@ -134,6 +134,16 @@ class WrappedDocumentDatabase(DocumentDatabase):
             lambda: self._documents.write_all(writes, guard=guard, once=once, result=result),
         )
 
+    async def read_raw(self, collection: Collection, query: Query) -> list[bytes]:
+        return await self._read(
+            "read raw", collection.name, lambda: self._documents.read_raw(collection, query)
+        )
+
+    async def write_raw(self, collection: Collection, documents: Sequence[bytes]) -> None:
+        await self._write(
+            "write raw", collection.name, lambda: self._documents.write_raw(collection, documents)
+        )
+
     async def upsert(self, collection: Collection, documents: Sequence[Document]) -> None:
         await self._write("upsert", collection.name, lambda: self._documents.upsert(collection, documents))
 

@@ -1,12 +1,13 @@
 """The document store on MongoDB, through PyMongo's asynchronous client or through Motor."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
+from bson.raw_bson import RawBSONDocument
 from pymongo import ReplaceOne
 
 from stores.backends.mongo.applying import WriteApplier
-from stores.backends.mongo.connection import MongoConnection
+from stores.backends.mongo.connection import RAW, MongoConnection
 from stores.backends.mongo.filters import match_id
 from stores.backends.mongo.locks import HIDDEN_PREFIX, Locks
 from stores.backends.mongo.operations import Operations, Request
@@ -151,7 +152,17 @@ class MongoDocumentDatabase(DocumentDatabase):
             names = await self._store.client[self.database].list_collection_names()
         return sorted(name for name in names if not name.startswith(("system.", HIDDEN_PREFIX)))
 
+    async def read_raw(self, collection: Collection, query: Query) -> list[bytes]:
+        await self._recovered()
+        return await self._reader.read_raw(collection, query)
+
+    async def write_raw(self, collection: Collection, documents: Sequence[bytes]) -> None:
+        await self._replace(collection, [RawBSONDocument(document, RAW) for document in documents])
+
     async def upsert(self, collection: Collection, documents: Sequence[Document]) -> None:
+        await self._replace(collection, documents)
+
+    async def _replace(self, collection: Collection, documents: Sequence[Mapping[str, Any]]) -> None:
         await self._recovered()
         if documents:
             writes = [ReplaceOne(match_id(d["_id"]), d, upsert=True) for d in documents]

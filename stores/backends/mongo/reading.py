@@ -7,7 +7,7 @@ from typing import Any
 
 from pymongo.errors import OperationFailure
 
-from stores.backends.mongo.connection import MongoConnection
+from stores.backends.mongo.connection import RAW, MongoConnection
 from stores.backends.mongo.filters import (
     Filter,
     after_position,
@@ -64,6 +64,21 @@ class Reader:
             rows = await self._connection.aggregate(self._collection(collection), [{"$facet": facets}])
         pages = rows[0] if rows else {}  # some servers return nothing for a collection that does not exist
         return [pages.get(name, []) for name in facets]
+
+    async def read_raw(self, collection: Collection, query: Query) -> list[bytes]:
+        """The documents of a query in the order of ids, byte for byte."""
+        if not may_exist(self._database, collection.name):
+            return []
+        position = after_position(query.order, query.after) if query.after else {}
+        async with self._connection.command():
+            target = self._collection(collection).with_options(codec_options=RAW)
+            cursor = target.find(
+                all_of([to_filter(query.where), position]),
+                sort=to_sort(query.order),
+                limit=query.limit or 0,
+                batch_size=BATCH,
+            )
+            return [document.raw for document in await cursor.to_list(None)]
 
     async def find_across(
         self, collections: Sequence[Collection], query: Query, total: int | None

@@ -208,6 +208,18 @@ class SqliteDocumentDatabase(DocumentDatabase):
         rows = await self._store.read(lambda db: db.execute(sql, (self.database,)).fetchall())
         return [cast(str, name) for (name,) in rows]
 
+    async def read_raw(self, collection: Collection, query: Query) -> list[bytes]:
+        return await self._store.read(lambda db: self._rows(db, collection).bodies([query])[0])
+
+    async def write_raw(self, collection: Collection, documents: Sequence[bytes]) -> None:
+        def write(db: apsw.Connection) -> None:
+            rows = self._rows(db, collection)
+            rows.create()
+            for body in documents:
+                rows.upsert(decode(body), body)
+
+        await self._store.write(write)
+
     async def upsert(self, collection: Collection, documents: Sequence[Document]) -> None:
         def write(db: apsw.Connection) -> None:
             rows = self._rows(db, collection)

@@ -149,11 +149,14 @@ class CollectionRows:
         self._check_unique(document, number)
         self._store(number, document)
 
-    def upsert(self, document: Document) -> None:
-        """Store a document in the place of the one of the same id. Unique keys are not checked."""
+    def upsert(self, document: Document, body: bytes | None = None) -> None:
+        """Store a document in the place of the one of the same id. Unique keys are not checked.
+
+        `body` is the document as BSON, if it must be stored as it is.
+        """
         sql = "SELECT number FROM documents WHERE collection = ? AND id = ?"
         number = self._db.execute(sql, (self.create(), index_key(document["_id"]))).get
-        self._store(number, document)
+        self._store(number, document, body)
 
     def delete(self, numbers: Iterable[int]) -> None:
         rows = [(number,) for number in numbers]
@@ -187,18 +190,19 @@ class CollectionRows:
             for other in others
         )
 
-    def _store(self, number: int | None, document: Document) -> None:
+    def _store(self, number: int | None, document: Document, body: bytes | None = None) -> None:
         collection = self.create()
+        body = bson.encode(document) if body is None else body
         identity = index_key(document["_id"])
         if number is None:
             self._db.execute(
                 "INSERT INTO documents (collection, id, body) VALUES (?, ?, ?)",
-                (collection, identity, bson.encode(document)),
+                (collection, identity, body),
             )
             number = self._db.last_insert_rowid()
         else:
             sql = "UPDATE documents SET body = ? WHERE number = ?"
-            self._db.execute(sql, (bson.encode(document), number))
+            self._db.execute(sql, (body, number))
             self._db.execute("DELETE FROM lookups WHERE document = ?", (number,))
         self._db.executemany(
             "INSERT INTO lookups (document, collection, path, value, id, kind) VALUES (?, ?, ?, ?, ?, ?)",
