@@ -1,11 +1,19 @@
-"""Creations that a client repeats under one key, through the old routes and through the graph."""
+"""Creations that a client repeats under one key, and writes whose outcome is unknown."""
 
 import asyncio
+from pathlib import Path
 from typing import Any
 
 import httpx
 import pytest
 
+from compat_rest.app import create_app
+from schema.server.settings import ServerSettings, Settings
+from stores.contracts.errors import Unavailable
+from stores.contracts.outcomes import mark_sent
+from stores.opening import open_documents, open_series
+from stores.wrappers.documents import WrappedDocumentStore
+from stores.wrappers.interception import Interceptor
 from tests.compat_rest.conftest import CNC, EVENT_CLASS, OLD_CNC, ORGANIZATION
 
 CREATIONS: list[tuple[str, dict[str, Any], str]] = [
@@ -69,3 +77,46 @@ async def test_an_organization_is_created_once_for_each_key(client: httpx.AsyncC
         results.append(response.json())
     assert results[0] == results[1] == {"data": {"createOrganization": {"organization": {"name": "New"}}}}
     assert results[2]["errors"][0]["extensions"]["code"] == "CONFLICT"
+
+
+async def test_browsers_may_send_an_idempotency_key(tmp_path: Path) -> None:
+    store, series = open_documents(None, data=tmp_path), open_series(None, data=tmp_path)
+    settings = Settings(
+        data=tmp_path, server=ServerSettings(cors_allowed_origins=("https://console.example",))
+    )
+    app = create_app(settings, documents=store, series=series)
+    transport = httpx.ASGITransport(app)
+    async with httpx.AsyncClient(transport=transport, base_url="http://gateway") as client:
+        headers = {
+            "Origin": "https://console.example",
+            "Access-Control-Request-Method": "POST",
+            "Access-Control-Request-Headers": "idempotency-key",
+        }
+        response = await client.options(f"{CNC}/devices", headers=headers)
+    assert "idempotency-key" in response.headers["access-control-allow-headers"].lower()
+    await store.close()
+    await series.close()
+
+
+class LostReply(Interceptor):
+    """Every write is applied, but its reply is lost."""
+
+    async def run(self, call: Any, proceed: Any) -> Any:
+        result = await proceed()
+        if call.is_write:
+            mark_sent()
+            raise Unavailable("the document store does not answer")
+        return result
+
+
+async def test_a_lost_reply_is_reported_in_a_header(
+    plant: httpx.AsyncClient, documents: Any, tmp_path: Path
+) -> None:
+    series = open_series(None, data=tmp_path / "other")
+    store = WrappedDocumentStore(documents, LostReply())
+    app = create_app(Settings(data=tmp_path), documents=store, series=series)
+    async with httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://gateway") as client:
+        response = await client.post(f"{CNC}/devices", json={"machineId": "lost"})
+    assert response.status_code == 503
+    assert response.headers["Write-Outcome"] == "UNKNOWN"
+    await series.close()
