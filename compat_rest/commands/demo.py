@@ -51,22 +51,22 @@ async def load_demo(settings: "Settings", days: int) -> int:
 
     from schema.server.opening import open_cipher, open_documents, open_point_writer, open_series
     from schema.server.store_names import name_documents, name_series
-    from stores.demo import plant, reporting
+    from stores.demo.plant import load, machines
+    from stores.demo.reporting import ReportingPlant
 
     cipher = open_cipher(settings)
     with errors_naming(name_documents(settings)):
-        added = await run_and_close(open_documents(settings), lambda store: plant.load(store, cipher))
+        added = await run_and_close(open_documents(settings), lambda store: load(store, cipher))
     result = f"loaded: {added} documents added" if added else "already loaded"
     out.print(f"The demo plant is {result}.")
     series = open_series(settings)
     writer = open_point_writer(settings, series)
-    steps = (days + 1) * len(list(plant.machines()))
+    steps = (days + 1) * len(list(machines()))
     bar = iter(track(range(steps), "writing points", console=err, disable=not err.is_terminal))
     try:
         with errors_naming(name_series(settings)):
-            history = await reporting.write_history(
-                series.database(settings.series.database), writer, days, lambda: next(bar, None)
-            )
+            plant = ReportingPlant(settings.series.database, settings.series.databases)
+            history = await plant.write_history(series, writer, days, lambda: next(bar, None))
     finally:
         await series.close()
         await writer.close()
@@ -78,13 +78,14 @@ async def load_demo(settings: "Settings", days: int) -> int:
 async def report_live(settings: "Settings", since: int) -> None:
     """Write what the demo machines report from a time on (nanoseconds since 1970), until cancelled."""
     from schema.server.opening import open_point_writer, open_series
-    from stores.demo import reporting
+    from stores.demo.reporting import ReportingPlant
     from stores.entities.machine_events import STATISTICS
 
     series = open_series(settings)
     writer = open_point_writer(settings, series)
     try:
-        await reporting.follow(writer, settings.series.database, STATISTICS, since)
+        plant = ReportingPlant(settings.series.database, settings.series.databases)
+        await plant.follow(writer, STATISTICS, since)
     finally:
         await series.close()
         await writer.close()

@@ -4,14 +4,24 @@ import asyncio
 import logging
 import time
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from datetime import date, datetime, timedelta
 from itertools import islice, takewhile
 from typing import NamedTuple
 
 from stores.contracts.errors import NotFound, Unavailable
 from stores.contracts.points import PointWriter
-from stores.contracts.series import SECOND, Aggregation, Point, SeriesDatabase, SeriesQuery, Windows
+from stores.contracts.series import (
+    MACHINE,
+    SECOND,
+    Aggregation,
+    Point,
+    SeriesDatabase,
+    SeriesQuery,
+    SeriesStore,
+    Windows,
+)
 from stores.demo.plant import machines
 from stores.demo.reports import ZONE, generate_day, generate_host_load, start_of_day
 
@@ -28,62 +38,96 @@ class History(NamedTuple):
     until: int
 
 
-async def write_history(
-    series: SeriesDatabase, writer: PointWriter, days: int, advance: Callable[[], object]
-) -> History:
-    """Write what the machines reported on the last days and today, as far as it is not stored yet.
+class ReportingPlant:
+    """The demo machines, and which database holds the points of each."""
 
-    `advance` is called after each day of each machine. Raises `NotFound` and `Unavailable`.
-    """
-    now = time.time_ns()
-    today = _local_date(now)
-    dates = [today - timedelta(back) for back in range(days, -1, -1)]
-    stored = await _find_complete_days(series, dates)
-    written = 0
-    for date_ in dates:
-        for machine in _machine_ids():
-            if (machine, date_) not in stored:
-                points = (point for point in generate_day(machine, date_) if point.time <= now)
-                written += await _write_all(writer, series.database, points)
-            advance()
-    return History(written, now)
+    def __init__(self, default: str, by_organization: Mapping[str, str]) -> None:
+        self.databases = {
+            machine: by_organization.get(organization, default) for organization, _, machine in machines()
+        }
 
+    async def write_history(
+        self, store: SeriesStore, writer: PointWriter, days: int, advance: Callable[[], object]
+    ) -> History:
+        """Write what the machines reported on the last days and today, as far as it is not stored yet.
 
-async def follow(writer: PointWriter, database: str, statistics: str, since: int) -> None:
-    """Write the points after `since` as they happen, until cancelled. A store that fails is tried again.
-
-    `statistics` is the database of the load of the server.
-    """
-    coming: deque[Point] = deque()
-    generated = _local_date(since) - ONE_DAY
-    has_statistics = True
-    while True:
+        `advance` is called after each day of each machine. Raises `NotFound` and `Unavailable`.
+        """
         now = time.time_ns()
-        while generated < _local_date(now):
-            generated += ONE_DAY
-            coming.extend(point for point in _generate_plant_day(generated) if point.time > since)
-        due = _take_until(coming, now)
-        try:
-            _raise_rejected(await writer.write(database, due))
-            for _ in due:
-                coming.popleft()
-            if has_statistics:
+        dates = [_local_date(now) - timedelta(back) for back in range(days, -1, -1)]
+        stored = set()
+        for name in set(self.databases.values()):
+            stored |= await _find_complete_days(store.database(name), self._machines_in(name), dates)
+        written = 0
+        for date_ in dates:
+            for machine, database in self.databases.items():
+                if (machine, date_) not in stored:
+                    points = (point for point in generate_day(machine, date_) if point.time <= now)
+                    written += await _write_all(writer, database, points)
+                advance()
+        return History(written, now)
+
+    async def follow(self, writer: PointWriter, statistics: str, since: int) -> None:
+        """Write the points after `since` as they happen, until cancelled. A store that fails is tried again.
+
+        `statistics` is the database of the load of the server.
+        """
+        coming: deque[Point] = deque()
+        generated = _local_date(since) - ONE_DAY
+        errors: set[str] = set()
+        statistics_errors: set[str] = set()
+        while True:
+            now = time.time_ns()
+            while generated < _local_date(now):
+                generated += ONE_DAY
+                points = await asyncio.to_thread(self._generate_day, generated)
+                coming.extend(point for point in points if point.time > since)
+            due = list(takewhile(lambda point: point.time <= now, coming))  # noqa: B023 - used up here
+            with _logged_once(errors):
+                await self._write(writer, due)
+                for _ in due:
+                    coming.popleft()
+            with _logged_once(statistics_errors):
                 await writer.write(statistics, list(generate_host_load(now)))
-        except NotFound as error:
-            has_statistics = False
-            log.warning("the load of the demo server is not written: %s", error.message)
-        except Unavailable as error:
-            log.warning("the demo machines cannot report: %s", error.message)
-        await asyncio.sleep(TICK_S)
+            await asyncio.sleep(TICK_S)
+
+    def _machines_in(self, database: str) -> list[str]:
+        return [machine for machine, name in self.databases.items() if name == database]
+
+    def _generate_day(self, date_: date) -> list[Point]:
+        """The points of all machines on a local day, by time."""
+        points = [point for machine in self.databases for point in generate_day(machine, date_)]
+        return sorted(points, key=lambda point: point.time)
+
+    async def _write(self, writer: PointWriter, points: Sequence[Point]) -> None:
+        by_database: dict[str, list[Point]] = {}
+        for point in points:
+            by_database.setdefault(self.databases[dict(point.tags)[MACHINE]], []).append(point)
+        for database, batch in by_database.items():
+            _raise_rejected(await writer.write(database, batch))
 
 
-async def _find_complete_days(series: SeriesDatabase, dates: Sequence[date]) -> set[tuple[str, date]]:
+@contextmanager
+def _logged_once(errors: set[str]) -> Iterator[None]:
+    """Log a failure of the store when it begins; `errors` holds the present one."""
+    try:
+        yield
+        errors.clear()
+    except (NotFound, Unavailable) as error:
+        if error.message not in errors:
+            errors.add(error.message)
+            log.warning("the demo plant cannot report: %s", error.message)
+
+
+async def _find_complete_days(
+    series: SeriesDatabase, machines: Sequence[str], dates: Sequence[date]
+) -> set[tuple[str, date]]:
     """The machines and days that need not be written again.
 
     The last stored day of a machine may be incomplete, because it had not ended or the writing was stopped.
     """
     edges = (*map(start_of_day, dates), start_of_day(dates[-1] + ONE_DAY))
-    query = SeriesQuery("state", ["execution"], _machine_ids(), edges[0], edges[-1])
+    query = SeriesQuery("state", ["execution"], machines, edges[0], edges[-1])
     windows = Windows(edges, unit="day", zone=ZONE.key)
     cells = await series.windows(query, windows, Aggregation("count"))
     return {
@@ -99,20 +143,6 @@ async def _write_all(writer: PointWriter, database: str, points: Iterator[Point]
         _raise_rejected(await writer.write(database, batch))
         written += len(batch)
     return written
-
-
-def _take_until(points: Iterable[Point], time_ns: int) -> list[Point]:
-    return list(takewhile(lambda point: point.time <= time_ns, points))
-
-
-def _generate_plant_day(date_: date) -> list[Point]:
-    """The points of all machines on a local day, by time."""
-    points = [point for machine in _machine_ids() for point in generate_day(machine, date_)]
-    return sorted(points, key=lambda point: point.time)
-
-
-def _machine_ids() -> list[str]:
-    return [machine for _, _, machine in machines()]
 
 
 def _local_date(time_ns: int) -> date:

@@ -20,6 +20,7 @@ from tests.contract.series_stores import make_bucket
 from tests.servers import InfluxDB2, InfluxDB3
 
 MINUTE = 60 * 10**9
+PLANT = reporting.ReportingPlant("machines", {})
 NAMES = [machine for _, _, machine in machines()]
 
 
@@ -36,11 +37,11 @@ class RecordingWriter:
 
     async def write(self, database: str, points: Sequence[Point]) -> list[str | None]:
         failure = self._failures.pop(0) if self._failures else None
-        async with self.writes:
-            self.writes.notify_all()
         if failure is not None:
             raise failure
         self.points.setdefault(database, []).extend(points)
+        async with self.writes:
+            self.writes.notify_all()
         return await self._store.write(database, points) if self._store else [None] * len(points)
 
     async def close(self) -> None: ...
@@ -48,7 +49,7 @@ class RecordingWriter:
 
 async def write_history(store: WritableSeriesStore, days: int) -> list[Point]:
     writer = RecordingWriter(store)
-    await reporting.write_history(store.database("machines"), writer, days, lambda: None)
+    await PLANT.write_history(store, writer, days, lambda: None)
     return writer.points.get("machines", [])
 
 
@@ -73,7 +74,7 @@ async def test_an_interrupted_run_is_completed(tmp_path: Path) -> None:
     assert isinstance(store, WritableSeriesStore)
     writer = RecordingWriter(store, [None] * 60 + [Unavailable("interrupted")])
     with pytest.raises(Unavailable):
-        await reporting.write_history(store.database("machines"), writer, 2, lambda: None)
+        await PLANT.write_history(store, writer, 2, lambda: None)
     await write_history(store, days=2)
     today = reporting._local_date(time.time_ns())
     query = SeriesQuery("state", ["execution"], NAMES, 0, start_of_day(today))
@@ -89,14 +90,18 @@ async def test_an_interrupted_run_is_completed(tmp_path: Path) -> None:
     await store.close()
 
 
-async def test_the_machines_keep_reporting_without_a_gap(monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_the_machines_keep_reporting_without_a_gap(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
     monkeypatch.setattr(reporting, "TICK_S", 0)
     now = time.time_ns()
     since = now - 26 * 60 * MINUTE  # yesterday and today
-    writer = RecordingWriter(failures=[Unavailable("down"), None, NotFound("no bucket")])
-    following = asyncio.create_task(reporting.follow(writer, "machines", "statistics", since))
+    # Points and the load of the server are written in turn.
+    down, no_bucket = Unavailable("down"), NotFound("no bucket")
+    writer = RecordingWriter(failures=[down, no_bucket, down, no_bucket, down, no_bucket])
+    following = asyncio.create_task(PLANT.follow(writer, "statistics", since))
     async with writer.writes:
-        await asyncio.wait_for(writer.writes.wait_for(lambda: len(writer._failures) == 0), 30)
+        await asyncio.wait_for(writer.writes.wait_for(lambda: "statistics" in writer.points), 30)
     following.cancel()
     await asyncio.gather(following, return_exceptions=True)
     dates = {reporting._local_date(since + hours * 60 * MINUTE) for hours in range(27)}
@@ -111,7 +116,8 @@ async def test_the_machines_keep_reporting_without_a_gap(monkeypatch: pytest.Mon
     assert (
         Counter(repr(point) for point in coming if point.time <= now) <= written <= Counter(map(repr, coming))
     )
-    assert "statistics" not in writer.points
+    messages = [record.getMessage() for record in caplog.records]
+    assert messages == [f"the demo plant cannot report: {reason}" for reason in ("down", "no bucket")]
 
 
 @pytest.mark.parametrize("kind", ["sqlite", "influxdb3", "influxdb2"])
@@ -130,14 +136,16 @@ async def test_every_kind_of_store_is_filled(
     else:
         assert url is not None
         writer = open_point_writer(url, **options)
+    plant = reporting.ReportingPlant(database, {})
     if isinstance(server, InfluxDB2):
         with pytest.raises(NotFound, match="'demo'"):
-            await reporting.write_history(store.database(database), writer, 0, lambda: None)
+            await plant.write_history(store, writer, 0, lambda: None)
         await make_bucket(server, database)
     if isinstance(server, InfluxDB3):
         database = server.databases[0] if server.databases else database
+    plant = reporting.ReportingPlant(database, {})
     series = store.database(database)
-    written = await reporting.write_history(series, writer, 1, lambda: None)
+    written = await plant.write_history(store, writer, 1, lambda: None)
     assert written.written > 1000
     query = SeriesQuery("production", ["pieces_produced", "pieces_scrapped"], NAMES)
     samples = await series.points(query, 10**6)
@@ -145,6 +153,23 @@ async def test_every_kind_of_store_is_filled(
     for by_field in samples.values():
         assert len(by_field["pieces_scrapped"]) == len(by_field["pieces_produced"])
     await writer.close()
+    await store.close()
+
+
+async def test_an_organization_reports_to_its_own_database(tmp_path: Path) -> None:
+    store = open_series(None, data=tmp_path)
+    assert isinstance(store, WritableSeriesStore)
+    writer = RecordingWriter(store)
+    plant = reporting.ReportingPlant("machines", {"alpine-robotics": "alpine"})
+    await plant.write_history(store, writer, 0, lambda: None)
+    by_database = {
+        name: {dict(point.tags)["machine_id"].partition("-")[0] for point in points}
+        for name, points in writer.points.items()
+    }
+    assert by_database == {
+        "alpine": {"ROBOT", "MOUNTER"},
+        "machines": {"LATHE", "MILL", "METER", "COMPRESSOR"},
+    }
     await store.close()
 
 
