@@ -6,12 +6,14 @@ A part is what stands between `<!-- generated: NAME -->` and `<!-- end -->`.
 import asyncio
 import re
 import tempfile
+import textwrap
 from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any
 
 import httpx
 import typer
+from graphql import GraphQLObjectType
 from starlette.applications import Starlette
 
 from compat_rest.app import create_app
@@ -20,6 +22,7 @@ from compat_rest.routes import TABLE
 from schema.engine.errors import REST_STATUS
 from schema.server.settings import Settings
 from schema.server.settings_reference import list_settings
+from schema.types.root import schema
 from stores.contracts.errors import GatewayError
 from stores.opening import open_documents, open_series
 from tests.docs.markdown import GENERATED, PROJECT, list_documents
@@ -143,6 +146,36 @@ def _client(app: Starlette, **headers: str) -> httpx.AsyncClient:
     return httpx.AsyncClient(transport=transport, base_url="http://localhost", headers=headers)
 
 
+def client_caches() -> str:
+    """What the caches of Apollo Client and urql must know: which types have no id."""
+    types = schema._schema.type_map.values()
+    without_id = sorted(
+        type_.name
+        for type_ in types
+        if isinstance(type_, GraphQLObjectType)
+        and "id" not in type_.fields
+        and not type_.name.startswith("__")
+        and type_.name not in ("Query", "Mutation", "Subscription")
+    )
+    names = textwrap.wrap(", ".join(f'"{name}"' for name in without_id), 98)
+    lines = [
+        "```js",
+        "const typesWithoutId = [",
+        *(f"  {line}" for line in names),
+        "];",
+        "",
+        "// Apollo Client: new InMemoryCache({ typePolicies })",
+        "export const typePolicies = Object.fromEntries(",
+        "  typesWithoutId.map((name) => [name, { keyFields: false, merge: true }]),",
+        ");",
+        "",
+        "// urql: cacheExchange({ keys }) of @urql/exchange-graphcache",
+        "export const keys = Object.fromEntries(typesWithoutId.map((name) => [name, () => null]));",
+        "```",
+    ]
+    return "\n".join(lines)
+
+
 def decisions() -> str:
     """The titles of the decisions, as links."""
     paths = sorted((PROJECT / "docs" / "decisions").glob("*.md"))
@@ -159,6 +192,7 @@ GENERATORS: dict[str, Callable[[], str]] = {
     "imports": imports,
     "decisions": decisions,
     "metrics": metrics,
+    "client-caches": client_caches,
 }
 
 

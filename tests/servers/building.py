@@ -1,6 +1,6 @@
 """What the tests need from outside, built once into .cache/ at the top of the project.
 
-`python -m tests.servers.building NAME...` builds what is missing. Every build holds a lock, so that several
+`python -m tests.servers NAME...` builds what is missing. Every build holds a lock, so that several
 test runs share one build, and writes its output to `.cache/NAME.log`.
 """
 
@@ -8,7 +8,6 @@ import fcntl
 import re
 import shutil
 import subprocess
-import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -18,6 +17,7 @@ from tests.servers.process import ServerUnavailable
 
 HERE = Path(__file__).parent
 CACHE = HERE.parent.parent / ".cache"
+CLIENT_SOURCES = HERE.parent / "clients"
 AUDITS = HERE.parent / "schema" / "audits"
 
 
@@ -100,8 +100,16 @@ def _compile_influxd(folder: Path) -> list[str]:
 
 
 def _install_audits(folder: Path) -> list[str]:
+    return _install_npm(AUDITS, folder)
+
+
+def _install_clients(folder: Path) -> list[str]:
+    return _install_npm(CLIENT_SOURCES, folder)
+
+
+def _install_npm(sources: Path, folder: Path) -> list[str]:
     for name in ("package.json", "package-lock.json", "run.mjs"):
-        shutil.copy(AUDITS / name, folder)
+        shutil.copy(sources / name, folder)
     return ["npm", "ci", "--silent", "--no-audit", "--no-fund"]
 
 
@@ -122,12 +130,11 @@ GRAPHQL_AUDITS = Build(
     ("npm",),
     takes="a few seconds",
 )
-BUILDS = {build.name: build for build in (MONGODB_JARS, GRAPHQL_AUDITS, INFLUXD)}
-
-
-if __name__ == "__main__":
-    for name in sys.argv[1:]:
-        try:
-            BUILDS[name].ensure()
-        except ServerUnavailable as unavailable:
-            print(unavailable, file=sys.stderr)
+CLIENTS = Build(
+    "graphql-clients",
+    (CLIENT_SOURCES / "package.json", CLIENT_SOURCES / "package-lock.json", CLIENT_SOURCES / "run.mjs"),
+    _install_clients,
+    ("npm",),
+    takes="a few seconds",
+)
+BUILDS = {build.name: build for build in (MONGODB_JARS, GRAPHQL_AUDITS, CLIENTS, INFLUXD)}

@@ -14,7 +14,7 @@ import pymongo
 import pytest
 
 from tests.servers import InfluxDB2, InfluxDB3, Server, ServerUnavailable, influxdb2, influxdb3, mongodb
-from tests.servers.building import GRAPHQL_AUDITS
+from tests.servers.building import CLIENTS, GRAPHQL_AUDITS, Build
 
 S = TypeVar("S", bound=Server)
 
@@ -77,8 +77,18 @@ def own_influxdb2_server() -> Iterator[InfluxDB2]:
 @pytest.fixture
 def graphql_audits() -> Path:
     """The folder of the specification's own checks of GraphQL over HTTP, and of what they need."""
+    return _ensure(GRAPHQL_AUDITS)
+
+
+@pytest.fixture
+def graphql_clients() -> Path:
+    """The folder of Apollo Client and urql, and of the script that runs them."""
+    return _ensure(CLIENTS)
+
+
+def _ensure(build: Build) -> Path:
     try:
-        return GRAPHQL_AUDITS.ensure()
+        return build.ensure()
     except ServerUnavailable as unavailable:
         skip_or_fail(str(unavailable))
 

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.servers.building import BUILDS, GRAPHQL_AUDITS, INFLUXD, MONGODB_JARS, Build
+from tests.servers.building import BUILDS, CLIENTS, GRAPHQL_AUDITS, INFLUXD, MONGODB_JARS, Build
 
 # What tests need, by the word in the names of their fixtures and parameters, and what has to be built for it.
 # The order is the one in which they become available on a machine that has built nothing yet.
@@ -16,6 +16,7 @@ NEEDS: dict[str, Build | None] = {
     "chromium": None,
     "influxdb3": None,
     "graphql_audits": GRAPHQL_AUDITS,
+    "graphql_clients": CLIENTS,
     "mongodb": MONGODB_JARS,
     "influxdb2": INFLUXD,
 }
@@ -58,9 +59,7 @@ class Preparation:
         missing = [name for name, build in BUILDS.items() if build in builds and not build.is_built()]
         if missing:
             # A process of its own, because a worker process ends as soon as it has no more tests.
-            self._building = subprocess.Popen(
-                [sys.executable, "-m", "tests.servers.building", *missing], cwd=PROJECT
-            )
+            self._building = subprocess.Popen([sys.executable, "-m", "tests.servers", *missing], cwd=PROJECT)
 
     def pytest_sessionstart(self) -> None:
         """Report from the process that owns the terminal."""
