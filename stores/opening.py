@@ -8,8 +8,10 @@ from stores.contracts.errors import BadUserInput
 from stores.contracts.files import FileStore
 from stores.contracts.points import PointWriter
 from stores.contracts.series import SeriesStore
+from stores.wrappers.breaker import CircuitBreaker
 from stores.wrappers.deadline import Deadline
 from stores.wrappers.documents import WrappedDocumentStore
+from stores.wrappers.interception import Chain, Interceptor
 from stores.wrappers.series import WrappedSeriesStore, WrappedWritableSeriesStore
 
 if TYPE_CHECKING:
@@ -39,12 +41,12 @@ def open_documents(
         from stores.backends.sqlite.documents import SqliteDocumentStore
 
         path = _prepare_file(url, data, folder.DOCUMENTS, rows.FORMAT)
-        return _bound(SqliteDocumentStore(path), deadline)
+        return WrappedDocumentStore(SqliteDocumentStore(path), Deadline("document store", deadline))
     if url.startswith(("mongodb://", "mongodb+srv://")):
         from stores.backends.mongo.documents import MongoDocumentStore
 
         store = MongoDocumentStore(url, driver=driver, deadline=deadline, pool=pool)
-        return _bound(store, deadline)
+        return WrappedDocumentStore(store, _guard_server("document store", deadline))
     raise BadUserInput("the URL of a document store is mongodb://..., mongodb+srv://... or sqlite:///FILE")
 
 
@@ -59,8 +61,9 @@ def _prepare_file(url: str | None, data: Path | None, name: str, file_format: "F
     return path
 
 
-def _bound(store: DocumentStore, deadline: float) -> DocumentStore:
-    return WrappedDocumentStore(store, Deadline("document store", deadline))
+def _guard_server(name: str, deadline: float) -> Interceptor:
+    """Return what each call to a server passes through. An embedded store has no outages, only a deadline."""
+    return Chain(CircuitBreaker(name), Deadline(name, deadline))
 
 
 def open_series(
@@ -80,11 +83,13 @@ def open_series(
     if url.startswith(("http://", "https://")):
         from stores.backends.influx.influx3 import Influx3SeriesStore
 
-        return _bound_series(Influx3SeriesStore(url, token), deadline)
+        influxdb3 = Influx3SeriesStore(url, token)
+        return WrappedSeriesStore(influxdb3, _guard_server("time-series store", deadline))
     if url.startswith(("influxdb2+http://", "influxdb2+https://")):
         from stores.backends.influx.influx2 import Influx2SeriesStore
 
-        return _bound_series(Influx2SeriesStore(url.removeprefix("influxdb2+"), token, org), deadline)
+        influxdb2 = Influx2SeriesStore(url.removeprefix("influxdb2+"), token, org)
+        return WrappedSeriesStore(influxdb2, _guard_server("time-series store", deadline))
     raise BadUserInput(
         "the URL of a time-series store is http(s)://HOST (InfluxDB 3), influxdb2+http(s)://HOST (InfluxDB 2)"
         " or sqlite:///FILE"
@@ -98,10 +103,6 @@ def open_point_writer(url: str, *, token: str | None = None, org: str = "") -> P
     if url.startswith("influxdb2+"):
         return InfluxPointWriter.of_influxdb2(url.removeprefix("influxdb2+"), token, org)
     return InfluxPointWriter.of_influxdb3(url, token)
-
-
-def _bound_series(store: SeriesStore, deadline: float) -> SeriesStore:
-    return WrappedSeriesStore(store, Deadline("time-series store", deadline))
 
 
 def open_icon_files(folder: Path) -> FileStore:

@@ -53,4 +53,20 @@ class LimitExceeded(GatewayError, code="LIMIT_EXCEEDED", rest_status=400):
 
 
 class Unavailable(GatewayError, code="UNAVAILABLE", rest_status=503):
-    """A store is down, slow, or only partly reachable."""
+    """A store is down, slow, or only partly reachable.
+
+    `is_outage` is whether the store does not answer at all, or answers no request. `retry_after_s` is how
+    long it asks not to be called.
+    """
+
+    def __init__(
+        self,
+        message: str,
+        *,
+        fields: Sequence[str] = (),
+        is_outage: bool = False,
+        retry_after_s: float | None = None,
+        **extensions: Any,
+    ) -> None:
+        super().__init__(message, fields=fields, **extensions)
+        self.is_outage, self.retry_after_s = is_outage, retry_after_s

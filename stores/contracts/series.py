@@ -6,7 +6,8 @@ field wins. A time is an `int`: nanoseconds since 1970, UTC. A value is a `bool`
 field that was not written has no value, while an empty string is a value. Ranges are `start <= time < stop`
 and may extend into the future.
 
-Whatever was never written is empty, never an error: measurements, fields, tags, machines and databases.
+Whatever was never written is empty, never an error: measurements, fields, tags and machines. A database that
+does not exist is empty in the embedded store; on a server it is an error, because its name may be wrong.
 Names are data: quotes, backslashes, line feeds and pieces of query languages in them have no meaning.
 """
 

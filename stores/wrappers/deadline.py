@@ -39,4 +39,4 @@ class Deadline(Interceptor):
                 return await proceed()
         except TimeoutError:
             log.warning("%s: no answer to %s within %g s", self._store, call.operation, self._deadline_s)
-            raise Unavailable(f"the {self._store} does not answer") from None
+            raise Unavailable(f"the {self._store} does not answer", is_outage=True) from None

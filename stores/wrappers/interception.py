@@ -2,6 +2,7 @@
 
 from abc import ABC, abstractmethod
 from collections.abc import Awaitable, Callable
+from functools import partial
 from typing import NamedTuple, TypeVar
 
 T = TypeVar("T")
@@ -24,3 +25,15 @@ class Interceptor(ABC):
     @abstractmethod
     async def run(self, call: StoreCall, proceed: Callable[[], Awaitable[T]]) -> T:
         """Return the result of `proceed()`, which makes the call, or raise what the call raises."""
+
+
+class Chain(Interceptor):
+    """Passes each call through several interceptors, the first one outermost."""
+
+    def __init__(self, *interceptors: Interceptor) -> None:
+        self._interceptors = interceptors
+
+    async def run(self, call: StoreCall, proceed: Callable[[], Awaitable[T]]) -> T:
+        for interceptor in reversed(self._interceptors):
+            proceed = partial(interceptor.run, call, proceed)
+        return await proceed()

@@ -14,6 +14,7 @@ from stores.contracts.series import (
     SeriesDatabase,
     SeriesQuery,
     SeriesStore,
+    Unsigned,
     Value,
     Windows,
     WritableSeriesStore,
@@ -32,6 +33,7 @@ class Written:
     store: SeriesStore
     series: SeriesDatabase
     put: Put
+    make_other: Callable[[], Awaitable[SeriesDatabase]]  # another database, which is empty
 
 
 def over(windows: Windows, measurement: str, fields: Sequence[str], machines: Sequence[str]) -> SeriesQuery:
@@ -56,6 +58,8 @@ def _literal(value: Value) -> str:
         return str(value).lower()
     if isinstance(value, str):
         return '"' + value.replace("\\", "\\\\").replace('"', '\\"') + '"'
+    if isinstance(value, Unsigned):
+        return f"{value}u"
     return f"{value}i" if isinstance(value, int) else repr(value)
 
 
@@ -78,9 +82,14 @@ async def written(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterat
         async def put(*points: Point) -> None:
             await send(server, database, points)
 
-        if request.param == "influxdb2":
-            await make_bucket(server, database)
-    yield Written(store, store.database(database), put)
+        await create(server, database)
+
+    async def make_other() -> SeriesDatabase:
+        if request.param != "sqlite":
+            await create(server, f"other-{database}")
+        return store.database(f"other-{database}")
+
+    yield Written(store, store.database(database), put, make_other)
     await store.close()
 
 
@@ -101,6 +110,20 @@ async def make_bucket(server: InfluxDB2, name: str) -> None:
         body = {"orgID": found.json()["orgs"][0]["id"], "name": name, "retentionRules": []}
         made = await client.post("/api/v2/buckets", json=body, timeout=60)
         assert made.status_code == 201, made.text
+
+
+async def create(server: InfluxDB2 | InfluxDB3, database: str) -> None:
+    """Create a database, or a bucket."""
+    if isinstance(server, InfluxDB2):
+        await make_bucket(server, database)
+    else:
+        await make_database(server, database)
+
+
+async def make_database(server: InfluxDB3, name: str) -> None:
+    async with httpx.AsyncClient(base_url=server.url, headers=_headers(server), trust_env=False) as client:
+        made = await client.post("/api/v3/configure/database", json={"db": name}, timeout=60)
+        assert made.status_code in (200, 201, 204), made.text
 
 
 def _headers(server: InfluxDB2 | InfluxDB3) -> dict[str, str]:

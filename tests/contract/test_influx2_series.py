@@ -14,9 +14,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from stores.backends.influx import flux, transport
-from stores.backends.influx.annotated_csv import FailedQuery, Row, parse_rows
+from stores.backends.influx.annotated_csv import Row, parse_rows
 from stores.backends.influx.influx2 import Influx2SeriesDatabase, Influx2SeriesStore
 from stores.backends.influx.influx2_client import Influx2Client, Values
+from stores.backends.influx.transport import UnreadableAnswer
 from stores.contracts.errors import LimitExceeded, Unavailable
 from stores.contracts.series import (
     END_OF_TIME,
@@ -170,9 +171,10 @@ async def test_two_thousand_machines_are_one_tree(
     )
 
 
-async def test_a_bucket_that_is_missing_is_empty(store: Influx2SeriesStore) -> None:
-    found = await asyncio.gather(*every_call(store.database('no "bucket" ${x}')))
-    assert found == [{}, {}, {}, {}, [], [], {None: 0}, set()]
+async def test_a_bucket_that_does_not_exist_is_an_error_that_names_it(store: Influx2SeriesStore) -> None:
+    for call in every_call(store.database('no "bucket" ${x}')):
+        with pytest.raises(Unavailable, match='no database \'no "bucket" '):
+            await call
 
 
 async def test_a_range_without_length_is_empty(
@@ -273,8 +275,8 @@ async def test_too_many_points_are_counted_and_not_read(
     answers = []
     query = Influx2Client.query
 
-    async def noted(client: Influx2Client, script: str, values: Values) -> list[Row]:
-        answers.append(await query(client, script, values))
+    async def noted(client: Influx2Client, script: str, values: Values, bucket: str) -> list[Row]:
+        answers.append(await query(client, script, values, bucket))
         return answers[-1]
 
     monkeypatch.setattr(Influx2Client, "query", noted)
@@ -322,7 +324,7 @@ async def test_an_error_in_the_place_of_a_table_is_an_error(
     "answer", ["<html></html>", "<html>\n</html>", "{}", ",result,table\r\n,_result,0\r\n"]
 )
 def test_an_answer_that_is_no_annotated_csv_is_refused(answer: str) -> None:
-    with pytest.raises(FailedQuery):
+    with pytest.raises(UnreadableAnswer):
         list(parse_rows(answer))
     assert list(parse_rows("\r\n")) == []
 

@@ -1,14 +1,14 @@
 """The contract of the time-series stores: the same points give the same answers on all three."""
 
 import math
-from collections.abc import Sequence
+from collections.abc import Awaitable, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any
 from zoneinfo import ZoneInfo
 
 import pytest
 
-from stores.contracts.errors import LimitExceeded
+from stores.contracts.errors import LimitExceeded, Unavailable
 from stores.contracts.series import (
     END_OF_TIME,
     MACHINE,
@@ -21,8 +21,10 @@ from stores.contracts.series import (
     SeriesQuery,
     Source,
     SourceQuery,
+    Unsigned,
     Value,
     Windows,
+    WritableSeriesStore,
 )
 from stores.entities.machine_events import SOURCES, sources_of
 from tests.contract.series_stores import Written, over
@@ -68,8 +70,6 @@ async def test_what_was_never_written_is_empty(written: Written) -> None:
         assert await series.counts(SourceQuery(SOURCES, None, 0, T)) == {None: 0}
         assert await series.counts(SourceQuery(SOURCES, ["M1"], 0, T)) == {}
         assert await series.machines_with(SourceQuery([Source("state", "power")], None, 0, T), True) == set()
-        assert await written.store.database("no-such").counts(SourceQuery(SOURCES, None, 0, T)) == {None: 0}
-        assert await written.store.database("no-such").catalogue() == {}
         await written.put(point(T, measurement="other", x=1))
 
 
@@ -184,6 +184,50 @@ async def test_sums_of_integers_are_exact_beyond_64_bits(written: Written) -> No
         Aggregation("sum"),
     )
     assert found == {"M1": {"a": [(0, 3 * most)], "c": [(0, -3 * most)]}}
+
+
+async def test_a_database_that_does_not_exist_is_empty_or_on_a_server_an_error(written: Written) -> None:
+    missing = written.store.database("no-such")
+    if isinstance(written.store, WritableSeriesStore):
+        assert await missing.catalogue() == {}
+        assert await missing.counts(SourceQuery(SOURCES)) == {None: 0}
+        return
+    calls: list[Awaitable[Any]] = [
+        missing.catalogue(),
+        missing.latest(SeriesQuery("state", ["power"], ["M1"])),
+        missing.counts(SourceQuery(SOURCES)),
+        missing.machines_with(SourceQuery([Source("state", "power")]), True),
+    ]
+    for call in calls:
+        with pytest.raises(Unavailable, match="no database 'no-such'"):
+            await call
+
+
+async def test_unsigned_integers_of_64_bits_are_exact(written: Written) -> None:
+    most = 2**64 - 1
+    values = [5, most, 2**63, 0]
+    await written.put(*(point(T + n, a=Unsigned(value)) for n, value in enumerate(values)))
+    series, windows = written.series, minutes(T, T + MINUTE)
+    query = over(windows, "state", ["a"], ["M1"])
+    assert await series.latest(query) == {"M1": {"a": Sample(T + 3, 0)}}
+    points = await series.points(query, 9)
+    assert points == {"M1": {"a": [Sample(T + n, value) for n, value in enumerate(values)]}}
+    assert [type(sample.value) for sample in points["M1"]["a"]] == [int] * 4
+    expected: dict[AggregateFunction, Value] = {
+        "min": 0, "max": most, "sum": sum(values), "count": 4, "first": 5, "last": 0,
+    }  # fmt: skip
+    for function, value in expected.items():
+        found = await series.windows(query, windows, Aggregation(function))
+        assert found == {"M1": {"a": [(0, value)]}}
+        assert type(found["M1"]["a"][0][1]) is int
+    for aggregation, approximate in (
+        (Aggregation("mean"), sum(values) / 4),
+        (Aggregation("quantile", 0.75), 2.0**63),
+    ):
+        [(_, found_value)] = (await series.windows(query, windows, aggregation))["M1"]["a"]
+        assert found_value == pytest.approx(approximate)
+    last = await series.last(SourceQuery([Source("state", "a")]), 2)
+    assert [occurrence.value for occurrence in last] == [0, 2**63]
 
 
 async def test_several_series_of_a_machine_count_together(written: Written) -> None:
@@ -353,7 +397,7 @@ async def test_any_number_of_machines_may_be_asked_for(written: Written) -> None
 
 async def test_one_database_cannot_see_another(written: Written) -> None:
     await written.put(point(T, a=1))
-    other = written.store.database("d-other")
+    other = await written.make_other()
     assert await other.latest(SeriesQuery("state", ["a"], ["M1"])) == {}
     assert await other.catalogue() == {}
 

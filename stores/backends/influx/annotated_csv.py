@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from typing import Any, NamedTuple
 
 from stores.backends.influx.flux import parse_time
+from stores.backends.influx.transport import UnreadableAnswer
 from stores.contracts.series import MACHINE, Kind
 
 KINDS: dict[str, Kind] = {
@@ -15,6 +16,9 @@ KINDS: dict[str, Kind] = {
     "double": "float",
     "string": "string",
 }
+
+
+BOOLEANS = {"true": True, "false": False}
 
 
 class Row(NamedTuple):
@@ -37,11 +41,13 @@ class Row(NamedTuple):
 
 
 class FailedQuery(Exception):
-    """The answer is an error in the place of a table, or not annotated CSV at all."""
+    """The answer is an error in the place of a table."""
 
 
 def parse_rows(answer: str) -> Iterator[Row]:
-    """Yield the rows of all tables. Raises `FailedQuery`."""
+    """Yield the rows of all tables. Raises `FailedQuery` and `UnreadableAnswer`."""
+    if answer and not answer.endswith("\n"):
+        raise UnreadableAnswer("the answer is cut off")
     types: list[str] = []
     names: list[str] = []
     # The server ends each line with both characters, and also the lines within a string.
@@ -55,19 +61,21 @@ def parse_rows(answer: str) -> Iterator[Row]:
             if "error" in names and "reference" in names:
                 types = []
             elif not types:
-                raise FailedQuery("the answer is not annotated CSV")
+                raise UnreadableAnswer("the answer is not annotated CSV")
         elif not types:
             raise FailedQuery(cells[1] if len(cells) > 1 else "")
         else:
-            columns = dict(zip(names, cells, strict=False))
-            yield Row(KINDS.get(dict(zip(names, types, strict=False)).get("_value", ""), "string"), columns)
+            if not len(types) == len(names) == len(cells):
+                raise UnreadableAnswer("the columns of a table differ")
+            columns = dict(zip(names, cells, strict=True))
+            yield Row(KINDS.get(dict(zip(names, types, strict=True)).get("_value", ""), "string"), columns)
 
 
 def parse_value(text: str, kind: Kind) -> Any:
-    """Return a value of its kind. Raises `ValueError`."""
+    """Return a value of its kind. Raises `ValueError` and `KeyError`."""
     match kind:
         case "boolean":
-            return text == "true"
+            return BOOLEANS[text]
         case "integer" | "unsigned":
             return int(text)
         case "float":

@@ -12,9 +12,9 @@ from stores.backends.influx import flux
 from stores.backends.influx.annotated_csv import Row
 from stores.backends.influx.catalogues import CatalogueCache, DatabaseCatalogue
 from stores.backends.influx.flux import Script
-from stores.backends.influx.influx2_client import Influx2Client
+from stores.backends.influx.influx2_client import NAME, Influx2Client
 from stores.backends.influx.influx2_windows import CellCollector, aggregate_script
-from stores.backends.influx.transport import query_in_chunks
+from stores.backends.influx.transport import query_in_chunks, reading
 from stores.contracts.series import (
     KINDS,
     MACHINE,
@@ -62,8 +62,10 @@ class Influx2SeriesStore(SeriesStore):
         text += ' |> last() |> keep(columns: ["_measurement", "_field", "_value"])'
         text += ' |> group(columns: ["_measurement", "_field"]) |> limit(n: 1)'
         catalogue = DatabaseCatalogue()
-        for row in await self.client.query(text, script.values):
-            catalogue.fields.setdefault(row.columns["_measurement"], {})[row.columns["_field"]] = row.kind
+        rows = await self.client.query(text, script.values, database)
+        with reading(NAME):
+            for row in rows:
+                catalogue.fields.setdefault(row.columns["_measurement"], {})[row.columns["_field"]] = row.kind
         return catalogue
 
 
@@ -83,10 +85,11 @@ class Influx2SeriesDatabase(SeriesDatabase):
             lambda script, chunk: f"{script.read_series(query, chunk)} |> last() |> {KEEP_SAMPLES}",
         )
         latest: defaultdict[str, dict[str, Sample]] = defaultdict(dict)
-        for row in rows:
-            sample, field = Sample(row.time, row.value), row.columns["_field"]
-            by_field = latest[row.columns[MACHINE]]
-            by_field[field] = max(by_field.get(field, sample), sample)
+        with reading(NAME):
+            for row in rows:
+                sample, field = Sample(row.time, row.value), row.columns["_field"]
+                by_field = latest[row.columns[MACHINE]]
+                by_field[field] = max(by_field.get(field, sample), sample)
         return dict(latest)
 
     async def points(self, query: SeriesQuery, limit: int) -> ByMachine[list[Sample]]:
@@ -101,12 +104,13 @@ class Influx2SeriesDatabase(SeriesDatabase):
             query.machines, lambda script, chunk: f"{script.read_series(query, chunk)} |> {KEEP_SAMPLES}"
         )
         points: ByMachine[list[Sample]] = {}
-        for row in rows:
-            by_field = points.setdefault(row.columns[MACHINE], {})
-            by_field.setdefault(row.columns["_field"], []).append(Sample(row.time, row.value))
-        for by_field in points.values():
-            for samples in by_field.values():
-                samples.sort()
+        with reading(NAME):
+            for row in rows:
+                by_field = points.setdefault(row.columns[MACHINE], {})
+                by_field.setdefault(row.columns["_field"], []).append(Sample(row.time, row.value))
+            for by_field in points.values():
+                for samples in by_field.values():
+                    samples.sort()
         return points
 
     async def windows(
@@ -122,8 +126,9 @@ class Influx2SeriesDatabase(SeriesDatabase):
             lambda script, chunk: aggregate_script(script, query, kinds, chunk, spans, aggregation),
         )
         collector = CellCollector(aggregation, spans)
-        for row in rows:
-            collector.add(row)
+        with reading(NAME):
+            for row in rows:
+                collector.add(row)
         return collector.cells()
 
     async def last(self, query: SourceQuery, limit: int) -> list[Occurrence]:
@@ -147,10 +152,11 @@ class Influx2SeriesDatabase(SeriesDatabase):
             lambda script, chunk: f"{script.read_sources(query, chunk)} |> {newest} |> {keep}",
         )
         occurrences = []
-        for row in rows:
-            index = indexes[row.columns["_measurement"], row.columns["_field"]]
-            values = tuple(row.columns.get(tag) or None for tag in query.sources[index].tags)
-            occurrences.append(Occurrence(row.time, row.machine, index, row.value, values))
+        with reading(NAME):
+            for row in rows:
+                index = indexes[row.columns["_measurement"], row.columns["_field"]]
+                values = tuple(row.columns.get(tag) or None for tag in query.sources[index].tags)
+                occurrences.append(Occurrence(row.time, row.machine, index, row.value, values))
         occurrences.sort(key=occurrence_order)
         return occurrences
 
@@ -159,12 +165,11 @@ class Influx2SeriesDatabase(SeriesDatabase):
             query.machines,
             lambda script, chunk: f"{script.read_sources(query, chunk)} |> count() |> {KEEP_VALUES}",
         )
-        if query.machines is None:
-            return {None: sum(row.value for row in rows)}
         counts: defaultdict[str | None, int] = defaultdict(int)
-        for row in rows:
-            counts[row.machine] += row.value
-        return dict(counts)
+        with reading(NAME):
+            for row in rows:
+                counts[None if query.machines is None else row.machine] += int(row.value)
+        return {None: counts[None]} if query.machines is None else dict(counts)
 
     async def machines_with(self, query: SourceQuery, value: Value) -> set[str | None]:
         catalogue = await self._store.catalogues.get(self.database)
@@ -193,6 +198,6 @@ class Influx2SeriesDatabase(SeriesDatabase):
         async def send(chunk: Sequence[str] | None) -> list[Row]:
             script = Script(self.database)
             text = make(script, chunk)
-            return await self._store.client.query(text, script.values)
+            return await self._store.client.query(text, script.values, self.database)
 
         return await query_in_chunks(machines, send)

@@ -8,7 +8,14 @@ from influxdb_client.domain.dialect import Dialect
 from influxdb_client.rest import ApiException
 
 from stores.backends.influx.annotated_csv import FailedQuery, Row, parse_rows
-from stores.backends.influx.transport import NO_TIMEOUT, REFUSED, decode, errors_as_unavailable
+from stores.backends.influx.transport import (
+    NO_TIMEOUT,
+    REFUSED,
+    decode,
+    errors_as_unavailable,
+    missing_database,
+    refusal,
+)
 from stores.contracts.errors import Unavailable
 
 log = logging.getLogger(__name__)
@@ -33,19 +40,21 @@ class Influx2Client:
         if self._client is not None:
             await self._client.close()  # type: ignore[no-untyped-call]
 
-    async def query(self, script: str, values: Values) -> list[Row]:
-        """Return the rows of a script, or none if the bucket does not exist. Raises `Unavailable`."""
+    async def query(self, script: str, values: Values, bucket: str = "") -> list[Row]:
+        """Return the rows of a script that reads a bucket. Raises `Unavailable`."""
         try:
             with errors_as_unavailable(NAME):
                 answer = await self._query_raw(script, values)
-                return await decode(answer, lambda answer: list(parse_rows(answer)))
+            return await decode(NAME, answer, lambda answer: list(parse_rows(answer)))
         except ApiException as error:
-            if error.status == 404 and NO_BUCKET in str(error.body):
-                return []
-            log.warning("%s: status %s: %s", NAME, error.status, str(error.body)[:500])
+            body = error.body.decode(errors="replace") if error.body else ""
+            if error.status == 404 and NO_BUCKET in body:
+                raise missing_database(NAME, bucket) from None
+            retry_after = error.headers.get("Retry-After") if error.headers else None
+            raise refusal(NAME, error.status or 0, body, retry_after) from None
         except (InfluxDBError, FailedQuery) as error:
             log.warning("%s: %s: %s", NAME, type(error).__name__, error)
-        raise Unavailable(REFUSED)
+            raise Unavailable(REFUSED) from None
 
     async def _query_raw(self, script: str, values: Values) -> str:
         try:
@@ -59,5 +68,7 @@ class Influx2Client:
         """Return the one client, which must be created in the loop that uses it."""
         if self._client is None:
             # The client's own timeout would raise CancelledError in the caller while a body is read.
-            self._client = InfluxDBClientAsync(self._url, self._token, self._org, timeout=NO_TIMEOUT)
+            self._client = InfluxDBClientAsync(
+                self._url, self._token, self._org, timeout=NO_TIMEOUT, allow_redirects=False
+            )
         return self._client

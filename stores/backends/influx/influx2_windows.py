@@ -1,8 +1,8 @@
 """Aggregated windows in Flux: the scripts, and how their rows become cells.
 
-Integers and other values are read by separate scripts, because one table has values of one kind. A sum of
-integers may exceed 64 bits, so it is computed as two halves. The name of each result says which span and
-which half its rows belong to.
+Integers, unsigned integers and other values are read by separate scripts, because one table has values of
+one kind. A sum of integers may exceed 64 bits, so it is computed as two halves. The name of each result says
+which span and which half its rows belong to.
 """
 
 import math
@@ -17,7 +17,14 @@ FUNCTIONS = {name: name for name in ("mean", "min", "max", "sum", "count")} | {
     "stddev": '(tables=<-, column) => tables |> stddev(mode: "sample", column: column)',
     "quantile": '(tables=<-, column) => tables |> quantile(q: Q, method: "exact_selector", column: column)',
 }
-HALVES = {"h": "bitwise.srshift(a: r._value, b: 32)", "l": "bitwise.sand(a: r._value, b: 4294967295)"}
+FAMILIES: tuple[tuple[Kind, ...], ...] = (("integer", "boolean"), ("unsigned",), ("float", "string"))
+HALVES = {
+    "integer": {"h": "bitwise.srshift(a: r._value, b: 32)", "l": "bitwise.sand(a: r._value, b: 4294967295)"},
+    "unsigned": {
+        "h": "bitwise.urshift(a: r._value, b: uint(v: 32))",
+        "l": "bitwise.uand(a: r._value, b: uint(v: 4294967295))",
+    },
+}
 
 
 def aggregate_script(
@@ -32,16 +39,16 @@ def aggregate_script(
     parts = ['import "bitwise"']
     for i, span in enumerate(spans):
         start, stop = max(span.start, query.start), min(span.stop, query.stop)
-        for is_integer in (True, False):
-            names = [name for name, kind in kinds.items() if (kind in ("integer", "boolean")) is is_integer]
+        for family in FAMILIES:
+            names = [name for name, kind in kinds.items() if kind in family]
             if names:
                 condition = script.fields(query.measurement, names) + script.machines(machines)
                 source = script.read(start, stop, condition)
-                parts += _aggregate(source, aggregation, span, f"{i}.{is_integer:d}", is_integer)
+                parts += _aggregate(source, aggregation, span, f"{i}.{family[0]}", family[0])
     return "\n".join(parts)
 
 
-def _aggregate(source: str, aggregation: Aggregation, span: Span, name: str, is_integer: bool) -> list[str]:
+def _aggregate(source: str, aggregation: Aggregation, span: Span, name: str, kind: Kind) -> list[str]:
     """Return the statements for the windows of one span."""
     every = f"every: {span.width}ns, offset: {span.start % span.width}ns"
     function = aggregation.function
@@ -53,15 +60,15 @@ def _aggregate(source: str, aggregation: Aggregation, span: Span, name: str, is_
     windowed = f'aggregateWindow({every}, fn: {call}, createEmpty: false, timeSrc: "_start")'
     if function == "count":
         return [f'{source} |> {group} |> {windowed} |> yield(name: "{name}")']
-    if is_integer:
+    if kind == "integer":
         source += " |> toInt()"
-    if function == "sum" and is_integer:
+    if function == "sum" and kind in HALVES:
         return [
             f"{source} |> map(fn: (r) => ({{r with _value: {half}}})) |> {group} |> {windowed}"
             f' |> yield(name: "{prefix}{name}")'
-            for prefix, half in HALVES.items()
+            for prefix, half in HALVES[kind].items()
         ]
-    if function in ("mean", "stddev", "quantile") and is_integer:
+    if function in ("mean", "stddev", "quantile") and kind in HALVES:
         source += " |> toFloat()"
     return [f'{source} |> {group} |> {windowed} |> yield(name: "{name}")']
 
@@ -78,7 +85,7 @@ class CellCollector:
     def add(self, row: Row) -> None:
         """Add a row of the answer."""
         result = row.columns["result"]
-        span = self._spans[int(result.strip("hl").partition(".")[0])]
+        span = self._spans[int(result.lstrip("hl").partition(".")[0])]
         key = row.columns[MACHINE], row.columns["_field"]
         selects = self._function in ("first", "last")
         start = parse_time(row.columns["_start" if selects else "_time"])
@@ -91,7 +98,7 @@ class CellCollector:
             if selected is None or self._is_better(candidate, selected):
                 self._selected[*key, index] = candidate
                 cells[index] = value
-        elif result[0] in HALVES:
+        elif result[0] in "hl":
             half = value << 32 if result[0] == "h" else value
             cells[index] = int(cells.get(index, 0)) + half
         elif not (isinstance(value, float) and math.isnan(value)):  # the deviation of a single value

@@ -7,12 +7,12 @@ in it is empty, and no query is sent for it. Integer literals in a statement are
 import logging
 from collections import defaultdict
 from collections.abc import Callable, Sequence
-from typing import Any
 
 from stores.backends.influx import sql
 from stores.backends.influx.catalogues import CatalogueCache, DatabaseCatalogue
-from stores.backends.influx.influx3_client import Influx3Client, Rows, SchemaChanged
-from stores.backends.influx.transport import REFUSED, query_in_chunks
+from stores.backends.influx.influx3_client import NAME, Influx3Client, Rows, SchemaChanged
+from stores.backends.influx.transport import REFUSED, UnreadableAnswer, query_in_chunks, reading
+from stores.backends.influx.values import CHECK, PARSE, check_integer
 from stores.contracts.errors import Unavailable
 from stores.contracts.series import (
     KINDS,
@@ -35,16 +35,10 @@ from stores.contracts.series import (
 log = logging.getLogger(__name__)
 ARROW_KINDS: dict[str, Kind] = {
     "Int64": "integer",
-    "UInt64": "integer",
+    "UInt64": "unsigned",
     "Float64": "float",
     "Boolean": "boolean",
     "Utf8": "string",
-}
-CONVERT: dict[Kind, Callable[[Any], Value]] = {
-    "integer": int,
-    "float": float,
-    "boolean": lambda value: value if isinstance(value, bool) else value == "true",
-    "string": str,
 }
 # Makes the statement for some machines from the catalogue; None if nothing that it needs exists.
 MakeStatement = Callable[[DatabaseCatalogue, Sequence[str] | None], sql.Statement | None]
@@ -68,12 +62,14 @@ class Influx3SeriesStore(SeriesStore):
 
     async def _read_catalogue(self, database: str) -> DatabaseCatalogue:
         catalogue = DatabaseCatalogue()
-        for row in await self.client.query(database, sql.CATALOGUE, {}):
-            measurement, column, kind = row["table_name"], row["column_name"], row["data_type"]
-            if kind.startswith("Dictionary"):
-                catalogue.tags.setdefault(measurement, set()).add(column)
-            elif kind in ARROW_KINDS:
-                catalogue.fields.setdefault(measurement, {})[column] = ARROW_KINDS[kind]
+        rows = await self.client.query(database, sql.CATALOGUE, {})
+        with reading(NAME):
+            for row in rows:
+                measurement, column, kind = row["table_name"], row["column_name"], row["data_type"]
+                if kind.startswith("Dictionary"):
+                    catalogue.tags.setdefault(measurement, set()).add(column)
+                elif kind in ARROW_KINDS:
+                    catalogue.fields.setdefault(measurement, {})[column] = ARROW_KINDS[kind]
         return catalogue
 
 
@@ -93,14 +89,17 @@ class Influx3SeriesDatabase(SeriesDatabase):
             return sql.select_latest(query, kinds, machines) if kinds else None
 
         catalogue, rows = await self._query(query.measurement, query.machines, make)
-        by_row: list[dict[str, Sample]] = [{} for _ in rows]
-        for i, (name, kind) in enumerate(catalogue.kinds(query.measurement, query.fields).items()):
-            time_key, value_key, convert = f"t{i}", f"v{i}", CONVERT[kind]
-            for row, samples in zip(rows, by_row, strict=True):
-                value = row.get(value_key)
-                if value is not None:
-                    samples[name] = Sample(row[time_key], convert(value))
-        return {row["m"]: samples for row, samples in zip(rows, by_row, strict=True) if samples}
+        latest: ByMachine[Sample] = {}
+        with reading(NAME):
+            for i, (name, kind) in enumerate(catalogue.kinds(query.measurement, query.fields).items()):
+                time_key, value_key, check = f"t{i}", f"v{i}", CHECK[kind]
+                for row in rows:
+                    value = row.get(value_key)
+                    if value is not None:
+                        sample = Sample(check_integer(row[time_key]), check(value))
+                        by_field = latest.setdefault(row["m"], {})
+                        by_field[name] = max(by_field.get(name, sample), sample)
+        return latest
 
     async def points(self, query: SeriesQuery, limit: int) -> ByMachine[list[Sample]]:
         def make(catalogue: DatabaseCatalogue, machines: Sequence[str] | None) -> sql.Statement | None:
@@ -111,13 +110,15 @@ class Influx3SeriesDatabase(SeriesDatabase):
         catalogue, rows = await self._query(query.measurement, query.machines, make)
         kinds = catalogue.kinds(query.measurement, query.fields)
         count = 0
-        for row in rows:
+        with reading(NAME):
             for i, (name, kind) in enumerate(kinds.items()):
-                value = row.get(f"v{i}")
-                if value is not None:
-                    count += 1
-                    samples = points.setdefault(row["m"], {}).setdefault(name, [])
-                    samples.append(Sample(row["t"], CONVERT[kind](value)))
+                value_key, check = f"v{i}", CHECK[kind]
+                for row in rows:
+                    value = row.get(value_key)
+                    if value is not None:
+                        count += 1
+                        samples = points.setdefault(row["m"], {}).setdefault(name, [])
+                        samples.append(Sample(check_integer(row["t"]), check(value)))
         if count > limit:
             raise too_many_points(limit)
         for by_field in points.values():
@@ -135,15 +136,23 @@ class Influx3SeriesDatabase(SeriesDatabase):
             kinds = kinds_of(catalogue)
             return sql.select_windows(query, kinds, machines, windows, aggregation) if kinds else None
 
-        cells: ByMachine[list[Cell]] = {}
+        cells: ByMachine[dict[int, Value]] = {}
         catalogue, rows = await self._query(query.measurement, query.machines, make)
         kinds = kinds_of(catalogue)
-        for row in rows:
-            for i, (name, kind) in enumerate(kinds.items()):
-                value = sql.aggregated_value(row, i, kind, aggregation.function)
-                if value is not None:
-                    cells.setdefault(row["m"], {}).setdefault(name, []).append((row["n"], value))
-        return cells
+        count = len(windows.edges) - 1
+        with reading(NAME):
+            for row in rows:
+                index = check_integer(row["n"])
+                if not 0 <= index < count:
+                    raise UnreadableAnswer(f"there is no window {index}")
+                for i, (name, kind) in enumerate(kinds.items()):
+                    value = sql.aggregated_value(row, i, kind, aggregation.function)
+                    if value is not None:  # of a window that is repeated, the last row wins
+                        cells.setdefault(row["m"], {}).setdefault(name, {})[index] = value
+        return {
+            machine: {name: sorted(by_index.items()) for name, by_index in by_field.items()}
+            for machine, by_field in cells.items()
+        }
 
     async def last(self, query: SourceQuery, limit: int) -> list[Occurrence]:
         def make(catalogue: DatabaseCatalogue, machines: Sequence[str] | None) -> sql.Statement | None:
@@ -152,11 +161,13 @@ class Influx3SeriesDatabase(SeriesDatabase):
 
         catalogue, rows = await self._query(None, query.machines, make)
         occurrences = []
-        for row in rows:
-            source = query.sources[row["s"]]
-            convert = CONVERT[catalogue.fields[source.measurement][source.field]]
-            tags = tuple(row.get(f"g{i}") for i in range(len(source.tags)))
-            occurrences.append(Occurrence(row["t"], row.get("m"), row["s"], convert(row["v"]), tags))
+        with reading(NAME):
+            for row in rows:
+                source = query.sources[row["s"]]
+                parse = PARSE[catalogue.fields[source.measurement][source.field]]
+                tags = tuple(row.get(f"g{i}") for i in range(len(source.tags)))
+                time = check_integer(row["t"])
+                occurrences.append(Occurrence(time, row.get("m"), row["s"], parse(row["v"]), tags))
         return occurrences
 
     async def counts(self, query: SourceQuery) -> dict[str | None, int]:
@@ -165,11 +176,12 @@ class Influx3SeriesDatabase(SeriesDatabase):
             return sql.select_counts(query, branches, machines) if branches else None
 
         _, rows = await self._query(None, query.machines, make)
-        if query.machines is None:
-            return {None: sum(row["n"] for row in rows)}
         counts: defaultdict[str | None, int] = defaultdict(int)
-        for row in rows:
-            counts[row.get("m")] += row["n"]
+        with reading(NAME):
+            for row in rows:
+                counts[None if query.machines is None else row.get("m")] += check_integer(row["n"])
+        if query.machines is None:
+            return {None: counts[None]}
         return {machine: count for machine, count in counts.items() if count}
 
     async def machines_with(self, query: SourceQuery, value: Value) -> set[str | None]:

@@ -5,7 +5,6 @@ anyway, while Flight needs pyarrow (170 MB). Hosted and clustered editions, whic
 supported.
 """
 
-import logging
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -13,11 +12,17 @@ from typing import Any
 import aiohttp
 import orjson
 
-from stores.backends.influx.transport import NO_TIMEOUT, REFUSED, decode, errors_as_unavailable
+from stores.backends.influx.transport import (
+    NO_TIMEOUT,
+    UnreadableAnswer,
+    decode,
+    errors_as_unavailable,
+    missing_database,
+    refusal,
+)
 from stores.contracts.errors import Unavailable
 
 Rows = list[dict[str, Any]]
-log = logging.getLogger(__name__)
 NAME = "InfluxDB 3"
 MAX_CONNECTIONS = 50
 SCHEMA_ERRORS = ("Error during planning", "Schema error", "No field named", "not found")
@@ -33,6 +38,7 @@ class Reply:
 
     status: int
     content: bytes
+    retry_after: str | None
 
     @property
     def text(self) -> str:
@@ -51,33 +57,30 @@ class Influx3Client:
         """Raise `Unavailable` if the server is not healthy."""
         reply = await self._send("GET", "/health")
         if reply.status != 200:
-            raise _unavailable(reply)
+            raise _refusal(reply)
 
     async def close(self) -> None:
         if self._session is not None:
             await self._session.close()
 
     async def query(self, database: str, statement: str, values: Mapping[str, Any]) -> Rows:
-        """Return the rows of a statement, or none if the database does not exist.
-
-        Raises `SchemaChanged` and `Unavailable`.
-        """
+        """Return the rows of a statement. Raises `SchemaChanged` and `Unavailable`."""
         body = {"db": database, "q": statement, "format": "json", "params": dict(values)}
         headers = {"Content-Type": "application/json"}
         reply = await self._send("POST", "/api/v3/query_sql", data=orjson.dumps(body), headers=headers)
         if reply.status == 200:
-            return await decode(reply.content, _parse_rows)
+            return await decode(NAME, reply.content, _parse_rows)
         if reply.status == 404 and "database not found" in reply.text:
-            return []
+            raise missing_database(NAME, database)
         if reply.status in (400, 500) and any(error in reply.text for error in SCHEMA_ERRORS):
             raise SchemaChanged
-        raise _unavailable(reply)
+        raise _refusal(reply)
 
     async def _send(self, method: str, path: str, **options: Any) -> Reply:
         with errors_as_unavailable(NAME):
             request = self._open_session().request(method, self._url + path, allow_redirects=False, **options)
             async with request as response:
-                return Reply(response.status, await response.read())
+                return Reply(response.status, await response.read(), response.headers.get("Retry-After"))
 
     def _open_session(self) -> aiohttp.ClientSession:
         """Return the one session, which must be created in the loop that uses it."""
@@ -91,13 +94,15 @@ class Influx3Client:
         return self._session
 
 
-def _unavailable(reply: Reply) -> Unavailable:
-    log.warning("%s: status %d: %s", NAME, reply.status, reply.text[:500])
+def _refusal(reply: Reply) -> Unavailable:
+    error = refusal(NAME, reply.status, reply.text, reply.retry_after)
     if "file limit" in reply.text:
         return Unavailable("the time-series store would have to read too much: request a shorter range")
-    return Unavailable(REFUSED)
+    return error
 
 
 def _parse_rows(content: bytes) -> Rows:
-    rows: Rows = orjson.loads(content)
+    rows = orjson.loads(content)
+    if not isinstance(rows, list) or not all(isinstance(row, dict) for row in rows):
+        raise UnreadableAnswer("the answer is not a list of objects")
     return rows

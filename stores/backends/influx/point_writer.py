@@ -7,7 +7,7 @@ import aiohttp
 
 from stores.backends.influx.transport import errors_as_unavailable
 from stores.contracts.errors import NotFound, Unavailable
-from stores.contracts.series import Point, Value
+from stores.contracts.series import Point, Unsigned, Value
 
 TIMEOUT_S = 60.0
 
@@ -69,6 +69,8 @@ def _encode_value(value: Value) -> str:
     match value:
         case bool():
             return "true" if value else "false"
+        case Unsigned():
+            return f"{value}u"
         case int():
             return f"{value}i"
         case float():

@@ -10,8 +10,10 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from stores.backends.influx.values import CHECK, check_float, check_integer
 from stores.contracts.series import (
     END_OF_TIME,
+    INTEGRAL,
     MACHINE,
     AggregateFunction,
     Aggregation,
@@ -156,9 +158,8 @@ def _aggregate_columns(name: str, i: int, kind: Kind, function: AggregateFunctio
         case "last":
             present = f"FILTER (WHERE {name} IS NOT NULL)"
             return [f"last_value({name} ORDER BY time, {name}) {present} AS v{i}"]
-        case "sum" if kind in ("integer", "boolean"):
-            whole = f"CAST({number} AS BIGINT)"
-            return [f"sum({whole} >> 32) AS h{i}", f"sum({whole} & 4294967295) AS l{i}"]
+        case "sum" if kind in INTEGRAL:
+            return [f"sum({number} >> 32) AS h{i}", f"sum({number} & 4294967295) AS l{i}"]
         case "mean":
             return [f"avg(CAST({number} AS DOUBLE)) AS v{i}"]
         case "stddev":
@@ -168,17 +169,23 @@ def _aggregate_columns(name: str, i: int, kind: Kind, function: AggregateFunctio
 
 
 def aggregated_value(row: Mapping[str, Any], i: int, kind: Kind, function: AggregateFunction) -> Value | None:
-    """Return the aggregated value of a field in a row of `select_windows`, or None."""
-    if function == "sum" and kind in ("integer", "boolean"):
+    """Return the aggregated value of a field in a row of `select_windows`, or None.
+
+    Raises `TypeError` if it is not of the expected kind.
+    """
+    if function == "sum" and kind in INTEGRAL:
         high = row.get(f"h{i}")
-        return None if high is None else int((high << 32) + row[f"l{i}"])
+        return None if high is None else (check_integer(high) << 32) + check_integer(row[f"l{i}"])
     value = row.get(f"v{i}")
-    if value is None or (function == "count" and value == 0):
+    if value is None:
         return None
-    if function in ("mean", "stddev", "quantile") or (kind == "float" and function != "count"):
-        return float(value)
-    result: Value = value
-    return result
+    if function == "count":
+        return check_integer(value) or None
+    if function in ("first", "last"):
+        return CHECK[kind](value)
+    if function in ("min", "max") and kind in INTEGRAL:
+        return check_integer(value)
+    return check_float(value)
 
 
 def _select_quantiles(

@@ -1,9 +1,11 @@
-"""How both InfluxDB backends send queries: for a thousand machines at a time, and with the same errors."""
+"""How both InfluxDB backends send queries and read answers: in batches of machines, with the same errors."""
 
 import asyncio
 import logging
 from collections.abc import Awaitable, Callable, Iterator, Sequence
 from contextlib import contextmanager
+from datetime import UTC, datetime
+from email.utils import parsedate_to_datetime
 from typing import TypeVar
 
 import aiohttp
@@ -19,6 +21,20 @@ MAX_MACHINES_PER_QUERY = 1000
 THREAD_DECODE_BYTES = 1_000_000  # a longer answer is decoded in a thread
 NO_TIMEOUT = aiohttp.ClientTimeout(total=None, sock_connect=None)  # see `stores.wrappers.deadline`
 REFUSED = "the time-series store rejects the request"
+UNREADABLE = "the time-series store sent an answer that cannot be read"
+OUTAGES = (429, 502, 503, 504)  # of the server, or of a proxy in front of it
+TRANSPORT_ERRORS = (
+    aiohttp.ClientError,
+    HttpProcessingError,
+    OSError,
+    ValueError,  # a token that cannot be sent in a header
+)
+# What reading an answer raises that does not have the expected shape.
+SHAPE_ERRORS = (ArithmeticError, AttributeError, LookupError, TypeError, ValueError)
+
+
+class UnreadableAnswer(Exception):
+    """An answer is not of the expected format: HTML, another JSON value, or cut off."""
 
 
 @contextmanager
@@ -26,9 +42,55 @@ def errors_as_unavailable(server: str) -> Iterator[None]:
     """Raise `Unavailable` for everything that can go wrong with a request before its answer is complete."""
     try:
         yield
-    except (aiohttp.ClientError, HttpProcessingError, OSError, ValueError) as error:
+    except TRANSPORT_ERRORS as error:
         log.warning("%s: %s: %s", server, type(error).__name__, error)
-        raise Unavailable("the time-series store does not answer") from None
+        raise Unavailable("the time-series store does not answer", is_outage=True) from None
+
+
+@contextmanager
+def reading(server: str) -> Iterator[None]:
+    """Raise `Unavailable` if the rows of an answer are not what they should be."""
+    try:
+        yield
+    except (UnreadableAnswer, *SHAPE_ERRORS) as error:
+        log.warning("%s: the answer cannot be read: %s: %s", server, type(error).__name__, error)
+        raise Unavailable(UNREADABLE) from None
+
+
+def missing_database(server: str, database: str) -> Unavailable:
+    """Return the error for a database (or bucket) that does not exist on the server."""
+    log.warning(
+        "%s: the database %r does not exist; check series.database and series.databases", server, database
+    )
+    return Unavailable(f"the time-series store has no database {database!r}")
+
+
+def refusal(server: str, status: int, body: str, retry_after: str | None) -> Unavailable:
+    """Return the error for an answer that is not a success."""
+    log.warning("%s: status %d: %s", server, status, body[:500])
+    if status in OUTAGES:
+        pause = parse_retry_after(retry_after)
+        if status == 429:
+            return Unavailable(
+                "the time-series store is overloaded, try again later",
+                is_outage=True,
+                retry_after_s=pause or 1.0,
+            )
+        return Unavailable("the time-series store does not answer", is_outage=True, retry_after_s=pause)
+    return Unavailable(REFUSED)
+
+
+def parse_retry_after(header: str | None) -> float | None:
+    """Return the seconds of a `Retry-After` header, which is a number or a date, or None if it has none."""
+    if header is None:
+        return None
+    if header.isascii() and header.isdigit():
+        return float(header)
+    try:
+        at = parsedate_to_datetime(header)
+    except ValueError:
+        return None
+    return max((at.replace(tzinfo=at.tzinfo or UTC) - datetime.now(UTC)).total_seconds(), 0.0)
 
 
 async def query_in_chunks(
@@ -48,8 +110,9 @@ async def query_in_chunks(
     return rows
 
 
-async def decode(answer: A, parse: Callable[[A], list[T]]) -> list[T]:
-    """Return the rows of an answer; a long one is parsed in a thread."""
-    if len(answer) > THREAD_DECODE_BYTES:
-        return await asyncio.to_thread(parse, answer)
-    return parse(answer)
+async def decode(server: str, answer: A, parse: Callable[[A], list[T]]) -> list[T]:
+    """Return the rows of an answer; a long one is parsed in a thread. Raises `Unavailable`."""
+    with reading(server):
+        if len(answer) > THREAD_DECODE_BYTES:
+            return await asyncio.to_thread(parse, answer)
+        return parse(answer)

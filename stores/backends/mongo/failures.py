@@ -56,9 +56,15 @@ def translate(error: Exception) -> GatewayError:
 
 def _unavailable(error: Exception) -> Unavailable:
     log.warning("document store: %s (code %s)", type(error).__name__, getattr(error, "code", None))
-    if _may_be_applied(error):
-        return Unavailable("the document store does not answer")
-    return Unavailable("the document store does not answer", outcome=NOT_APPLIED)
+    unavailable = Unavailable("the document store does not answer", is_outage=_is_outage(error))
+    if not _may_be_applied(error):
+        unavailable.extensions["outcome"] = NOT_APPLIED
+    return unavailable
+
+
+def _is_outage(error: Exception) -> bool:
+    """Whether the server does not answer, as opposed to one command that fails or waits for a connection."""
+    return isinstance(error, ConnectionFailure | OSError) and not isinstance(error, WaitQueueTimeoutError)
 
 
 def _may_be_applied(error: Exception) -> bool:
