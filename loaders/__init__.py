@@ -80,15 +80,15 @@ class StoreLoaders:
         async def load(places: list[Place]) -> list[list[Document] | Exception]:
             return await self._store.find_across(places, query)
 
-        loader: Loader[Place, list[Document] | Exception] = self._loaders.setdefault(query, Loader(load))
-        return loader
+        if query not in self._loaders:
+            self._loaders[query] = Loader(load)
+        return self._loaders[query]
 
     def counts(self) -> Loader[Place, int | Exception]:
         """By place: the number of documents."""
-        loader: Loader[Place, int | Exception] = self._loaders.setdefault(
-            "counts", Loader(self._store.count_across)
-        )
-        return loader
+        if "counts" not in self._loaders:
+            self._loaders["counts"] = Loader(self._store.count_across)
+        return self._loaders["counts"]
 
     def clear(self) -> None:
         """Discard everything that was loaded: the store has changed."""

@@ -15,7 +15,7 @@ from resolvers.rules.repository import match_updated_at
 from resolvers.scopes import get_organization, require_organization
 from stores.contracts.changes import lower
 from stores.contracts.documents import Change, Collection, Document, Touch, UpdateOne, equals
-from stores.contracts.errors import Conflict
+from stores.contracts.errors import BadUserInput, Conflict
 from stores.entities.devices import Device
 from stores.entities.organizations import ORGANIZATION_KEY, Organization
 from stores.entities.users import User
@@ -92,6 +92,7 @@ async def size_on_disk(context: Context, organization: Organization) -> int | No
 async def create_organization(context: Context, organization_id: str, values: dict[str, Any]) -> Organization:
     """Create an organization. Raises `Conflict` if there is one with this id."""
     tenant = context.viewer.tenant(organization_id)
+    _reject_default(context, organization_id)
     document = _new_document()
     # No stored document has the new id, so that this either inserts it or finds the key taken.
     where = [equals("key", ORGANIZATION_KEY), equals("_id", document["_id"])]
@@ -113,6 +114,8 @@ async def update_organization(
     documents = context.viewer.tenant(organization_id).documents
     if not (create_if_missing and context.viewer.grant.is_operator):
         await require_organization(context, organization_id)
+    elif await get_organization(context, organization_id) is None:
+        _reject_default(context, organization_id)
     where = [equals("key", ORGANIZATION_KEY)]
     if if_updated_at is not None:
         unchanged = match_updated_at(if_updated_at, ("value", "updatedAt"))
@@ -125,6 +128,14 @@ async def update_organization(
         # Another client created it between the search and the insertion: now there is one to change.
         await documents.update(CONFIG, where, _change(values))
     return await _read_again(context, organization_id)
+
+
+def _reject_default(context: Context, organization_id: str) -> None:
+    """The default database contains what belongs to no organization: none is created in it."""
+    if context.viewer.is_default(organization_id):
+        raise BadUserInput(
+            "Invalid organization id: it is the name of the default database", fields=["organizationId"]
+        )
 
 
 async def _read_again(context: Context, organization_id: str) -> Organization:

@@ -11,6 +11,7 @@ from stores.entities.entity import Entity
 from stores.entities.organizations import APPLICATIONS_KEY, ORGANIZATION_KEY, Organization
 
 E = TypeVar("E", bound=Entity)
+CONFIG = Organization.collection_of()
 CONFIG_ENTRIES = Query(where=(OneOf(("key",), (ORGANIZATION_KEY, APPLICATIONS_KEY)),))
 
 
@@ -72,7 +73,7 @@ def is_registered(application_id: str) -> tuple[Condition, ...]:
 
 async def _config_entries(context: Context, tenant: Tenant) -> list[Document]:
     """The documents of the organization and of its applications, in one call for all organizations."""
-    place = (tenant.documents.database, Organization.collection_of())
+    place = (tenant.documents.database, CONFIG)
     entries = await context.viewer.across.documents(CONFIG_ENTRIES).load(place)
     if isinstance(entries, Exception):
         raise entries

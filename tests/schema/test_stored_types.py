@@ -11,6 +11,7 @@ from bson import Binary, Decimal128, Int64, ObjectId
 from stores.entities.connectors import ConnectorTemplate
 from stores.entities.devices import Device
 from stores.entities.event_classes import EventClass
+from stores.entities.organizations import Organization
 from stores.entities.users import User
 from tests.schema.client import Client
 from tests.schema.conftest import BACKENDS
@@ -157,3 +158,17 @@ async def test_an_email_address_is_one_user_in_any_case(client: Client, plant: s
     assert await client.code(create, o=plant, e="ana.ruiz@ferro.EXAMPLE") == "CONFLICT"
     await client.run(create, o=plant, e="Jörg@ferro.example")
     assert await client.code(create, o=plant, e="JÖRG@ferro.example") == "CONFLICT"
+
+
+@pytest.mark.parametrize("backend", BACKENDS)
+async def test_the_default_database_does_not_become_an_organization(client: Client) -> None:
+    name = client.documents.default
+    create = """mutation($o: String!) { createOrganization(input: {organizationId: $o, name: "A"}) {
+      organization { id } } }"""
+    error = await client.fail(create, o=name)
+    assert error["extensions"]["code"] == "BAD_USER_INPUT"
+    assert error["extensions"]["fields"] == ["organizationId"]
+    update = """mutation($o: String!) { updateOrganization(input: {organizationId: $o, name: "A",
+      createIfMissing: true}) { organization { id } } }"""
+    assert await client.code(update, o=name) == "BAD_USER_INPUT"
+    assert await client.documents.database(name).count([Organization.collection_of()]) == [0]

@@ -10,7 +10,7 @@ from datetime import datetime
 from typing import Any
 
 import bson
-from bson import DatetimeMS, Decimal128, ObjectId
+from bson import Code, DatetimeMS, Decimal128, ObjectId
 
 from stores.contracts.documents import (
     ID,
@@ -42,6 +42,8 @@ def index_key(value: Any) -> Any:
     match value:
         case bool():
             return b"\x08" + bytes([value])
+        case Code():  # a subclass of str
+            return b"\x0d" + bson.encode({"": value})
         case str():
             return value
         case None:
