@@ -38,7 +38,11 @@ class Series:
     def times(root: strawberry.Parent[SeriesResult]) -> Any:
         return [time // 1_000_000 if time % 1_000_000 == 0 else time / 1e6 for time in root.times]
 
-    @derived("The values of all points as one list, in the order of `times`.", JSON)
+    @derived(
+        "The values of all points as one list, in the order of `times`. Integers have all their digits, also"
+        " beyond 2^53, where JavaScript's own parser rounds them.",
+        JSON,
+    )
     def values(root: strawberry.Parent[SeriesResult]) -> Any:
         return root.values
 

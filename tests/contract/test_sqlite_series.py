@@ -31,6 +31,8 @@ from stores.contracts.series import (
     SourceQuery,
     Value,
 )
+from stores.wrappers.deadline import Deadline
+from stores.wrappers.series import WrappedWritableSeriesStore
 from tests.randomized import randomized
 
 HOUR = 3600 * SECOND
@@ -220,4 +222,25 @@ async def test_the_caches_of_the_writer_are_bounded(tmp_path: Path, monkeypatch:
         assert len(store._cache.numbers) <= 100
         assert len(store._cache.kinds) <= 100
     assert len(await store.database("d").catalogue()) == 1
+    await store.close()
+
+
+async def test_writes_behind_a_foreign_lock_end_at_their_deadline_and_are_not_applied(tmp_path: Path) -> None:
+    path = tmp_path / "series.db"
+    store = SqliteSeriesStore(path)
+    await store.write("d", [point(1)])
+    bounded = WrappedWritableSeriesStore(store, Deadline("time-series store", 0.2))
+    other = apsw.Connection(str(path))
+    other.execute("BEGIN IMMEDIATE")
+    calls = [bounded.write("d", [point(n)]) for n in range(2, 8)]
+    failures = await asyncio.gather(*calls, return_exceptions=True)
+    assert {type(failure) for failure in failures} == {Unavailable}
+    assert {failure.extensions["outcome"] for failure in failures if isinstance(failure, Unavailable)} == {
+        "NOT_APPLIED"
+    }
+    assert await store.database("d").counts(SourceQuery(SOURCE)) == {None: 1}  # reads go on
+    other.execute("ROLLBACK")
+    other.close()
+    assert await bounded.write("d", [point(9)]) == [None]
+    assert await store.database("d").counts(SourceQuery(SOURCE)) == {None: 2}
     await store.close()
