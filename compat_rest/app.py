@@ -10,6 +10,7 @@ from starlette.routing import Route
 from compat_rest import migration, openapi
 from compat_rest.handler import OPERATIONS, OldRoutes
 from schema.server.app import create_app as create_graph
+from schema.server.authentication import AnonymousAccess
 from schema.server.settings import Settings
 
 
@@ -26,5 +27,7 @@ def create_app(settings: Settings, **options: Any) -> Starlette:
 
     app.router.routes += [Route(migration.PAGE, migrate), Route(openapi.PATH, describe)]
     # As the default for every other path, because the router's patterns do not match line feeds in a path.
-    app.router.default = OldRoutes(app.state.app_state, otherwise=app.router.default)
+    state = app.state.app_state
+    authenticate = AnonymousAccess(state.authenticate, settings.compat.anonymous)
+    app.router.default = OldRoutes(state, authenticate, otherwise=app.router.default)
     return app

@@ -18,6 +18,7 @@ from compat_rest.routes import TABLE
 from compat_rest.routes.route import IDEMPOTENCY_KEY, OldRoute
 from compat_rest.routes.shapes import OldRequest
 from schema.engine.errors import REST_STATUS
+from schema.server.authentication import Authenticate, authenticate_nobody
 from schema.server.bodies import BadRequest
 from schema.server.graphql_http import CLIENT_CLOSED_REQUEST
 from schema.server.state import AppState
@@ -31,11 +32,12 @@ OPERATIONS = (Path(__file__).parent / "operations.graphql").read_text(encoding="
 class OldRoutes:
     """The ASGI application of the old routes. What is not an HTTP request is passed to `otherwise`.
 
-    Raises `LookupError` if a row names an operation that does not exist.
+    `authenticate` finds the grant of a request. Raises `LookupError` if a row names an operation that does
+    not exist.
     """
 
-    def __init__(self, state: AppState, *, otherwise: ASGIApp) -> None:
-        self._state = state
+    def __init__(self, state: AppState, authenticate: Authenticate, *, otherwise: ASGIApp) -> None:
+        self._state, self._authenticate = state, authenticate
         self._otherwise = otherwise
         self._roles = roles_of_operations(OPERATIONS)
         missing = [route.operation for route in TABLE if route.operation not in self._roles]
@@ -100,7 +102,8 @@ class OldRoutes:
         return response
 
     async def _execute(self, request: Request, route: OldRoute, parameters: dict[str, str]) -> Response:
-        context = await self._state.create_context(request, secrets.token_hex(8), is_public=route.is_public)
+        authenticate = authenticate_nobody if route.is_public else self._authenticate
+        context = await self._state.create_context(request, secrets.token_hex(8), authenticate)
         role = self._roles[route.operation]
         if not context.viewer.grant.allows(role):
             raise HTTPException(403, f"This route requires the role {role.name.lower()}")

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from compat_rest.commands.access import describe_access
 from compat_rest.commands.demo import DAYS, load_demo, report_live
 from compat_rest.commands.terminal import ConfigOption, DataOption, errors_as_one_line, load_settings, out
 
@@ -42,13 +43,13 @@ def serve(
     """Serve the graph at /graphql."""
     with errors_as_one_line():
         settings = load_settings(config, data, host=host, port=port, open=open)
-        _check_exposure(settings.server)
         # Before anything else: a port that is taken must not cost the time that loading the demo plant takes.
         listener = _listen(settings.server)
         settings.data.mkdir(parents=True, exist_ok=True)
         unlock = _lock_folder(settings, new_data)
+        access = describe_access(settings)
         application = _create_demo_app(settings) if demo else _create_app(settings)
-    _run(application, settings, listener)
+    _run(application, settings, listener, access)
     unlock()
 
 
@@ -82,7 +83,7 @@ def _create_demo_app(settings: "Settings") -> "Starlette":
     return create_app(settings, tasks={"demo machines": partial(report_live, settings, since)})
 
 
-def _run(application: "Starlette", settings: "Settings", listener: socket.socket) -> None:
+def _run(application: "Starlette", settings: "Settings", listener: socket.socket, access: str) -> None:
     import uvicorn
 
     from schema.server.gc_tuning import freeze_startup_objects
@@ -92,7 +93,7 @@ def _run(application: "Starlette", settings: "Settings", listener: socket.socket
     configure_logging(settings.log)
     for warning in list_warnings():
         log.warning(warning)
-    _print_banner(settings, listener)
+    _print_banner(settings, listener, access)
     server_config = uvicorn.Config(
         application,
         log_config=None,
@@ -107,17 +108,6 @@ def _run(application: "Starlette", settings: "Settings", listener: socket.socket
         uvicorn.Server(server_config).run([listener])
 
 
-def _check_exposure(server: "ServerSettings") -> None:
-    from schema.server.origins import is_loopback
-    from stores.contracts.errors import BadUserInput
-
-    if not is_loopback(server.host) and not server.open:
-        raise BadUserInput(
-            f"{server.host} can be reached from other machines, and the gateway asks for no credentials yet."
-            " Serve on 127.0.0.1, or pass --open to let everybody who reaches the port do everything."
-        )
-
-
 def _listen(server: "ServerSettings") -> socket.socket:
     """A socket on the host and port. Raises `OSError` with both."""
     family = socket.AF_INET6 if ":" in server.host else socket.AF_INET
@@ -127,15 +117,14 @@ def _listen(server: "ServerSettings") -> socket.socket:
         raise OSError(error.errno, error.strerror, f"{server.host} port {server.port}") from None
 
 
-def _print_banner(settings: "Settings", listener: socket.socket) -> None:
+def _print_banner(settings: "Settings", listener: socket.socket, access: str) -> None:
     from schema.server.store_names import name_documents, name_series
 
     host = settings.server.host
     name = f"[{host}]" if ":" in host else host
     out.print(
         f"Sync Gateway on http://{name}:{listener.getsockname()[1]}/graphql"
-        f" (documents: {name_documents(settings)}; time series: {name_series(settings)});"
-        " open: whoever reaches it may do everything",
+        f" (documents: {name_documents(settings)}; time series: {name_series(settings)}); {access}",
         soft_wrap=True,
         markup=False,
         highlight=False,

@@ -14,7 +14,7 @@ from resolvers.context import SeriesAccess
 from resolvers.limits import DAY, Limits
 from schema.engine.execution import Executor
 from schema.server import explorer
-from schema.server.authentication import Authenticator
+from schema.server.authentication import Authenticate, Authenticator
 from schema.server.background import Work, run_in_background
 from schema.server.cors import Cors
 from schema.server.graphql_http import GraphQLEndpoint
@@ -31,7 +31,7 @@ from schema.server.request_guard import RequestGuard
 from schema.server.retention import delete_old_points
 from schema.server.settings import SeriesSettings, Settings
 from schema.server.startup_check import report_unreachable_stores
-from schema.server.state import TRACE_HEADER, AppState, Authenticate
+from schema.server.state import TRACE_HEADER, AppState
 from schema.types.root import schema
 from stores.contracts.document_store import DocumentStore
 from stores.contracts.series import SECOND, SeriesStore, WritableSeriesStore

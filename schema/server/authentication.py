@@ -1,12 +1,19 @@
 """From the credential of a request to its grant."""
 
+import ipaddress
+from collections.abc import Awaitable, Callable
+
 from starlette.requests import Request
 
-from resolvers.grants import OPEN, Grant
+from resolvers.grants import OPEN, PUBLIC, Grant, Role
 from schema.server.bodies import BadRequest
 from schema.server.key_ring import KeyRing
+from schema.server.settings import AnonymousSettings
 from stores.contracts.errors import GatewayError, Unauthenticated
 
+# The grant of a request. Raises `Unauthenticated` if its credential is missing or not valid, and
+# `Unavailable` if it cannot be checked.
+Authenticate = Callable[[Request], Awaitable[Grant]]
 SCHEMES = ("bearer", "token")  # InfluxDB's clients send `Token`
 
 
@@ -37,6 +44,38 @@ class Authenticator:
         if credential is not None:
             return await self.key_ring.check(credential)
         raise Unauthenticated("Send an API key in the header `Authorization: Bearer KEY` or `X-API-Key: KEY`")
+
+
+class AnonymousAccess:
+    """Lets clients of some networks in without a credential; other requests are for `authenticate`.
+
+    An address counts only if the client sends no credential, and only while credentials are required.
+    """
+
+    def __init__(self, authenticate: Authenticate, settings: AnonymousSettings) -> None:
+        self._authenticate = authenticate
+        self._networks = [ipaddress.ip_network(network) for network in settings.networks]
+        role = Role[settings.role.upper()]
+        organizations = None if role is Role.OPERATOR else frozenset(settings.organizations)
+        self._grant = Grant("anonymous", role, organizations)
+
+    async def __call__(self, request: Request) -> Grant:
+        """The grant of a request. Raises as `authenticate` does."""
+        if self._networks and read_credential(request) is None and self._is_known(request):
+            return self._grant
+        return await self._authenticate(request)
+
+    def _is_known(self, request: Request) -> bool:
+        try:
+            address = ipaddress.ip_address(request.client.host if request.client else "")
+        except ValueError:  # a socket without addresses
+            return False
+        return any(address in network for network in self._networks)
+
+
+async def authenticate_nobody(request: Request) -> Grant:
+    """The grant of what needs no credential: no organization exists for it."""
+    return PUBLIC
 
 
 def read_credential(request: Request) -> str | None:

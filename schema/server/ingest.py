@@ -13,10 +13,9 @@ from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
 from resolvers.grants import OPEN
-from schema.server.authentication import AccessDenied, read_credential
+from schema.server.authentication import AccessDenied, Authenticate, read_credential
 from schema.server.bodies import BadRequest, check_encoding, decompress, parse_content_type, read_body
 from schema.server.line_protocol import parse_lines
-from schema.server.state import Authenticate
 from stores.contracts.errors import Forbidden, GatewayError, Unauthenticated, Unavailable
 from stores.contracts.series import Point, WritableSeriesStore
 

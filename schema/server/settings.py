@@ -4,7 +4,7 @@ import ipaddress
 from pathlib import Path
 from typing import Literal
 
-from pydantic import BaseModel, ConfigDict, Field, SecretStr, field_validator
+from pydantic import BaseModel, ConfigDict, Field, SecretStr, field_validator, model_validator
 
 from schema.server.origins import parse_host, parse_origin
 
@@ -21,13 +21,14 @@ class ServerSettings(_Section):
 
     host: str = Field(
         default="127.0.0.1",
-        description="The address to listen on. An address that other machines can reach needs `server.open`.",
+        description="The address to listen on. One that other machines can reach needs an API key, or"
+        " `server.open`.",
     )
     port: int = Field(default=3000, ge=0, le=65535, description="The port to listen on. 0 takes a free one.")
     open: bool = Field(
         default=False,
-        description="Serve other machines although no credentials are asked for: whoever reaches the port may"
-        " do everything.",
+        description="Serve other machines although no API key exists: until one does, whoever reaches the"
+        " port may do everything.",
     )
     hosts: tuple[str, ...] = Field(
         default=(),
@@ -58,7 +59,11 @@ class ServerSettings(_Section):
     @field_validator("trusted_proxies")
     @classmethod
     def _check_networks(cls, networks: tuple[str, ...]) -> tuple[str, ...]:
-        return tuple(str(ipaddress.ip_network(network, strict=False)) for network in networks)
+        return _parse_networks(networks)
+
+
+def _parse_networks(networks: tuple[str, ...]) -> tuple[str, ...]:
+    return tuple(str(ipaddress.ip_network(network, strict=False)) for network in networks)
 
 
 def _parse_host_name(text: str) -> str:
@@ -165,6 +170,41 @@ class SeriesSettings(_Section):
         return url
 
 
+class AnonymousSettings(_Section):
+    """Old clients that send no credentials, such as the old console. They reach the old routes only."""
+
+    networks: tuple[str, ...] = Field(
+        default=(),
+        description="The IP addresses or networks that may use the old routes without a credential, such as"
+        " 10.1.0.0/16. None by default.",
+    )
+    role: Literal["viewer", "editor", "admin", "operator"] = Field(
+        default="viewer", description="The role of these clients."
+    )
+    organizations: tuple[str, ...] = Field(
+        default=(),
+        description="The organizations that these clients may access. For the role operator: none, it may"
+        " access all of them.",
+    )
+
+    @field_validator("networks")
+    @classmethod
+    def _check_networks(cls, networks: tuple[str, ...]) -> tuple[str, ...]:
+        return _parse_networks(networks)
+
+    @model_validator(mode="after")
+    def _check_rights(self) -> "AnonymousSettings":
+        if self.networks and (self.role == "operator") == bool(self.organizations):
+            raise ValueError("name the organizations of these clients, unless their role is operator")
+        return self
+
+
+class CompatSettings(_Section):
+    """The old REST routes."""
+
+    anonymous: AnonymousSettings = AnonymousSettings()
+
+
 class SecretSettings(_Section):
     """The keys that secrets of services and connectors are encrypted with."""
 
@@ -235,5 +275,6 @@ class Settings(_Section):
     documents: DocumentSettings = DocumentSettings()
     series: SeriesSettings = SeriesSettings()
     secrets: SecretSettings = SecretSettings()
+    compat: CompatSettings = CompatSettings()
     graphql: GraphQLSettings = GraphQLSettings()
     log: LogSettings = LogSettings()

@@ -62,20 +62,30 @@ def list_settings() -> list[SettingRow]:
 def render_config() -> str:
     """The text of config.yaml: every setting with its default, under a comment that describes it."""
     lines = textwrap.wrap(HEADER, 108, initial_indent="# ", subsequent_indent="# ")
-    section = ""
+    section: KeyPath = ()
     for row in list_settings():
-        parent, _, name = row.name.rpartition(".")
-        if parent != section or not parent:
+        *parents, name = row.name.split(".")
+        if not parents or tuple(parents) != section:
             lines.append("")
-        if parent and parent != section:
-            summary = (Settings.model_fields[parent].annotation or Settings).__doc__
-            lines += [f"# {summary}", f"{parent}:"]
-        section = parent
-        indent = "  " if parent else ""
+        for depth in range(len(parents)):
+            path = tuple(parents[: depth + 1])
+            if path != section[: depth + 1]:
+                indent = "  " * depth
+                lines += [f"{indent}# {_section_of(path).__doc__}", f"{indent}{path[-1]}:"]
+        section = tuple(parents)
+        indent = "  " * len(parents)
         comment = " ".join((row.description, *(f"({name})" for name in row.variables[1:])))
         lines += textwrap.wrap(comment, 108, initial_indent=f"{indent}# ", subsequent_indent=f"{indent}# ")
         lines.append(f"{indent}{name}: {row.default}")
     return "\n".join(lines) + "\n"
+
+
+def _section_of(path: KeyPath) -> type[BaseModel]:
+    """The model of a section, by the names that lead to it."""
+    model: type[BaseModel] = Settings
+    for name in path:
+        model = typing.cast(type[BaseModel], model.model_fields[name].annotation)
+    return model
 
 
 def _walk_fields(model: type[BaseModel], parent: KeyPath) -> Iterator[tuple[KeyPath, FieldInfo]]:

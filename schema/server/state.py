@@ -1,14 +1,12 @@
 """What the routes of one application share."""
 
-from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, replace
 
 from starlette.requests import Request
 
 from resolvers.context import Context, SeriesAccess, Viewer
-from resolvers.grants import PUBLIC, Grant
 from schema.engine.execution import Executor
-from schema.server.authentication import AccessDenied
+from schema.server.authentication import AccessDenied, Authenticate
 from stores.contracts.document_store import DocumentStore
 from stores.contracts.errors import GatewayError
 from stores.entities.cipher import SecretCipher
@@ -18,9 +16,6 @@ from stores.wrappers.documents import WrappedDocumentStore
 from stores.wrappers.series import WrappedSeriesStore
 
 TRACE_HEADER = "X-Gateway-Trace"
-# The grant of a request. Raises `Unauthenticated` if its credential is missing or not valid, and
-# `Unavailable` if it cannot be checked.
-Authenticate = Callable[[Request], Awaitable[Grant]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,14 +29,16 @@ class AppState:
     executor: Executor
     authenticate: Authenticate
 
-    async def create_context(self, request: Request, request_id: str, *, is_public: bool = False) -> Context:
+    async def create_context(
+        self, request: Request, request_id: str, authenticate: Authenticate | None = None
+    ) -> Context:
         """The context of a request: the only place where a request becomes a viewer.
 
-        What `is_public` needs no credential, and no organization exists for it. The stores of a request with
+        `authenticate` is used instead of the application's own. The stores of a request with
         `X-Gateway-Trace: 1` count their calls. Raises `AccessDenied`.
         """
         try:
-            grant = PUBLIC if is_public else await self.authenticate(request)
+            grant = await (authenticate or self.authenticate)(request)
         except GatewayError as error:
             raise AccessDenied(error) from None
         if request.headers.get(TRACE_HEADER) != "1":

@@ -1,0 +1,53 @@
+"""Who may use the gateway that `serve` starts: said at the start, and checked before others can reach it."""
+
+import asyncio
+from typing import TYPE_CHECKING
+
+from compat_rest.commands.terminal import run_and_close
+
+if TYPE_CHECKING:
+    from schema.server.settings import Settings
+
+
+def describe_access(settings: "Settings") -> str:
+    """What the banner says of credentials.
+
+    Raises `BadUserInput` if other machines can reach the gateway, no key exists, and nobody asked for that.
+    """
+    from schema.server.origins import is_loopback
+    from stores.contracts.errors import BadUserInput
+
+    server = settings.server
+    has_keys = asyncio.run(_has_keys(settings))
+    anonymous = settings.compat.anonymous
+    old_routes = (
+        f"; old routes without a key from {', '.join(anonymous.networks)} as {anonymous.role}"
+        if anonymous.networks
+        else ""
+    )
+    if has_keys:
+        return f"API keys are required{old_routes}"
+    if has_keys is None:
+        return f"API keys are checked as soon as the document store answers{old_routes}"
+    if is_loopback(server.host) or server.open:
+        return "open: whoever reaches it may do everything, until `sync-gateway keys create` makes a key"
+    raise BadUserInput(
+        f"{server.host} can be reached from other machines, and there is no API key yet. Create one with"
+        " `sync-gateway keys create NAME --organization ORG`, serve on 127.0.0.1, or pass --open to let"
+        " everybody who reaches the port do everything."
+    )
+
+
+async def _has_keys(settings: "Settings") -> bool | None:
+    """Whether an API key exists. None if the document store does not answer."""
+    from resolvers.api_keys import list_api_keys
+    from schema.server.opening import open_documents
+    from stores.contracts.errors import Unavailable
+
+    try:
+        keys = await run_and_close(
+            open_documents(settings), lambda store: list_api_keys(store.database(store.default))
+        )
+    except Unavailable:
+        return None
+    return bool(keys)
