@@ -12,6 +12,7 @@ from compat_rest.commands.copy import copy
 from compat_rest.commands.data import backup, check, restore
 from compat_rest.commands.demo import demo
 from compat_rest.commands.keys import new_key, rotate_secrets
+from compat_rest.commands.roles import roles
 from compat_rest.commands.schema import schema
 from compat_rest.commands.serve import serve
 
@@ -49,6 +50,7 @@ for command in (
     restore,
     check,
     schema,
+    roles,
     check_config,
 ):
     app.command()(command)

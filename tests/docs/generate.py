@@ -7,7 +7,7 @@ import asyncio
 import re
 import tempfile
 import textwrap
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +17,7 @@ from graphql import GraphQLObjectType
 from starlette.applications import Starlette
 
 from compat_rest.app import create_app
+from compat_rest.commands.roles import list_required_roles
 from compat_rest.main import app as command_line
 from compat_rest.routes import TABLE
 from schema.engine.errors import REST_STATUS
@@ -67,12 +68,26 @@ def error_codes() -> str:
 
 def commands() -> str:
     """Every command with its arguments and options."""
-    group: Any = typer.main.get_command(command_line)
     rows = []
-    for name, command in group.commands.items():
+    for name, command in _walk_commands(typer.main.get_command(command_line)):
         usage = [_usage(parameter) for parameter in command.params if parameter.name != "help"]
         rows.append((f"`{' '.join(['sync-gateway', name, *usage])}`", " ".join((command.help or "").split())))
     return render_table(("command", "what it does"), rows)
+
+
+def _walk_commands(group: Any, *names: str) -> Iterator[tuple[str, Any]]:
+    """The commands of a group and of the groups in it, with their whole names."""
+    for name, command in group.commands.items():
+        if hasattr(command, "commands"):
+            yield from _walk_commands(command, *names, name)
+        else:
+            yield " ".join((*names, name)), command
+
+
+def roles() -> str:
+    """The role that each operation and each old route requires."""
+    rows = ((f"`{operation}`", f"`{role}`") for operation, role in list_required_roles())
+    return render_table(("operation", "role"), rows)
 
 
 def _usage(parameter: Any) -> str:
@@ -188,6 +203,7 @@ GENERATORS: dict[str, Callable[[], str]] = {
     "routes": routes,
     "error-codes": error_codes,
     "commands": commands,
+    "roles": roles,
     "store-calls": store_calls,
     "imports": imports,
     "decisions": decisions,

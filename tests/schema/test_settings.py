@@ -3,7 +3,6 @@
 from pathlib import Path
 
 import pytest
-import yaml
 
 from schema.server.settings import Settings
 from schema.server.settings_loading import list_warnings, load_settings
@@ -42,17 +41,6 @@ def test_every_variable_of_the_reference_is_read() -> None:
         if row.default not in ("null", "[]", "{}", "''"):
             for variable in row.variables:
                 assert load_settings(None, {variable: row.default}) == Settings(), variable
-
-
-def test_every_setting_is_in_the_readme() -> None:
-    text = README.read_text()
-    written = yaml.safe_load(COMMITTED.read_text())
-    names = [
-        f"{section}.{name}" if isinstance(values, dict) else section
-        for section, values in written.items()
-        for name in (values if isinstance(values, dict) else [""])
-    ]
-    assert [name for name in names if f"`{name}`" not in text] == []
 
 
 @pytest.mark.parametrize(
