@@ -60,7 +60,10 @@ def routes() -> str:
 
 def error_codes() -> str:
     """Every code with its status on the old routes and its meaning."""
-    meanings = {code: (error.__doc__ or "").strip() for code, error in GatewayError.by_code.items()}
+    meanings = {
+        code: (error.__doc__ or "").strip().partition("\n\n")[0]
+        for code, error in GatewayError.by_code.items()
+    }
     meanings["INTERNAL"] = "A fault of the gateway. `requestId` finds it in the log."
     rows = ((f"`{code}`", str(REST_STATUS[code]), meaning) for code, meaning in meanings.items())
     return render_table(("code", "status of old routes", "meaning"), rows)
