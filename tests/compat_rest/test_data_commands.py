@@ -12,6 +12,8 @@ import httpx
 from tests.compat_rest.test_commands import GATEWAY, fails, run
 from tests.contract.small_disk import small_disk
 
+CREATE = """mutation($id: String!, $text: String) {
+  createOrganization(input: {organizationId: $id, description: $text}) { organization { id } } }"""
 DEVICES = "{ organizations { nodes { applications { deviceCount } } } }"
 
 
@@ -54,6 +56,12 @@ def test_jobs_work_beside_a_running_server_and_a_second_server_does_not(tmp_path
         assert "documents.db" in run("backup", str(backup), *options).stdout
         assert "in use by a running server" in fails("restore", str(backup), *options)
         assert httpx.get(f"{url}/health/ready", trust_env=False, timeout=30).json()["status"] == "ok"
+    db = apsw.Connection(str(data / "documents.db"))
+    db.execute("UPDATE documents SET body = x'00' WHERE number = 1")
+    db.close()
+    message = fails("check", *options)
+    assert "in row 1 is damaged" in message
+    assert "1 faults found" in message
     (data / "documents.db").write_bytes(b"")
     restored = run("restore", str(backup), *options)
     assert restored.returncode == 0, restored.stderr
@@ -62,55 +70,47 @@ def test_jobs_work_beside_a_running_server_and_a_second_server_does_not(tmp_path
         assert count_devices(url) == 41
 
 
+def create(url: str, organization: str, description: str = "") -> Any:
+    body = {"query": CREATE, "variables": {"id": organization, "text": description}}
+    transport = httpx.HTTPTransport(retries=10)
+    with httpx.Client(transport=transport, trust_env=False) as client:
+        return client.post(f"{url}/graphql", json=body, timeout=30).json()
+
+
+def count_organizations(url: str) -> int:
+    answer = ask(url, "{ organizations { totalCount } }")
+    return int(answer["data"]["organizations"]["totalCount"])
+
+
 def test_lost_documents_are_refused_and_given_up_on_purpose_only(tmp_path: Path) -> None:
-    options = ("--data", str(tmp_path))
-    run("demo", "--days", "0", *options)
+    with serving(tmp_path) as url:
+        create(url, "acme")
     (tmp_path / "documents.db").write_bytes(b"")
-    for command in (("serve", "--port", "0"), ("demo", "--days", "0"), ("rotate-secrets",)):
-        message = fails(*command, *options)
+    for command in (("serve", "--port", "0"), ("demo", "--days", "0")):
+        message = fails(*command, "--data", str(tmp_path))
         assert f"{tmp_path}/documents.db is empty" in message
         assert "--new-data" in message
         assert len(message.splitlines()) == 1
     with serving(tmp_path, "--new-data") as url:
-        assert count_devices(url) == 0
+        assert count_organizations(url) == 0
     assert len(list(tmp_path.glob("documents.db.replaced-*"))) >= 1
 
 
-def test_a_check_names_what_is_damaged(tmp_path: Path) -> None:
-    options = ("--data", str(tmp_path))
-    run("demo", "--days", "0", *options)
-    db = apsw.Connection(str(tmp_path / "documents.db"))
-    db.execute("UPDATE documents SET body = x'00' WHERE number = 1")
-    db.close()
-    message = fails("check", *options)
-    assert "in row 1 is damaged" in message
-    assert "1 faults found" in message
-
-
-CREATE = 'mutation { createOrganization(input: {organizationId: "%s"}) { organization { id } } }'
-
-
-def change(url: str, organization: str) -> Any:
-    body = {"query": CREATE % organization}
-    return httpx.post(f"{url}/graphql", json=body, trust_env=False, timeout=30).json()
-
-
 def test_a_server_on_a_full_disk_answers_reads_and_recovers(tmp_path: Path) -> None:
-    with small_disk(tmp_path / "disk", megabytes=32) as disk:
-        run("demo", "--days", "0", "--data", str(disk.path))
+    with small_disk(tmp_path / "disk") as disk:
         for start in range(2):  # the second server is started on the full disk
             with serving(disk.path) as url:
-                assert count_devices(url) == 41
                 if start == 0:
+                    create(url, "acme")
                     disk.fill()
-                [error] = change(url, "x" * 60)["errors"]
+                [error] = create(url, "large", "x" * 500_000)["errors"]
                 assert error["extensions"]["code"] == "UNAVAILABLE"
                 assert error["message"] == f"{disk.path}/documents.db: the disk is full"
-                assert count_devices(url) == 41
+                assert count_organizations(url) == 1
                 ready = httpx.get(f"{url}/health/ready", trust_env=False, timeout=30)
                 assert (ready.status_code, ready.json()["writes"]) == (200, "unavailable")
-                assert "in use by a running server" in fails("serve", "--port", "0", "--data", str(disk.path))
         with serving(disk.path) as url:
+            assert "in use by a running server" in fails("serve", "--port", "0", "--data", str(disk.path))
             disk.free()
-            assert "errors" not in change(url, "later")
+            assert "errors" not in create(url, "later")
             assert httpx.get(f"{url}/health/ready", trust_env=False, timeout=30).json().get("writes") is None

@@ -106,6 +106,38 @@ async def test_a_read_only_disk_costs_writes_only_until_it_is_writable(disk: Sma
             await store.check_writes()
 
 
+@pytest.mark.parametrize("is_read_only", [False, True])
+async def test_files_of_an_earlier_version_are_read_on_a_disk_without_room(
+    disk: SmallDisk, is_read_only: bool
+) -> None:
+    """Earlier versions deleted the files of the log when they stopped."""
+    async with opened(disk.path) as stores:
+        await write(stores, "first")
+    (disk.path / "sync-gateway.json").unlink()
+    for name in ("documents.db", "series.db"):
+        db = apsw.Connection(str(disk.path / name))
+        db.pragma("application_id", 0)
+        db.close()
+        for suffix in ("-wal", "-shm"):
+            (disk.path / f"{name}{suffix}").unlink(missing_ok=True)
+    if is_read_only:
+        disk.remount("ro")
+    else:
+        disk.fill()
+    async with opened(disk.path) as stores:
+        assert await read(stores) == ["first"]
+        await fail_to_write(
+            stores, disk.path, "the file is read-only" if is_read_only else "the disk is full"
+        )
+        assert await read(stores) == ["first"]
+        if is_read_only:
+            disk.remount("rw")
+        else:
+            disk.free()
+        await write(stores, "second")
+        assert await read(stores) == ["first", "second"]
+
+
 def test_a_backup_to_a_full_disk_leaves_nothing(disk: SmallDisk, tmp_path: Path) -> None:
     data = tmp_path / "data"
     db = apsw.Connection(str(embedded_file(data)))

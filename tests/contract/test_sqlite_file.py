@@ -199,3 +199,10 @@ def test_every_error_of_apsw_is_mapped_or_listed_with_a_reason() -> None:
         unavailable = failures.to_unavailable(Path("/data/documents.db"), error("secret detail"))
         assert str(unavailable).startswith("/data/documents.db: ")
         assert "secret detail" not in str(unavailable)
+
+
+def test_a_commit_that_the_disk_did_not_confirm_has_an_unknown_outcome() -> None:
+    error = apsw.IOError("disk I/O error")
+    assert "outcome" not in failures.to_unavailable(Path("documents.db"), error).extensions
+    vars(error)["extendedresult"] = apsw.SQLITE_IOERR_FSYNC
+    assert failures.to_unavailable(Path("documents.db"), error).extensions["outcome"] == "UNKNOWN"

@@ -13,6 +13,7 @@ import apsw
 log = logging.getLogger(__name__)
 HEADER_BYTES = 100
 OPENING_S = 5  # how long opening waits for other connections
+NO_ROOM = (apsw.FullError, apsw.IOError, apsw.CantOpenError, apsw.ReadOnlyError)
 ADVICE = "Restore it from a backup; to start with an empty one instead, use --new-data"
 
 
@@ -48,17 +49,34 @@ def open_connection(
         _create(path, file_format)
     if path.stat().st_size == 0:
         raise FileRejected(f"{path} is empty (0 bytes), so its data is lost. {ADVICE}")
-    db = apsw.Connection(str(path), flags=apsw.SQLITE_OPEN_READWRITE, statementcachesize=256)
+    try:
+        try:
+            return _open(str(path), apsw.SQLITE_OPEN_READWRITE, path, file_format, cache_kib)
+        except NO_ROOM:
+            if _has_log(path):
+                raise
+            # The disk has no room for the log's index. Without a log, the file can be read without it.
+            flags = apsw.SQLITE_OPEN_READONLY | apsw.SQLITE_OPEN_URI
+            return _open(f"{path.absolute().as_uri()}?immutable=1", flags, path, file_format, cache_kib)
+    except (apsw.NotADBError, apsw.CorruptError) as error:
+        raise FileRejected(f"{path} is damaged or is not a database ({error}). {ADVICE}") from None
+
+
+def _open(name: str, flags: int, path: Path, file_format: FileFormat, cache_kib: int) -> apsw.Connection:
+    db = apsw.Connection(name, flags=flags, statementcachesize=256)
     try:
         _check(db, path, file_format)
         _configure(db, file_format, cache_kib)
-    except (apsw.NotADBError, apsw.CorruptError) as error:
-        db.close()
-        raise FileRejected(f"{path} is damaged or is not a database ({error}). {ADVICE}") from None
     except BaseException:
         db.close()
         raise
     return db
+
+
+def _has_log(path: Path) -> bool:
+    """Whether the write-ahead log may hold changes that the file lacks."""
+    log_file = path.with_name(path.name + "-wal")
+    return log_file.exists() and log_file.stat().st_size > 0
 
 
 def _create(path: Path, file_format: FileFormat) -> None:
@@ -121,21 +139,27 @@ def _check(db: apsw.Connection, path: Path, file_format: FileFormat) -> None:
         file_format.application_id,
         file_format.version,
     ):
+        _adopt(db, path, file_format)
+
+
+def _adopt(db: apsw.Connection, path: Path, file_format: FileFormat) -> None:
+    """Bring a file of an earlier version to this one. If only the id is missing, a full disk is no error."""
+    try:
         db.execute("BEGIN IMMEDIATE")
-        try:
-            _bring_to_version(db, file_format)
-            db.execute("COMMIT")
-        except BaseException:
-            if db.in_transaction:
-                db.execute("ROLLBACK")
-            raise
+        _bring_to_version(db, file_format)
+        db.execute("COMMIT")
         log.info("%s was adopted from an earlier version", path)
+    except NO_ROOM:
+        if db.pragma("user_version") != file_format.version:
+            raise
+    finally:
+        if db.in_transaction:
+            db.execute("ROLLBACK")
 
 
 def _check_length(path: Path) -> None:
     """Reject a file that was cut off. What the write-ahead log still holds may be missing in the file."""
-    log_file = path.with_name(path.name + "-wal")
-    if log_file.exists() and log_file.stat().st_size:
+    if _has_log(path):
         return
     with path.open("rb") as file:
         header = file.read(HEADER_BYTES)

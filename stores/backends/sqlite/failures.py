@@ -7,6 +7,7 @@ from pathlib import Path
 import apsw
 
 from stores.contracts.errors import Unavailable
+from stores.contracts.outcomes import UNKNOWN
 
 # What an operator has to know about a file, by the error of a call.
 REASONS: dict[type[apsw.Error], str] = {
@@ -61,13 +62,18 @@ UNEXPECTED: dict[type[apsw.Error], str] = dict.fromkeys(
 }
 
 EXPECTED: tuple[type[apsw.Error | OSError], ...] = (*REASONS, OSError)
+# The disk did not confirm a commit that was written: it may be there after a crash.
+NOT_CONFIRMED = (apsw.SQLITE_IOERR_FSYNC, apsw.SQLITE_IOERR_DIR_FSYNC)
 NO_SPACE = (errno.ENOSPC, errno.EDQUOT)
 FREE_BYTES = 256 * 1024  # a disk with less is full: SQLite reports some of its failures there as others
 
 
 def to_unavailable(path: Path, error: apsw.Error | OSError, system_errno: int = 0) -> Unavailable:
     """The failure of a call on the file at `path`; `system_errno` is the operating system's last error."""
-    return Unavailable(f"{path}: {_reason(path, error, system_errno)}")
+    unavailable = Unavailable(f"{path}: {_reason(path, error, system_errno)}")
+    if getattr(error, "extendedresult", None) in NOT_CONFIRMED:
+        unavailable.extensions["outcome"] = UNKNOWN
+    return unavailable
 
 
 def _reason(path: Path, error: apsw.Error | OSError, system_errno: int) -> str:
@@ -75,7 +81,7 @@ def _reason(path: Path, error: apsw.Error | OSError, system_errno: int) -> str:
         if error.errno in NO_SPACE:
             return REASONS[apsw.FullError]
         return error.strerror or type(error).__name__
-    if isinstance(error, apsw.IOError | apsw.CantOpenError):
+    if isinstance(error, apsw.IOError | apsw.CantOpenError | apsw.ReadOnlyError):
         if system_errno in NO_SPACE or is_full(path):
             return REASONS[apsw.FullError]
         if system_errno == errno.EFBIG:

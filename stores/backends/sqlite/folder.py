@@ -3,6 +3,7 @@
 A marker file lists the files that were made, so that a missing one is not replaced by an empty one later.
 """
 
+import contextlib
 import json
 import logging
 import os
@@ -145,7 +146,8 @@ class DataFolder:
             temporary.replace(path)
         except OSError as error:
             log.warning("%s: %s", path, error.strerror)
-            temporary.unlink(missing_ok=True)
+            with contextlib.suppress(OSError):
+                temporary.unlink()
 
 
 def prepare_file(path: Path, file_format: FileFormat, *, create: bool) -> None:
