@@ -92,6 +92,7 @@ async def test_a_deleted_application_leaves_nothing_behind(client: Client, plant
     }
 
 
+@pytest.mark.parametrize("backend", BACKENDS)
 @pytest.mark.parametrize("entity", SCOPED, ids=lambda entity: entity.__name__)
 async def test_what_is_created_while_its_application_is_deleted_is_not_left(
     client: Client, documents: DocumentStore, tmp_path: Path, plant: str, entity: type[Entity]
@@ -111,6 +112,7 @@ async def test_what_is_created_while_its_application_is_deleted_is_not_left(
     assert stored == []
 
 
+@pytest.mark.parametrize("backend", BACKENDS)
 async def test_event_classes_are_not_set_in_an_application_that_is_deleted(
     client: Client, documents: DocumentStore, tmp_path: Path, plant: str
 ) -> None:
@@ -135,6 +137,34 @@ async def test_an_application_is_deleted_only_if_nobody_has_changed_it(client: C
     assert await client.code(delete, o=plant, seen=before["updatedAt"]) == "CONFLICT"
     read = await client.run(READ, o=plant)
     assert read["organization"]["applications"] == [{"applicationId": "cnc", "name": "B", "deviceCount": 3}]
+
+
+@pytest.mark.parametrize("backend", BACKENDS)
+@pytest.mark.parametrize("name", ["linea.3", "ns$x", "$first", "a..b"])
+async def test_an_id_of_the_old_system_works_at_every_door(
+    client: Client, organization: str, name: str
+) -> None:
+    """The old system registered ids that cannot name a collection on MongoDB, or not in all versions."""
+    value = {"availableApplications": [name], "applicationSettings": {name: {"name": "Old"}}}
+    entry = {"_id": 1, "key": "applications", "value": value}
+    documents = client.documents.database(organization)
+    await documents.upsert(CONFIG, [entry])
+    read = (await client.run(READ, o=organization))["organization"]
+    assert read["applications"] == [{"applicationId": name, "name": "Old", "deviceCount": 0}]
+    renamed = await client.run(UPDATE, o=organization, a=name, name="New")
+    assert renamed["updateApplication"]["application"]["name"] == "New"
+    create = """mutation($o: String!, $a: String!) { createDevice(input: {organizationId: $o,
+      applicationId: $a, machineId: "M"}) { device { machineId } } }"""
+    answer = await client.send(create, o=organization, a=name)
+    codes = [error["extensions"]["code"] for error in answer.get("errors", ())]
+    assert codes in ([], ["BAD_USER_INPUT"])  # where the store has no collection of that name
+    device = """query($o: String!, $a: String!) { application(organizationId: $o, applicationId: $a) {
+      devices { nodes { machineId } } device(machineId: "M") { machineId } properties { key } } }"""
+    devices = (await client.run(device, o=organization, a=name))["application"]["devices"]["nodes"]
+    assert devices == ([] if codes else [{"machineId": "M"}])
+    await client.run(DELETE, o=organization, a=name)
+    assert (await stored(client, organization))["applicationSettings"] == {}
+    assert await client.code(DELETE, o=organization, a=name) == "NOT_FOUND"
 
 
 @pytest.mark.parametrize("name", ["", " ", "a.b", "$a", "a$b", "x" * 250, "a\0b"])

@@ -63,6 +63,8 @@ class WriteApplier:
 
     async def insert(self, collection: Collection, document: Document, guard: Guard | None = None) -> None:
         """Insert a document; the guard is checked after that, and the document deleted again if it fails."""
+        if not may_exist(self.database, collection.name):
+            raise BadUserInput(f"the store cannot have a collection of the name {collection.name}")
         async with self._unique_keys.claim(self.database, collection, document):
             async with self._connection.command(is_write=True):
                 # The driver would add a missing _id to the caller's own dict.
@@ -90,6 +92,8 @@ class WriteApplier:
         return fresh
 
     async def _update(self, write: UpdateOne) -> Document | None:
+        if not may_exist(self.database, write.collection.name):
+            return None
         target = self._collection(write.collection)
         claims = {(name,) for unique in write.collection.unique for name in unique.fields}
         if claims.isdisjoint(write.change.set):
@@ -107,6 +111,8 @@ class WriteApplier:
         raise Unavailable("too many clients change this document at the same time")
 
     async def delete(self, collection: Collection, where: Where, *, first_only: bool = False) -> int:
+        if not may_exist(self.database, collection.name):
+            return 0
         namable, others = split_namable(where)
         matched = to_filter(namable)
         if others:
