@@ -1,6 +1,7 @@
 """Whole collections as they are stored, for clients of the old API."""
 
 from resolvers.context import Context
+from resolvers.rules.masks import show_secrets
 from resolvers.rules.repository import Repository
 from stores.contracts.documents import Document
 from stores.contracts.errors import BadUserInput
@@ -23,5 +24,5 @@ async def list_documents(
     elif application_id is None:
         raise BadUserInput("applicationId is required", fields=["applicationId"])
     records = await Repository(context, entity, organization_id, application_id).list_all()
-    mask = context.cipher.rules.mask
-    return [mask(record.document) if entity.secrets else record.document for record in records]
+    documents = [record.document for record in records]
+    return [show_secrets(context, document) for document in documents] if entity.secrets else documents

@@ -5,6 +5,7 @@ from datetime import datetime
 from typing import Any
 
 from resolvers.context import Context
+from resolvers.grants import Role
 from resolvers.rules.repository import E, Repository
 from stores.contracts.documents import Change, Condition, Document, OneOf, Touch
 from stores.contracts.errors import BadUserInput, Conflict
@@ -50,6 +51,25 @@ async def update_with_secrets(
         if not masked or if_updated_at is not None:
             await repository.raise_not_written([condition])
     raise Conflict("the secrets are changed by another client all the time; try again", fields=masked)
+
+
+def show_secrets(context: Context, document: Document) -> Document:
+    """A copy of a document in which secrets are masked, or left out for who may not change them."""
+    masked = context.cipher.rules.mask(document)
+    return masked if context.viewer.grant.allows(Role.EDITOR) else _without_masks(masked)
+
+
+def _without_masks(value: Any) -> Any:
+    match value:
+        case dict():
+            return {k: _without_masks(v) for k, v in value.items() if not _is_masked(v)}
+        case list():
+            return [_without_masks(item) for item in value if not _is_masked(item)]
+    return value
+
+
+def _is_masked(value: Any) -> bool:
+    return isinstance(value, str) and has_mask(value)
 
 
 def reject_masks(values: Document) -> Document:

@@ -34,14 +34,14 @@ class AppState:
     ) -> Context:
         """The context of a request: the only place where a request becomes a viewer.
 
-        `authenticate` is used instead of the application's own. The stores of a request with
-        `X-Gateway-Trace: 1` count their calls. Raises `AccessDenied`.
+        `authenticate` is used instead of the application's own. The stores of an
+        operator's request with `X-Gateway-Trace: 1` count their calls. Raises `AccessDenied`.
         """
         try:
             grant = await (authenticate or self.authenticate)(request)
         except GatewayError as error:
             raise AccessDenied(error) from None
-        if request.headers.get(TRACE_HEADER) != "1":
+        if request.headers.get(TRACE_HEADER) != "1" or not grant.is_operator:
             return Context(Viewer(self.documents, self.series, grant), self.icons, self.cipher, request_id)
         document_calls, series_calls = CallCounter(), CallCounter()
         documents = WrappedDocumentStore(self.documents, document_calls)

@@ -5,6 +5,7 @@ from typing import Annotated, Any
 import strawberry
 
 from resolvers import connectors, scopes
+from resolvers.rules.masks import show_secrets
 from schema.engine.fields import Info, argument, as_type, attribute, derived, mutation, selected_keys
 from schema.engine.inputs import DOCUMENT, IF_UPDATED_AT, optional, provided_values, required, with_document
 from schema.engine.scalars import JSON, DateTime
@@ -45,13 +46,17 @@ class Connector(Node):
     created_at: DateTime | None = attribute(CREATED_AT)
     updated_at: DateTime | None = attribute(UPDATED_AT)
 
-    @derived("The settings of the driver. Secrets are masked.", JSON, needs=("properties",))
+    @derived(
+        "The settings of the driver. Secrets are masked, or left out for viewers.",
+        JSON,
+        needs=("properties",),
+    )
     def properties(root: strawberry.Parent[stored.Connector], info: Info) -> Any:
-        return info.context.cipher.rules.mask({"properties": root.properties})["properties"]
+        return show_secrets(info.context, {"properties": root.properties})["properties"]
 
     @derived(STORED_DOCUMENT_MASKED, JSON)
     def document(root: strawberry.Parent[stored.Connector], info: Info) -> Any:
-        return info.context.cipher.rules.mask(root.document)
+        return show_secrets(info.context, root.document)
 
     @derived(
         "The application that it belongs to, or null if it belongs to the organization itself.",

@@ -25,7 +25,10 @@ class DocumentKind(Enum):
 
 @strawberry.type
 class DocumentQueries:
-    @derived("All documents of one kind as they are stored, in one list. Secrets are masked.", JSON)
+    @derived(
+        "All documents of one kind as they are stored. Secrets are masked, or left out for viewers.",
+        JSON,
+    )
     async def documents(
         self,
         info: Info,

@@ -6,6 +6,7 @@ from typing import Annotated, Any
 import strawberry
 
 from resolvers import services
+from resolvers.rules.masks import show_secrets
 from schema.engine.fields import Info, argument, as_type, attribute, derived, mutation
 from schema.engine.inputs import DOCUMENT, IF_UPDATED_AT, optional, provided_values, required, with_document
 from schema.engine.scalars import JSON, DateTime
@@ -51,11 +52,11 @@ class Service(Node):
 
     @derived("The settings of the service. Secrets are masked.", JSON | None)
     def configuration(root: strawberry.Parent[stored.Service], info: Info) -> Any:
-        return info.context.cipher.rules.mask({"configuration": root.configuration})["configuration"]
+        return show_secrets(info.context, {"configuration": root.configuration})["configuration"]
 
     @derived(STORED_DOCUMENT_MASKED, JSON)
     def document(root: strawberry.Parent[stored.Service], info: Info) -> Any:
-        return info.context.cipher.rules.mask(root.document)
+        return show_secrets(info.context, root.document)
 
 
 @strawberry.input(description="A new service.")

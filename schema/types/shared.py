@@ -27,7 +27,7 @@ DOCUMENT_ID = "The id of its document in the store (`_id`)."
 IN_ORGANIZATION = "The organization that it belongs to."
 IN_APPLICATION = "The application that it belongs to."
 STORED_DOCUMENT = "The whole document as it is stored."
-STORED_DOCUMENT_MASKED = "The whole document as it is stored. Secrets are masked."
+STORED_DOCUMENT_MASKED = "The whole document as it is stored. Secrets are masked, or left out for viewers."
 IDEMPOTENCY_KEY = (
     "A key of your choice, such as a UUID. If you repeat the mutation with the same key within 24 hours, it "
     "returns the first result. The same key with another input is a `CONFLICT`."

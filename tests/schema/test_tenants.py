@@ -1,17 +1,20 @@
 """A viewer reaches the data of its organizations only: any other organization is one that does not exist."""
 
 import uuid
-from collections.abc import AsyncIterator
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 from starlette.requests import Request
 
-from resolvers.grants import Grant, Role
+from resolvers.grants import OPEN, Grant, Role
 from schema.server.app import create_app
 from schema.server.settings import Settings
 from stores.contracts.document_store import DocumentStore
 from stores.contracts.series import WritableSeriesStore
+from stores.entities.secrets import MASK
+from stores.wrappers.counting import CallCounter
+from stores.wrappers.documents import WrappedDocumentStore
 from tests.schema.client import Client
 from tests.schema.conftest import BACKENDS
 
@@ -36,29 +39,49 @@ def grant() -> Grant:
 
 
 @pytest.fixture
-async def viewer(
-    documents: DocumentStore, series: WritableSeriesStore, tmp_path: Path, grant: Grant
-) -> AsyncIterator[Client]:
-    async def authenticate(request: Request) -> Grant:
-        return grant
+def counter() -> CallCounter:
+    """The calls to the document store of the clients that `connect` makes."""
+    return CallCounter()
 
-    app = create_app(Settings(data=tmp_path), documents=documents, series=series, authenticate=authenticate)
-    client = Client(app, documents)
-    yield client
-    await client.http.aclose()
+
+@pytest.fixture
+def connect(
+    documents: DocumentStore, series: WritableSeriesStore, tmp_path: Path, counter: CallCounter
+) -> Callable[[Grant], Client]:
+    def connect(grant: Grant) -> Client:
+        async def authenticate(request: Request) -> Grant:
+            return grant
+
+        counted = WrappedDocumentStore(documents, counter)
+        app = create_app(Settings(data=tmp_path), documents=counted, series=series, authenticate=authenticate)
+        return Client(app, documents)
+
+    return connect
+
+
+@pytest.fixture
+def viewer(connect: Callable[[Grant], Client], grant: Grant) -> Client:
+    return connect(grant)
 
 
 @pytest.mark.parametrize("backend", BACKENDS)
 @pytest.mark.parametrize("query", QUERIES)
 async def test_a_foreign_organization_does_not_exist(
-    client: Client, viewer: Client, plant: str, query: str, backend: str
+    connect: Callable[[Grant], Client],
+    viewer: Client,
+    plant: str,
+    query: str,
+    backend: str,
+    counter: CallCounter,
 ) -> None:
     # Unlike MongoDB, its test server lists a database once it was read: there, the viewer asks for both.
-    reference = client if backend == "sqlite" else viewer
-    missing, foreign = await reference.send(query, o=MISSING), await viewer.send(query, o=plant)
-    for answer in (missing, foreign):
-        del answer["extensions"]["trace"]["compiled"]  # the second execution is compiled
-    assert foreign == missing
+    reference = connect(OPEN) if backend == "sqlite" else viewer
+    missing = await reference.send(query, o=MISSING)
+    missing.pop("extensions", None)
+    calls = [*counter.calls]
+    counter.calls.clear()
+    assert await viewer.send(query, o=plant) == missing
+    assert counter.calls == calls
 
 
 async def test_lists_hold_the_own_organizations_only(client: Client, viewer: Client, plant: str) -> None:
@@ -84,3 +107,44 @@ async def test_a_global_id_of_a_foreign_organization_is_null(
     node = "query($id: ID!) { node(id: $id) { id } }"
     assert (await client.run(node, id=id_))["node"] == {"id": id_}
     assert (await viewer.run(node, id=id_))["node"] is None
+
+
+async def test_viewers_see_connectors_without_secrets(
+    client: Client, connect: Callable[[Grant], Client], plant: str
+) -> None:
+    properties = {
+        "host": "h",
+        "password": "p",
+        "brokers": [{"name": "b", "token": "t"}],
+        "url": "mqtt://u:p@h",
+    }
+    create = """mutation($o: String!, $p: JSON!) { createConnector(input: {
+      organizationId: $o, name: "S", driver: "d", properties: $p}) { connector { documentId } } }"""
+    created = await client.run(create, o=plant, p=properties)
+    query = """query($o: String!, $d: String!) { organization(organizationId: $o) {
+      connector(documentId: $d) { properties document } }
+      documents(organizationId: $o, of: TEMPLATES) }"""
+    variables = {"o": plant, "d": created["createConnector"]["connector"]["documentId"]}
+    for role, shown in (
+        (
+            Role.EDITOR,
+            {
+                "host": "h",
+                "password": MASK,
+                "brokers": [{"name": "b", "token": MASK}],
+                "url": f"mqtt://u:{MASK}@h",
+            },
+        ),
+        (Role.VIEWER, {"host": "h", "brokers": [{"name": "b"}]}),
+    ):
+        answer = await connect(Grant("key", role, frozenset({plant}))).run(query, **variables)
+        connector = answer["organization"]["connector"]
+        assert connector["properties"] == connector["document"]["properties"] == shown
+        [template] = [d for d in answer["documents"] if d["name"] == "S"]
+        assert template["properties"] == shown
+
+
+async def test_only_operators_see_what_a_request_cost(connect: Callable[[Grant], Client], plant: str) -> None:
+    query = "{ viewer { name } }"
+    assert "trace" in (await connect(OPEN).send(query))["extensions"]
+    assert "extensions" not in await connect(Grant("key", Role.ADMIN, frozenset({plant}))).send(query)
