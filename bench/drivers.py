@@ -53,7 +53,7 @@ async def main() -> None:
             for _ in range(ROUNDS):
                 for driver, store in (("pymongo", pymongo), ("motor", motor)):
                     documents = store.database("drivers")
-                    figures[driver].append(await timed(lambda w=work, d=documents: w(d)))
+                    figures[driver].append(await timed(work, documents))
             (wall, cpu), (other_wall, other_cpu) = (
                 [statistics.median(each) for each in zip(*figures[driver], strict=True)]
                 for driver in ("pymongo", "motor")

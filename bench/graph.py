@@ -14,6 +14,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Awaitable, Callable
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -82,21 +83,22 @@ async def run(store: DocumentStore, query: str, **variables: Any) -> tuple[Any, 
     context = Context(
         Viewer(WrappedDocumentStore(store, counter), SeriesAccess(SERIES)),
         Icons(open_icon_files(Path("no icons"))),
-        SecretCipher.store_plain_text(),
+        CIPHER,
     )
     answer = await EXECUTOR.run(query, variables, None, context)
     assert not answer.errors, answer.errors
     return answer.data, counter.calls
 
 
+CIPHER = SecretCipher.store_plain_text()  # signs the cursors of all requests alike
 EXECUTOR = Executor(schema, max_tokens=5000)
-SERIES = open_series(None, data=Path(tempfile.gettempdir()))  # not asked for anything
+SERIES = open_series("http://127.0.0.1:1", data=Path())  # no query needs it
 
 
-async def timed(work: Callable[[], Awaitable[Any]]) -> tuple[float, float]:
+async def timed(work: Callable[..., Awaitable[Any]], *arguments: Any) -> tuple[float, float]:
     """Milliseconds of wall time and of CPU time of this process."""
     wall, cpu = time.perf_counter(), time.process_time()
-    await work()
+    await work(*arguments)
     return (time.perf_counter() - wall) * 1e3, (time.process_time() - cpu) * 1e3
 
 
@@ -110,7 +112,7 @@ async def nested(stores: dict[str, DocumentStore], console: Console) -> None:
         figures: dict[str, list[tuple[float, float]]] = {name: [] for name in stores}
         for _ in range(ROUNDS):
             for name, store in stores.items():
-                figures[name].append(await timed(lambda s=store, n=size: run(s, NESTED, o=f"size-{n}")))
+                figures[name].append(await timed(partial(run, store, NESTED, o=f"size-{size}")))
         row = [f"{size:,}"]
         for name, store in stores.items():
             _, calls = await run(store, NESTED, o=f"size-{size}")
@@ -132,8 +134,8 @@ async def long_list(stores: dict[str, DocumentStore], console: Console) -> None:
         before = process.memory_info().rss
         figures: dict[str | None, list[float]] = {None: [], cursor: []}
         for _ in range(20):
-            for place, walls in figures.items():
-                walls.append((await timed(lambda s=store, c=place: run(s, PAGE, a=c, n=50)))[0])
+            for position, walls in figures.items():
+                walls.append((await timed(partial(run, store, PAGE, a=position, n=50)))[0])
         grown = (process.memory_info().rss - before) / 2**20
         first, deep = (statistics.median(walls) for walls in figures.values())
         table.add_row(name, f"{first:.2f}", f"{deep:.2f}", f"{deep / first:.2f}", f"{grown:.1f}")
