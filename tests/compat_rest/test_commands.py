@@ -17,6 +17,8 @@ import pytest
 
 from tests.servers import Server
 
+pytestmark = pytest.mark.slow
+
 GATEWAY = [sys.executable, "-m", "compat_rest.main"]
 QUERY = "{ organizations { nodes { organizationId applications { applicationId deviceCount } } } }"
 

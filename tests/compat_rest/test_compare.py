@@ -12,6 +12,8 @@ from schema.server.settings import Settings
 from tests.compat_rest.test_commands import fails, run
 from tests.serving import served
 
+pytestmark = pytest.mark.slow
+
 EXAMPLES = Path(__file__).parent / "examples.jsonl"
 
 

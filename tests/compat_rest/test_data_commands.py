@@ -8,9 +8,12 @@ from typing import Any
 
 import apsw
 import httpx
+import pytest
 
 from tests.compat_rest.test_commands import GATEWAY, fails, run
 from tests.contract.small_disk import small_disk
+
+pytestmark = pytest.mark.slow
 
 CREATE = """mutation($id: String!, $text: String) {
   createOrganization(input: {organizationId: $id, description: $text}) { organization { id } } }"""

@@ -21,6 +21,8 @@ from stores.contracts.series import Point, WritableSeriesStore
 from stores.opening import open_documents, open_series
 from tests.contract.small_disk import SmallDisk, small_disk
 
+pytestmark = pytest.mark.slow
+
 ITEMS = Collection("items")
 Stores = tuple[DocumentStore, WritableSeriesStore]
 

@@ -139,6 +139,7 @@ def killed_while_writing(path: Path) -> list[int]:
         return [int(line) for line in writer.stdout.read().split()]
 
 
+@pytest.mark.slow
 async def test_what_was_acknowledged_survives_a_kill(tmp_path: Path) -> None:
     path = tmp_path / "documents.db"
     acknowledged = await asyncio.to_thread(killed_while_writing, path)

@@ -57,6 +57,7 @@ def point(at: int, machine: str = "M1", **fields: Value) -> Point:
     return Point("state", ((MACHINE, machine),), fields or {"a": 1}, at)
 
 
+@pytest.mark.slow
 def test_nothing_acknowledged_is_lost_when_the_process_is_killed(tmp_path: Path) -> None:
     path = tmp_path / "series.db"
     for _ in range(3):
@@ -147,6 +148,7 @@ def test_the_tally_is_what_a_count_would_be(
     asyncio.run(check())
 
 
+@pytest.mark.slow
 def test_readers_that_open_a_new_file_together_all_read(tmp_path: Path) -> None:
     with ThreadPoolExecutor(4) as readers:
         for n in range(100):

@@ -55,6 +55,7 @@ def plant(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder / "data"
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("path", "servers"), [*_documents_that_run()])
 def test_every_command_and_query_runs(
     path: Path, servers: str, plant: Path, tmp_path: Path, request: pytest.FixtureRequest

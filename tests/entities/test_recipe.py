@@ -5,6 +5,10 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
+
+pytestmark = pytest.mark.slow
+
 ROOT = Path(__file__).parents[2]
 RECIPE = ROOT / "tests" / "recipe"
 PACKAGES = ("compat_rest", "schema", "resolvers", "loaders", "stores")
