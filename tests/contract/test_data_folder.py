@@ -110,7 +110,7 @@ async def test_a_lost_or_foreign_file_is_refused_until_it_is_restored_or_given_u
     assert await read_password(tmp_path / "restored") == "demo-only"
     moved = start_anew(folder, None, None)
     assert all(path.exists() for path in moved)
-    assert bool(moved) is (damage is not remove)
+    assert any(not path.name.endswith(("-wal", "-shm")) for path in moved) is (damage is not remove)
     assert await read_password(folder) == (None if name == "documents.db" else "demo-only")
 
 
@@ -179,6 +179,30 @@ async def test_documents_that_an_earlier_version_lost_are_not_replaced(tmp_path:
         (tmp_path / name).unlink()
     with pytest.raises(Unavailable, match=r"documents\.db is missing"):
         await open_all(tmp_path)
+
+
+async def test_the_log_of_lost_documents_is_not_applied_to_new_ones(tmp_path: Path) -> None:
+    folder = tmp_path / "data"
+    await fill(folder)
+    path, log = folder / "documents.db", folder / "documents.db-wal"
+    db = apsw.Connection(str(path))
+    db.execute("INSERT INTO collections (database, name) VALUES ('lost', 'lost')")
+    content = log.read_bytes()
+    db.close()
+    assert content
+    for adopted in (False, True):
+        path.unlink()
+        log.write_bytes(content)
+        if adopted:
+            (folder / "sync-gateway.json").unlink()
+        for url in (None, f"sqlite:///{path}"):
+            with pytest.raises(Unavailable, match=r"documents\.db is missing"):
+                open_documents(url, data=None if url else folder)
+        moved = start_anew(folder, None, None)
+        assert content in [file.read_bytes() for file in moved]
+        store = open_documents(None, data=folder)
+        assert await store.list_databases() == []
+        await store.close()
 
 
 async def test_series_alone_in_a_folder_are_no_loss(tmp_path: Path) -> None:

@@ -44,7 +44,8 @@ def open_connection(
     A file that cannot be written is opened for reading. Raises `FileRejected` and `apsw.Error`.
     """
     if not path.exists():
-        if not create:
+        # The log of a lost file would be applied to a new one.
+        if not create or _has_log(path):
             raise FileRejected(f"{path} is missing. {ADVICE}")
         _create(path, file_format)
     if path.stat().st_size == 0:

@@ -9,7 +9,7 @@ from typing import TypeVar
 
 import apsw
 
-from stores.backends.sqlite.connection import FileFormat, FileRejected, open_connection
+from stores.backends.sqlite.connection import NO_ROOM, FileFormat, FileRejected, open_connection
 from stores.backends.sqlite.failures import EXPECTED, is_full, to_unavailable
 from stores.backends.sqlite.workers import Abandoned, Call, Workers
 from stores.contracts.errors import Unavailable
@@ -70,8 +70,8 @@ class SqliteFile:
 
         try:
             result = await self._run(self._writer, transaction)
-        except Unavailable:
-            self._write_failed = True
+        except Unavailable as unavailable:
+            self._write_failed = isinstance(unavailable.__cause__, NO_ROOM)
             raise
         mark_sent()
         self._write_failed = False
@@ -134,7 +134,7 @@ class SqliteFile:
             log.error("%s", rejected)
             raise Unavailable(str(rejected)) from None
         except EXPECTED as error:
-            raise self._unavailable(error) from None
+            raise self._unavailable(error) from error
         self._was_opened = True
         if connection.readonly("main") != self._is_read_only:
             self._is_read_only = not self._is_read_only

@@ -95,9 +95,12 @@ class DataFolder:
             if path.exists():
                 try:
                     open_connection(path, file_format, cache_kib=64, create=False).close()
+                    continue
                 except FileRejected as rejected:
                     log.warning("%s", rejected)
-                    moved += put_aside(path)
+            moved += put_aside(
+                path
+            )  # also the log of a file that is missing: it would be applied to a new one
         keys = self.path / KEYS
         if keys.exists() and not keys.read_bytes().strip():
             moved += put_aside(keys)
