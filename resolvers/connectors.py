@@ -99,21 +99,21 @@ async def create_connector(
 ) -> Connector:
     """Create a connector. A mask among its properties stands for the secret of a template of its driver."""
     connectors = await open_repository(context, _entity(application_id), organization_id, application_id)
-    given = _check(values)
-    given["name"], given["driver"] = (require_name(given.get(name), name) for name in ("name", "driver"))
+    fields = _check(values)
+    fields["name"], fields["driver"] = (require_name(fields.get(name), name) for name in ("name", "driver"))
     time = utc_now()
     if application_id is None:
-        document = {"_id": ObjectId(), **given, "organizationId": organization_id}
+        document = {"_id": ObjectId(), **fields, "organizationId": organization_id}
         if values.get("applicationId") == "":  # by which old clients mark templates
             document["applicationId"] = ""
     else:
         document = {
             "_id": ObjectId(),
-            "name": given["name"],
-            "driver": given["driver"],
-            "description": given.get("description") or "",
-            "properties": given.get("properties") or {},
-            "collections": given.get("collections") or {},
+            "name": fields["name"],
+            "driver": fields["driver"],
+            "description": fields.get("description") or "",
+            "properties": fields.get("properties") or {},
+            "collections": fields.get("collections") or {},
             "organizationId": organization_id,
             "applicationId": application_id,
         }
@@ -133,13 +133,13 @@ async def update_connector(
 ) -> Connector:
     """Set the given fields, each as a whole; a mask among the properties keeps the secret at its path."""
     connectors = await open_repository(context, _entity(application_id), organization_id, application_id)
-    given = _check(values)
+    fields = _check(values)
     condition = await connectors.match_id(document_id)
     for name in ("name", "driver"):
-        if name in given:
-            require_name(given[name], name)
-    given["organizationId"] = organization_id
-    return await update_with_secrets(context, connectors, condition, given, if_updated_at=if_updated_at)
+        if name in fields:
+            require_name(fields[name], name)
+    fields["organizationId"] = organization_id
+    return await update_with_secrets(context, connectors, condition, fields, if_updated_at=if_updated_at)
 
 
 async def delete_connector(
@@ -183,8 +183,8 @@ def _entity(application_id: str | None) -> type[Connector]:
 
 def _check(values: dict[str, Any]) -> Document:
     """What a client may set."""
-    given = {key: value for key, value in check_object(values).items() if key not in SERVER_KEYS}
+    fields = {key: value for key, value in check_object(values).items() if key not in SERVER_KEYS}
     for name in ("name", "driver"):
-        if not isinstance(given.get(name), str | None):
+        if not isinstance(fields.get(name), str | None):
             raise BadUserInput(f"{name} must be a string", fields=[name])
-    return given
+    return fields

@@ -125,14 +125,14 @@ async def delete_device(
 
 def _check(values: dict[str, Any], *, is_new: bool) -> Document:
     """What a client may set; a new device needs its machine id in one of the two spellings."""
-    given = {key: value for key, value in check_object(values).items() if key not in SERVER_KEYS}
-    spellings = [key for key in MACHINE_ID_KEYS if key in given]
+    fields = {key: value for key, value in check_object(values).items() if key not in SERVER_KEYS}
+    spellings = [key for key in MACHINE_ID_KEYS if key in fields]
     for key in spellings:
-        if not isinstance(given[key], str):
+        if not isinstance(fields[key], str):
             raise BadUserInput(f"{key} must be a string", fields=[key])
-        require_name(given[key], key)
+        require_name(fields[key], key)
     if is_new and not spellings:
         raise BadUserInput("machineId is required", fields=["machineId"])
-    if not isinstance(given.get("name"), str | None):
+    if not isinstance(fields.get("name"), str | None):
         raise BadUserInput("name must be a string", fields=["name"])
-    return given
+    return fields

@@ -59,26 +59,26 @@ def _build(values: Any, application_id: str, generated_id: str, noun: str = "Eve
     """The document of an event class. Only values that belong to its type are stored."""
     if not isinstance(values, dict):
         raise BadUserInput(f"{noun} must be an object")
-    given = check_object(values)
-    given["class"] = given.get("class") or given.get("className")
+    fields = check_object(values)
+    fields["class"] = fields.get("class") or fields.get("className")
     for name, label in (("class", "class or className"), ("topic", "topic"), ("type", "type")):
-        if not given.get(name):
+        if not fields.get(name):
             raise BadUserInput(f"{noun} is missing required field: {label}", fields=[name])
-    event_class_id = given.get("id") or generated_id
-    for name, value in (("id", event_class_id), ("class", given["class"])):
+    event_class_id = fields.get("id") or generated_id
+    for name, value in (("id", event_class_id), ("class", fields["class"])):
         if not isinstance(value, str):
             raise BadUserInput(f"{noun}: {name} must be a string", fields=[name])
     document: Document = {
         "_id": ObjectId(),
         "id": event_class_id,
-        "class": given["class"],
-        "topic": given["topic"],
-        "type": given["type"],
+        "class": fields["class"],
+        "topic": fields["topic"],
+        "type": fields["type"],
     }
-    if given["type"] == "STR" and isinstance(given.get("auth_values"), list):
-        document["auth_values"] = given["auth_values"]
-    values_range = given.get("values_range")
-    if given["type"] == "FLOAT" and isinstance(values_range, list) and len(values_range) == 2:
+    if fields["type"] == "STR" and isinstance(fields.get("auth_values"), list):
+        document["auth_values"] = fields["auth_values"]
+    values_range = fields.get("values_range")
+    if fields["type"] == "FLOAT" and isinstance(values_range, list) and len(values_range) == 2:
         document["values_range"] = values_range
     time = utc_now()
     return {**document, "applicationId": application_id, "createdAt": time, "updatedAt": time}

@@ -78,27 +78,27 @@ async def delete_function(
 
 
 def _check(values: dict[str, Any], *, is_new: bool) -> Document:
-    given = check_object(values)
-    _require(given.get("name"), "name", "Function name is required")
-    expression = given.get("expression")
-    counter = given.get("counter")
-    if not is_new and given.get("type") == COUNTER:
+    fields = check_object(values)
+    _require(fields.get("name"), "name", "Function name is required")
+    expression = fields.get("expression")
+    counter = fields.get("counter")
+    if not is_new and fields.get("type") == COUNTER:
         name = counter.get("name") if isinstance(counter, dict) else None
         _require(name, "counter.name", "Counter name is required for Counter functions")
         expression = expression or name
     _require(expression, "expression", "Function expression is required")
-    if not isinstance(given.get("variables"), list):
+    if not isinstance(fields.get("variables"), list):
         raise BadUserInput("Function variables must be an array", fields=["variables"])
-    if not isinstance(given["name"], str):
+    if not isinstance(fields["name"], str):
         raise BadUserInput("name must be a string", fields=["name"])
     return {
-        "name": given["name"],
-        "type": given.get("type") or ALGEBRAIC,
+        "name": fields["name"],
+        "type": fields.get("type") or ALGEBRAIC,
         "expression": expression,
-        "variables": given["variables"],
-        "events": given.get("events") or [],
+        "variables": fields["variables"],
+        "events": fields.get("events") or [],
         "counter": counter,
-        "description": given.get("description") or "",
+        "description": fields.get("description") or "",
     }
 
 

@@ -30,14 +30,14 @@ async def get_legacy_device(context: Context, machine_id: str, keys: Keys = None
 
 async def create_legacy_device(context: Context, values: dict[str, Any]) -> Device:
     """Create a legacy device. Raises `Conflict` if its machine id is taken."""
-    given = _cast(values)
-    cast_string(given.get("machineId"), "machineId", required=True)
+    fields = _cast(values)
+    cast_string(fields.get("machineId"), "machineId", required=True)
     created_at = read_time(values.get("createdAt")) or utc_now()
     document: Document = {
         "_id": ObjectId(),
         "connectors": [],
         "events": [],
-        **given,
+        **fields,
         "createdAt": created_at,
         "updatedAt": created_at,
         "__v": 0,
@@ -52,10 +52,10 @@ async def update_legacy_device(
     context: Context, machine_id: str, values: dict[str, Any], if_updated_at: datetime | None
 ) -> Device:
     """Set the known fields that are given; others are dropped, as the schema layer did."""
-    given = _cast(values)
-    removed = [("properties",)] if "properties" in given and given["properties"] is None else []
+    fields = _cast(values)
+    removed = [("properties",)] if "properties" in fields and fields["properties"] is None else []
     change = Change(
-        set={(name,): value for name, value in given.items() if (name,) not in removed},
+        set={(name,): value for name, value in fields.items() if (name,) not in removed},
         unset=removed,
         touch=Touch(("updatedAt",)),
     )
@@ -73,17 +73,17 @@ async def delete_legacy_device(context: Context, machine_id: str, if_updated_at:
 
 def _cast(values: dict[str, Any]) -> Document:
     """The known fields that are given, cast to their types; `properties` is None if nothing of it remains."""
-    given = check_object(values)
+    values = check_object(values)
     fields: Document = {}
     for name in STRINGS:
-        if name in given:
-            fields[name] = cast_string(given[name], name, required=name == "machineId")
-    if "connectors" in given:
-        fields["connectors"] = cast_strings(_require_value(given, "connectors"), "connectors")
-    if "properties" in given:
-        fields["properties"] = drop_empty_objects(_require_value(given, "properties"))
-    if "events" in given:
-        items = cast_list(_require_value(given, "events"))
+        if name in values:
+            fields[name] = cast_string(values[name], name, required=name == "machineId")
+    if "connectors" in values:
+        fields["connectors"] = cast_strings(_require_value(values, "connectors"), "connectors")
+    if "properties" in values:
+        fields["properties"] = drop_empty_objects(_require_value(values, "properties"))
+    if "events" in values:
+        items = cast_list(_require_value(values, "events"))
         fields["events"] = [_cast_event(item, f"events.{i}") for i, item in enumerate(items)]
     return fields
 
@@ -95,7 +95,7 @@ def _cast_event(item: Any, path: str) -> Document:
     return {name: cast_string(item.get(name), f"{path}.{name}", required=name != "label") for name in names}
 
 
-def _require_value(given: Document, name: str) -> Any:
-    if given[name] is None:
+def _require_value(values: Document, name: str) -> Any:
+    if values[name] is None:
         raise BadUserInput(f"{name} must not be null", fields=[name])
-    return given[name]
+    return values[name]

@@ -36,21 +36,21 @@ async def get_service(context: Context, document_id: str | None, name: str | Non
 
 async def create_service(context: Context, values: dict[str, Any]) -> Service:
     """Create a service. Raises `Conflict` if there is one with its name."""
-    given = _cast(values)
+    fields = _cast(values)
     # An empty object or list is a configuration, as it is truthy in JavaScript.
-    missing = [name for name in ("name", "type", "configuration") if given.get(name) in (None, "", 0)]
+    missing = [name for name in ("name", "type", "configuration") if fields.get(name) in (None, "", 0)]
     if missing:
         raise BadUserInput(
             "Missing required fields: name, type, and configuration are required", fields=missing
         )
-    reject_masks(given)
+    reject_masks(fields)
     time = utc_now()
     document: Document = {
         "_id": ObjectId(),
-        "name": given["name"],
-        "type": given["type"],
-        "enabled": given.get("enabled", True),
-        "configuration": drop_empty_objects(given["configuration"]),
+        "name": fields["name"],
+        "type": fields["type"],
+        "enabled": fields.get("enabled", True),
+        "configuration": drop_empty_objects(fields["configuration"]),
         "createdAt": time,
         "updatedAt": time,
         "__v": 0,
@@ -64,20 +64,20 @@ async def update_service(
     context: Context, document_id: str, values: dict[str, Any], if_updated_at: datetime | None
 ) -> Service:
     """Set the given fields. `configuration` is replaced whole; a mask in it keeps the secret at its path."""
-    given = _cast(values)
+    fields = _cast(values)
     services = Repository(context, Service)
     condition = await services.match_id(document_id)
     removed: list[str] = []
-    if "configuration" in given:
-        given["configuration"] = drop_empty_objects(given["configuration"])
-        if given["configuration"] is None:
-            del given["configuration"]
+    if "configuration" in fields:
+        fields["configuration"] = drop_empty_objects(fields["configuration"])
+        if fields["configuration"] is None:
+            del fields["configuration"]
             removed.append("configuration")
     return await update_with_secrets(
         context,
         services,
         condition,
-        given,
+        fields,
         removed=removed,
         if_updated_at=if_updated_at,
         conflict=_taken(),
@@ -97,18 +97,18 @@ def _taken() -> Conflict:
 
 def _cast(values: dict[str, Any]) -> Document:
     """The known fields that are given, cast to their types."""
-    given = check_object(values)
+    values = check_object(values)
     fields: Document = {}
-    if "name" in given:
-        fields["name"] = cast_string(given["name"], "name", required=True)
-    if "type" in given:
-        fields["type"] = cast_string(given["type"], "type", required=True)
+    if "name" in values:
+        fields["name"] = cast_string(values["name"], "name", required=True)
+    if "type" in values:
+        fields["type"] = cast_string(values["type"], "type", required=True)
         if fields["type"] not in TYPES:
             raise BadUserInput(f"type must be one of {', '.join(TYPES)}", fields=["type"])
-    if "enabled" in given:
-        fields["enabled"] = cast_bool(given["enabled"], "enabled")
-    if "configuration" in given:
-        if given["configuration"] is None:
+    if "enabled" in values:
+        fields["enabled"] = cast_bool(values["enabled"], "enabled")
+    if "configuration" in values:
+        if values["configuration"] is None:
             raise BadUserInput("configuration is required", fields=["configuration"])
-        fields["configuration"] = given["configuration"]
+        fields["configuration"] = values["configuration"]
     return fields

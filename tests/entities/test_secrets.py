@@ -1,6 +1,7 @@
 """Which values of a document are secrets, how masks hide them, and which secret a mask stands for."""
 
 import time
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -11,6 +12,12 @@ from stores.entities.secrets import MASK, SECRET_NAMES, SecretRules, has_mask
 
 RULES = SecretRules()
 MARKER = "demo-only"
+
+
+def test_the_names_of_secrets_are_documented() -> None:
+    root = Path(__file__).parents[2]
+    text = "".join(path.read_text() for path in (root / "README.md", *(root / "docs").rglob("*.md")))
+    assert [name for name in SECRET_NAMES if f"`{name.replace(' ', '_')}`" not in text] == []
 
 
 def mask(value: Any) -> Any:
