@@ -57,7 +57,12 @@ class ReportingPlant:
         dates = [_local_date(now) - timedelta(back) for back in range(days, -1, -1)]
         stored = set()
         for name in set(self.databases.values()):
-            stored |= await _find_complete_days(store.database(name), self._machines_in(name), dates)
+            machines = self._machines_in(name)
+            # Reading from a database that does not exist is an error, and InfluxDB 3 creates it by this.
+            await writer.write(
+                name, [min(generate_day(machines[0], dates[-1]), key=lambda point: point.time)]
+            )
+            stored |= await _find_complete_days(store.database(name), machines, dates)
         written = 0
         for date_ in dates:
             for machine, database in self.databases.items():

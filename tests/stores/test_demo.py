@@ -2,22 +2,25 @@
 
 import asyncio
 import time
+import uuid
 from collections import Counter
 from collections.abc import Sequence
+from contextlib import AsyncExitStack
 from datetime import timedelta
 from pathlib import Path
 
 import pytest
 
+from schema.server import opening
+from schema.server.settings import Settings
 from stores.contracts.errors import NotFound, Unavailable
-from stores.contracts.points import PointWriter
-from stores.contracts.series import Point, SeriesQuery, SeriesStore, WritableSeriesStore
+from stores.contracts.series import Point, SeriesQuery, WritableSeriesStore
 from stores.demo import reporting
 from stores.demo.plant import machines
 from stores.demo.reports import generate_day, start_of_day
-from stores.opening import open_point_writer, open_series
+from stores.opening import open_series
 from tests.contract.series_stores import make_bucket
-from tests.servers import InfluxDB2, InfluxDB3
+from tests.servers import InfluxDB2
 
 MINUTE = 60 * 10**9
 PLANT = reporting.ReportingPlant("machines", {})
@@ -124,36 +127,32 @@ async def test_the_machines_keep_reporting_without_a_gap(
 async def test_every_kind_of_store_is_filled(
     kind: str, request: pytest.FixtureRequest, tmp_path: Path
 ) -> None:
-    database = "demo"
     server = None if kind == "sqlite" else request.getfixturevalue(f"{kind}_server")
+    database = f"demo{uuid.uuid4().hex[:12]}"
     prefix = "influxdb2+" if kind == "influxdb2" else ""
-    url = server and prefix + server.url
-    options = {"token": server.token, "org": getattr(server, "org", "")} if server else {}
-    store: SeriesStore = open_series(url, data=tmp_path, deadline=30.0, **options)
-    if server is None:
-        assert isinstance(store, WritableSeriesStore)
-        writer: PointWriter = store
-    else:
-        assert url is not None
-        writer = open_point_writer(url, **options)
-    plant = reporting.ReportingPlant(database, {})
-    if isinstance(server, InfluxDB2):
-        with pytest.raises(NotFound, match="'demo'"):
-            await plant.write_history(store, writer, 0, lambda: None)
-        await make_bucket(server, database)
-    if isinstance(server, InfluxDB3):
-        database = server.databases[0] if server.databases else database
-    plant = reporting.ReportingPlant(database, {})
-    series = store.database(database)
-    written = await plant.write_history(store, writer, 1, lambda: None)
-    assert written.written > 1000
-    query = SeriesQuery("production", ["pieces_produced", "pieces_scrapped"], NAMES)
-    samples = await series.points(query, 10**6)
-    assert {"ROBOT-01", "LATHE-09"} & samples.keys()
+    series = {"database": database, "deadline": 30}
+    if server is not None:
+        series |= {"url": prefix + server.url, "token": server.token, "org": getattr(server, "org", "")}
+    settings = Settings.model_validate({"data": tmp_path, "series": series})
+    async with AsyncExitStack() as stack:
+        store = opening.open_series(settings)
+        stack.push_async_callback(store.close)
+        writer = opening.open_point_writer(settings, store)
+        stack.push_async_callback(writer.close)
+        plant = reporting.ReportingPlant(database, {})
+        if isinstance(server, InfluxDB2):
+            with pytest.raises(NotFound, match=database):
+                await plant.write_history(store, writer, 0, lambda: None)
+            await make_bucket(server, database)
+        history = await plant.write_history(store, writer, 1, lambda: None)
+        assert history.written > 1000
+        reader = opening.open_series(settings)  # another one, because the first has cached the catalogue
+        stack.push_async_callback(reader.close)
+        query = SeriesQuery("production", ["pieces_produced", "pieces_scrapped"], NAMES)
+        samples = await reader.database(database).points(query, 10**6)
+    assert samples
     for by_field in samples.values():
         assert len(by_field["pieces_scrapped"]) == len(by_field["pieces_produced"])
-    await writer.close()
-    await store.close()
 
 
 async def test_an_organization_reports_to_its_own_database(tmp_path: Path) -> None:
