@@ -1,4 +1,4 @@
-"""A damaged row or page of the embedded store costs what is in it, and is reported."""
+"""A damaged row or page of an embedded store costs what is in it, and is reported."""
 
 import logging
 from pathlib import Path
@@ -9,8 +9,12 @@ import bson
 import pytest
 from bson import ObjectId
 
+from stores.backends.sqlite import series_schema
+from stores.backends.sqlite.checking import find_damage
 from stores.backends.sqlite.documents import SqliteDocumentStore
+from stores.backends.sqlite.series import SqliteSeriesStore
 from stores.contracts.documents import Change, Collection, Query, equals
+from stores.contracts.series import MACHINE, Point, Source, SourceQuery
 
 DEVICES = Collection("cnc_devices", indexes=(("name",),))
 
@@ -59,4 +63,20 @@ async def test_a_damaged_document_costs_itself_only(
     assert await devices.count([DEVICES]) == [5]
     changed = await devices.update(DEVICES, [equals("name", "N4")], Change(set={("n",): 1}))
     assert changed is not None
+    await store.close()
+
+
+async def test_a_damaged_series_costs_its_tags_only(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    store = SqliteSeriesStore(tmp_path / "series.db")
+    points = [Point("events", ((MACHINE, f"M{n}"), ("shift", "a")), {"text": "e"}, n) for n in range(3)]
+    await store.write("d", points)
+    db = apsw.Connection(str(tmp_path / "series.db"))
+    db.execute("UPDATE series SET tags = '{' WHERE machine = 'M1'")
+    db.close()
+    query = SourceQuery([Source("events", "text", tags=("shift",))], None, 0, 10)
+    occurrences = await store.database("d").last(query, 10)
+    assert [(o.machine, o.tags) for o in occurrences] == [("M2", ("a",)), ("M1", (None,)), ("M0", ("a",))]
+    assert "the tags of series 2 are damaged" in caplog.text
+    [fault] = find_damage(tmp_path / "series.db", series_schema.FORMAT, lambda done, total: None)
+    assert "the tags of series 2 (events, text) are damaged" in fault
     await store.close()

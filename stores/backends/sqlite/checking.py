@@ -28,6 +28,8 @@ def find_damage(path: Path, file_format: FileFormat, progress: Callable[[int, in
         db.execute("BEGIN")
         if "documents" in file_format.tables:
             yield from (f"{path}: {line}" for line in _find_damaged_documents(db, progress))
+        if "series" in file_format.tables:
+            yield from (f"{path}: {line}" for line in _find_damaged_series(db))
         for (line,) in db.execute(f"PRAGMA integrity_check({MAX_FINDINGS})").fetchall():
             if line != "ok":
                 yield f"{path}: {line}"
@@ -46,6 +48,12 @@ def _find_damaged_documents(db: apsw.Connection, progress: Callable[[int, int], 
             yield f"{_name(db, number)} is damaged ({error})"
         if done % 1000 == 0 or done == len(numbers):
             progress(done, len(numbers))
+
+
+def _find_damaged_series(db: apsw.Connection) -> Iterator[str]:
+    sql = "SELECT number, database, measurement, field FROM series WHERE NOT json_valid(tags)"
+    for number, database, measurement, field in db.execute(sql).fetchall():
+        yield f"{database}: the tags of series {number} ({measurement}, {field}) are damaged"
 
 
 def _name(db: apsw.Connection, number: int) -> str:

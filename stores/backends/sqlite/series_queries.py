@@ -93,7 +93,7 @@ def read_last(db: apsw.Connection, database: str, query: SourceQuery, limit: int
 
     def read_newest(index: int, series: StoredSeries, limit: int) -> list[Occurrence]:
         rows = db.execute(sql, (series.number, query.start, query.stop, limit))
-        by_name = json.loads(series.tags)
+        by_name = series.tag_values()
         tags = tuple(by_name.get(tag) for tag in query.sources[index].tags)
         return [Occurrence(time, series.machine, index, series.value(value), tags) for time, value in rows]
 
@@ -138,7 +138,7 @@ def _find_sources(
     """Yield the series of each source, with the index of the source."""
     for index, source in enumerate(query.sources):
         for series in _find_series(db, database, source.measurement, [source.field], query.machines):
-            tags = json.loads(series.tags) if source.where else {}
+            tags = series.tag_values() if source.where else {}
             if all(tags.get(tag) in values for tag, values in source.where):
                 yield index, series
 

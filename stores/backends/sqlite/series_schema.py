@@ -4,12 +4,15 @@ Every field of every tag set is a series, and every sample is a row with the key
 sample of a series is found by a search in the primary key. Triggers count the samples of each hour.
 """
 
+import json
+import logging
 from collections.abc import Callable, Iterable
 from typing import Any, NamedTuple, cast
 
 from stores.backends.sqlite.connection import FileFormat
 from stores.contracts.series import SECOND, Kind, Sample, Value
 
+log = logging.getLogger(__name__)
 HOUR = 3600 * SECOND
 CONVERT: dict[Kind, Callable[[Any], Value]] = {"boolean": bool, "unsigned": int}
 SCHEMA = f"""
@@ -54,6 +57,14 @@ class StoredSeries(NamedTuple):
         are sorted after all integers, and in their order.
         """
         return CONVERT[self.kind](stored) if self.kind in CONVERT else cast(Value, stored)
+
+    def tag_values(self) -> dict[str, str]:
+        """Return the values of the tags by name; none if the row is damaged."""
+        try:
+            return cast(dict[str, str], json.loads(self.tags))
+        except (ValueError, TypeError):
+            log.error("the tags of series %d are damaged; run `sync-gateway check`", self.number)
+            return {}
 
     def samples(self, rows: Iterable[Any]) -> Iterable[Sample]:
         """Return the samples of rows of (time, stored value)."""
