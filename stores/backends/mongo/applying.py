@@ -11,7 +11,7 @@ from stores.backends.mongo.failures import DUPLICATE_KEY
 from stores.backends.mongo.filters import Filter, all_of, match_id, split_namable, to_filter
 from stores.backends.mongo.reading import BATCH, Reader, may_exist
 from stores.backends.mongo.uniqueness import UniqueKeys
-from stores.backends.mongo.updating import MAX_ATTEMPTS, update_first
+from stores.backends.mongo.updating import BUSY, MAX_ATTEMPTS, update_first
 from stores.contracts.changes import apply, bson_equal
 from stores.contracts.documents import (
     Collection,
@@ -31,6 +31,7 @@ from stores.contracts.documents import (
     values_at,
 )
 from stores.contracts.errors import BadUserInput, Conflict, NotFound, Unavailable
+from stores.contracts.outcomes import NOT_APPLIED
 
 NAMESPACE_EXISTS = 48
 
@@ -62,9 +63,14 @@ class WriteApplier:
         return await self.find_first(collection, [equals("_id", document_id)]) is not None
 
     async def insert(self, collection: Collection, document: Document, guard: Guard | None = None) -> None:
-        """Insert a document; the guard is checked after that, and the document deleted again if it fails."""
+        """Insert a document. The guard is checked before and after; the document is deleted if it fails then.
+
+        A process that dies between the two leaves a document only if an operation has deleted its
+        surroundings meanwhile, and then that operation's sweep deletes it, too.
+        """
         if not may_exist(self.database, collection.name):
             raise BadUserInput(f"the store cannot have a collection of the name {collection.name}")
+        await self.check_guard(guard)
         async with self._unique_keys.claim(self.database, collection, document):
             async with self._connection.command(is_write=True):
                 # The driver would add a missing _id to the caller's own dict.
@@ -108,7 +114,7 @@ class WriteApplier:
                 result = await update_first(self._connection, target, where, write.change)
             if result is not None:
                 return result
-        raise Unavailable("too many clients change this document at the same time")
+        raise Unavailable(BUSY, reason="OVERLOADED", outcome=NOT_APPLIED)
 
     async def delete(self, collection: Collection, where: Where, *, first_only: bool = False) -> int:
         if not may_exist(self.database, collection.name):
@@ -221,7 +227,7 @@ class WriteApplier:
                 except BulkWriteError as error:
                     if any(e.get("code") != DUPLICATE_KEY for e in error.details.get("writeErrors", ())):
                         raise
-        raise Unavailable("too many clients change these documents at the same time")
+        raise Unavailable(BUSY, reason="OVERLOADED")
 
     async def _create(self, collections: Sequence[Collection]) -> None:
         async with self._connection.command(is_write=True):

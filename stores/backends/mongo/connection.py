@@ -13,7 +13,7 @@ from pymongo.uri_parser import parse_uri
 from stores.backends.mongo.failures import EXPECTED, translate
 from stores.contracts.documents import CODEC, Document
 from stores.contracts.errors import BadUserInput, Unavailable
-from stores.contracts.outcomes import mark_failed, mark_sent
+from stores.contracts.outcomes import NOT_APPLIED, mark_failed, mark_sent
 
 MAX_WAITING = 1000  # commands that wait for a connection: more are rejected at once
 RAW = CODEC.with_options(document_class=RawBSONDocument)
@@ -100,7 +100,8 @@ class MongoConnection:
     async def acquire_slot(self) -> None:
         if self._slots.locked():
             if self._waiting >= MAX_WAITING:
-                raise Unavailable(f"the document store is overloaded: {MAX_WAITING} commands wait for it")
+                message = f"the document store is overloaded: {MAX_WAITING} commands wait for it"
+                raise Unavailable(message, reason="OVERLOADED", outcome=NOT_APPLIED)
             self._waiting += 1
             try:
                 await self._slots.acquire()

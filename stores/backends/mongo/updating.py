@@ -23,7 +23,9 @@ from stores.contracts.changes import apply, later_than, matches
 from stores.contracts.documents import Change, Document, Path, Where, format_time
 from stores.contracts.errors import BadUserInput, Conflict, Unavailable
 from stores.contracts.ordering import order_value
+from stores.contracts.outcomes import NOT_APPLIED
 
+BUSY = "too many clients change this document at the same time"
 MAX_ATTEMPTS = 100  # of a change that competes with the changes of others
 
 
@@ -67,7 +69,7 @@ async def _update(
         if stored is None:
             return None
         stamp = later_than(order_value(stored, change.touch.path))
-    raise Unavailable("too many clients change this document at the same time")
+    raise Unavailable(BUSY, reason="OVERLOADED", outcome=NOT_APPLIED)
 
 
 async def _swap(
@@ -106,7 +108,7 @@ async def _swap(
             result = await collection.update_one(all_of(filters), operators)
         if result.matched_count:
             return changed
-    raise Unavailable("too many clients change this document at the same time")
+    raise Unavailable(BUSY, reason="OVERLOADED", outcome=NOT_APPLIED)
 
 
 MISSING = object()

@@ -7,6 +7,7 @@ a search in an index, whatever the collection's size.
 
 import logging
 from collections.abc import Callable, Sequence
+from functools import partial
 from pathlib import Path as FilePath
 from typing import TypeVar, cast
 
@@ -16,24 +17,20 @@ from bson.errors import BSONError
 from stores.backends.sqlite.file import SqliteFile
 from stores.backends.sqlite.repetitions import find_first_result, record_result
 from stores.backends.sqlite.rows import DAMAGE, FORMAT, CollectionRows, decode
-from stores.contracts.changes import apply
+from stores.backends.sqlite.writes import apply_write, check_guard, update_one
 from stores.contracts.document_store import DatabaseInfo, DocumentDatabase, DocumentStore, Place
 from stores.contracts.documents import (
     Change,
     Collection,
-    CreateCollections,
-    DeleteMany,
     Document,
-    DropCollections,
     Guard,
     Once,
     Query,
-    ReplaceMany,
     UpdateOne,
     Where,
     Write,
 )
-from stores.contracts.errors import BadUserInput, Conflict, NotFound, Unavailable
+from stores.contracts.errors import BadUserInput, Unavailable
 
 T = TypeVar("T")
 log = logging.getLogger(__name__)
@@ -152,7 +149,7 @@ class SqliteDocumentDatabase(DocumentDatabase):
             first = find_first_result(db, self.database, once)
             if first is not None:
                 return first
-            self._check_guard(db, guard)
+            check_guard(partial(self._rows, db), guard)
             self._rows(db, collection).insert(document)
             record_result(db, self.database, once, document)
             return document
@@ -168,7 +165,7 @@ class SqliteDocumentDatabase(DocumentDatabase):
         insert: Document | None = None,
     ) -> Document | None:
         write = UpdateOne(collection, where, change, insert)
-        return await self._store.write(lambda db: self._update(db, write))
+        return await self._store.write(lambda db: update_one(partial(self._rows, db), write))
 
     async def write_all(
         self,
@@ -182,10 +179,10 @@ class SqliteDocumentDatabase(DocumentDatabase):
             first = find_first_result(db, self.database, once)
             if first is not None:
                 return first
-            self._check_guard(db, guard)
+            check_guard(partial(self._rows, db), guard)
             results = []
             for index, each in enumerate(writes):
-                results.append(self._apply(db, each))
+                results.append(apply_write(partial(self._rows, db), each))
                 if index == 0 and results[0] is None:
                     return None
             returned = result if result is not None else results[0]
@@ -262,45 +259,3 @@ class SqliteDocumentDatabase(DocumentDatabase):
 
     def _rows(self, db: apsw.Connection, collection: Collection) -> CollectionRows:
         return CollectionRows(db, self.database, collection)
-
-    def _check_guard(self, db: apsw.Connection, guard: Guard | None) -> None:
-        if guard is not None and self._rows(db, guard.collection).first(guard.where) is None:
-            raise NotFound(f"{guard.what} not found")
-
-    def _apply(self, db: apsw.Connection, write: Write) -> Document | None:
-        """Apply one write of several. None means that it neither changed nor inserted a document."""
-        match write:
-            case UpdateOne():
-                return self._update(db, write)
-            case DeleteMany(collection, where):
-                rows = self._rows(db, collection)
-                rows.delete([number for number, _ in rows.matching(where)])
-            case ReplaceMany(collection, where, documents):
-                rows = self._rows(db, collection)
-                rows.delete([number for number, _ in rows.matching(where)])
-                for document in documents:
-                    rows.insert(document)
-            case CreateCollections(collections):
-                for collection in collections:
-                    self._rows(db, collection).create()
-            case DropCollections(collections):
-                for collection in collections:
-                    self._rows(db, collection).drop()
-        return {}
-
-    def _update(self, db: apsw.Connection, write: UpdateOne) -> Document | None:
-        rows = self._rows(db, write.collection)
-        row = rows.first(write.where)
-        if row is not None:
-            number, document = row
-            changed = apply(document, write.change)
-            rows.update(number, changed)
-            return changed
-        if write.insert is None:
-            return None
-        changed = apply(write.insert, write.change)
-        try:
-            rows.insert(changed)
-        except Conflict:
-            return None
-        return changed
