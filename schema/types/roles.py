@@ -123,9 +123,8 @@ REQUIRED_ROLES: dict[str, Role] = {
 
 
 def required_role(type_name: str, field_name: str) -> Role:
-    """The role that a field requires. Raises `KeyError` if the table has no row for it."""
-    row = f"{type_name}.{field_name}"
-    return REQUIRED_ROLES[row if row in REQUIRED_ROLES else type_name]
+    """The role that a field requires. A field without a row, as of a new entity, is for operators only."""
+    return REQUIRED_ROLES.get(f"{type_name}.{field_name}", REQUIRED_ROLES.get(type_name, OPERATOR))
 
 
 class _HighestRole(Visitor):

@@ -25,15 +25,15 @@ def test_a_new_entity_is_three_new_files_and_two_changed_ones(tmp_path: Path) ->
     change(
         tmp_path / "stores/entities/registry.py",
         imports="from stores.entities.maintenance_windows import MaintenanceWindow",
-        added={"    LegacyDevice,\n)": "    LegacyDevice,\n    MaintenanceWindow,\n)"},
+        added={"= (\n    Organization,": "= (\n    MaintenanceWindow,\n    Organization,"},
     )
     change(
         tmp_path / "schema/types/root.py",
         imports="from schema.types.maintenance_windows import"
         " MaintenanceWindowMutations, MaintenanceWindowQueries",
         added={
-            "    ViewerQueries,\n)": "    ViewerQueries,\n    MaintenanceWindowQueries,\n)",
-            "    IconMutations,\n)": "    IconMutations,\n    MaintenanceWindowMutations,\n)",
+            "class QueryRoot(\n": "class QueryRoot(\n    MaintenanceWindowQueries,\n",
+            "class MutationRoot(\n": "class MutationRoot(\n    MaintenanceWindowMutations,\n",
         },
     )
     shutil.copy(RECIPE / "use.py", tmp_path)

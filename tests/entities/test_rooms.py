@@ -9,9 +9,9 @@ from pathlib import Path
 
 import resolvers
 
-SHARED = {"scopes", "rules", "context", "limits"}
+SHARED = {"scopes", "rules", "context", "grants", "limits"}
 # Relations between entities, and questions about series: the import contracts place them above the entities.
-RELATIONS = {"connectors", "device_lists", "event_bindings", "series"}
+RELATIONS = {"connectors", "device_lists", "event_bindings", "key_administration", "series"}
 
 
 def test_entities_do_not_import_each_other() -> None:
