@@ -12,19 +12,23 @@ if TYPE_CHECKING:
 def describe_access(settings: "Settings") -> str:
     """What the banner says of credentials.
 
-    Raises `BadUserInput` if other machines can reach the gateway, no key exists, and nobody asked for that.
+    Raises `BadUserInput` if other machines can reach the gateway, no credential exists, and nobody asked for
+    that.
     """
     from schema.server.origins import is_loopback
     from stores.contracts.errors import BadUserInput
 
     server = settings.server
-    has_keys = asyncio.run(_has_keys(settings))
     anonymous = settings.compat.anonymous
     old_routes = (
         f"; old routes without a key from {', '.join(anonymous.networks)} as {anonymous.role}"
         if anonymous.networks
         else ""
     )
+    if settings.auth.issuers:
+        issuers = ", ".join(issuer.issuer for issuer in settings.auth.issuers)
+        return f"API keys or tokens of {issuers} are required{old_routes}"
+    has_keys = asyncio.run(_has_keys(settings))
     if has_keys:
         return f"API keys are required{old_routes}"
     if has_keys is None:

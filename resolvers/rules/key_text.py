@@ -7,11 +7,12 @@ import string
 import zlib
 from typing import NamedTuple
 
+KEY_PREFIX = "swk_"
 DIGITS = string.digits + string.ascii_letters  # base 62
 ID_LENGTH, SECRET_LENGTH, CHECKSUM_LENGTH = 12, 43, 6  # 43 digits hold 256 bits
 _DIGIT = "[0-9A-Za-z]"
 _KEY = re.compile(
-    rf"swk_({_DIGIT}{{{ID_LENGTH}}})_({_DIGIT}{{{SECRET_LENGTH}}})({_DIGIT}{{{CHECKSUM_LENGTH}}})"
+    rf"{KEY_PREFIX}({_DIGIT}{{{ID_LENGTH}}})_({_DIGIT}{{{SECRET_LENGTH}}})({_DIGIT}{{{CHECKSUM_LENGTH}}})"
 )
 
 
@@ -27,7 +28,7 @@ def generate_key() -> KeyText:
     """A new key with a secret of 256 random bits, which need no slow hash."""
     key_id = _encode(secrets.randbits(71), ID_LENGTH)
     secret = _encode(secrets.randbits(256), SECRET_LENGTH)
-    body = f"swk_{key_id}_{secret}"
+    body = f"{KEY_PREFIX}{key_id}_{secret}"
     return KeyText(body + _checksum(body), key_id, _hash(secret))
 
 

@@ -23,11 +23,12 @@ from schema.server.health import Health
 from schema.server.ingest import WRITE_PATH, Ingest
 from schema.server.key_ring import KeyRing
 from schema.server.metrics import Metrics
-from schema.server.opening import open_cipher, open_documents, open_icons, open_series
+from schema.server.opening import open_cipher, open_documents, open_icons, open_series, open_token_check
 from schema.server.origins import is_loopback, parse_origin
 from schema.server.printed_schema import printed_schema_route
 from schema.server.proxies import TrustedProxies
 from schema.server.request_guard import RequestGuard
+from schema.server.resource_metadata import BearerChallenge, resource_metadata_route
 from schema.server.retention import delete_old_points
 from schema.server.settings import SeriesSettings, Settings
 from schema.server.startup_check import report_unreachable_stores
@@ -54,31 +55,22 @@ def create_app(
     """
     documents = documents or open_documents(settings)
     key_ring = KeyRing(documents.database(documents.default))
+    check_token = open_token_check(settings)
     state = AppState(
         documents=documents,
         series=_series_access(series or open_series(settings), settings.series),
         icons=open_icons(settings),
         cipher=open_cipher(settings),
         executor=Executor(schema, max_tokens=settings.graphql.max_tokens, compiled=settings.graphql.compiled),
-        authenticate=authenticate or Authenticator(key_ring, may_be_open=_may_be_open(settings)),
+        authenticate=authenticate or Authenticator(key_ring, check_token, may_be_open=_may_be_open(settings)),
     )
-    health = Health(state.documents, state.series.store)
-    graphql = _graphql_endpoint(state, settings)
+    background = {**tasks, **(check_token.tasks() if check_token else {})}
     app = Starlette(
-        routes=[
-            Route("/graphql", graphql),
-            Route("/graphql/", graphql),
-            printed_schema_route(),
-            *health.routes(),
-            Route("/metrics", Metrics(state, health).answer),
-            *([explorer.mount_assets()] if settings.graphql.graphiql else []),
-            *_ingest_routes(state, settings),
-            *routes,
-        ],
+        routes=[*_routes(state, settings), *routes],
         middleware=_middleware(
             settings, needs_credentials=authenticate is not None or not _may_be_open(settings)
         ),
-        lifespan=lambda app: _run_lifespan(state, settings, tasks),
+        lifespan=lambda app: _run_lifespan(state, settings, background),
     )
     app.state.app_state = state
     return app
@@ -86,7 +78,22 @@ def create_app(
 
 def _may_be_open(settings: Settings) -> bool:
     """Whether everybody may do everything as long as no key exists."""
-    return settings.server.open or is_loopback(settings.server.host)
+    return not settings.auth.issuers and (settings.server.open or is_loopback(settings.server.host))
+
+
+def _routes(state: AppState, settings: Settings) -> list[BaseRoute]:
+    health = Health(state.documents, state.series.store)
+    graphql = _graphql_endpoint(state, settings)
+    return [
+        Route("/graphql", graphql),
+        Route("/graphql/", graphql),
+        printed_schema_route(),
+        *([resource_metadata_route(settings.auth.issuers)] if settings.auth.issuers else []),
+        *health.routes(),
+        Route("/metrics", Metrics(state, health).answer),
+        *([explorer.mount_assets()] if settings.graphql.graphiql else []),
+        *_ingest_routes(state, settings),
+    ]
 
 
 def _middleware(settings: Settings, *, needs_credentials: bool) -> list[Middleware]:
@@ -108,6 +115,7 @@ def _middleware(settings: Settings, *, needs_credentials: bool) -> list[Middlewa
             allow_methods=["GET", "POST", "PUT", "DELETE", "PATCH", "OPTIONS"],
             allow_headers=["Content-Type", "Authorization", "X-API-Key", "Idempotency-Key", TRACE_HEADER],
         ),
+        *([Middleware(BearerChallenge)] if settings.auth.issuers else []),
     ]
 
 

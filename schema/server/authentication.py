@@ -6,6 +6,7 @@ from collections.abc import Awaitable, Callable
 from starlette.requests import Request
 
 from resolvers.grants import OPEN, PUBLIC, Grant, Role
+from resolvers.rules.key_text import KEY_PREFIX
 from schema.server.bodies import BadRequest
 from schema.server.key_ring import KeyRing
 from schema.server.settings import AnonymousSettings
@@ -28,22 +29,31 @@ class AccessDenied(BadRequest):
 
 
 class Authenticator:
-    """Checks the credentials of requests against the keys of `key_ring`.
+    """Checks the credentials of requests: API keys against `key_ring`, others by `check_token`, if given.
 
     While no key exists and `may_be_open`, whoever connects is an operator.
     """
 
-    def __init__(self, key_ring: KeyRing, *, may_be_open: bool) -> None:
-        self.key_ring, self._may_be_open = key_ring, may_be_open
+    def __init__(
+        self,
+        key_ring: KeyRing,
+        check_token: Callable[[str], Awaitable[Grant]] | None = None,
+        *,
+        may_be_open: bool,
+    ) -> None:
+        self.key_ring, self._check_token, self._may_be_open = key_ring, check_token, may_be_open
 
     async def __call__(self, request: Request) -> Grant:
         """The grant of a request. Raises `Unauthenticated`, and `Unavailable` if it cannot be checked now."""
         if self._may_be_open and await self.key_ring.is_empty():
             return OPEN
         credential = read_credential(request)
+        if credential is not None and self._check_token is not None and not credential.startswith(KEY_PREFIX):
+            return await self._check_token(credential)
         if credential is not None:
             return await self.key_ring.check(credential)
-        raise Unauthenticated("Send an API key in the header `Authorization: Bearer KEY` or `X-API-Key: KEY`")
+        kinds = "an API key" if self._check_token is None else "an API key or a token"
+        raise Unauthenticated(f"Send {kinds} in the header `Authorization: Bearer KEY` or `X-API-Key: KEY`")
 
 
 class AnonymousAccess:

@@ -1,4 +1,6 @@
-"""From the settings to open stores, and to the keys that secrets are encrypted with."""
+"""From the settings to open stores, the keys that secrets are encrypted with, and those of issuers."""
+
+from typing import TYPE_CHECKING
 
 from schema.server.settings import Settings
 from stores import embedded, opening
@@ -7,6 +9,9 @@ from stores.contracts.points import PointWriter
 from stores.contracts.series import SeriesStore, WritableSeriesStore
 from stores.entities.cipher import SecretCipher
 from stores.entities.icons import Icons
+
+if TYPE_CHECKING:
+    from schema.server.token_check import TokenCheck
 
 
 def open_icons(settings: Settings) -> Icons:
@@ -70,3 +75,13 @@ def open_cipher(settings: Settings) -> SecretCipher:
         paths=settings.secrets.paths,
         plain_text=settings.secrets.plain_text,
     )
+
+
+def open_token_check(settings: Settings) -> "TokenCheck | None":
+    """What checks the tokens of the issuers, if there are any. Opening does not wait for an issuer."""
+    if not settings.auth.issuers:
+        return None  # without an import of the HTTP client
+    from schema.server.key_sets import KeySet
+    from schema.server.token_check import TokenCheck
+
+    return TokenCheck([KeySet(issuer) for issuer in settings.auth.issuers])

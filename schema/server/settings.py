@@ -6,6 +6,7 @@ from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, Field, SecretStr, field_validator, model_validator
 
+from schema.server.issuer_settings import AuthSettings, RoleName
 from schema.server.origins import parse_host, parse_origin
 
 DOCUMENT_SCHEMES = ("mongodb://", "mongodb+srv://", "sqlite:///")
@@ -21,8 +22,8 @@ class ServerSettings(_Section):
 
     host: str = Field(
         default="127.0.0.1",
-        description="The address to listen on. One that other machines can reach needs an API key, or"
-        " `server.open`.",
+        description="The address to listen on. One that other machines can reach needs an API key,"
+        " `auth.issuers`, or `server.open`.",
     )
     port: int = Field(default=3000, ge=0, le=65535, description="The port to listen on. 0 takes a free one.")
     open: bool = Field(
@@ -178,9 +179,7 @@ class AnonymousSettings(_Section):
         description="The IP addresses or networks that may use the old routes without a credential, such as"
         " 10.1.0.0/16. None by default.",
     )
-    role: Literal["viewer", "editor", "admin", "operator"] = Field(
-        default="viewer", description="The role of these clients."
-    )
+    role: RoleName = Field(default="viewer", description="The role of these clients.")
     organizations: tuple[str, ...] = Field(
         default=(),
         description="The organizations that these clients may access. For the role operator: none, it may"
@@ -275,6 +274,7 @@ class Settings(_Section):
     documents: DocumentSettings = DocumentSettings()
     series: SeriesSettings = SeriesSettings()
     secrets: SecretSettings = SecretSettings()
+    auth: AuthSettings = AuthSettings()
     compat: CompatSettings = CompatSettings()
     graphql: GraphQLSettings = GraphQLSettings()
     log: LogSettings = LogSettings()

@@ -25,7 +25,8 @@ HEADER = (
     " SYNC_GATEWAY_SERVER__PORT=8080 sets server.port, and so do the names of the original server that are"
     " noted."
 )
-TYPE_NAMES = {
+ITEM = "[]."  # between the name of a list and a setting of its items
+TYPE_NAMES: dict[type, str] = {
     str: "string",
     SecretStr: "string",
     int: "integer",
@@ -36,7 +37,11 @@ TYPE_NAMES = {
 
 
 class SettingRow(NamedTuple):
-    """One setting. `default` is YAML; `variables` are environment variables, the gateway's own first."""
+    """One setting. `default` is YAML; `variables` are environment variables, the gateway's own first.
+
+    A setting of the items of a list, such as `auth.issuers[].issuer`, has no variable, and its default is
+    `(required)` if it has none.
+    """
 
     name: str
     default: str
@@ -49,10 +54,10 @@ def list_settings() -> list[SettingRow]:
     """Every setting in the order of config.yaml."""
     return [
         SettingRow(
-            ".".join(key_path),
-            _to_yaml(field.default),
+            name := ".".join(key_path),
+            "(required)" if field.is_required() else _to_yaml(field.default),
             _describe_type(field),
-            tuple(variables_of(key_path)),
+            () if ITEM in name else tuple(variables_of(key_path)),
             field.description or "",
         )
         for key_path, field in _walk_fields(Settings, ())
@@ -60,10 +65,15 @@ def list_settings() -> list[SettingRow]:
 
 
 def render_config() -> str:
-    """The text of config.yaml: every setting with its default, under a comment that describes it."""
+    """The text of config.yaml: every setting with its default, under a comment that describes it.
+
+    Lists are empty by default, so settings of their items are not in it.
+    """
     lines = textwrap.wrap(HEADER, 108, initial_indent="# ", subsequent_indent="# ")
     section: KeyPath = ()
     for row in list_settings():
+        if ITEM in row.name:
+            continue
         *parents, name = row.name.split(".")
         if not parents or tuple(parents) != section:
             lines.append("")
@@ -94,6 +104,9 @@ def _walk_fields(model: type[BaseModel], parent: KeyPath) -> Iterator[tuple[KeyP
             yield from _walk_fields(field.annotation, (*parent, name))
         else:
             yield (*parent, name), field
+            for item in get_args(field.annotation):
+                if isinstance(item, type) and issubclass(item, BaseModel):
+                    yield from _walk_fields(item, (*parent, f"{name}[]"))
 
 
 def _to_yaml(value: Any) -> str:
@@ -124,10 +137,13 @@ def _name_type(annotation: Any) -> str:
     if origin in (Union, types.UnionType):
         return " or ".join("null" if a is type(None) else _name_type(a) for a in arguments)
     if origin is tuple:
-        return f"list of {_name_type(arguments[0])}s"
+        item = _name_type(arguments[0])
+        return f"list, each {item}" if get_origin(arguments[0]) is Literal else f"list of {item}s"
     if origin is dict:
         return f"map of {_name_type(arguments[0])}s to {_name_type(arguments[1])}s"
-    return TYPE_NAMES[typing.cast(Any, annotation)]
+    if issubclass(annotation, BaseModel):
+        return "section"
+    return TYPE_NAMES[annotation]
 
 
 if __name__ == "__main__":

@@ -6,7 +6,7 @@ from typing import Any
 
 import yaml
 
-KeyPath = tuple[str, ...]  # such as ("server", "port")
+KeyPath = tuple[str, ...]  # such as ("server", "port"), or ("auth", "issuers", "0", "issuer")
 MAX_BYTES = 1024 * 1024
 MAX_DEPTH = 32
 
@@ -16,7 +16,10 @@ class SettingsError(Exception):
 
 
 def read_yaml(path: Path) -> tuple[dict[str, Any], dict[KeyPath, str]]:
-    """The mapping of a YAML file, and where each of its keys is (`FILE:LINE`). Raises `SettingsError`."""
+    """The mapping of a YAML file, and where each of its keys and items is (`FILE:LINE`).
+
+    Raises `SettingsError`.
+    """
     text = _read_text(path)
     try:
         _reject_aliases_and_deep_nesting(text, path)
@@ -73,3 +76,8 @@ def _walk_keys(node: yaml.Node | None, parent: KeyPath) -> Iterator[tuple[KeyPat
             key_path = (*parent, str(key.value))
             yield key_path, key.start_mark.line + 1
             yield from _walk_keys(value, key_path)
+    elif isinstance(node, yaml.SequenceNode):
+        for index, item in enumerate(node.value):
+            key_path = (*parent, str(index))
+            yield key_path, item.start_mark.line + 1
+            yield from _walk_keys(item, key_path)

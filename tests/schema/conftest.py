@@ -7,11 +7,16 @@ from pathlib import Path
 import pytest
 
 from schema.server.app import create_app
+from schema.server.key_sets import KeySet
 from schema.server.settings import Settings
+from schema.server.token_check import TokenCheck
 from stores.contracts.document_store import DocumentStore
 from stores.contracts.series import WritableSeriesStore
 from stores.opening import open_documents, open_series
 from tests.schema.client import Client
+from tests.schema.clock import Clock
+from tests.schema.issuer import Issuer
+from tests.serving import served
 
 BACKENDS = ("sqlite", "mongodb")
 
@@ -51,6 +56,24 @@ async def client(
     client = Client(app, documents)
     yield client
     await client.http.aclose()
+
+
+@pytest.fixture
+def clock() -> Clock:
+    return Clock()
+
+
+@pytest.fixture
+async def issuer() -> AsyncIterator[Issuer]:
+    issuer = Issuer()
+    async with served(issuer.app) as issuer.url:
+        yield issuer
+
+
+@pytest.fixture
+def check_token(issuer: Issuer, clock: Clock) -> TokenCheck:
+    """What checks the tokens of the issuer; its keys grow old by the clock."""
+    return TokenCheck([KeySet(issuer.settings(), clock)])
 
 
 @pytest.fixture

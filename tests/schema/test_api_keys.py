@@ -27,19 +27,10 @@ from stores.contracts.errors import BadUserInput, NotFound, Unauthenticated, Una
 from stores.contracts.series import WritableSeriesStore
 from stores.wrappers.documents import WrappedDocumentDatabase
 from stores.wrappers.interception import Interceptor, StoreCall
+from tests.schema.clock import Clock
 from tests.schema.conftest import BACKENDS
 
 VIEWER = KeySpec("dashboard", ("acme",), Role.VIEWER)
-
-
-class Clock:
-    """Seconds that only the test advances."""
-
-    def __init__(self) -> None:
-        self.now = 1000.0
-
-    def __call__(self) -> float:
-        return self.now
 
 
 class Faults(Interceptor):
@@ -59,11 +50,6 @@ class Faults(Interceptor):
 @pytest.fixture
 def database(documents: DocumentStore) -> DocumentDatabase:
     return documents.database(documents.default)
-
-
-@pytest.fixture
-def clock() -> Clock:
-    return Clock()
 
 
 @pytest.fixture
