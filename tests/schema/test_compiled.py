@@ -292,7 +292,7 @@ async def test_a_null_where_none_may_be_is_left_to_the_reference(both: Both, tmp
     assert both.compiled.counts["fell_back"] == 1
 
 
-@randomized(10)
+@randomized(6)
 @given(st.lists(queries(schema.as_str(), custom_scalars=SCALARS), min_size=20, max_size=40), st.booleans())
 def test_random_queries_are_the_same(
     tmp_path_factory: pytest.TempPathFactory, asked: list[str], down: bool

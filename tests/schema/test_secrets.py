@@ -46,6 +46,7 @@ def test_older_keys_open_and_the_newest_seals(tmp_path: Path) -> None:
     assert not new.has_undecryptable(kept)
 
 
+@pytest.mark.slow
 def test_a_key_file_is_its_owners_alone(tmp_path: Path) -> None:
     add_key(tmp_path / "keys")
     assert (tmp_path / "keys").stat().st_mode & 0o777 == 0o600
@@ -57,12 +58,14 @@ def test_a_key_file_is_its_owners_alone(tmp_path: Path) -> None:
     )
 
 
+@pytest.mark.slow
 def test_a_key_that_is_none_is_not_repeated() -> None:
     said = fails("demo", SYNC_GATEWAY_SECRETS__KEYS="demo-only")
     assert "new-key" in said
     assert "demo-only" not in said
 
 
+@pytest.mark.slow
 def test_rotation_puts_every_secret_under_the_newest_key(tmp_path: Path) -> None:
     data = ("--data", str(tmp_path))
     run("demo", "--days", "0", *data)

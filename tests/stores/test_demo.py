@@ -56,6 +56,7 @@ async def write_history(store: WritableSeriesStore, days: int) -> list[Point]:
     return writer.points.get("machines", [])
 
 
+@pytest.mark.slow
 async def test_a_second_run_writes_the_current_day_only(tmp_path: Path) -> None:
     store = open_series(None, data=tmp_path)
     assert isinstance(store, WritableSeriesStore)
@@ -72,6 +73,7 @@ async def test_a_second_run_writes_the_current_day_only(tmp_path: Path) -> None:
     await store.close()
 
 
+@pytest.mark.slow
 async def test_an_interrupted_run_is_completed(tmp_path: Path) -> None:
     store = open_series(None, data=tmp_path)
     assert isinstance(store, WritableSeriesStore)
