@@ -18,7 +18,7 @@ from compat_rest.routes import TABLE
 from compat_rest.routes.route import IDEMPOTENCY_KEY, OldRoute
 from compat_rest.routes.shapes import OldRequest
 from schema.engine.errors import REST_STATUS
-from schema.server.authentication import Authenticate, authenticate_nobody
+from schema.server.authentication import AccessDenied, Authenticate, authenticate_nobody
 from schema.server.bodies import BadRequest
 from schema.server.graphql_http import CLIENT_CLOSED_REQUEST
 from schema.server.state import AppState
@@ -103,19 +103,23 @@ class OldRoutes:
 
     async def _execute(self, request: Request, route: OldRoute, parameters: dict[str, str]) -> Response:
         authenticate = authenticate_nobody if route.is_public else self._authenticate
-        context = await self._state.create_context(request, secrets.token_hex(8), authenticate)
+        try:
+            context = await self._state.create_context(request, secrets.token_hex(8), authenticate)
+        except AccessDenied as denied:
+            # If the store of the credentials is down, the mistakes of a request are still reported first.
+            if denied.code != "UNAVAILABLE":
+                raise
+            invalid = await _read(request, route, parameters)
+            if isinstance(invalid, Response):
+                return invalid
+            raise
         role = self._roles[route.operation]
         if not context.viewer.grant.allows(role):
             raise HTTPException(403, f"This route requires the role {role.name.lower()}")
-        body = await route.body.read(request)
-        if body is None and route.without_body is not None:
-            route = route.without_body
-        for name, default in route.query.items():
-            parameters[name] = request.query_params.get(name) or default
-        old_request = OldRequest(parameters, {} if body is None else body)
-        if route.required is not None and not route.required.allows(body):
-            error: Any = {"message": route.required.message, "extensions": {"code": "BAD_USER_INPUT"}}
-            return render_json(route.error(error, old_request), 400, request)
+        read = await _read(request, route, parameters)
+        if isinstance(read, Response):
+            return read
+        route, old_request = read
         variables = route.variables(parameters, old_request.body)
         if route.takes_idempotency_key and IDEMPOTENCY_KEY in request.headers:
             variables["input"]["idempotencyKey"] = request.headers[IDEMPOTENCY_KEY]
@@ -123,6 +127,22 @@ class OldRoutes:
         if answer.errors:
             return _render_error(answer.errors[0], route, old_request, request)
         return route.rendering.render(route.shape(answer.data, old_request), route.status, request)
+
+
+async def _read(
+    request: Request, route: OldRoute, parameters: dict[str, str]
+) -> tuple[OldRoute, OldRequest] | Response:
+    """The route to take and the request, or the response to one that lacks a required field."""
+    body = await route.body.read(request)
+    if body is None and route.without_body is not None:
+        route = route.without_body
+    for name, default in route.query.items():
+        parameters[name] = request.query_params.get(name) or default
+    old_request = OldRequest(parameters, {} if body is None else body)
+    if route.required is not None and not route.required.allows(body):
+        error = {"message": route.required.message, "extensions": {"code": "BAD_USER_INPUT"}}
+        return render_json(route.error(error, old_request), 400, request)
+    return route, old_request
 
 
 def _render_error(error: Any, route: OldRoute, old_request: OldRequest, request: Request) -> Response:

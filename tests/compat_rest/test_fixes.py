@@ -1,6 +1,7 @@
 """The faults of the original by their numbers in its description: none of them is left."""
 
 import asyncio
+import gc
 import secrets
 from pathlib import Path
 from typing import Any
@@ -130,6 +131,7 @@ async def test_f8_one_store_serves_every_request(plant: httpx.AsyncClient) -> No
     assert open_files() <= before + 2
 
 
+@pytest.mark.filterwarnings("ignore::ResourceWarning")
 async def test_f9_f22_an_unavailable_store_is_503_without_details(tmp_path: Path) -> None:
     url = "mongodb://user:demo-only@127.0.0.1:9/plant"
     store = open_documents(url, data=tmp_path, deadline=0.5)
@@ -146,6 +148,7 @@ async def test_f9_f22_an_unavailable_store_is_503_without_details(tmp_path: Path
         missing = await client.post("/api/services", json={})
         assert missing.status_code == 400  # validation errors come first
     await store.close()
+    gc.collect()  # PyMongo leaves the socket of an attempt to connect that its closing cancels
 
 
 async def test_f10_an_invalid_item_loses_no_event_class(plant: httpx.AsyncClient) -> None:
