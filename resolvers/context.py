@@ -10,6 +10,7 @@ from cachetools import TTLCache
 
 from loaders import Loaders, StoreLoaders
 from loaders.readings import Readings
+from resolvers.granted_store import NO_DATABASE, GrantedDocumentStore
 from resolvers.grants import OPEN, Grant
 from resolvers.limits import LIMITS, Limits
 from stores.contracts.document_store import DatabaseInfo, DocumentDatabase, DocumentStore
@@ -19,8 +20,6 @@ from stores.contracts.series import SECOND, SeriesStore
 from stores.entities.cipher import SecretCipher
 from stores.entities.icons import Icons
 from stores.entities.organizations import is_organization_id
-from stores.wrappers.documents import WrappedDocumentDatabase
-from stores.wrappers.hidden import Hidden
 
 
 @dataclass(slots=True)
@@ -54,23 +53,19 @@ class Tenant:
     readings: Readings
 
 
-# A database that no store has. What a viewer may not see is looked for there, so that the answer and the
-# calls to the store are those for an organization that does not exist.
-NO_DATABASE = "~none"
-
-
 class Viewer:
     """Who sends a request, and the only way to data: what the `grant` does not cover does not exist."""
 
     def __init__(self, store: DocumentStore, series: SeriesAccess, grant: Grant = OPEN) -> None:
-        self._store = store
+        self._whole_store = store
+        self._granted_store = GrantedDocumentStore(store, grant)
+        self._store: DocumentStore = store if grant.is_operator else self._granted_store
         self.series = series
         self.grant = grant
-        self._hidden = WrappedDocumentDatabase(store.database(NO_DATABASE), Hidden())
         self._tenants: dict[str, Tenant] = {}
         self._readings: dict[str, Readings] = {}
         self._databases: Future[dict[str, DatabaseInfo]] | None = None
-        self.across = StoreLoaders(store)  # of reads in the databases of several tenants
+        self.across = StoreLoaders(self._store)  # of reads in the databases of several tenants
 
     def tenant(self, organization_id: str) -> Tenant:
         """The data of an organization. Raises `BadUserInput` if no organization can have this id."""
@@ -83,7 +78,7 @@ class Viewer:
     @property
     def key_documents(self) -> DocumentDatabase:
         """The database that holds the API keys, for those who administer keys: they check the grant."""
-        return self._store.database(self._store.default)
+        return self._whole_store.database(self._store.default)
 
     def shared_tenant(self) -> Tenant:
         """The data that belongs to no organization: services and legacy devices."""
@@ -103,7 +98,7 @@ class Viewer:
         return {
             info.name: info
             for info in sorted(databases, key=lambda info: info.name)
-            if is_organization_id(info.name) and self.grant.covers(info.name)
+            if is_organization_id(info.name)
         }
 
     async def organization_ids(self) -> list[str]:
@@ -133,7 +128,7 @@ class Viewer:
         name = f"{database}/{organization_id}"
         if name not in self._tenants:
             covered = self.grant.covers(organization_id)
-            documents = self._store.database(database) if covered else self._hidden
+            documents = self._store.database(database) if covered else self._granted_store.hidden
             readings = self.readings(self.series.database_of(organization_id) if covered else NO_DATABASE)
             self._tenants[name] = Tenant(organization_id, documents, Loaders(documents), readings)
         return self._tenants[name]

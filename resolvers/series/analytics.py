@@ -58,7 +58,9 @@ async def count_events(context: Context, scope: AnalyticsScope, requested: Reque
     if requested is not None:
         start, stop = resolve_range(requested, context.now, series.limits, open_ended=True)
     organization_id = scope.organization.organization_id if scope.organization else None
-    cached = series.counts.get(organization_id) if requested is None else None
+    # By all that the count depends on: viewers with other grants see other machines.
+    key = (organization_id, context.viewer.grant.organizations, context.viewer.grant.applications)
+    cached = series.counts.get(key) if requested is None else None
     if cached is not None:
         return cached
     count = 0
@@ -69,7 +71,7 @@ async def count_events(context: Context, scope: AnalyticsScope, requested: Reque
         else:
             count += sum(await readings.counts(SOURCES, start, stop).load_many(machines))
     if requested is None:
-        series.counts[organization_id] = count
+        series.counts[key] = count
     return count
 
 
@@ -103,12 +105,19 @@ async def _list_organizations(context: Context, scope: AnalyticsScope) -> list[O
 async def _list_series(
     context: Context, scope: AnalyticsScope
 ) -> list[tuple[Readings, Sequence[str] | None]]:
-    """Return the loaders of each database of the scope, and the machines in it; None for all machines."""
+    """Return the loaders of each database of the scope, and the machines in it.
+
+    None stands for all machines, whether they are registered or not, which only operators see.
+    """
     viewer, organization = context.viewer, scope.organization
-    if organization is None:
+    if organization is None and viewer.grant.is_operator:
         return [(viewer.readings(name), None) for name in viewer.series.all_databases()]
-    machines = await list_machine_ids(context, organization.organization_id, list(organization.settings))
-    return [(viewer.tenant(organization.organization_id).readings, machines)]
+    organizations = await _list_organizations(context, scope)
+    machines = await gather(
+        *(list_machine_ids(context, o.organization_id, list(o.settings)) for o in organizations)
+    )
+    readings = [viewer.tenant(o.organization_id).readings for o in organizations]
+    return list(zip(readings, machines, strict=True))
 
 
 @dataclass(frozen=True, slots=True)
