@@ -29,7 +29,7 @@ QUERIES = (
     """mutation($o: String!) { updateOrganization(input: {organizationId: $o, name: "mine"}) {
       organization { name } } }""",
     """mutation($o: String!) { deleteApplication(input: {organizationId: $o, applicationId: "cnc"}) {
-      applicationId } }""",
+      application { name } } }""",
 )
 
 
@@ -148,3 +148,60 @@ async def test_only_operators_see_what_a_request_cost(connect: Callable[[Grant],
     query = "{ viewer { name } }"
     assert "trace" in (await connect(OPEN).send(query))["extensions"]
     assert "extensions" not in await connect(Grant("key", Role.ADMIN, frozenset({plant}))).send(query)
+
+
+async def test_a_grant_for_some_applications_sees_these_only(
+    client: Client, connect: Callable[[Grant], Client], plant: str
+) -> None:
+    application = """mutation($o: String!) { createApplication(input: {organizationId: $o, applicationId: "b",
+      name: "B"}) { application { name } } }"""
+    device = """mutation($o: String!, $a: String!, $m: String!) { createDevice(input: {organizationId: $o,
+      applicationId: $a, machineId: $m}) { device { id } } }"""
+    await client.run(application, o=plant)
+    await client.run(device, o=plant, a="b", m="B0")
+    everything = """query($o: String!) { organization(organizationId: $o) { deviceCount applicationCount
+        applications { applicationId devices { nodes { machineId } } } devices { nodes { machineId id } } }
+      application(organizationId: $o, applicationId: "cnc") { name }
+      device(organizationId: $o, applicationId: "cnc", machineId: "M0") { name }
+      devices: documents(organizationId: $o, applicationId: "cnc", of: DEVICES)
+      classes: documents(organizationId: $o, applicationId: "cnc", of: EVENT_CLASSES)
+      analytics { registeredDevices registeredApplications } }"""
+    whole = await client.run(everything, o=plant)
+    assert whole["organization"]["applicationCount"] == 2
+    assert len(whole["classes"]) == 1
+
+    narrow = connect(Grant("key", Role.ADMIN, frozenset({plant}), frozenset({"b"})))
+    seen = await narrow.run(everything, o=plant)
+    [own] = seen["organization"].pop("devices")["nodes"]
+    assert own["machineId"] == "B0"
+    assert seen == {
+        "organization": {
+            "deviceCount": 1,
+            "applicationCount": 1,
+            "applications": [{"applicationId": "b", "devices": {"nodes": [{"machineId": "B0"}]}}],
+        },
+        "application": None,
+        "device": None,
+        "devices": [],
+        "classes": [],
+        "analytics": {"registeredDevices": 1, "registeredApplications": 1},
+    }
+    [foreign] = [d for d in whole["organization"]["devices"]["nodes"] if d["machineId"] == "M0"]
+    node = "query($id: ID!) { node(id: $id) { id } }"
+    assert (await narrow.run(node, id=foreign["id"]))["node"] is None
+    assert (await narrow.run(node, id=own["id"]))["node"] == {"id": own["id"]}
+
+    await narrow.run(device, o=plant, a="b", m="B1")
+    assert await narrow.code(device, o=plant, a="cnc", m="B1") == "NOT_FOUND"
+    for mutation in (
+        application.replace('"b"', '"c"'),
+        """mutation($o: String!) { updateOrganization(input: {organizationId: $o, name: "x"}) {
+          organization { name } } }""",
+        """mutation($o: String!) { deleteApplication(input: {organizationId: $o, applicationId: "b"}) {
+          application { name } } }""",
+        """mutation($o: String!) { createUser(input: {organizationId: $o, name: "x", email: "x"}) {
+          user { id } } }""",
+    ):
+        assert await narrow.code(mutation, o=plant) == "FORBIDDEN", mutation
+    after = await client.run(everything, o=plant)
+    assert after["organization"]["applications"][0] == whole["organization"]["applications"][0]
