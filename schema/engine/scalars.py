@@ -4,6 +4,7 @@ import base64
 import binascii
 import re
 from collections.abc import Sequence
+from dataclasses import fields, is_dataclass
 from datetime import UTC, datetime
 from functools import lru_cache
 from typing import Any, NewType
@@ -41,6 +42,8 @@ def _embed_large_integers(value: Any) -> Any:
             return {key: _embed_large_integers(member) for key, member in value.items()}
         case list() | tuple():
             return [_embed_large_integers(item) for item in value]
+        case _ if is_dataclass(value) and not isinstance(value, type):
+            return {field.name: _embed_large_integers(getattr(value, field.name)) for field in fields(value)}
         case int() if not -(2**63) <= value < 2**64:
             return orjson.Fragment(str(value))
     return value
