@@ -50,8 +50,8 @@ def test_every_field_has_a_row_and_every_row_a_field() -> None:
     every_field = fields_of(schema._schema)
     rows = set()
     for field in every_field:
-        type_name, name = field.split(".")
-        required_role(type_name, name)
+        type_name, _ = field.split(".")
+        assert {field, type_name} & REQUIRED_ROLES.keys(), f"{field} needs a row"
         rows |= {field, type_name} & REQUIRED_ROLES.keys()
         if type_name in ("Query", "Mutation"):
             assert field in REQUIRED_ROLES, "fields of the root types have rows of their own"
