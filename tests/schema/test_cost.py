@@ -16,6 +16,7 @@ from schema.server.settings import Settings
 from stores.backends.mongo.documents import MongoDocumentStore
 from stores.contracts.document_store import DocumentStore
 from stores.contracts.documents import equals
+from stores.entities.api_keys import ApiKey
 from stores.entities.connectors import Connector, ConnectorTemplate
 from stores.entities.devices import Device
 from stores.entities.event_classes import EventClass
@@ -102,13 +103,14 @@ async def test_calls_depend_on_the_number_of_applications_only(
 
 
 class Commands(CommandListener):
-    """The names of the commands that reach a server."""
+    """The names of the commands that reach a server, without those that read the API keys now and then."""
 
     def __init__(self) -> None:
         self.names: list[str] = []
 
     def started(self, event: CommandStartedEvent) -> None:
-        self.names.append(event.command_name)
+        if event.command.get(event.command_name) != ApiKey.collection:
+            self.names.append(event.command_name)
 
     def succeeded(self, event: CommandSucceededEvent) -> None: ...
 
@@ -123,7 +125,6 @@ async def test_on_mongodb_a_call_is_one_command(
     store = MongoDocumentStore(mongodb_server.url, listeners=[commands])
     client = Client(create_app(Settings(data=tmp_path), documents=store), store)
     await fill(store, organization, devices, 3)
-    await client.run("{ viewer { name } }")  # the first request reads the API keys
     commands.names.clear()
     await client.run(NESTED, o=organization)
     finds = [call for call in client.calls if call.startswith("find")]
