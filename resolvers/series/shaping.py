@@ -98,7 +98,7 @@ def _find_extremes(values: Values, first: int, end: int, has_nulls: bool) -> lis
     """Return the indexes of the lowest and the highest value and of the first null between two indexes."""
     part = values[first:end]
     numbers = [value for value in part if value is not None] if has_nulls else part
-    found = {part.index(extreme) for extreme in (min(numbers), max(numbers))} if numbers else set()  # type: ignore[type-var]  # numbers
+    indexes = {part.index(extreme) for extreme in (min(numbers), max(numbers))} if numbers else set()  # type: ignore[type-var]  # numbers
     if has_nulls and len(numbers) < len(part):
-        found.add(part.index(None))
-    return [first + i for i in sorted(found)]
+        indexes.add(part.index(None))
+    return [first + i for i in sorted(indexes)]

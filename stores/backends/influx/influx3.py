@@ -6,13 +6,14 @@ in it is empty, and no query is sent for it. Integer literals in a statement are
 
 import logging
 from collections import defaultdict
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
+from typing import Any
 
 from stores.backends.influx import sql
 from stores.backends.influx.catalogues import CatalogueCache, DatabaseCatalogue
 from stores.backends.influx.influx3_client import NAME, Influx3Client, Rows, SchemaChanged
 from stores.backends.influx.transport import REFUSED, UnreadableAnswer, query_in_chunks, reading
-from stores.backends.influx.values import CHECK, PARSE, check_integer
+from stores.backends.influx.values import CHECK, PARSE, TYPES, check_integer
 from stores.contracts.errors import Unavailable
 from stores.contracts.series import (
     KINDS,
@@ -89,17 +90,18 @@ class Influx3SeriesDatabase(SeriesDatabase):
             return sql.select_latest(query, kinds, machines) if kinds else None
 
         catalogue, rows = await self._query(query.measurement, query.machines, make)
-        latest: ByMachine[Sample] = {}
+        by_row: list[dict[str, Sample]] = [{} for _ in rows]
         with reading(NAME):
             for i, (name, kind) in enumerate(catalogue.kinds(query.measurement, query.fields).items()):
-                time_key, value_key, check = f"t{i}", f"v{i}", CHECK[kind]
-                for row in rows:
-                    value = row.get(value_key)
+                time_key, value_key, type_, check = f"t{i}", f"v{i}", TYPES[kind], CHECK[kind]
+                for row, samples in zip(rows, by_row, strict=True):
+                    value: Any = row.get(value_key)
                     if value is not None:
-                        sample = Sample(check_integer(row[time_key]), check(value))
-                        by_field = latest.setdefault(row["m"], {})
-                        by_field[name] = max(by_field.get(name, sample), sample)
-        return latest
+                        time = row[time_key]
+                        if type(time) is not int or type(value) is not type_:
+                            time, value = check_integer(time), check(value)
+                        samples[name] = Sample(time, value)
+            return _merge_latest((row["m"], samples) for row, samples in zip(rows, by_row, strict=True))
 
     async def points(self, query: SeriesQuery, limit: int) -> ByMachine[list[Sample]]:
         def make(catalogue: DatabaseCatalogue, machines: Sequence[str] | None) -> sql.Statement | None:
@@ -217,6 +219,19 @@ class Influx3SeriesDatabase(SeriesDatabase):
             except SchemaChanged:
                 log.info("InfluxDB 3: the schema of a database has changed")
         raise Unavailable(REFUSED)
+
+
+def _merge_latest(rows: Iterable[tuple[str, dict[str, Sample]]]) -> ByMachine[Sample]:
+    """Return the samples by machine; if a machine has several rows, the newest of each field."""
+    latest: ByMachine[Sample] = {}
+    for machine, samples in rows:
+        if machine in latest:
+            by_field = latest[machine]
+            for name, sample in samples.items():
+                by_field[name] = max(by_field.get(name, sample), sample)
+        elif samples:
+            latest[machine] = samples
+    return latest
 
 
 def _branches(catalogue: DatabaseCatalogue, query: SourceQuery) -> list[sql.Branch]:

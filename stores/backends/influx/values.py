@@ -42,6 +42,8 @@ CHECK: dict[Kind, Callable[[Any], Value]] = {
     "boolean": check_boolean,
     "string": check_string,
 }
+# The type of a value that needs no check.
+TYPES: dict[Kind, type] = {"integer": int, "unsigned": int, "float": float, "boolean": bool, "string": str}
 # How a value of each kind is read from a string.
 PARSE: dict[Kind, Callable[[Any], Value]] = {
     "integer": int,

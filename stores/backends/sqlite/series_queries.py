@@ -80,11 +80,11 @@ def read_windows(
     for series in _find_series(db, database, query.measurement, query.fields, query.machines):
         if series.kind != "string" or aggregation.function not in NUMERIC:
             groups[series.machine or "", series.field].append(series)
-    found: ByMachine[list[Cell]] = {}
+    by_machine: ByMachine[list[Cell]] = {}
     for (machine, field), group in groups.items():
         if cells := list(aggregate(db, group, query.start, query.stop, windows, aggregation)):
-            found.setdefault(machine, {})[field] = cells
-    return found
+            by_machine.setdefault(machine, {})[field] = cells
+    return by_machine
 
 
 def read_last(db: apsw.Connection, database: str, query: SourceQuery, limit: int) -> list[Occurrence]:
