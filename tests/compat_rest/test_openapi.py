@@ -17,6 +17,7 @@ from tests.serving import served
 CHECKS = "not_a_server_error,status_code_conformance,content_type_conformance"
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("phases", "examples", "at_least"),
     [
