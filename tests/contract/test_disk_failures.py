@@ -60,17 +60,17 @@ async def read(stores: Stores) -> list[str]:
     return [item["_id"] for item in await documents.database("t").find(ITEMS)]
 
 
-async def fail_to_write(stores: Stores, folder: Path, reason: str) -> None:
+async def fail_to_write(stores: Stores, reason: str) -> None:
     documents, series = stores
     for _ in range(2):
         with pytest.raises(Unavailable) as raised:
             await documents.database("t").insert(ITEMS, {"_id": "lost", "body": b"x" * 300_000})
-        assert raised.value.message == f"{folder}/documents.db: {reason}"
+        assert raised.value.message == f"documents.db: {reason}"
         assert raised.value.extensions["outcome"] == "NOT_APPLIED"
         points = [Point("m", (("tag", "lost"),), {"value": n}, n) for n in range(30_000)]
         with pytest.raises(Unavailable) as raised:
             await series.write("d", points)
-        assert raised.value.message == f"{folder}/series.db: {reason}"
+        assert raised.value.message == f"series.db: {reason}"
         for store in stores:
             with pytest.raises(Unavailable, match=reason):
                 await store.check_writes()
@@ -80,11 +80,11 @@ async def test_a_full_disk_costs_writes_only_also_after_a_restart(disk: SmallDis
     async with opened(disk.path) as stores:
         await write(stores, "first")
         disk.fill()
-        await fail_to_write(stores, disk.path, "the disk is full")
+        await fail_to_write(stores, "the disk is full")
         assert await read(stores) == ["first"]
     async with opened(disk.path) as stores:
         assert await read(stores) == ["first"]
-        await fail_to_write(stores, disk.path, "the disk is full")
+        await fail_to_write(stores, "the disk is full")
         assert await read(stores) == ["first"]
         disk.free()
         await write(stores, "second")
@@ -100,7 +100,7 @@ async def test_a_read_only_disk_costs_writes_only_until_it_is_writable(disk: Sma
     disk.remount("ro")
     async with opened(disk.path) as stores:
         assert await read(stores) == ["first"]
-        await fail_to_write(stores, disk.path, "the file is read-only")
+        await fail_to_write(stores, "the file is read-only")
         disk.remount("rw")
         await write(stores, "second")
         assert await read(stores) == ["first", "second"]
@@ -128,9 +128,7 @@ async def test_files_of_an_earlier_version_are_read_on_a_disk_without_room(
         disk.fill()
     async with opened(disk.path) as stores:
         assert await read(stores) == ["first"]
-        await fail_to_write(
-            stores, disk.path, "the file is read-only" if is_read_only else "the disk is full"
-        )
+        await fail_to_write(stores, "the file is read-only" if is_read_only else "the disk is full")
         assert await read(stores) == ["first"]
         if is_read_only:
             disk.remount("rw")

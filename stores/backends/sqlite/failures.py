@@ -69,8 +69,11 @@ FREE_BYTES = 256 * 1024  # a disk with less is full: SQLite reports some of its 
 
 
 def to_unavailable(path: Path, error: apsw.Error | OSError, system_errno: int = 0) -> Unavailable:
-    """The failure of a call on the file at `path`; `system_errno` is the operating system's last error."""
-    unavailable = Unavailable(f"{path}: {_reason(path, error, system_errno)}")
+    """The failure of a call on the file at `path`; `system_errno` is the operating system's last error.
+
+    Clients see the message: it names the file, and not where it is.
+    """
+    unavailable = Unavailable(f"{path.name}: {_reason(path, error, system_errno)}")
     if getattr(error, "extendedresult", None) in NOT_CONFIRMED:
         unavailable.extensions["outcome"] = UNKNOWN
     return unavailable

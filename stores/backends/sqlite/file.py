@@ -143,5 +143,5 @@ class SqliteFile:
         return connection
 
     def _unavailable(self, error: apsw.Error | OSError, system_errno: int = 0) -> Unavailable:
-        log.warning("%s: %s: %s", self._name, type(error).__name__, error)
+        log.warning("%s: %s: %s", self.path, type(error).__name__, error)
         return to_unavailable(self.path, error, system_errno)
