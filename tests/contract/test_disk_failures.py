@@ -207,6 +207,6 @@ def test_a_write_that_the_system_refuses_is_not_applied(tmp_path: Path) -> None:
     messages: list[Any] = json.loads(done.stdout)
     first, second, before, after = messages
     assert first == second
-    assert first.startswith(f"{tmp_path}/documents.db: ")
+    assert first.startswith("documents.db: ")
     assert "may write" in first
     assert (before, after) == (["first"], ["c", "first"])
