@@ -213,17 +213,25 @@ async def test_nothing_is_taken_in_where_a_server_keeps_the_series(
 
 
 async def test_old_points_are_deleted_while_it_runs(tmp_path: Path) -> None:
-    settings = Settings.model_validate({"data": tmp_path, "series": {"retention_days": 2}})
     now = time.time_ns()
     lines = "\n".join(f"state,machine_id=M1 f={n}i {now - n * 86_400_000_000_000}" for n in range(5))
     series = 'series(measurement: "state", field: "f", range: {last: "P9D"}) { values }'
     query = f'{{ machine(machineId: "M1") {{ {series} }} }}'
-    for _ in range(2):  # the first run writes, the second begins by deleting
+
+    async def read_values(client: httpx.AsyncClient) -> list[int]:
+        response = (await client.post("/graphql", json={"query": query})).json()
+        return sorted(response["data"]["machine"]["series"]["values"])
+
+    for retention_days in (None, 2):  # the first run writes, the second begins by deleting
+        settings = Settings.model_validate({"data": tmp_path, "series": {"retention_days": retention_days}})
         async with (
             served(create_app(settings)) as url,
             httpx.AsyncClient(base_url=url, trust_env=False) as client,
         ):
-            await asyncio.sleep(0.5)
-            found = (await client.post("/graphql", json={"query": query})).json()
-            await client.post(WRITE, content=lines.encode())
-    assert sorted(found["data"]["machine"]["series"]["values"]) == [0, 1]
+            if retention_days is None:
+                await client.post(WRITE, content=lines.encode())
+                assert await read_values(client) == [0, 1, 2, 3, 4]
+            else:
+                async with asyncio.timeout(60):
+                    while await read_values(client) != [0, 1]:
+                        pass
