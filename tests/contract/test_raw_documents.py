@@ -1,9 +1,6 @@
 """Documents byte for byte: what a driver would change survives copies and replacements."""
 
-import asyncio
 import uuid
-from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager
 from pathlib import Path
 
 import bson
@@ -19,6 +16,7 @@ from stores.entities.organizations import Organization
 from stores.jobs.copying import copy_stores
 from stores.opening import open_documents
 from tests.servers import Server
+from tests.servers.proxy import proxy
 
 CONNECTORS = Connector.collection_of("cnc")
 EVENT_CLASSES = EventClass.collection_of()
@@ -83,33 +81,6 @@ async def test_a_refused_replacement_leaves_every_byte(documents: DocumentDataba
     with pytest.raises(Conflict):
         await documents.write_all([ReplaceMany(EVENT_CLASSES, where, twins)])
     assert await documents.read_raw(EVENT_CLASSES, Query()) == old
-
-
-@asynccontextmanager
-async def proxy(url: str, change: Callable[[bytes, bool], bytes]) -> AsyncIterator[str]:
-    """A server before the one at `url`. `change` gets the bytes, and whether they are the client's."""
-    host, _, port = url.removeprefix("mongodb://").partition(":")
-    tasks: set[asyncio.Task[None]] = set()
-
-    async def forward(reader: asyncio.StreamReader, writer: asyncio.StreamWriter, is_client: bool) -> None:
-        while data := await reader.read(1 << 20):
-            writer.write(change(data, is_client))
-            await writer.drain()
-        writer.close()
-
-    async def connect(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        server_reader, server_writer = await asyncio.open_connection(host, int(port))
-        for arguments in ((reader, server_writer, True), (server_reader, writer, False)):
-            task = asyncio.create_task(forward(*arguments))
-            tasks.add(task)
-            task.add_done_callback(tasks.discard)
-
-    server = await asyncio.start_server(connect, "127.0.0.1", 0)
-    try:
-        yield f"mongodb://127.0.0.1:{server.sockets[0].getsockname()[1]}"
-    finally:
-        server.close()
-        await asyncio.gather(*tasks)
 
 
 @pytest.mark.parametrize("driver", ["pymongo", "motor"])

@@ -20,7 +20,6 @@ from typing import Any
 from weakref import WeakValueDictionary
 
 import bson
-from bson import Binary
 from pymongo.errors import DuplicateKeyError
 
 from stores.backends.mongo.connection import MongoConnection
@@ -36,9 +35,9 @@ HOST, PROCESS = socket.gethostname(), secrets.token_hex(8)
 HELD: set[str] = set()
 
 
-def digest(*parts: Any) -> Binary:
+def digest(*parts: Any) -> bytes:
     """A key of 16 bytes for values of any type, which does not reveal them."""
-    return Binary(blake2b(bson.encode({"": list(parts)}), digest_size=16).digest())
+    return blake2b(bson.encode({"": list(parts)}), digest_size=16).digest()
 
 
 @dataclass(slots=True)
@@ -64,21 +63,25 @@ class Locks:
         self._releases: set[asyncio.Task[None]] = set()
 
     @asynccontextmanager
-    async def hold(self, keys: Iterable[Binary]) -> AsyncIterator[Hold]:
-        """Hold the locks of all keys. Waits until they are free; the caller's deadline ends the wait."""
+    async def hold(self, keys: Iterable[bytes], purpose: bytes | None = None) -> AsyncIterator[Hold]:
+        """Hold the locks of all keys. Waits until they are free; the caller's deadline ends the wait.
+
+        Who repeats a write of the same `purpose`, which is then applied once at most, need not wait for
+        itself.
+        """
         hold = Hold()
         async with AsyncExitStack() as stack:
             for key in sorted(set(keys)):  # one order for all, so that nobody waits in a circle
-                await stack.enter_async_context(self._local.setdefault(bytes(key), asyncio.Lock()))
-                await stack.enter_async_context(self._hold_one(key, hold))
+                await stack.enter_async_context(self._local.setdefault(key, asyncio.Lock()))
+                await stack.enter_async_context(self._hold_one(key, purpose, hold))
             yield hold
 
     @asynccontextmanager
-    async def _hold_one(self, key: Binary, hold: Hold) -> AsyncIterator[None]:
+    async def _hold_one(self, key: bytes, purpose: bytes | None, hold: Hold) -> AsyncIterator[None]:
         token = secrets.token_hex(8)
         HELD.add(token)
         try:
-            await self._acquire(key, token)
+            await self._acquire(key, purpose, token)
             yield
         finally:
             if hold.expires:
@@ -89,19 +92,27 @@ class Locks:
                 self._releases.add(release)
                 release.add_done_callback(self._releases.discard)
 
-    async def _acquire(self, key: Binary, token: str) -> None:
+    async def _acquire(self, key: bytes, purpose: bytes | None, token: str) -> None:
         collection = self._connection.collection(self._connection.default, LOCKS)
-        lock = {"_id": key, "token": token, "host": HOST, "pid": os.getpid(), "process": PROCESS}
+        lock = {
+            "_id": key,
+            "token": token,
+            "host": HOST,
+            "pid": os.getpid(),
+            "process": PROCESS,
+            "purpose": purpose,
+        }
         wait_s = FIRST_WAIT_S
         while True:
             async with self._connection.command():
                 try:
                     await collection.insert_one({**lock, "at": utc_now()})
-                    self._seen.pop(bytes(key), None)
+                    self._seen.pop(key, None)
                     return
                 except DuplicateKeyError:
                     holder = await collection.find_one({"_id": key})
-                if holder is not None and self._is_abandoned(holder):
+                is_own = holder is not None and purpose is not None and holder.get("purpose") == purpose
+                if holder is not None and (is_own or self._is_abandoned(holder)):
                     await collection.delete_one({"_id": key, "token": holder.get("token")})
                     holder = None
             if holder is not None:
@@ -121,7 +132,7 @@ class Locks:
             return False
         return time.monotonic() - since > self.lease_s
 
-    async def _release(self, key: Binary, token: str) -> None:
+    async def _release(self, key: bytes, token: str) -> None:
         """If this fails, the next one who wants the lock sees that nobody holds it any more."""
         collection = self._connection.collection(self._connection.default, LOCKS)
         with contextlib.suppress(GatewayError):

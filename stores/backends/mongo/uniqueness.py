@@ -12,7 +12,6 @@ import time
 from collections.abc import AsyncIterator, Iterator
 from typing import Any
 
-from bson import Binary
 from pymongo.errors import DuplicateKeyError, OperationFailure
 
 from stores.backends.mongo.connection import MongoConnection
@@ -49,7 +48,7 @@ class UniqueKeys:
             return
         await self._ensure_indexes(database, collection)
         keys = [self._key(database, collection, document, unique, text) for unique, text in claims]
-        async with self._locks.hold(keys) as hold:
+        async with self._locks.hold(keys, digest("document", document["_id"])) as hold:
             for unique, text in claims:
                 await self._check(database, collection, document, unique, text)
             with expire_if_unknown(hold):
@@ -57,7 +56,7 @@ class UniqueKeys:
 
     def _key(
         self, database: str, collection: Collection, document: Document, unique: Unique, text: str
-    ) -> Binary:
+    ) -> bytes:
         within = [document.get(name) for name in unique.within]
         return digest("unique", database, collection.name, list(unique.fields), within, text)
 

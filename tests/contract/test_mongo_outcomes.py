@@ -1,0 +1,172 @@
+"""What a caller learns about a write to MongoDB that failed: whether it may have been applied."""
+
+import asyncio
+import uuid
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from stores.backends.mongo import connection
+from stores.contracts.documents import (
+    Change,
+    Condition,
+    CreateCollections,
+    Exists,
+    Once,
+    Query,
+    UpdateOne,
+    Write,
+    equals,
+)
+from stores.contracts.errors import Unavailable
+from stores.entities.devices import Device
+from stores.entities.organizations import Organization
+from stores.opening import open_documents
+from tests.servers import Server
+from tests.servers.process import free_port
+from tests.servers.proxy import Cut, proxy
+
+DEVICES, CONFIG = Device.collection_of("cnc"), Organization.collection_of()
+HANGS_S = 30.0  # whatever takes this long has no deadline
+
+
+class Line:
+    """A connection that is cut when the command `command` to the collection `collection` passes.
+
+    That is before the server has seen it or, if `reply_is_lost`, before its reply reaches the client.
+    """
+
+    def __init__(self, command: str, collection: str, *, reply_is_lost: bool) -> None:
+        self._pattern = f"{command}\0".encode(), f"\0{collection}\0".encode()
+        self._reply_is_lost = reply_is_lost
+        self.is_armed = False
+        self._has_passed = False
+
+    def change(self, data: bytes, is_client: bool) -> bytes:
+        if self.is_armed and is_client and all(part in data for part in self._pattern):
+            self.is_armed = False
+            if not self._reply_is_lost:
+                raise Cut
+            self._has_passed = True
+        elif self._has_passed and not is_client:
+            self._has_passed = False
+            raise Cut
+        return data
+
+
+@pytest.mark.parametrize("driver", ["pymongo", "motor"])
+@pytest.mark.parametrize("reply_is_lost", [False, True])
+async def test_a_creation_whose_reply_is_lost_is_found_by_its_repetition(
+    mongodb_server: Server, tmp_path: Path, driver: Any, reply_is_lost: bool
+) -> None:
+    line = Line("insert", DEVICES.name, reply_is_lost=reply_is_lost)
+    async with proxy(mongodb_server.url, line.change) as url:
+        default = f"default-{uuid.uuid4().hex[:8]}"
+        store = open_documents(f"{url}/{default}", data=tmp_path, driver=driver)
+        documents = store.database(f"t-{uuid.uuid4().hex[:8]}")
+        await documents.insert(DEVICES, {"_id": 1, "machineId": "first"})
+        line.is_armed = True
+        once = Once("key", "input")
+        with pytest.raises(Unavailable) as raised:
+            await documents.insert(DEVICES, {"_id": 2, "machineId": "lost"}, once=once)
+        assert raised.value.extensions["outcome"] == "UNKNOWN"
+        # Another one has to wait until the lost write cannot arrive any more, its repetition has not.
+        stored = await documents.insert(DEVICES, {"_id": 3, "machineId": "lost"}, once=once)
+        assert stored == {"_id": 2, "machineId": "lost"}
+        assert await documents.count([DEVICES]) == [2]
+        await store.close()
+
+
+async def _repeat(call: Any) -> Any:
+    """The result of a call that may have to wait for the lock of the first one."""
+    async with asyncio.timeout(HANGS_S):
+        while True:
+            try:
+                return await call()
+            except Unavailable:
+                continue
+
+
+@pytest.mark.parametrize("driver", ["pymongo", "motor"])
+async def test_an_application_whose_creation_is_cut_is_finished(
+    mongodb_server: Server, tmp_path: Path, driver: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its second command is the creation of the collections."""
+    monkeypatch.setattr("stores.backends.mongo.locks.MIN_LEASE_S", 0.5)
+    line = Line("create", DEVICES.name, reply_is_lost=False)
+    async with proxy(mongodb_server.url, line.change) as url:
+        default = f"{url}/default-{uuid.uuid4().hex[:8]}"
+        store = open_documents(default, data=tmp_path, driver=driver, deadline=1.0)
+        name = f"t-{uuid.uuid4().hex[:8]}"
+        documents = store.database(name)
+        entry = {"_id": 1, "key": "applications", "value": {"applicationSettings": {}}}
+        path = ("value", "applicationSettings", "cnc")
+        where: list[Condition] = [equals("key", "applications"), Exists(path, present=False)]
+        writes: list[Write] = [
+            UpdateOne(CONFIG, where, Change(set={path: {"name": "CNC"}}), insert=entry),
+            CreateCollections([DEVICES]),
+        ]
+        await documents.insert(CONFIG, {"_id": 0, "key": "organization"})
+        line.is_armed = True
+        with pytest.raises(Unavailable) as raised:
+            await documents.write_all(writes)
+        assert raised.value.extensions["outcome"] == "UNKNOWN"
+        await store.close()
+        again = open_documents(default, data=tmp_path, driver=driver, deadline=1.0)
+        [stored] = await again.database(name).find(CONFIG, Query(where=(equals("key", "applications"),)))
+        assert stored["value"]["applicationSettings"] == {"cnc": {"name": "CNC"}}
+        await _repeat(lambda: again.database(name).write_all([CreateCollections([])]))
+        assert DEVICES.name in await again.database(name).list_collections()
+        await again.close()
+
+
+async def test_what_is_not_sent_is_not_applied(own_mongodb_server: Server, tmp_path: Path) -> None:
+    store = open_documents(f"{own_mongodb_server.url}/x", data=tmp_path, deadline=1.0)
+    documents = store.database("t")
+    await documents.insert(DEVICES, {"_id": 1, "machineId": "A"})
+    own_mongodb_server.stop()
+    for _ in range(2):
+        with pytest.raises(Unavailable) as raised:
+            await documents.insert(DEVICES, {"_id": 2, "machineId": "B"})
+    assert raised.value.extensions["outcome"] == "NOT_APPLIED"
+    await store.close()
+    absent = open_documents(f"mongodb://127.0.0.1:{free_port()}/x", data=tmp_path, deadline=0.5)
+    with pytest.raises(Unavailable) as raised:
+        await absent.database("t").delete(DEVICES, [])
+    assert raised.value.extensions["outcome"] == "NOT_APPLIED"
+    await absent.close()
+
+
+async def test_the_deadline_includes_waiting_for_one_another(
+    own_mongodb_server: Server, tmp_path: Path
+) -> None:
+    """Sixty writers of one key each wait for the one before, on a server that hangs."""
+    store = open_documents(f"{own_mongodb_server.url}/x", data=tmp_path, deadline=1.0)
+    documents = store.database("t")
+    await documents.insert(DEVICES, {"_id": 0, "machineId": "A"})
+    own_mongodb_server.pause()
+    inserts = (documents.insert(DEVICES, {"_id": n, "machineId": "X"}) for n in range(1, 61))
+    async with asyncio.timeout(HANGS_S):
+        results = await asyncio.gather(*inserts, return_exceptions=True)
+    outcomes = [result.extensions["outcome"] for result in results if isinstance(result, Unavailable)]
+    assert len(outcomes) == 60
+    assert outcomes.count("NOT_APPLIED") == 60  # none was sent: all wait for their lock
+    own_mongodb_server.resume()
+    await store.close()
+
+
+async def test_commands_that_find_the_queue_full_are_rejected(
+    mongodb_server: Server, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(connection, "MAX_WAITING", 3)
+    url = f"{mongodb_server.url}/default-{uuid.uuid4().hex[:8]}"
+    store = open_documents(url, data=tmp_path, pool=1)
+    documents = store.database("t")
+    await documents.find(CONFIG)
+    results = await asyncio.gather(*(documents.find(CONFIG) for _ in range(20)), return_exceptions=True)
+    rejected = [result for result in results if isinstance(result, Unavailable)]
+    assert len(rejected) == 16
+    assert "overloaded" in str(rejected[0])
+    assert await documents.find(CONFIG) == []
+    await store.close()
