@@ -21,8 +21,11 @@ from rich.table import Table
 from bench.graph import NESTED, PAGE, fill, run, time_to_first_answer
 from bench.machine import machine
 from bench.series import DATABASE, points, questions
-from stores.contracts.errors import Unavailable
+from schema.server.bodies import BadRequest
+from schema.server.ingest import parse_points
+from stores.contracts.errors import GatewayError, Unavailable
 from stores.contracts.series import SeriesQuery, WritableSeriesStore
+from stores.entities.icons import check_content
 from stores.opening import open_documents, open_series
 
 ROUNDS = 5
@@ -79,6 +82,31 @@ async def check_series(folder: Path) -> list[Measured]:
     return measured
 
 
+async def check_hostile_input(folder: Path) -> list[Measured]:
+    """Work for an upload or a body of points that was made to be expensive is linear in its size."""
+    nested = b"".join(b'<g xmlns:n%d="urn:%d">' % (n, n) for n in range(18_000))
+    svg = b'<svg xmlns="http://www.w3.org/2000/svg">' + nested
+    body = b'm a="' + b'\\"\n' * 400_000
+    return [
+        Measured(
+            f"an SVG of {len(svg):,} nested bytes", await best_of(lambda: _rejects(check_content, svg)), 500
+        ),
+        Measured(
+            f"{len(body):,} bytes of points with an open quote",
+            await best_of(lambda: _rejects(parse_points, body, "identity", 1)),
+            3_000,
+        ),
+    ]
+
+
+async def _rejects(work: Callable[..., Any], *arguments: Any) -> None:
+    try:
+        work(*arguments)
+    except (GatewayError, BadRequest):
+        return
+    raise AssertionError("hostile input was accepted")
+
+
 async def check_deadlines(folder: Path) -> list[Measured]:
     """A server that takes connections and answers nothing is given up at the deadline."""
     with _silent_server() as address:
@@ -120,7 +148,7 @@ async def main() -> int:
     table = Table("", "ms", "at most ms", "")
     with tempfile.TemporaryDirectory() as name:
         measured = [Measured("start to first answer", time_to_first_answer()[0] * 1e3, 3_000)]
-        for check in (check_documents, check_series, check_deadlines):
+        for check in (check_documents, check_series, check_hostile_input, check_deadlines):
             folder = Path(name) / check.__name__
             folder.mkdir()
             measured += await check(folder)
