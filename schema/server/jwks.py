@@ -14,7 +14,6 @@ from schema.server.issuer_settings import IssuerSettings, check_url, is_url
 MAX_BYTES = 64 * 1024
 TIMEOUT_S = 5.0
 DISCOVERY_PATH = "/.well-known/openid-configuration"
-KEY_TYPES = ("RSA", "EC", "OKP")  # asymmetric ones; a key of the type `oct` is a shared secret
 Keys = Mapping[tuple[str | None, str], PyJWK]  # by key id and algorithm
 
 
@@ -84,7 +83,7 @@ def _parse_keys(document: dict[str, Any], algorithms: tuple[str, ...]) -> Keys:
     keys = {}
     jwks = document.get("keys")
     for jwk in jwks if isinstance(jwks, list) else []:
-        if not isinstance(jwk, dict) or jwk.get("kty") not in KEY_TYPES or "d" in jwk:
+        if not isinstance(jwk, dict) or "d" in jwk:  # `d` is the secret of a private key
             continue
         key_id = jwk.get("kid")
         for algorithm in algorithms:

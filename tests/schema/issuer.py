@@ -1,5 +1,6 @@
 """An identity provider behind a real server, with keys that are made for the test."""
 
+import asyncio
 import base64
 import functools
 import json
@@ -46,6 +47,7 @@ class Issuer:
         }
         self.responses: dict[str, Response] = {}
         self.fetches = 0
+        self.is_fetched = asyncio.Event()
         self.app = Starlette(
             routes=[
                 Route("/.well-known/openid-configuration", self._discover),
@@ -87,6 +89,7 @@ class Issuer:
 
     async def _send_keys(self, request: Request) -> Response:
         self.fetches += 1
+        self.is_fetched.set()
         return self.responses.get("/keys") or JSONResponse(self.jwks())
 
 

@@ -5,7 +5,9 @@ import socket
 import time
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
+import jwt
 import pytest
 from starlette.responses import JSONResponse, RedirectResponse, Response
 
@@ -50,22 +52,30 @@ async def test_unknown_keys_cost_one_fetch_a_minute(
         clock.now += 60
 
 
-FAULTS: dict[str, Callable[[Issuer], dict[str, Response]]] = {
-    "an error": lambda i: {"/keys": Response(status_code=500)},
-    "a redirect": lambda i: {"/keys": RedirectResponse(f"{i.url}/other")},
-    "a long document": lambda i: {"/keys": JSONResponse({**i.jwks(), "x": "x" * 64 * 1024})},
-    "no JSON": lambda i: {"/keys": Response("<html>")},
-    "a list": lambda i: {"/keys": JSONResponse([i.jwks()])},
-    "no keys": lambda i: {"/keys": JSONResponse({"keys": []})},
-    "only a shared secret": lambda i: {"/keys": JSONResponse({"keys": [{"kty": "oct", "k": "c2VjcmV0"}]})},
-    "damaged keys": lambda i: {
-        "/keys": JSONResponse({"keys": [{"kty": "RSA", "n": 1, "e": []}, {"kty": "EC"}]})
-    },
-    "keys that are no list": lambda i: {"/keys": JSONResponse({"keys": "x"})},
-    "another issuer": lambda i: _discovery("https://evil.example", f"{i.url}/keys"),
-    "keys by plain HTTP": lambda i: _discovery(i.url, "http://keys.example/keys"),
-    "keys of a file": lambda i: _discovery(i.url, "file:///etc/passwd"),
-    "no address of the keys": lambda i: _discovery(i.url, None),
+def _keys(*keys: Any) -> dict[str, Response]:
+    return {"/keys": JSONResponse({"keys": keys})}
+
+
+def _private(issuer: Issuer) -> dict[str, Any]:
+    return jwt.get_algorithm_by_name("RS256").to_jwk(issuer.keys["rsa"], as_dict=True)
+
+
+# By name: what the issuer serves, and what the log says of it.
+FAULTS: dict[str, tuple[Callable[[Issuer], dict[str, Response]], str]] = {
+    "an error": (lambda i: {"/keys": Response(status_code=500)}, "answered 500"),
+    "a redirect": (lambda i: {"/keys": RedirectResponse(f"{i.url}/other")}, "answered 307"),
+    "a long document": (lambda i: {"/keys": JSONResponse({"x": "x" * 64 * 1024})}, "longer than 65536 bytes"),
+    "no JSON": (lambda i: {"/keys": Response("<html>")}, "line 1"),
+    "a list": (lambda i: {"/keys": JSONResponse([i.jwks()])}, "not a JSON object"),
+    "no keys": (lambda i: _keys(), "no key for RS256, ES256"),
+    "a shared secret": (lambda i: _keys({"kty": "oct", "kid": "other", "k": "c2VjcmV0"}), "no key for"),
+    "a private key": (lambda i: _keys(_private(i)), "no key for"),
+    "damaged keys": (lambda i: _keys({"kty": "RSA", "n": 1, "e": []}, {"kty": "EC"}, {}, 7), "no key for"),
+    "keys that are no list": (lambda i: {"/keys": JSONResponse({"keys": "x"})}, "no key for"),
+    "another issuer": (lambda i: _discovery("https://evil.example", f"{i.url}/keys"), "of another issuer"),
+    "keys by plain HTTP": (lambda i: _discovery(i.url, "http://keys.example/keys"), "must start with https"),
+    "keys of a file": (lambda i: _discovery(i.url, "file:///etc/passwd"), "must be an https"),
+    "no address of the keys": (lambda i: _discovery(i.url, None), "must be an https"),
 }
 
 
@@ -80,12 +90,15 @@ async def test_a_failed_fetch_keeps_the_known_keys_and_is_logged(
 ) -> None:
     key_set = KeySet(issuer.settings(), clock)
     assert await key_set.find("rsa", "RS256") is not None
-    issuer.responses = FAULTS[fault](issuer)
+    respond, reason = FAULTS[fault]
+    issuer.responses = respond(issuer)
     clock.now += 60
     with pytest.raises(Unavailable):
         await key_set.find("other", "RS256")
     assert await key_set.find("rsa", "RS256") is not None
-    assert f"the keys of the issuer {issuer.url} cannot be read: " in caplog.text
+    [record] = caplog.records
+    assert record.getMessage().startswith(f"the keys of the issuer {issuer.url} cannot be read: ")
+    assert reason in record.getMessage()
 
 
 async def test_an_issuer_that_does_not_answer_is_given_up(

@@ -1,5 +1,6 @@
 """Tokens of identity providers: which rights they have, and how requests with them are answered."""
 
+import asyncio
 import socket
 import time
 from collections.abc import AsyncIterator, Callable
@@ -12,6 +13,7 @@ import jwt
 import pytest
 
 from compat_rest.app import create_app
+from compat_rest.commands.access import describe_access
 from resolvers.api_keys import KeySpec, create_api_key
 from resolvers.grants import Grant, Role
 from schema.server.issuer_settings import AuthSettings, ClaimGrant, IssuerSettings
@@ -210,6 +212,23 @@ async def test_credentials_are_required_as_soon_as_an_issuer_is_configured(
         ends = datetime.fromtimestamp(exp, UTC).strftime("%Y-%m-%dT%H:%M:%S.000Z")
         name = f"{issuer.url}|jane"
         assert answer.json() == {"data": {"viewer": {"name": name, "role": "viewer", "expiresAt": ends}}}
+
+
+async def test_the_keys_are_read_at_the_start(
+    issuer: Issuer, documents: DocumentStore, series: WritableSeriesStore, tmp_path: Path
+) -> None:
+    settings = Settings(data=tmp_path, auth=AuthSettings(issuers=(issuer.settings(),)))
+    async with served(create_app(settings, documents=documents, series=series)):
+        await asyncio.wait_for(issuer.is_fetched.wait(), 30)
+
+
+@pytest.mark.parametrize("host", ["127.0.0.1", "0.0.0.0"])
+def test_serve_names_the_issuers_and_needs_no_key(host: str) -> None:
+    issuer = Issuer()
+    issuer.url = "https://login.example"
+    auth, server = AuthSettings(issuers=(issuer.settings(),)), ServerSettings(host=host)
+    access = describe_access(Settings(auth=auth, server=server))
+    assert access == "API keys or tokens of https://login.example are required"
 
 
 async def test_the_metadata_of_the_resource_needs_no_credential(issuer: Issuer, connect: AppFactory) -> None:
