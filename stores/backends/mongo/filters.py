@@ -1,5 +1,6 @@
 """Conditions, orders and positions of the document contract, in MongoDB's query language."""
 
+import math
 import re
 from collections.abc import Iterable
 from typing import Any
@@ -40,6 +41,7 @@ TYPES: dict[int, str] = {
     12: "javascriptWithScope",
     13: "maxKey",
 }
+LAST_KNOWN_TO_ALL = 10  # some servers do not know the aliases of the types after it
 COMPOSITE_OR_NULL = ("null", "object", "array")
 
 
@@ -139,16 +141,30 @@ def after_position(order: Order, position: tuple[Any, Any]) -> Filter:
 def _after_value(name: str, value: Any, descending: bool) -> Filter:
     rank = order_key(value)[0]
     operator = "$lt" if descending else "$gt"
-    # Null equals itself only, and so do the keys at both ends.
-    filters: list[Filter] = [] if rank in (-1, 0, 13) else [{name: {operator: value}}]
-    if descending:
+    filters = _after_within_type(name, value, operator)
+    if descending and rank > LAST_KNOWN_TO_ALL:
+        later = [alias for other, alias in TYPES.items() if other >= rank]
+        filters.append({"$nor": [{name: {"$type": alias}} for alias in later]})
+    elif descending:
         filters += [{name: {"$type": alias}} for other, alias in TYPES.items() if other < rank]
-    else:
+    elif rank < max(TYPES):
         # Not the list of later types: old servers do not know the names of all of them.
-        filters.append(
-            {"$nor": [{name: {"$type": alias}} for other, alias in TYPES.items() if other <= rank]}
-        )
+        earlier = [alias for other, alias in TYPES.items() if other <= rank]
+        filters.append({"$nor": [{name: {"$type": alias}} for alias in earlier]})
     return {"$or": filters} if filters else {"_id": {"$in": []}}
+
+
+def _after_within_type(name: str, value: Any, operator: str) -> list[Filter]:
+    """What follows a value among those of its type. NaN is the first number, but compares with none."""
+    rank = order_key(value)[0]
+    if rank in (0, min(TYPES), max(TYPES)):
+        return []  # these types have one value
+    is_number, is_nan = rank == order_key(0)[0], order_key(value) == order_key(math.nan)
+    if is_nan:
+        others = [{name: {"$type": "number"}}, {name: {"$ne": math.nan}}]
+        return [{"$and": others}] if operator == "$gt" else []
+    filters: list[Filter] = [{name: {operator: value}}]
+    return [*filters, {name: math.nan}] if is_number and operator == "$lt" else filters
 
 
 def orders_by_scalar(path: Path, scalar: bool) -> Filter:
