@@ -1,7 +1,7 @@
 """API keys as a viewer administers them: nobody gives, changes or sees more rights than their own."""
 
 from collections.abc import Iterable
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 from resolvers.api_keys import (
     KeySpec,
@@ -35,6 +35,7 @@ async def create_key(context: Context, spec: KeySpec) -> tuple[ApiKey, str]:
         for application_id in spec.application_ids or ():
             await require_application(context, organization_id, application_id)
     _check_rights(context, spec.role, spec.application_ids)
+    _check_end(context, spec.expires_at)
     return await create_api_key(context.viewer.key_documents, spec, created_by=context.viewer.grant.subject)
 
 
@@ -46,7 +47,8 @@ async def revoke_key(context: Context, key_id: str) -> ApiKey:
 
 async def rotate_key(context: Context, key_id: str, overlap: timedelta) -> tuple[ApiKey, str]:
     """A key with the rights of an old one, which ends after `overlap`. Raises `NotFound` and `Forbidden`."""
-    await _require_key(context, key_id)
+    key = await _require_key(context, key_id)
+    _check_end(context, key.expires_at)
     subject = context.viewer.grant.subject
     return await rotate_api_key(context.viewer.key_documents, key_id, overlap, created_by=subject)
 
@@ -80,6 +82,12 @@ def _check_rights(context: Context, role: Role | None, application_ids: Iterable
         )
     if grant.applications is not None and not grant.applications.issuperset(application_ids or ["*"]):
         raise Forbidden("A key must be for applications of yours", fields=["applicationIds"])
+
+
+def _check_end(context: Context, expires_at: datetime | None) -> None:
+    end = context.viewer.grant.expires_at
+    if end is not None and (expires_at is None or expires_at > end):
+        raise Forbidden("A new key must end no later than your own rights", fields=["expiresAt"])
 
 
 def _role_of(key: ApiKey) -> Role | None:

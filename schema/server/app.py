@@ -70,7 +70,7 @@ def create_app(
         middleware=_middleware(
             settings, needs_credentials=authenticate is not None or not _may_be_open(settings)
         ),
-        lifespan=lambda app: _run_lifespan(state, settings, background),
+        lifespan=lambda app: _run_lifespan(state, settings, background, key_ring),
     )
     app.state.app_state = state
     return app
@@ -145,7 +145,7 @@ def _ingest_routes(state: AppState, settings: Settings) -> list[Route]:
 
 @contextlib.asynccontextmanager
 async def _run_lifespan(
-    state: AppState, settings: Settings, tasks: Mapping[str, Work]
+    state: AppState, settings: Settings, tasks: Mapping[str, Work], key_ring: KeyRing
 ) -> AsyncIterator[None]:
     """Run the background tasks while the application runs, then close the stores."""
     store, retention_days = state.series.store, settings.series.retention_days
@@ -160,4 +160,5 @@ async def _run_lifespan(
             yield
     finally:
         async with asyncio.timeout(settings.documents.deadline + settings.series.deadline):
+            await key_ring.close()
             await asyncio.gather(state.documents.close(), store.close())

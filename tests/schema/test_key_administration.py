@@ -1,5 +1,6 @@
 """API keys through the graph: nobody gives, changes or sees more rights than their own."""
 
+from datetime import timedelta
 from typing import Any
 
 import pytest
@@ -8,6 +9,7 @@ from resolvers.api_keys import KeySpec, create_api_key, list_api_keys
 from resolvers.grants import Grant, Role
 from schema.server.key_ring import KeyRing
 from stores.contracts.document_store import DocumentStore
+from stores.contracts.documents import format_time, utc_now
 from tests.schema.client import Client
 from tests.schema.test_roles import Connect, connect
 
@@ -91,6 +93,19 @@ async def test_an_admin_of_some_applications_gives_keys_for_these_only(
     assert await admin.code(CREATE, input=spec()) == "FORBIDDEN"
     created = await admin.run(CREATE, input=spec(applicationIds=["cnc"]))
     assert created["createApiKey"]["apiKey"]["applicationIds"] == ["cnc"]
+
+
+async def test_a_key_ends_no_later_than_the_rights_of_who_creates_it(
+    connect: Connect, operator: Client
+) -> None:
+    end = utc_now() + timedelta(days=1)
+    admin = connect(Grant("admin", Role.ADMIN, frozenset({"own"}), expires_at=end))
+    for expires_at in (None, "2999-01-01T00:00:00.000Z"):
+        assert await admin.code(CREATE, input=spec(expiresAt=expires_at)) == "FORBIDDEN"
+    created = await admin.run(CREATE, input=spec(expiresAt=format_time(utc_now() + timedelta(hours=1))))
+    assert await admin.run(ROTATE, id=created["createApiKey"]["apiKey"]["keyId"])
+    lasting = await operator.run(CREATE, input=spec())
+    assert await admin.code(ROTATE, id=lasting["createApiKey"]["apiKey"]["keyId"]) == "FORBIDDEN"
 
 
 async def test_keys_of_others_are_not_seen_and_not_changed(
