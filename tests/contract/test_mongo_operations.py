@@ -18,7 +18,8 @@ from stores.backends.mongo.documents import MongoDocumentStore
 from stores.backends.mongo.locks import HELD
 from stores.backends.mongo.operations import OPERATIONS
 from stores.contracts.document_store import DocumentDatabase
-from stores.contracts.errors import Conflict
+from stores.contracts.documents import CreateCollections
+from stores.contracts.errors import Conflict, Unavailable
 from stores.entities.devices import Device
 from tests.contract.changing_plant import (
     APPLICATIONS,
@@ -52,7 +53,12 @@ async def _interleave(gateways: list[DocumentDatabase], numbers: random.Random, 
     await create_application(gateways[0], APPLICATIONS[0])
     for _ in range(rounds):
         actions = [choose_action(numbers.choice(gateways), numbers) for _ in range(numbers.randint(2, 6))]
-        await asyncio.gather(*map(run_action, actions))
+        results = await asyncio.gather(*map(run_action, actions), return_exceptions=True)
+        failures = [result for result in results if result is not None]
+        # The tests' MongoDB fails now and then where a collection is dropped while it is read.
+        assert all(isinstance(failure, Unavailable) for failure in failures), failures
+        if failures:
+            await gateways[0].write_all([CreateCollections([])])  # which finishes what was cut off
         await check(gateways[0])
 
 
