@@ -176,18 +176,18 @@ async def test_a_connector_takes_the_secrets_of_its_template(
 
 @pytest.mark.parametrize("backend", BACKENDS)
 async def test_every_entity_is_refetched_by_its_global_id(client: Client, plant: str) -> None:
-    for entity in CREATED:
-        await client.run(creation_of(entity), o=plant, x=f"x-{plant}")
+    created = [await client.run(creation_of(entity), o=plant, x=f"x-{plant}") for entity in CREATED]
     query = """query($o: String!) { organization(organizationId: $o) { id users { id } gateways { id }
       connectors { id } applications { id connectors { id } eventClasses { id } functions { id }
       devices { nodes { id } } } } services { id } legacyDevices { nodes { id } } }"""
-    ids = _ids(await client.run(query, o=plant))
+    listed = _ids(await client.run(query, o=plant))
+    assert len(set(listed)) == len(listed)
+    ids = {*_ids(created), *listed}
     kinds = {json.loads(base64.urlsafe_b64decode(id_ + "=" * (-len(id_) % 4)))[0] for id_ in ids}
     assert kinds == {entity.node_kind for entity in ENTITIES if entity.node_kind is not None}
-    assert len(set(ids)) == len(ids)
-    for each in ids:
-        again = await client.run("query($id: ID!) { node(id: $id) { id __typename } }", id=each)
-        assert again["node"]["id"] == each
+    for id_ in ids:
+        again = await client.run("query($id: ID!) { node(id: $id) { id __typename } }", id=id_)
+        assert again["node"]["id"] == id_
 
 
 def _ids(value: Any) -> list[str]:
