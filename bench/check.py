@@ -75,9 +75,9 @@ async def check_series(folder: Path) -> list[Measured]:
     made = points(300_000)
     while batch := list(islice(made, 5000)):
         await store.write(DATABASE, batch)
-    asked = questions(store)
+    calls = questions(store)
     limits = {"latest status, 200 machines": 25.0, "5 min means of 24 h, 200 machines": 50.0}
-    measured = [Measured(name, await best_of(asked[name]), limit) for name, limit in limits.items()]
+    measured = [Measured(name, await best_of(calls[name]), limit) for name, limit in limits.items()]
     await store.close()
     return measured
 

@@ -55,11 +55,11 @@ async def main() -> None:
                     documents = store.database("drivers")
                     figures[driver].append(await timed(work, documents))
             (wall, cpu), (other_wall, other_cpu) = (
-                [statistics.median(each) for each in zip(*figures[driver], strict=True)]
+                [statistics.median(times) for times in zip(*figures[driver], strict=True)]
                 for driver in ("pymongo", "motor")
             )
             figures_of_row = (wall, other_wall, wall / other_wall, cpu, other_cpu, cpu / other_cpu)
-            table.add_row(name, *(f"{each:.2f}" for each in figures_of_row))
+            table.add_row(name, *(f"{times:.2f}" for times in figures_of_row))
         await pymongo.close()
         await motor.close()
     console.print(table)

@@ -157,7 +157,7 @@ class Peer:
 
 
 @contextlib.contextmanager
-def peer(
+def run_peer(
     name: str, command: list[str], port: int, environment: dict[str, str] | None = None
 ) -> Iterator[Peer]:
     process = psutil.Popen(
@@ -185,7 +185,7 @@ def gateway(name: str, folder: Path, environment: dict[str, str]) -> contextlib.
     command = [sys.executable, "-m", "compat_rest.main", "serve", "--port", str(port)]
     (folder / "config.yaml").write_text("log: {level: warning}\n")
     command += ["--data", str(folder), "--config", str(folder / "config.yaml")]
-    return peer(name, command, port, {"INFLUXDB_DATABASE": DATABASE, **environment})
+    return run_peer(name, command, port, {"INFLUXDB_DATABASE": DATABASE, **environment})
 
 
 def others(urls: list[str]) -> Iterator[contextlib.AbstractContextManager[Peer]]:
@@ -195,15 +195,15 @@ def others(urls: list[str]) -> Iterator[contextlib.AbstractContextManager[Peer]]
         ("bare handler", "bare"),
     ):
         port = free_port()
-        yield peer(name, [sys.executable, "-m", f"bench.peers.{module}", str(port), *urls], port)
+        yield run_peer(name, [sys.executable, "-m", f"bench.peers.{module}", str(port), *urls], port)
     server = ROOT / "bench/peers/mercurius/server.js"
     if shutil.which("node") and (server.parent / "node_modules").exists():
         port = free_port()
-        yield peer("Mercurius + JIT", ["node", str(server), str(port), *urls], port)
+        yield run_peer("Mercurius + JIT", ["node", str(server), str(port), *urls], port)
 
 
 async def main(rounds: int) -> None:
-    told = Console(width=160)
+    console = Console(width=160)
     with contextlib.ExitStack() as stack:
         mongo = stack.enter_context(mongodb())
         influx = stack.enter_context(influxdb3(databases=[DATABASE], own=True))
@@ -220,9 +220,9 @@ async def main(rounds: int) -> None:
 
         environment = {"MONGODB_URI": f"{mongo.url}/default", "INFLUXDB_HOST": influx.url}
         started = [gateway("gateway", folders[0], environment), *others([mongo.url, influx.url])]
-        peers = [stack.enter_context(each) for each in started]
+        peers = [stack.enter_context(peer) for peer in started]
         embedded = stack.enter_context(gateway("gateway, embedded", folders[1], {}))
-        asked = [
+        tasks = [
             *(
                 (p, label, *query)
                 for label, query in QUERIES.items()
@@ -230,47 +230,47 @@ async def main(rounds: int) -> None:
                 if p.name != "bare handler"
             )
         ]
-        asked += [(embedded, label, *query) for label, query in QUERIES.items()]
-        asked += [(p, "REST 1,000 devices", REST, 16) for p in peers if p.name in ("gateway", "bare handler")]
+        tasks += [(embedded, label, *query) for label, query in QUERIES.items()]
+        tasks += [(p, "REST 1,000 devices", REST, 16) for p in peers if p.name in ("gateway", "bare handler")]
         async with httpx.AsyncClient(trust_env=False, timeout=60) as client:
-            await compare(client, asked)
+            await compare(client, tasks)
             with Progress() as progress:
-                bar = progress.add_task("measuring", total=(rounds + 1) * len(asked))
+                bar = progress.add_task("measuring", total=(rounds + 1) * len(tasks))
                 for round_ in range(rounds + 1):
-                    for each, label, query, requests in asked:
-                        await each.measure(client, label, query, requests)
+                    for peer, label, query, requests in tasks:
+                        await peer.measure(client, label, query, requests)
                         if round_ == 0:  # what is compiled and cached is so after the first round
-                            each.cpu[label].clear()
-                            each.latency[label].clear()
+                            peer.cpu[label].clear()
+                            peer.latency[label].clear()
                         progress.advance(bar)
-        told.print(f"{machine()}; {rounds} rounds, {CONCURRENT_REQUESTS} requests at a time")
-        told.print(table("CPU ms a request (latency p50, ms)", [*peers, embedded]))
+        console.print(f"{machine()}; {rounds} rounds, {CONCURRENT_REQUESTS} requests at a time")
+        console.print(table("CPU ms a request (latency p50, ms)", [*peers, embedded]))
 
 
-async def compare(client: httpx.AsyncClient, asked: list[tuple[Peer, str, str, int]]) -> None:
+async def compare(client: httpx.AsyncClient, tasks: list[tuple[Peer, str, str, int]]) -> None:
     """Every server's answer is the same, but for the ids of the embedded store's own documents."""
     answers: dict[str, bytes] = {}
-    for each, label, query, _ in asked:
+    for peer, label, query, _ in tasks:
         for _ in range(3):
-            content = await each.ask(client, query)
-        if each.name != "gateway, embedded":
-            found = httpx.Response(200, content=content).json()
-            assert "errors" not in found, (each.name, found)
-            if answers.setdefault(label, found) != found:
+            content = await peer.ask(client, query)
+        if peer.name != "gateway, embedded":
+            body = httpx.Response(200, content=content).json()
+            assert "errors" not in body, (peer.name, body)
+            if answers.setdefault(label, body) != body:
                 raise RuntimeError(
-                    f"{each.name} answers otherwise: {label}\n{str(found)[:400]}\n{str(answers[label])[:400]}"
+                    f"{peer.name} answers otherwise: {label}\n{str(body)[:400]}\n{str(answers[label])[:400]}"
                 )
 
 
 def table(title: str, peers: list[Peer]) -> Table:
-    shown = Table("operation", *(each.name for each in peers), "gateway to Mercurius or bare", title=title)
-    by_name = {each.name: each for each in peers}
+    shown = Table("operation", *(peer.name for peer in peers), "gateway to Mercurius or bare", title=title)
+    by_name = {peer.name: peer for peer in peers}
     for label in [*QUERIES, "REST 1,000 devices"]:
         cells = []
-        for each in peers:
-            if each.cpu.get(label):
-                latency = statistics.median(each.latency[label])
-                cells.append(f"{statistics.median(each.cpu[label]):.2f} ({latency:.0f})")
+        for peer in peers:
+            if peer.cpu.get(label):
+                latency = statistics.median(peer.latency[label])
+                cells.append(f"{statistics.median(peer.cpu[label]):.2f} ({latency:.0f})")
             else:
                 cells.append("")
         reference = by_name.get("bare handler" if label.startswith("REST") else "Mercurius + JIT")

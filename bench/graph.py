@@ -116,7 +116,7 @@ async def nested(stores: dict[str, DocumentStore], console: Console) -> None:
         row = [f"{size:,}"]
         for name, store in stores.items():
             _, calls = await run(store, NESTED, o=f"size-{size}")
-            wall, cpu = (statistics.median(each) for each in zip(*figures[name], strict=True))
+            wall, cpu = (statistics.median(times) for times in zip(*figures[name], strict=True))
             row += [str(len(calls)), f"{wall:.1f}", f"{cpu:.1f}"]
         table.add_row(*row)
     console.print(table)

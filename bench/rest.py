@@ -40,8 +40,8 @@ def bare(store: DocumentStore) -> Starlette:
 
     async def answer(request: Request) -> Response:
         documents = store.database(request.path_params["organization"])
-        found = await documents.find(Device.collection_of("app0"))
-        content = orjson.dumps(found, default=plain, option=orjson.OPT_PASSTHROUGH_DATETIME)
+        stored = await documents.find(Device.collection_of("app0"))
+        content = orjson.dumps(stored, default=plain, option=orjson.OPT_PASSTHROUGH_DATETIME)
         return Response(content, media_type="application/json")
 
     return Starlette(routes=[Route("/api/organizations/{organization}/applications/app0/devices", answer)])
@@ -69,8 +69,8 @@ async def main() -> None:
             assert orjson.loads(bodies[0]) == orjson.loads(bodies[1])
             figures: tuple[list[float], list[float]] = ([], [])
             for _ in range(ROUNDS):
-                for client, each in zip(clients, figures, strict=True):
-                    each.append((await cpu(client, path))[0])
+                for client, times in zip(clients, figures, strict=True):
+                    times.append((await cpu(client, path))[0])
             gateway, handler = map(statistics.median, figures)
             table.add_row(f"{size:,}", f"{gateway:.2f}", f"{handler:.2f}", f"{gateway / handler:.2f}")
         for client in clients:

@@ -149,7 +149,7 @@ async def median(ask: Callable[[], Awaitable[Any]]) -> float:
     return statistics.median(taken)
 
 
-class Gateway:
+class MeasuredGateway:
     """Operations in this process, their CPU time and their store queries."""
 
     def __init__(self, folder: Path, store: WritableSeriesStore) -> None:
@@ -187,12 +187,14 @@ MEANS = " ".join(
 LAST_HOURS = 'range: {last: "PT2H"}'
 
 
-async def dashboards(folder: Path, store: WritableSeriesStore, told: Console) -> None:
+async def dashboards(folder: Path, store: WritableSeriesStore, console: Console) -> None:
     freeze_startup_objects()  # as a serving process does
-    gateway = Gateway(folder, store)
+    gateway = MeasuredGateway(folder, store)
     parts = [f'm{n}: machine(machineId: "{name}") {{ {MEANS} }}' for n, name in enumerate(NAMES[:100])]
     _, spent, calls = await gateway.run(f"{{ {' '.join(parts)} }}", gateway.compiled)
-    told.print(f"100 machines x 3 fields x 24 h in minutes: {len(calls)} store queries, {spent:.0f} ms CPU")
+    console.print(
+        f"100 machines x 3 fields x 24 h in minutes: {len(calls)} store queries, {spent:.0f} ms CPU"
+    )
 
     await put(store, "signal", {NOW - n * SECOND // 20: 1.0 for n in range(100_000)})
     ask = f'series(measurement: "signal", field: "v", {LAST_HOURS}) {{ %s }}'
@@ -201,7 +203,7 @@ async def dashboards(folder: Path, store: WritableSeriesStore, told: Console) ->
     _, columns, _ = await gateway.run(ask % "times values", gateway.compiled)
     for executor, by in ((gateway.compiled, "compiled"), (gateway.plain, "by graphql-core")):
         _, objects, _ = await gateway.run(ask % "points { time value }", executor)
-        told.print(
+        console.print(
             f"100,000 points: columns {columns:.0f} ms CPU, objects {objects:.0f} ms {by},"
             f" {objects / columns:.1f} times; reading them from the store is {reading:.0f} ms of each"
         )
@@ -210,10 +212,12 @@ async def dashboards(folder: Path, store: WritableSeriesStore, told: Console) ->
     million[NOW - 765_432 * SECOND // 200] = 99.0
     await put(store, "peak", million)
     ask = f'series(measurement: "peak", field: "v", {LAST_HOURS}, maxPoints: 1000) {{ values }}'
-    found, spent, _ = await gateway.run(f'{{ machine(machineId: "S") {{ {ask} }} }}', gateway.compiled)
-    values = found["machine"]["series"]["values"]
-    kept = "kept" if 99.0 in values else "LOST"
-    told.print(f"a peak among a million points: {len(values)} values, the peak is {kept}, {spent:.0f} ms CPU")
+    data, spent, _ = await gateway.run(f'{{ machine(machineId: "S") {{ {ask} }} }}', gateway.compiled)
+    values = data["machine"]["series"]["values"]
+    verdict = "kept" if 99.0 in values else "LOST"
+    console.print(
+        f"a peak among a million points: {len(values)} values, the peak is {verdict}, {spent:.0f} ms CPU"
+    )
     await gateway.documents.close()
 
 
@@ -225,14 +229,14 @@ async def put(store: WritableSeriesStore, measurement: str, values: dict[int, fl
 
 
 async def main(count: int) -> None:
-    told = Console(soft_wrap=True)
-    told.print(machine())
+    console = Console(soft_wrap=True)
+    console.print(machine())
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         store = open_series(None, data=folder, deadline=60.0)
         assert isinstance(store, WritableSeriesStore)
         rate = await fill(store, count)
-        told.print(f"{count:,} points: {rate:,.0f} a second, {_megabytes(folder):.0f} MB")
+        console.print(f"{count:,} points: {rate:,.0f} a second, {_megabytes(folder):.0f} MB")
         table = Table("p50, ms", "alone", "beside a writer of 5,000 points a second")
         alone = {label: await median(ask) for label, ask in questions(store).items()}
         done = asyncio.Event()
@@ -241,8 +245,8 @@ async def main(count: int) -> None:
             table.add_row(label, f"{alone[label]:.2f}", f"{await median(ask):.2f}")
         done.set()
         await writer
-        told.print(table)
-        await dashboards(folder, store, told)
+        console.print(table)
+        await dashboards(folder, store, console)
         await store.close()
 
 

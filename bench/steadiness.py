@@ -29,8 +29,8 @@ CONCURRENT_REQUESTS = 8
 
 
 async def main(answers: int) -> None:
-    told = Console(soft_wrap=True)
-    told.print(machine())
+    console = Console(soft_wrap=True)
+    console.print(machine())
     with tempfile.TemporaryDirectory() as name, contextlib.ExitStack() as stack:
         folder = Path(name)
         store = open_documents(None, data=folder)
@@ -44,7 +44,7 @@ async def main(answers: int) -> None:
                 if n == 100 // CONCURRENT_REQUESTS:
                     early = peer.process.memory_info().rss
             late = peer.process.memory_info().rss
-            told.print(
+            console.print(
                 f"resident after 100 answers {early / 1e6:.0f} MB, after {answers:,} {late / 1e6:.0f} MB:"
                 f" {late / early:.2f} times"
             )
@@ -58,7 +58,7 @@ async def main(answers: int) -> None:
                     await client.get(f"{peer.url}/health/live")
                     waits.append((time.perf_counter() - began) * 1e3)
                 await asking
-            told.print(
+            console.print(
                 f"while 10,000 devices are answered, a health check waits {statistics.median(waits):.1f} ms,"
                 f" at most {max(waits):.0f} ms"
             )

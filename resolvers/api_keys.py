@@ -114,10 +114,10 @@ async def rotate_api_key(
 
 async def find_api_key(documents: DocumentDatabase, key_id: str) -> ApiKey:
     """The key of an id. Raises `NotFound`."""
-    found = await documents.find(KEYS, ApiKey.query(None, equals("keyId", key_id), limit=1))
-    if not found:
+    matches = await documents.find(KEYS, ApiKey.query(None, equals("keyId", key_id), limit=1))
+    if not matches:
         raise NotFound("API key not found", fields=["keyId"])
-    return ApiKey(found[0])
+    return ApiKey(matches[0])
 
 
 async def _change(documents: DocumentDatabase, key_id: str, change: Change) -> ApiKey:

@@ -43,7 +43,14 @@ async def organization(*_: Any, organizationId: str) -> Any:
 
 @query.field("application")
 async def one_application(*_: Any, organizationId: str, applicationId: str) -> Any:
-    return next((each for each in await data.applications() if each["application_id"] == applicationId), None)
+    return next(
+        (
+            application
+            for application in await data.applications()
+            if application["application_id"] == applicationId
+        ),
+        None,
+    )
 
 
 application.set_alias("applicationId", "application_id")

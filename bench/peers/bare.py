@@ -28,8 +28,8 @@ async def main() -> None:
 
     async def answer(request: Request) -> Response:
         organization, application = request.path_params["o"], request.path_params["a"]
-        found = await client[organization][f"{application}_devices"].find().to_list()
-        content = orjson.dumps(found, default=plain, option=orjson.OPT_PASSTHROUGH_DATETIME)
+        devices = await client[organization][f"{application}_devices"].find().to_list()
+        content = orjson.dumps(devices, default=plain, option=orjson.OPT_PASSTHROUGH_DATETIME)
         return Response(content, media_type="application/json")
 
     app = Starlette(routes=[Route("/api/organizations/{o}/applications/{a}/devices", answer)])

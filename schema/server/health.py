@@ -32,7 +32,10 @@ class Health:
         """
         readable = await _check_all({name: store.ping for name, store in self._stores.items()})
         is_ready = all(readable.values())
-        body = {"status": _state(is_ready), **{name: _state(answers) for name, answers in readable.items()}}
+        body = {
+            "status": _state(is_ready),
+            **{name: _state(is_readable) for name, is_readable in readable.items()},
+        }
         if is_ready and not all((await self.check_writes()).values()):
             body["writes"] = "unavailable"
         return JSONResponse(body, 200 if is_ready else 503)

@@ -26,8 +26,8 @@ def mask_url(url: str) -> str:
     """The URL with its password, and parameters that may hold secrets, replaced by a mask."""
     scheme, separator, rest = url.partition("://")
     # The last @ ends the credentials: an unescaped one inside a password must not show the rest of it.
-    credentials, at, place = rest.rpartition("@")
+    credentials, at, address = rest.rpartition("@")
     if at:
         user, colon, _ = credentials.partition(":")
-        rest = f"{user}{colon and f':{MASK}'}@{place}"
+        rest = f"{user}{colon and f':{MASK}'}@{address}"
     return scheme + separator + _SECRET_PARAMETER.sub(rf"\g<1>{MASK}", rest)

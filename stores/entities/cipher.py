@@ -84,9 +84,9 @@ class SecretCipher:
 
     def has_undecryptable(self, document: Document) -> bool:
         """Whether a document contains an encrypted secret that no key decrypts."""
-        found: list[str] = []
-        self.rules.convert(document, lambda text: found.append(text) or text)  # type: ignore[func-returns-value]
-        return any(text.startswith(ENCRYPTED) and _decrypt(self._any, text) is None for text in found)
+        strings: list[str] = []
+        self.rules.convert(document, lambda text: strings.append(text) or text)  # type: ignore[func-returns-value]
+        return any(text.startswith(ENCRYPTED) and _decrypt(self._any, text) is None for text in strings)
 
     def _decrypt(self, text: str) -> str:
         plain = _decrypt(self._any, text)

@@ -122,9 +122,9 @@ async def _read_raw_batches(part: Part, report: CopyReport | None = None) -> Asy
     while batch := await part.source.read_raw(part.collection, Query(after=after, limit=BATCH)):
         readable = [document for document in batch if not _is_damaged(document)]
         if report is not None and len(readable) < len(batch):
-            place = f"{part.source.database}.{part.collection.name}"
+            namespace = f"{part.source.database}.{part.collection.name}"
             damaged = len(batch) - len(readable)
-            report.differences.append(f"{place}: {damaged} documents are damaged and cannot be copied")
+            report.differences.append(f"{namespace}: {damaged} documents are damaged and cannot be copied")
         if not readable:
             return  # nothing says where to go on
         yield readable

@@ -53,9 +53,9 @@ class MongoDocumentStore(MongoConnection, DocumentStore):
             cursor = await self.client.list_databases()
             databases = await cursor.to_list(None)
         infos = (
-            DatabaseInfo(each["name"], _whole(each.get("sizeOnDisk")), bool(each.get("empty", False)))
-            for each in databases
-            if each["name"] not in SYSTEM_DATABASES
+            DatabaseInfo(entry["name"], _whole(entry.get("sizeOnDisk")), bool(entry.get("empty", False)))
+            for entry in databases
+            if entry["name"] not in SYSTEM_DATABASES
         )
         return sorted(infos, key=lambda info: info.name)
 

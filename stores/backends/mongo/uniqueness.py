@@ -84,13 +84,13 @@ class UniqueKeys:
         self._checked_at.pop((database, collection.name), None)
 
     async def _ensure_indexes(self, database: str, collection: Collection) -> None:
-        place = (database, collection.name)
-        if time.monotonic() - self._checked_at.get(place, float("-inf")) < INDEX_CHECK_S:
+        key = (database, collection.name)
+        if time.monotonic() - self._checked_at.get(key, float("-inf")) < INDEX_CHECK_S:
             return
         for unique in collection.unique:
             for field in unique.fields:
                 await self._ensure_index(database, collection, [(n, 1) for n in (*unique.within, field)])
-        self._checked_at[place] = time.monotonic()
+        self._checked_at[key] = time.monotonic()
 
     async def _ensure_index(self, database: str, collection: Collection, keys: list[tuple[str, int]]) -> None:
         target: Any = self._connection.collection(database, collection.name)

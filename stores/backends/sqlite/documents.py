@@ -181,8 +181,8 @@ class SqliteDocumentDatabase(DocumentDatabase):
                 return first
             check_guard(partial(self._rows, db), guard)
             results = []
-            for index, each in enumerate(writes):
-                results.append(apply_write(partial(self._rows, db), each))
+            for index, entry in enumerate(writes):
+                results.append(apply_write(partial(self._rows, db), entry))
                 if index == 0 and results[0] is None:
                     return None
             returned = result if result is not None else results[0]
