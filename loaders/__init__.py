@@ -75,7 +75,7 @@ class StoreLoaders:
         self._loaders: dict[Hashable, Loader[Any, Any]] = {}
 
     def documents(self, query: Query) -> Loader[Place, list[Document] | Exception]:
-        """By place: the documents of a query."""
+        """By database and collection: the documents of a query."""
 
         async def load(places: list[Place]) -> list[list[Document] | Exception]:
             return await self._store.find_across(places, query)
@@ -85,7 +85,7 @@ class StoreLoaders:
         return self._loaders[query]
 
     def counts(self) -> Loader[Place, int | Exception]:
-        """By place: the number of documents."""
+        """By database and collection: the number of documents."""
         if "counts" not in self._loaders:
             self._loaders["counts"] = Loader(self._store.count_across)
         return self._loaders["counts"]

@@ -43,7 +43,7 @@ async def load_by_group(
 class Loader(Generic[K, V]):
     """Loads values by key and caches them for as long as it lives; a failed call is not repeated.
 
-    `aiodataloader` tells when a tick is over. It is given lists of keys, not keys: a thousand keys that are
+    `aiodataloader` knows when a tick is over. It receives lists of keys, not keys: a thousand keys that are
     requested together then cost one future, not a thousand.
     """
 

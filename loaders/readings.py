@@ -28,7 +28,7 @@ class Readings:
     """The loaders of one tenant's series; the same arguments give the same loader, and so one query.
 
     `max_points` limits the values that one query may request: a larger one raises `LimitExceeded`, before the
-    store is asked where the size is known in advance.
+    store is queried where the size is known in advance.
     """
 
     def __init__(self, series: SeriesDatabase, max_points: int) -> None:
@@ -110,7 +110,7 @@ class Readings:
         return self._loader(("counts", sources, start, stop), load)
 
     async def catalogue(self) -> Catalogue:
-        """Return the fields that exist. The store is asked once for a request."""
+        """Return the fields that exist. The store is queried once for a request."""
 
         async def load(keys: list[str]) -> list[Catalogue]:
             return [await self.series.catalogue()] * len(keys)

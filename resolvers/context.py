@@ -136,7 +136,7 @@ class Viewer:
 
 @dataclass(slots=True)
 class Context:
-    """What every resolver is given: the viewer, the icons, the cipher of secrets, and the request's id."""
+    """What every resolver receives: the viewer, the icons, the cipher of secrets, and the request's id."""
 
     viewer: Viewer
     icons: Icons

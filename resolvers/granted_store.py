@@ -46,7 +46,7 @@ class GrantedDocumentStore(DocumentStore):
 
     @property
     def hidden(self) -> DocumentDatabase:
-        """What stands in the place of a database that must not be seen."""
+        """What stands in place of a database that must not be seen."""
         return WrappedDocumentDatabase(self._store.database(NO_DATABASE), Hidden())
 
     def database(self, name: str) -> DocumentDatabase:

@@ -25,7 +25,7 @@ def lock_folder(data: Path) -> Callable[[], None]:
 
 
 def start_anew(data: Path, documents_url: str | None, series_url: str | None) -> list[Path]:
-    """Let a server start with new, empty files in the place of lost or damaged ones of the embedded stores.
+    """Let a server start with new, empty files in place of lost or damaged ones of the embedded stores.
 
     Nothing is deleted: returns the new paths of files that were put aside.
     """
@@ -96,7 +96,7 @@ def back_up(
 def restore(
     data: Path, documents_url: str | None, series_url: str | None, source: Path, progress: Progress
 ) -> list[Path]:
-    """Put the backup `source` in the place of what there is. Returns the new paths of the old files.
+    """Put the backup `source` in place of what there is. Returns the new paths of the old files.
 
     Raises `BadUserInput` if it is not a whole backup, `Unavailable` while a server runs, and `OSError`.
     """

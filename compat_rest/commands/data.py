@@ -40,7 +40,7 @@ def backup(folder: Folder, config: ConfigOption = None, data: DataOption = None)
 
 
 def restore(folder: Folder, config: ConfigOption = None, data: DataOption = None) -> None:
-    """Put a backup in the place of the present files, which are kept. Stop the server first."""
+    """Replace the present files with a backup. The old files are renamed. Stop the server first."""
     from schema.server.opening import store_urls
     from stores.embedded import restore as put_back
 

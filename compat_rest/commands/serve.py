@@ -36,7 +36,7 @@ def serve(
     new_data: Annotated[
         bool,
         typer.Option(
-            "--new-data", help="Start with empty files in the place of lost or damaged ones, which are kept."
+            "--new-data", help="Start with empty files in place of lost or damaged ones, which are renamed."
         ),
     ] = False,
 ) -> None:

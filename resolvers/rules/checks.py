@@ -10,7 +10,7 @@ from stores.contracts.errors import BadUserInput
 MAX_DEPTH = 64  # MongoDB stores at most 100 levels
 MAX_NAME_LENGTH = 1024  # characters of an id or a name
 MAX_EXACT = 2**53  # larger numbers are stored as doubles, which lose digits
-# The fields that hold objects. Elsewhere a name that starts with `$` is an operator in the place of a value.
+# The fields that hold objects. Elsewhere a name that starts with `$` is an operator in place of a value.
 OBJECT_FIELDS = frozenset({"properties", "collections", "configuration"})
 
 

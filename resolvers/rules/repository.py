@@ -125,7 +125,7 @@ class Repository(Generic[E]):
         return self.record(inserted)
 
     async def replace(self, documents: Sequence[Document]) -> list[E]:
-        """Store these in the place of all that are there, or change nothing. Raises as `insert` does."""
+        """Store these in place of all that are there, or change nothing. Raises as `insert` does."""
         replacement = ReplaceMany(self.collection, self._query().where, documents)
         await self.tenant.documents.write_all([replacement], guard=self._guard)
         return [self.record(document) for document in documents]

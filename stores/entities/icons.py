@@ -89,7 +89,7 @@ class Icons:
     async def save_icon(
         self, category: str, name: str, format: str, content: bytes, *, keep_other_formats: bool
     ) -> Icon:
-        """Store content that `check_content` returned, in the place of an icon of the same name."""
+        """Store content that `check_content` returned, in place of an icon of the same name."""
         _check_name("category", category)
         _check_name("name", name)
         others = () if keep_other_formats else [other for other in FORMATS if other != format]

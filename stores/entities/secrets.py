@@ -160,7 +160,7 @@ class SecretRules:
 
 
 def has_mask(value: Any) -> bool:
-    """Whether a value contains a mask, or a string with a mask in the place of a secret part."""
+    """Whether a value contains a mask, or a string with a mask in place of a secret part."""
     match value:
         case dict():
             return any(map(has_mask, value.values()))

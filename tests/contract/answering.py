@@ -1,4 +1,4 @@
-"""A small HTTP server that answers what a test tells it to, in the place of an InfluxDB."""
+"""A small HTTP server that answers what a test tells it to, in place of an InfluxDB."""
 
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager

@@ -41,7 +41,7 @@ class Row(NamedTuple):
 
 
 class FailedQuery(Exception):
-    """The answer is an error in the place of a table."""
+    """The answer is an error in place of a table."""
 
 
 def parse_rows(answer: str) -> Iterator[Row]:

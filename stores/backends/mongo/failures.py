@@ -38,7 +38,7 @@ INTERRUPTED = (50, 91, 189, 262, 10107, 11600, 11602, 13435, 13436)
 
 
 def translate(error: Exception) -> GatewayError:
-    """The error to raise in the place of one of `EXPECTED`."""
+    """The error to raise in place of one of `EXPECTED`."""
     match error:
         case DuplicateKeyError():
             return _conflict(error.details or {})

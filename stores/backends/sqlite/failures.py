@@ -1,4 +1,4 @@
-"""What SQLite's errors mean for whoever asked: one table for both embedded stores."""
+"""What SQLite's errors mean to the caller: one table for both embedded stores."""
 
 import errno
 import shutil

@@ -145,12 +145,12 @@ class CollectionRows:
             self._store(None, document)
 
     def update(self, number: int, document: Document) -> None:
-        """Store a document in the place of row `number`. Raises `Conflict`."""
+        """Store a document in place of row `number`. Raises `Conflict`."""
         self._check_unique(document, number)
         self._store(number, document)
 
     def upsert(self, document: Document, body: bytes | None = None) -> None:
-        """Store a document in the place of the one of the same id. Unique keys are not checked.
+        """Store a document in place of the one of the same id. Unique keys are not checked.
 
         `body` is the document as BSON, if it must be stored as it is.
         """

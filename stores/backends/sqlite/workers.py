@@ -23,7 +23,7 @@ class Abandoned(Exception):
 
 
 class Call(Generic[T]):
-    """One call of `work`, with its way back to the event loop that asked for it."""
+    """One call of `work`, with its way back to the event loop of its caller."""
 
     def __init__(self, work: Callable[["Call[T]", apsw.Connection], T]) -> None:
         self._work = work
