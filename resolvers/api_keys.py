@@ -18,6 +18,7 @@ from stores.entities.api_keys import ApiKey
 from stores.entities.organizations import is_organization_id
 
 KEYS = ApiKey.collection_of()
+MAX_OVERLAP = timedelta(days=366)
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,6 +61,11 @@ async def create_api_key(
 def _check(spec: KeySpec) -> None:
     if spec.role is None and not spec.ingest:
         raise BadUserInput("A key needs a role, or permission to write points (ingest).", fields=["role"])
+    if spec.ingest and spec.application_ids is not None:
+        raise BadUserInput(
+            "Points name no application: a key that writes them is for whole organizations.",
+            fields=["applicationIds"],
+        )
     if spec.role is Role.OPERATOR and (spec.organization_ids or spec.application_ids is not None):
         raise BadUserInput(
             "An operator's key is for every organization: name none.", fields=["organizationIds"]
@@ -96,6 +102,8 @@ async def rotate_api_key(
     old = await find_api_key(documents, key_id)
     if not is_valid(old):
         raise BadUserInput("The key was revoked or has expired: create a new one.", fields=["keyId"])
+    if not timedelta(0) <= overlap <= MAX_OVERLAP:
+        raise BadUserInput(f"The overlap is at most {MAX_OVERLAP.days} days.", fields=["overlap"])
     grant = grant_of(old)
     spec = KeySpec(
         old.name,
@@ -105,11 +113,12 @@ async def rotate_api_key(
         None if old.application_ids is None else tuple(old.application_ids),
         old.expires_at,
     )
-    created = await create_api_key(documents, spec, created_by=created_by)
+    _check(spec)
     ends = utc_now() + overlap
+    # First, so that a crash between the two leaves no key that nobody knows.
     if old.expires_at is None or ends < old.expires_at:
         await _change(documents, key_id, Change(set={("expiresAt",): ends}))
-    return created
+    return await create_api_key(documents, spec, created_by=created_by)
 
 
 async def find_api_key(documents: DocumentDatabase, key_id: str) -> ApiKey:

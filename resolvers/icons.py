@@ -3,7 +3,7 @@
 from asyncio import to_thread
 
 from resolvers.context import Context
-from stores.contracts.errors import BadUserInput
+from stores.contracts.errors import BadUserInput, Forbidden
 from stores.entities.icons import FORMATS, Icon, check_content
 
 
@@ -27,7 +27,12 @@ async def read_icon(context: Context, icon: Icon) -> bytes:
 async def upload_icon(
     context: Context, category: str, name: str, content: bytes, *, keep_other_formats: bool
 ) -> Icon:
-    """Check and save an icon. Raises `BadUserInput` if the content is not an image that may be served."""
+    """Check and save an icon, which all organizations see.
+
+    Raises `BadUserInput` if the content is not an image that may be served, and `Forbidden`.
+    """
+    if context.viewer.grant.applications is not None:
+        raise Forbidden("This requires a grant for all applications of the organization")
     format, checked = await to_thread(check_content, content)
     return await context.icons.save_icon(
         category, name, format, checked, keep_other_formats=keep_other_formats

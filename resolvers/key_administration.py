@@ -71,6 +71,9 @@ async def _require_key(context: Context, key_id: str) -> ApiKey:
 def _is_visible(context: Context, key: ApiKey) -> bool:
     if context.viewer.grant.is_operator:
         return True
+    own = context.viewer.grant.applications
+    if own is not None and not own.issuperset(key.application_ids or ["*"]):
+        return False
     return _role_of(key) is not Role.OPERATOR and bool(visible_organizations(context, key))
 
 

@@ -44,14 +44,14 @@ def describe_access(settings: "Settings") -> str:
 
 async def _has_keys(settings: "Settings") -> bool | None:
     """Whether an API key exists. None if the document store does not answer."""
-    from resolvers.api_keys import list_api_keys
+    from resolvers.api_keys import KEYS
     from schema.server.opening import open_documents
     from stores.contracts.errors import Unavailable
 
     try:
-        keys = await run_and_close(
-            open_documents(settings), lambda store: list_api_keys(store.database(store.default))
+        counts = await run_and_close(
+            open_documents(settings), lambda store: store.database(store.default).count([KEYS])
         )
     except Unavailable:
         return None
-    return bool(keys)
+    return counts != [0]

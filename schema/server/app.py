@@ -25,7 +25,7 @@ from schema.server.key_ring import KeyRing
 from schema.server.metrics import Metrics
 from schema.server.opening import open_cipher, open_documents, open_icons, open_series, open_token_check
 from schema.server.origins import is_loopback, parse_origin
-from schema.server.printed_schema import printed_schema_route
+from schema.server.printed_schema import PrintedSchema
 from schema.server.proxies import TrustedProxies
 from schema.server.request_guard import RequestGuard
 from schema.server.resource_metadata import BearerChallenge, resource_metadata_route
@@ -68,7 +68,7 @@ def create_app(
     app = Starlette(
         routes=[*_routes(state, settings), *routes],
         middleware=_middleware(
-            settings, needs_credentials=authenticate is not None or not _may_be_open(settings)
+            settings, needs_credentials=authenticate is not None or _needs_credentials(settings)
         ),
         lifespan=lambda app: _run_lifespan(state, settings, background, key_ring),
     )
@@ -87,13 +87,18 @@ def _routes(state: AppState, settings: Settings) -> list[BaseRoute]:
     return [
         Route("/graphql", graphql),
         Route("/graphql/", graphql),
-        printed_schema_route(),
+        PrintedSchema(state.authenticate).route(),
         *([resource_metadata_route(settings.auth.issuers)] if settings.auth.issuers else []),
         *health.routes(),
         Route("/metrics", Metrics(state, health).answer),
         *([explorer.mount_assets()] if settings.graphql.graphiql else []),
         *_ingest_routes(state, settings),
     ]
+
+
+def _needs_credentials(settings: Settings) -> bool:
+    """Whether no request passes without a credential, which pages that use DNS rebinding do not have."""
+    return not _may_be_open(settings) and not settings.compat.anonymous.networks
 
 
 def _middleware(settings: Settings, *, needs_credentials: bool) -> list[Middleware]:
@@ -140,7 +145,13 @@ def _ingest_routes(state: AppState, settings: Settings) -> list[Route]:
     if not isinstance(store, WritableSeriesStore):
         return []
     databases = [*state.series.all_databases(), STATISTICS]
-    return Ingest(store, databases, state.authenticate, token.get_secret_value() if token else None).routes()
+    return Ingest(
+        store,
+        databases,
+        state.series.database_of,
+        state.authenticate,
+        token.get_secret_value() if token else None,
+    ).routes()
 
 
 @contextlib.asynccontextmanager

@@ -12,7 +12,7 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
-from resolvers.grants import OPEN
+from resolvers.grants import OPEN, Grant
 from schema.server.authentication import AccessDenied, Authenticate, read_credential
 from schema.server.bodies import BadRequest, check_encoding, decompress, parse_content_type, read_body
 from schema.server.line_protocol import parse_lines
@@ -47,19 +47,20 @@ ParsedPoints = tuple[list[Point], list[str]]  # and why other points are rejecte
 class Ingest:
     """`POST /api/v2/write`, and `/ping` and `/health` as InfluxDB's clients expect them.
 
-    `databases` are those that may be written. Writers send the `token`, or a credential whose grant permits
-    writing.
+    `databases` are those that may be written; `database_of` an organization is the one that its keys may
+    write. Writers send the `token`, or a credential whose grant permits writing.
     """
 
     def __init__(
         self,
         store: WritableSeriesStore,
         databases: Sequence[str],
+        database_of: Callable[[str], str],
         authenticate: Authenticate,
         token: str | None,
     ) -> None:
         self._store = store
-        self._databases = databases
+        self._databases, self._database_of = databases, database_of
         self._authenticate = authenticate
         self._token = token
         self._active = 0
@@ -85,8 +86,8 @@ class Ingest:
             return _error(503, "too many writes at once, try again later", **{"Retry-After": "1"})
         self._active += 1
         try:
-            await self._admit(request)
-            database, unit = self._target(request)
+            grant = await self._admit(request)
+            database, unit = self._target(request, grant)
             _, charset = parse_content_type(request.headers.get("content-type", ""))
             if charset != "utf-8":
                 raise BadRequest(415, "send line protocol in UTF-8")
@@ -95,7 +96,7 @@ class Ingest:
             points, rejected = await self._parse(request, body, encoding, unit)
             rejected += await self._write_batches(database, points)
         except BadRequest as error:
-            return _error(error.status, error.message)
+            return _error(error.status, error.message, **error.headers)
         except Unavailable as error:
             return _error(503, error.message)
         finally:
@@ -131,15 +132,18 @@ class Ingest:
             rejected += filter(None, results)
         return rejected
 
-    async def _admit(self, request: Request) -> None:
-        """Raises `AccessDenied` if the request may not write points."""
+    async def _admit(self, request: Request) -> Grant:
+        """The grant of a request that may write points. Raises `AccessDenied`."""
         try:
-            if self._token is None or not self._sends_token(request):
-                grant = await self._authenticate(request)
-                if self._token is not None and grant is OPEN:
-                    raise Unauthenticated("unauthorized access")
-                if not (grant.ingest or grant.is_operator):
-                    raise Forbidden("the credential does not permit writing points")
+            if self._token is not None and self._sends_token(request):
+                return OPEN
+            grant = await self._authenticate(request)
+            if self._token is not None and grant is OPEN:
+                raise Unauthenticated("unauthorized access")
+            # Points name no application, so that a grant for some applications cannot be checked.
+            if not grant.is_operator and (not grant.ingest or grant.applications is not None):
+                raise Forbidden("the credential does not permit writing points")
+            return grant
         except GatewayError as error:
             raise AccessDenied(error) from None
 
@@ -147,9 +151,10 @@ class Ingest:
         credential = read_credential(request)
         return credential is not None and hmac.compare_digest(credential.encode(), str(self._token).encode())
 
-    def _target(self, request: Request) -> tuple[str, int]:
+    def _target(self, request: Request, grant: Grant) -> tuple[str, int]:
         database = request.query_params.get("bucket", "")
-        if database not in self._databases:
+        own = map(self._database_of, grant.organizations or ())
+        if database not in self._databases or not (grant.is_operator or database in own):
             raise BadRequest(404, f'bucket "{database}" not found')
         unit = UNITS.get(request.query_params.get("precision", "ns"))
         if unit is None:

@@ -26,6 +26,7 @@ MIN_USE_INTERVAL_S = 60.0  # between two writes of the time of last use
 @dataclass(slots=True)
 class _State:
     keys: dict[str, ApiKey] = field(default_factory=dict)
+    exists: bool = False  # whether a key was ever seen, be it one that cannot be read
     read_at: float | None = None  # None: never read
     failed_at: float | None = None
 
@@ -46,7 +47,7 @@ class KeyRing:
         await self._refresh()
         if self._state.read_at is None:
             raise Unavailable("API keys cannot be checked now")
-        return not self._state.keys
+        return not self._state.exists
 
     async def check(self, text: str) -> Grant:
         """The grant of a key. Raises `Unauthenticated`, or `Unavailable` if it cannot be checked now."""
@@ -55,6 +56,7 @@ class KeyRing:
             raise Unauthenticated("The API key is not valid")
         is_fresh = await self._refresh()
         if presented.key_id not in self._state.keys:  # it may have been created just now
+            await asyncio.sleep(MIN_INTERVAL_S)
             is_fresh = await self._refresh(MIN_INTERVAL_S)
         key, now = self._state.keys.get(presented.key_id), self._clock()
         if not is_fresh and now - self._checked.get(presented.key_id, -GRACE_S) >= GRACE_S:
@@ -84,11 +86,14 @@ class KeyRing:
                 return False
             try:
                 keys = await list_api_keys(self._documents)
+                # Damaged documents are left out of lists, but counted: they must not open the gateway.
+                [stored] = await self._documents.count([KEYS])
             except GatewayError as error:
                 self._state.failed_at = self._clock()
                 log.warning("API keys cannot be read: %s", error.message)
                 return False
-            self._state = _State({key.key_id: key for key in keys}, self._clock())
+            exists = self._state.exists or stored > 0
+            self._state = _State({key.key_id: key for key in keys}, exists, self._clock())
             return True
 
     def _is_fresh(self, max_age_s: float) -> bool:

@@ -2,19 +2,36 @@
 
 from pathlib import Path
 
+from graphql import print_schema
 from starlette.requests import Request
-from starlette.responses import FileResponse, Response
+from starlette.responses import FileResponse, PlainTextResponse, Response
 from starlette.routing import Route
+
+from schema.server.authentication import AccessDenied, Authenticate
+from schema.types.roles import view_of
+from stores.contracts.errors import GatewayError
 
 PATH = "/graphql/schema.graphql"
 FILE = Path(__file__).parents[1] / "schema.graphql"
 
 
-def printed_schema_route() -> Route:
-    """The route `GET /graphql/schema.graphql`: the committed file, which a test compares with the code."""
-    return Route(PATH, _respond)
+class PrintedSchema:
+    """Answers `GET /graphql/schema.graphql`: the committed file to operators, to others what they see."""
 
+    def __init__(self, authenticate: Authenticate) -> None:
+        self._authenticate = authenticate
 
-async def _respond(request: Request) -> Response:
-    headers = {"Cache-Control": "no-cache"}
-    return FileResponse(FILE, headers=headers, media_type="text/plain; charset=utf-8")
+    def route(self) -> Route:
+        return Route(PATH, self._respond)
+
+    async def _respond(self, request: Request) -> Response:
+        headers = {"Cache-Control": "no-cache", "Vary": "Authorization, X-API-Key"}
+        try:
+            grant = await self._authenticate(request)
+            view = view_of(grant)
+        except GatewayError as error:
+            denied = AccessDenied(error)
+            return PlainTextResponse(denied.message, denied.status, denied.headers)
+        if grant.is_operator:
+            return FileResponse(FILE, headers=headers, media_type="text/plain; charset=utf-8")
+        return PlainTextResponse(print_schema(view), headers=headers)

@@ -118,6 +118,6 @@ class ApiKeyMutations:
     async def rotate_api_key(
         self, info: Info, input: Annotated[RotateApiKeyInput, argument("The old key.")]
     ) -> ApiKeyPayload | None:
-        overlap = timedelta(microseconds=input.overlap // 1000)
+        overlap = timedelta(seconds=min(input.overlap // 1_000_000_000, 10**10))
         key, text = await key_administration.rotate_key(info.context, input.key_id, overlap)
         return ApiKeyPayload(api_key=as_type(ApiKey, key), secret=text)

@@ -117,7 +117,7 @@ def test_the_demo_is_served_and_the_port_is_checked_before_it_is_loaded(tmp_path
 
 
 def test_it_serves_beyond_loopback_only_with_open(tmp_path: Path) -> None:
-    assert "--open" in fails("serve", "--host", "0.0.0.0", "--data", str(tmp_path))
+    assert "--open" in fails("serve", "--host", "0.0.0.0", "--port", "0", "--data", str(tmp_path))
 
 
 def test_a_port_in_use_is_reported_in_one_line(tmp_path: Path) -> None:

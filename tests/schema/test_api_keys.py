@@ -5,6 +5,7 @@ from collections.abc import AsyncIterator
 from datetime import timedelta
 from pathlib import Path
 
+import apsw
 import httpx
 import pytest
 
@@ -97,6 +98,7 @@ async def test_of_a_key_only_its_id_and_a_hash_are_stored(database: DocumentData
         (KeySpec("name", ("a/b",), Role.VIEWER), "organizationIds"),
         (KeySpec("old", ("acme",), Role.VIEWER, expires_at=utc_now() - timedelta(days=1)), "expiresAt"),
         (KeySpec(" ", ("acme",), Role.VIEWER), "name"),
+        (KeySpec("line", ("acme",), ingest=True, application_ids=("cnc",)), "applicationIds"),
     ],
 )
 async def test_a_key_that_makes_no_sense_is_not_created(
@@ -112,10 +114,10 @@ async def test_a_key_has_the_rights_that_it_was_created_with(
     database: DocumentDatabase, ring: KeyRing
 ) -> None:
     expires_at = utc_now() + timedelta(days=1)
-    spec = KeySpec("dash", ("a", "b"), Role.EDITOR, True, ("cnc",), expires_at)
+    spec = KeySpec("dash", ("a", "b"), Role.EDITOR, False, ("cnc",), expires_at)
     key, text = await create_api_key(database, spec, created_by="test")
     grant = await ring.check(text)
-    rights = (frozenset({"a", "b"}), frozenset({"cnc"}), True, expires_at)
+    rights = (frozenset({"a", "b"}), frozenset({"cnc"}), False, expires_at)
     assert grant == Grant(key.key_id, Role.EDITOR, *rights)
 
 
@@ -159,14 +161,14 @@ async def test_a_request_does_not_cost_a_call(
     _, text = await create_api_key(database, VIEWER, created_by="test")
     await asyncio.gather(*(ring.check(text) for _ in range(100)))
     await ring.close()
-    calls = [f"find {KEYS.name}", f"update {KEYS.name}"]
+    calls = [f"find {KEYS.name}", f"count {KEYS.name}", f"update {KEYS.name}"]
     assert faults.calls == calls, "one reading for all, one write of the last use"
     for _ in range(50):
         clock.now += 1
         await ring.check(text)
     await ring.close()
     assert faults.calls.count(calls[0]) <= 14
-    assert faults.calls.count(calls[1]) == 1, "the last use is written at most once a minute"
+    assert faults.calls.count(calls[2]) == 1, "the last use is written at most once a minute"
     [key] = await list_api_keys(database)
     assert key.last_used_at is not None
 
@@ -191,6 +193,19 @@ async def test_while_the_store_is_down_keys_go_on_that_were_checked_in_the_last_
     await ring.check(known)
 
 
+async def test_keys_that_cannot_be_read_do_not_open_the_gateway(
+    database: DocumentDatabase, documents: DocumentStore, ring: KeyRing, clock: Clock, tmp_path: Path
+) -> None:
+    await create_api_key(database, VIEWER, created_by="test")
+    assert not await ring.is_empty()
+    with apsw.Connection(str(tmp_path / "documents.db")) as db:
+        db.execute("UPDATE documents SET body = substr(body, 1, 20)")
+    clock.now += 5
+    assert not await list_api_keys(database)
+    assert not await ring.is_empty()
+    assert not await KeyRing(database, clock).is_empty()
+
+
 async def test_a_new_ring_over_a_store_that_is_down_lets_nobody_in(ring: KeyRing, faults: Faults) -> None:
     faults.down = True
     with pytest.raises(Unavailable):
@@ -212,6 +227,11 @@ async def test_a_rotated_key_overlaps_its_successor(
     assert ended.expires_at - utc_now() < timedelta(days=7, seconds=1)
     with pytest.raises(NotFound):
         await rotate_api_key(database, "none", timedelta(0), created_by="test")
+    count = len(await list_api_keys(database))
+    for overlap in (timedelta(days=-1), timedelta(days=400), timedelta.max):
+        with pytest.raises(BadUserInput):
+            await rotate_api_key(database, new.key_id, overlap, created_by="test")
+    assert len(await list_api_keys(database)) == count
     await revoke_api_key(database, new.key_id)
     with pytest.raises(BadUserInput):
         await rotate_api_key(database, new.key_id, timedelta(0), created_by="test")

@@ -14,6 +14,7 @@ from schema.server.settings import Settings
 from stores.contracts.document_store import DocumentStore
 from stores.contracts.series import MACHINE, Point
 from stores.opening import open_series
+from stores.wrappers.breaker import PROBE_INTERVAL_S
 from tests.contract.series_stores import send
 from tests.schema.client import Client
 from tests.servers import InfluxDB2, InfluxDB3
@@ -93,6 +94,8 @@ async def test_a_store_that_is_down_costs_its_fields_and_comes_back(
     )
     assert deployment.server.url not in ready.text
     deployment.server.start()
+    await asyncio.sleep(PROBE_INTERVAL_S)  # then the breaker lets one call through
+    assert (await deployment.client.http.get("/health/ready")).status_code == 200
     if isinstance(deployment.server, InfluxDB3):  # it keeps everything in memory
         point = Point("state", ((MACHINE, "M1"),), {"power": True}, time.time_ns())
         await send(deployment.server, deployment.server.databases[0], [point])

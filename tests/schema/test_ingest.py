@@ -14,6 +14,7 @@ from influxdb_client.client.influxdb_client_async import InfluxDBClientAsync
 from influxdb_client.client.write_api import SYNCHRONOUS
 from influxdb_client.rest import ApiException
 
+from resolvers.api_keys import KeySpec, create_api_key
 from schema.server import ingest
 from schema.server.app import create_app
 from schema.server.settings import Settings
@@ -235,3 +236,30 @@ async def test_old_points_are_deleted_while_it_runs(tmp_path: Path) -> None:
                 async with asyncio.timeout(60):
                     while await read_values(client) != [0, 1]:
                         pass
+
+
+async def test_a_key_writes_the_database_of_its_organizations_only(tmp_path: Path) -> None:
+    settings = Settings.model_validate({"data": tmp_path, "series": {"databases": {"acme": "acme_machines"}}})
+    app = create_app(settings)
+    state = app.state.app_state
+    keys = state.documents.database(state.documents.default)
+    texts = {
+        name: (await create_api_key(keys, KeySpec(name, (name,), ingest=True), created_by="test"))[1]
+        for name in ("acme", "other")
+    }
+    async with served(app) as url, httpx.AsyncClient(base_url=url, trust_env=False) as client:
+        for name, bucket, status in (
+            ("acme", "acme_machines", 204),
+            ("acme", "machines", 404),
+            ("other", "machines", 204),
+            ("other", "acme_machines", 404),
+            ("other", "server__stats", 404),
+        ):
+            response = await client.post(
+                f"/api/v2/write?bucket={bucket}",
+                content="state,machine_id=M1 power=true",
+                headers={"Authorization": f"Token {texts[name]}"},
+            )
+            assert response.status_code == status, (name, bucket)
+        unknown = await client.post("/api/v2/write?bucket=machines", content="state,machine_id=M1 power=true")
+        assert (unknown.status_code, unknown.headers["www-authenticate"]) == (401, "Bearer")

@@ -131,6 +131,23 @@ async def test_keys_of_others_are_not_seen_and_not_changed(
     assert all(key.revoked_at is None for key in await list_api_keys(database))
 
 
+async def test_an_admin_of_some_applications_sees_keys_for_these_only(
+    connect: Connect, operator: Client, documents: DocumentStore
+) -> None:
+    database = documents.database(documents.default)
+    for name, applications in (("all", None), ("cnc", ("cnc",)), ("other", ("other",))):
+        await create_api_key(
+            database, KeySpec(name, ("own",), Role.VIEWER, False, applications), created_by="x"
+        )
+    admin = connect(Grant("admin", Role.ADMIN, frozenset({"own"}), frozenset({"cnc"})))
+    assert [key["name"] for key in (await admin.run(LIST))["apiKeys"]] == ["cnc"]
+    ingest = spec(role=None, ingest=True, applicationIds=["cnc"])
+    assert await admin.code(CREATE, input=ingest) == "BAD_USER_INPUT"
+    upload = """mutation { uploadIcon(input: {category: "drivers", name: "x", content: "PHN2Zy8+"}) {
+      icon { id } } }"""
+    assert await admin.code(upload) == "FORBIDDEN"
+
+
 async def test_a_secret_is_in_no_other_answer(admin: Client, operator: Client) -> None:
     secret = (await admin.run(CREATE, input=spec()))["createApiKey"]["secret"].split("_")[2]
     for client in (admin, operator):
