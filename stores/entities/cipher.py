@@ -124,6 +124,10 @@ def read_keys(path: Path) -> list[str]:
         raise BadUserInput(f"{path} is damaged: it is not a list of keys. {KEY_ADVICE}") from None
     if not keys:
         raise BadUserInput(f"{path} is empty: secrets would be stored in plain text. {KEY_ADVICE}")
+    try:
+        MultiFernet([Fernet(key) for key in keys])
+    except ValueError:
+        raise BadUserInput(f"{path} is damaged: it is not a list of keys. {KEY_ADVICE}") from None
     return keys
 
 

@@ -14,6 +14,7 @@ from stores.backends.sqlite.checking import find_damage
 from stores.backends.sqlite.documents import SqliteDocumentStore
 from stores.backends.sqlite.series import SqliteSeriesStore
 from stores.contracts.documents import Change, Collection, Query, equals
+from stores.contracts.errors import Unavailable
 from stores.contracts.series import MACHINE, Point, Source, SourceQuery
 
 DEVICES = Collection("cnc_devices", indexes=(("name",),))
@@ -79,4 +80,18 @@ async def test_a_damaged_series_costs_its_tags_only(tmp_path: Path, caplog: pyte
     assert "the tags of series 2 are damaged" in caplog.text
     [fault] = find_damage(tmp_path / "series.db", series_schema.FORMAT, lambda done, total: None)
     assert "the tags of series 2 (events, text) are damaged" in fault
+    await store.close()
+
+
+async def test_a_file_whose_tables_cannot_be_read_does_not_answer_the_health_check(tmp_path: Path) -> None:
+    path = tmp_path / "documents.db"
+    await fill(path)
+    with apsw.Connection(str(path)) as db:
+        root = db.execute("SELECT rootpage FROM sqlite_schema WHERE name = 'collections'").get
+    content = bytearray(path.read_bytes())
+    content[(root - 1) * 4096 : root * 4096] = b"\xff" * 4096
+    path.write_bytes(content)
+    store = SqliteDocumentStore(path)
+    with pytest.raises(Unavailable):
+        await store.ping()
     await store.close()

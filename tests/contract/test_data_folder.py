@@ -131,7 +131,10 @@ async def test_a_lost_key_is_refused_until_it_is_given_up(tmp_path: Path, adopte
     key.touch(0o600)
     with pytest.raises(BadUserInput, match=r"secrets\.key is empty"):
         await open_all(tmp_path)
-    key.write_bytes(b"\xff\xfe")
+    for damaged in (b"\xff\xfe", b"no key of Fernet"):
+        key.write_bytes(damaged)
+        with pytest.raises(BadUserInput, match=r"secrets\.key is damaged"):
+            await open_all(tmp_path)
     with pytest.raises(BadUserInput, match=r"secrets\.key is damaged"):
         await open_all(tmp_path)
     key.write_bytes(keys)
