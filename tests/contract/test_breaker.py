@@ -118,10 +118,10 @@ async def test_an_answer_that_is_an_error_of_one_request_keeps_the_circuit_close
     assert store.calls == 5 * MAX_FAILURES
 
 
-@pytest.mark.parametrize(("asked", "pause"), [(7.0, 7.0), (1e9, MAX_RETRY_AFTER_S), (0.0, 0.0)])
-async def test_a_store_that_asks_to_wait_is_left_alone_at_once(asked: float, pause: float) -> None:
+@pytest.mark.parametrize(("requested", "pause"), [(7.0, 7.0), (1e9, MAX_RETRY_AFTER_S), (0.0, 0.0)])
+async def test_a_store_that_asks_to_wait_is_left_alone_at_once(requested: float, pause: float) -> None:
     store = FlakyStore()
-    store.error = Unavailable("busy", is_outage=True, retry_after_s=asked)
+    store.error = Unavailable("busy", is_outage=True, retry_after_s=requested)
     await store.fail(1)
     store.error = None
     store.now += pause - 0.001

@@ -65,7 +65,7 @@ async def walk(
 
 
 async def test_a_document_comes_back_with_its_types_and_key_order(documents: DocumentDatabase) -> None:
-    kept = {
+    stored = {
         "_id": ObjectId(),
         "z": 1,
         "a": 1.5,
@@ -78,10 +78,10 @@ async def test_a_document_comes_back_with_its_types_and_key_order(documents: Doc
         "bytes": b"\x00\xff",
         "text": "ñ\u2028 \U0001f600 '\"\\$",
     }
-    await documents.insert(DEVICES, kept)
+    await documents.insert(DEVICES, stored)
     [found] = await documents.find(DEVICES)
-    assert bson.encode(found) == bson.encode(kept)
-    assert list(found) == list(kept)
+    assert bson.encode(found) == bson.encode(stored)
+    assert list(found) == list(stored)
 
 
 async def test_reading_makes_nothing(documents: DocumentDatabase, document_store: DocumentStore) -> None:
@@ -154,8 +154,8 @@ FILTERED: list[Document] = [
 async def test_a_condition_finds_what_it_says(
     documents: DocumentDatabase, where: list[Condition], expected: list[str]
 ) -> None:
-    for kept in FILTERED:
-        await documents.insert(DEVICES, {"_id": ObjectId(), **kept})
+    for stored in FILTERED:
+        await documents.insert(DEVICES, {"_id": ObjectId(), **stored})
     found = await documents.find(DEVICES, Query(where=tuple(where)))
     assert [each["machineId"] for each in found] == expected
     assert await documents.count([DEVICES], where) == [len(expected)]
@@ -171,12 +171,12 @@ VALUES = [None, 5, 2.5, "a", "B", "a", "", True, False, *TIMES, ObjectId(), [1, 
 async def test_pages_hold_each_document_once_whatever_its_types(
     documents: DocumentDatabase, path: str, descending: bool
 ) -> None:
-    kept: list[Document] = [{"_id": ObjectId(), "name": v, "createdAt": v} for v in VALUES]
-    kept += [{"_id": "text"}, {"_id": 7, "name": "x"}, {"_id": 7.5, "createdAt": TIMES[0]}]
-    await documents.upsert(DEVICES, kept)
+    stored: list[Document] = [{"_id": ObjectId(), "name": v, "createdAt": v} for v in VALUES]
+    stored += [{"_id": "text"}, {"_id": 7, "name": "x"}, {"_id": 7.5, "createdAt": TIMES[0]}]
+    await documents.upsert(DEVICES, stored)
     order = Order((path,), descending)
     found = await walk(documents, DEVICES, order)
-    assert len(found) == len({str(each["_id"]) for each in found}) == len(kept)
+    assert len(found) == len({str(each["_id"]) for each in found}) == len(stored)
     whole = await documents.find(DEVICES, Query(order=order))
     assert [each["_id"] for each in whole] == [each["_id"] for each in found]
     if path == "name":
@@ -310,10 +310,10 @@ async def test_a_touched_time_is_later_than_every_one_before(
         for i in range(20)
     )
     done = await asyncio.gather(*touches)
-    [kept] = await documents.find(DEVICES, Query(where=(equals("machineId", "B"),)))
-    assert len(kept["n"]) == 20
-    assert isinstance(kept["at"], str if as_string else datetime)
-    assert str(kept["at"]) == max(str(each["at"]) for each in done if each)
+    [stored] = await documents.find(DEVICES, Query(where=(equals("machineId", "B"),)))
+    assert len(stored["n"]) == 20
+    assert isinstance(stored["at"], str if as_string else datetime)
+    assert str(stored["at"]) == max(str(each["at"]) for each in done if each)
     # One after the other: the reply of the tests' MongoDB may already contain what a concurrent call changed.
     times = [await documents.update(DEVICES, [equals("machineId", "B")], change) for _ in range(20)]
     assert len({str(each["at"]) for each in times if each}) == 20
@@ -330,8 +330,8 @@ async def test_ten_upserts_at_once_make_one_document(documents: DocumentDatabase
         for i in range(10)
     )
     done = await asyncio.gather(*upserts)
-    [kept] = await documents.find(CONFIG)
-    assert len(kept["value"]) == sum(each is not None for each in done) >= 1
+    [stored] = await documents.find(CONFIG)
+    assert len(stored["value"]) == sum(each is not None for each in done) >= 1
 
 
 async def replace(documents: DocumentDatabase, where: Where, new: list[Document]) -> None:
@@ -361,10 +361,10 @@ async def test_a_replacement_is_whole_or_is_not(documents: DocumentDatabase) -> 
 
 
 async def test_only_the_first_goes_where_that_is_asked(documents: DocumentDatabase) -> None:
-    kept = [{"_id": ObjectId(), "name": "same"} for _ in range(3)]
-    await documents.upsert(DEVICES, kept)
+    stored = [{"_id": ObjectId(), "name": "same"} for _ in range(3)]
+    await documents.upsert(DEVICES, stored)
     assert await documents.delete(DEVICES, [equals("name", "same")], first_only=True) == 1
-    assert [each["_id"] for each in await documents.find(DEVICES)] == [each["_id"] for each in kept[1:]]
+    assert [each["_id"] for each in await documents.find(DEVICES)] == [each["_id"] for each in stored[1:]]
     assert await documents.delete(DEVICES, [equals("name", "same")]) == 2
 
 

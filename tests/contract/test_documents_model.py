@@ -29,7 +29,7 @@ bodies = st.fixed_dictionaries({}, optional={"name": names, "connectors": st.lis
 
 
 class Model(RuleBasedStateMachine):
-    """`kept` is what the store must hold, by id, in the order of ids."""
+    """`stored` is what the store must hold, by id, in the order of ids."""
 
     ids = Bundle("ids")
 
@@ -38,7 +38,7 @@ class Model(RuleBasedStateMachine):
         self.folder = tempfile.TemporaryDirectory()
         self.runner = asyncio.Runner()
         self.open()
-        self.kept: dict[ObjectId, Document] = {}
+        self.stored: dict[ObjectId, Document] = {}
 
     def open(self) -> None:
         self.store = SqliteDocumentStore(Path(self.folder.name) / "documents.db")
@@ -52,28 +52,28 @@ class Model(RuleBasedStateMachine):
     @rule(target=ids, machine=machine_ids, body=bodies)
     def insert(self, machine: str, body: dict[str, Any]) -> ObjectId:
         document = {"_id": ObjectId(), "machineId": machine, **body}
-        taken = any(each["machineId"] == machine for each in self.kept.values())
+        taken = any(each["machineId"] == machine for each in self.stored.values())
         try:
             self.runner.run(self.documents.insert(DEVICES, document))
         except Conflict:
             assert taken
         else:
             assert not taken
-            self.kept[document["_id"]] = document
+            self.stored[document["_id"]] = document
         return ObjectId(document["_id"])
 
     @rule(each=ids, name=names)
     def update(self, each: ObjectId, name: Any) -> None:
         change = Change(set={("name",): name})
         changed = self.runner.run(self.documents.update(DEVICES, [equals("_id", each)], change))
-        if each in self.kept:
-            self.kept[each] = {**self.kept[each], "name": name}
-        assert changed == self.kept.get(each)
+        if each in self.stored:
+            self.stored[each] = {**self.stored[each], "name": name}
+        assert changed == self.stored.get(each)
 
     @rule(each=ids)
     def delete(self, each: ObjectId) -> None:
         gone = self.runner.run(self.documents.delete(DEVICES, [equals("_id", each)]))
-        assert gone == (self.kept.pop(each, None) is not None)
+        assert gone == (self.stored.pop(each, None) is not None)
 
     @rule()
     def reopen(self) -> None:
@@ -83,7 +83,7 @@ class Model(RuleBasedStateMachine):
     @rule(name=names)
     def find_by_name(self, name: Any) -> None:
         found = self.runner.run(self.documents.find(DEVICES, Query(where=(equals("name", name),))))
-        fitting = [d for d in self.kept.values() if order_key(d.get("name")) == order_key(name)]
+        fitting = [d for d in self.stored.values() if order_key(d.get("name")) == order_key(name)]
         assert found == fitting
 
     @rule(descending=st.booleans(), limit=st.integers(1, 3))
@@ -97,14 +97,14 @@ class Model(RuleBasedStateMachine):
             found += page
             after = (order_value(page[-1], order.path), page[-1]["_id"])
         expected = sorted(
-            self.kept.values(), key=lambda d: (order_key(d.get("name")), d["_id"]), reverse=descending
+            self.stored.values(), key=lambda d: (order_key(d.get("name")), d["_id"]), reverse=descending
         )
         assert found == expected
 
     @invariant()
     def everything_is_kept(self) -> None:
-        if hasattr(self, "kept"):
-            assert self.runner.run(self.documents.find(DEVICES)) == list(self.kept.values())
+        if hasattr(self, "stored"):
+            assert self.runner.run(self.documents.find(DEVICES)) == list(self.stored.values())
 
 
 TestModel = Model.TestCase

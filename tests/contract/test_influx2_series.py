@@ -138,16 +138,16 @@ def test_a_machine_is_found_by_its_literal_id_or_not_at_all(
     influxdb2_server: InfluxDB2, names: list[str], data: st.DataObject
 ) -> None:
     measurement = f"m{next(numbers)}-{time.time_ns()}"
-    asked = data.draw(st.lists(NAMES | st.sampled_from(names) | st.just(""), max_size=20))
+    requested = data.draw(st.lists(NAMES | st.sampled_from(names) | st.just(""), max_size=20))
 
     async def check() -> None:
         points = [Point(measurement, ((MACHINE, name),), {"a": n}, T) for n, name in enumerate(names)]
         await send(influxdb2_server, influxdb2_server.bucket, [*points, Point(measurement, (), {"a": -1}, T)])
         async with opened(influxdb2_server) as store:
             found = await store.database(influxdb2_server.bucket).latest(
-                SeriesQuery(measurement, ["a"], asked)
+                SeriesQuery(measurement, ["a"], requested)
             )
-        assert found == {n: {"a": Sample(T, names.index(n))} for n in asked if n in names}
+        assert found == {n: {"a": Sample(T, names.index(n))} for n in requested if n in names}
 
     asyncio.run(check())
 

@@ -75,9 +75,9 @@ def test_nothing_acknowledged_is_lost_when_the_process_is_killed(tmp_path: Path)
         acknowledged = max([acknowledged, *map(int, writer.stdout.read().split())])
         writer.wait()
         writer.stdout.close()
-        kept = asyncio.run(_count(path))
-        assert kept % 1000 == 0
-        assert kept >= (acknowledged + 1) * 1000
+        stored = asyncio.run(_count(path))
+        assert stored % 1000 == 0
+        assert stored >= (acknowledged + 1) * 1000
         path.unlink()
 
 
@@ -139,9 +139,9 @@ def test_the_tally_is_what_a_count_would_be(
         for batch in batches:
             await store.write("d", [point(at) for at in batch])
         await store.retain(cut)
-        kept = {at for batch in batches for at in batch if at >= cut}
+        stored = {at for batch in batches for at in batch if at >= cut}
         found = await store.database("d").counts(SourceQuery(SOURCE, None, start, stop))
-        assert found == {None: sum(start <= at < stop for at in kept)}
+        assert found == {None: sum(start <= at < stop for at in stored)}
         await store.close()
 
     asyncio.run(check())

@@ -1,4 +1,4 @@
-"""Ranges and windows: what is asked becomes exact nanoseconds, or an error before any store is asked."""
+"""Ranges and windows: a request becomes exact nanoseconds, or an error before any store is called."""
 
 from datetime import UTC, datetime
 from itertools import pairwise
@@ -31,13 +31,13 @@ def test_the_last_hours_end_with_now_itself() -> None:
 
 
 def test_a_range_without_an_end_ends_now_or_never() -> None:
-    asked = RequestedRange(start=naive("2026-11-24T00:00"))
-    assert resolve_range(asked, NOW, LIMITS) == (NOW - 12 * HOUR, NOW + 1)
-    assert resolve_range(asked, NOW, LIMITS, open_ended=True) == (NOW - 12 * HOUR, END_OF_TIME)
+    requested = RequestedRange(start=naive("2026-11-24T00:00"))
+    assert resolve_range(requested, NOW, LIMITS) == (NOW - 12 * HOUR, NOW + 1)
+    assert resolve_range(requested, NOW, LIMITS, open_ended=True) == (NOW - 12 * HOUR, END_OF_TIME)
 
 
 @pytest.mark.parametrize(
-    ("asked", "error"),
+    ("requested", "error"),
     [
         (RequestedRange(), BadUserInput),
         (RequestedRange(stop=naive("2026-11-24T00:00")), BadUserInput),
@@ -51,9 +51,9 @@ def test_a_range_without_an_end_ends_now_or_never() -> None:
         (RequestedRange(start=naive("1970-01-01T00:00")), LimitExceeded),
     ],
 )
-def test_a_range_that_is_none_is_refused(asked: RequestedRange, error: type[GatewayError]) -> None:
+def test_a_range_that_is_none_is_refused(requested: RequestedRange, error: type[GatewayError]) -> None:
     with pytest.raises(error):
-        resolve_range(asked, NOW, LIMITS)
+        resolve_range(requested, NOW, LIMITS)
 
 
 def test_windows_of_a_duration_are_counted_from_1970() -> None:

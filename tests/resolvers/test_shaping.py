@@ -53,25 +53,25 @@ def test_a_spike_of_one_sample_in_a_million_survives() -> None:
     values: list[Any] = [math.sin(i / 1000) for i in range(1_000_000)]
     place = random.Random(7).randrange(1_000_000)
     values[place] = 99.0
-    times, kept = reduce_points(list(range(1_000_000)), values, 1000)
+    times, stored = reduce_points(list(range(1_000_000)), values, 1000)
     assert len(times) <= 1000
-    assert (place, 99.0) in zip(times, kept, strict=True)
+    assert (place, 99.0) in zip(times, stored, strict=True)
 
 
 @given(st.lists(st.one_of(st.none(), st.integers(-9, 9), st.floats(-9, 9)), max_size=200), st.integers(4, 40))
 def test_what_is_left_is_a_part_with_the_ends_and_the_extremes(values: list[Any], most: int) -> None:
-    times, kept = reduce_points(list(range(len(values))), values, most)
+    times, stored = reduce_points(list(range(len(values))), values, most)
     assert len(times) <= max(most, 0)
     assert times == sorted(set(times))
-    assert kept == [values[i] for i in times]
+    assert stored == [values[i] for i in times]
     numbers = [value for value in values if value is not None]
     if len(values) > 1:
         assert times[0] == 0
         assert times[-1] == len(values) - 1
     if numbers and most >= 5:
-        left = [value for value in kept if value is not None]
+        left = [value for value in stored if value is not None]
         assert (min(left), max(left)) == (min(numbers), max(numbers))
-        assert (None in kept) == (None in values)
+        assert (None in stored) == (None in values)
 
 
 def test_of_states_the_changes_are_kept() -> None:

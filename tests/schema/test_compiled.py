@@ -234,12 +234,12 @@ async def test_one_database_that_fails_costs_its_machines_alone(both: Both, tmp_
         ]
         for organization in answer.data["organizations"]["nodes"]  # type: ignore[index]
     }
-    lost, kept = found["Alpine Robotics"], found["Ferro Works"]
+    lost, stored = found["Alpine Robotics"], found["Ferro Works"]
     assert answer.compiled is not None
     assert len(answer.errors) == 2 * len(lost) > 0
     assert all(each["status"] is None and each["connected"] is None for each in lost)
-    assert any(each["status"] for each in kept)
-    assert all(each["connected"] is not None for each in kept)
+    assert any(each["status"] for each in stored)
+    assert all(each["connected"] is not None for each in stored)
 
 
 class LostCollection(SqliteDocumentStore):
@@ -295,7 +295,7 @@ async def test_a_null_where_none_may_be_is_left_to_the_reference(both: Both, tmp
 @randomized(6)
 @given(st.lists(queries(schema.as_str(), custom_scalars=SCALARS), min_size=20, max_size=40), st.booleans())
 def test_random_queries_are_the_same(
-    tmp_path_factory: pytest.TempPathFactory, asked: list[str], down: bool
+    tmp_path_factory: pytest.TempPathFactory, requested: list[str], down: bool
 ) -> None:
     """On a plant with broken devices, and with a time-series store that fails as well."""
 
@@ -304,7 +304,7 @@ def test_random_queries_are_the_same(
             if down:
                 (folder / "broken.db").write_bytes(b"no database" * 1000)
                 both.series = SqliteSeriesStore(folder / "broken.db")
-            for query in asked:
+            for query in requested:
                 await both.compare(query)
             if down:
                 await both.series.close()

@@ -143,15 +143,15 @@ async def test_on_mongodb_counts_of_many_collections_are_one_command(
     commands = Commands()
     store = MongoDocumentStore(mongodb_server.url, listeners=[commands])
     documents = store.database(organization)
-    asked = [Device.collection_of(name) for name in ("a", "b", "none", "a..b")]
-    for collection, names in zip(asked, (["x", "y"], ["x"]), strict=False):
+    requested = [Device.collection_of(name) for name in ("a", "b", "none", "a..b")]
+    for collection, names in zip(requested, (["x", "y"], ["x"]), strict=False):
         await documents.upsert(collection, [{"_id": ObjectId(), "name": name} for name in names])
     for entry, needed in (([], 1 + 3), ([{"_id": ObjectId(), "key": "organization", "value": {}}], 1)):
         await documents.upsert(CONFIG, entry)  # without a document there is none to begin at
         commands.names.clear()
-        assert await documents.count(asked) == [2, 1, 0, 0]
+        assert await documents.count(requested) == [2, 1, 0, 0]
         assert commands.names == ["aggregate"] * needed
-        assert await documents.count(asked, [equals("name", "x")]) == [1, 1, 0, 0]
+        assert await documents.count(requested, [equals("name", "x")]) == [1, 1, 0, 0]
     await store.close()
 
 

@@ -264,10 +264,10 @@ async def test_legacy_devices_are_cast_as_their_schema_layer_did(client: Client)
         "properties": {"a": {}, "b": {"c": {}}, "d": [], "e": 1},
         "unknown": 1,
     }
-    kept = (await client.run(create, d=sent))["createDevice"]["device"]["document"]
+    stored = (await client.run(create, d=sent))["createDevice"]["device"]["document"]
     for name in ("_id", "createdAt", "updatedAt"):
-        kept.pop(name)
-    assert kept == {
+        stored.pop(name)
+    assert stored == {
         "machineId": "12",
         "connectors": ["MQTT"],
         "events": [{"id": "1", "class": "true"}],

@@ -128,9 +128,9 @@ async def test_a_secret_goes_in_and_comes_out_only_as_a_mask(
     update = """mutation($d: String!, $c: JSON) { updateService(input: {documentId: $d, configuration: $c}) {
       service { configuration } } }"""
     await client.run(update, d=made["documentId"], c={**masked, "host": "other"})
-    [kept] = await client.documents.database(client.documents.default).find(Service.collection_of())
-    assert "demo-only" not in str(kept)
-    assert cipher(tmp_path).decrypt(kept)["configuration"] == {**secret, "host": "other"}
+    [saved] = await client.documents.database(client.documents.default).find(Service.collection_of())
+    assert "demo-only" not in str(saved)
+    assert cipher(tmp_path).decrypt(saved)["configuration"] == {**secret, "host": "other"}
     assert await client.code(update, d=made["documentId"], c={"new_secret": "********"}) == "BAD_USER_INPUT"
 
 
@@ -156,8 +156,8 @@ async def test_an_application_is_deleted_with_all_that_belongs_to_it(client: Cli
     for entity in entities_of_application():
         stored = await documents.find(entity.collection_of("cnc"), entity.query("cnc"))
         assert stored == [], entity
-        kept = await documents.find(entity.collection_of("b"), entity.query("b"))
-        assert [document["_id"] for document in kept] == [f"{entity.__name__}-b"]
+        saved = await documents.find(entity.collection_of("b"), entity.query("b"))
+        assert [document["_id"] for document in saved] == [f"{entity.__name__}-b"]
 
 
 async def test_a_connector_takes_the_secrets_of_its_template(
@@ -224,8 +224,8 @@ async def test_an_icon_is_kept_by_what_it_is(client: Client) -> None:
     upload = """mutation($c: String!, $n: String!, $b: Base64!) { uploadIcon(input: {category: $c, name: $n,
       content: $b}) { icon { id name format path } } }"""
     plain = b'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 1 1"><path d="M0 0h1v1z"/></svg>'
-    kept = await client.run(upload, c="drivers", n="Fanuc", b=base64.b64encode(plain).decode())
-    assert kept["uploadIcon"]["icon"]["path"] == "/api/library/drivers/fanuc/icon"
+    saved = await client.run(upload, c="drivers", n="Fanuc", b=base64.b64encode(plain).decode())
+    assert saved["uploadIcon"]["icon"]["path"] == "/api/library/drivers/fanuc/icon"
     for category, name, content in (
         ("..", "x", plain),
         ("a/b", "x", plain),

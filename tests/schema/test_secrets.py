@@ -34,16 +34,16 @@ def test_only_secrets_are_sealed_and_a_mask_hides_them_alike(tmp_path: Path) -> 
 def test_older_keys_open_and_the_newest_seals(tmp_path: Path) -> None:
     old = SecretCipher(add_key(tmp_path / "keys"))
     new = SecretCipher(add_key(tmp_path / "keys"))
-    kept = old.encrypt(CONFIGURATION)
-    assert new.decrypt(kept) == CONFIGURATION
+    stored = old.encrypt(CONFIGURATION)
+    assert new.decrypt(stored) == CONFIGURATION
     assert old.decrypt(new.encrypt(CONFIGURATION)) != CONFIGURATION
-    rotated = new.rotate(kept)
+    rotated = new.rotate(stored)
     assert SecretCipher(read_keys(tmp_path / "keys")[:1]).decrypt(rotated) == CONFIGURATION
     assert new.rotate(rotated) == rotated
     stranger = SecretCipher(add_key(tmp_path / "other"))
-    assert stranger.rotate(kept) == kept
-    assert stranger.has_undecryptable(kept)
-    assert not new.has_undecryptable(kept)
+    assert stranger.rotate(stored) == stored
+    assert stranger.has_undecryptable(stored)
+    assert not new.has_undecryptable(stored)
 
 
 @pytest.mark.slow
