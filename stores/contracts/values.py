@@ -69,8 +69,9 @@ def list_forms(text: str) -> tuple[Any, ...]:
     if _NUMBER.fullmatch(text):
         with contextlib.suppress(ValueError, ArithmeticError):
             number: float = int(text) if text.lstrip("-").isdecimal() else float(text)
-            if isinstance(number, float) or -(2**63) <= number < 2**63:
-                forms.append(number)  # which equals integers, doubles and decimals of the same value
+            if not -(2**63) <= number < 2**63:
+                number = float(number)  # no stored integer is that large
+            forms.append(number)  # which equals integers, doubles and decimals of the same value
             if isinstance(number, float):
                 forms.append(Decimal128(text))  # no double equals the decimal 5.1
     elif text in ("true", "false"):

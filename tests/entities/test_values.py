@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 from bson import Binary, Code, Decimal128, Int64, MinKey, ObjectId, Regex, Timestamp
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from resolvers.rules.ids import decode_global_id, encode_global_id
@@ -39,6 +39,9 @@ def test_a_number_is_written_as_javascript_does(number: float, text: str) -> Non
     assert format_number(number) == text
 
 
+@example(1e19)
+@example(-(2.0**63))
+@example(9.999e20)
 @given(st.one_of(st.floats(allow_nan=False), st.integers(-(2**63), 2**63 - 1), st.booleans(), st.text()))
 def test_a_value_is_found_under_what_is_shown(value: Any) -> None:
     text = format_scalar(value)
