@@ -11,6 +11,7 @@ from typing import Any, NewType
 
 import orjson
 import strawberry
+from bson import ObjectId
 from strawberry.schema.config import StrawberryConfig
 
 from stores.contracts.documents import format_time
@@ -51,6 +52,11 @@ def _embed_large_integers(value: Any) -> Any:
 
 def _convert_stored(value: Any) -> Any:
     """Times and ids as strings, bytes as Base64, and null for types that only other programs store."""
+    match value:  # first what every document has: an id and two times
+        case ObjectId():
+            return str(value)
+        case datetime():
+            return format_time(value)
     text = format_scalar(value)
     return base64.b64encode(value).decode() if text is None and isinstance(value, bytes) else text
 
