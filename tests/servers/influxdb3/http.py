@@ -4,6 +4,7 @@ import asyncio
 import gzip
 import json
 import re
+from abc import ABC, abstractmethod
 from collections.abc import Iterable
 from typing import Any
 
@@ -57,7 +58,7 @@ class CheckToken(BaseHTTPMiddleware):
         return await call_next(request)
 
 
-class _Endpoint:
+class _Endpoint(ABC):
     def __init__(self, store: MemoryStore) -> None:
         self._store = store
 
@@ -65,8 +66,9 @@ class _Endpoint:
         response = await self.answer(Request(scope, receive))
         await response(scope, receive, send)
 
+    @abstractmethod
     async def answer(self, request: Request) -> Response:
-        raise NotImplementedError
+        """The response to a request."""
 
 
 class QueryEndpoint(_Endpoint):
