@@ -18,7 +18,7 @@ from typing import Any, NamedTuple
 from rich.console import Console
 from rich.table import Table
 
-from bench.graph import NESTED, PAGE, fill, run, time_to_first_answer
+from bench.graph import NESTED, PAGE, fill, measure_time_to_first_answer, run
 from bench.machine import machine
 from bench.series import DATABASE, points, questions
 from schema.server.bodies import BadRequest
@@ -40,7 +40,7 @@ class Measured(NamedTuple):
     limit_ms: float
 
 
-async def best_of(work: Callable[[], Awaitable[Any]], rounds: int = ROUNDS) -> float:
+async def measure_best_of(work: Callable[[], Awaitable[Any]], rounds: int = ROUNDS) -> float:
     """The shortest of some rounds, in milliseconds."""
     times = []
     for _ in range(rounds):
@@ -54,13 +54,13 @@ async def check_documents(folder: Path) -> list[Measured]:
     """The nested query of 1,000 devices, and the last page of 20,000."""
     store = open_documents(None, data=folder, deadline=60)
     await fill(store, "nested", 1_000, 10)
-    nested = await best_of(lambda: run(store, NESTED, o="nested"))
+    nested = await measure_best_of(lambda: run(store, NESTED, o="nested"))
     await fill(store, "long", 20_000, 1)
     cursor = None
     for _ in range(19):
         data, _ = await run(store, PAGE, a=cursor, n=1000)
         cursor = data["application"]["devices"]["pageInfo"]["endCursor"]
-    page = await best_of(lambda: run(store, PAGE, a=cursor, n=50))
+    page = await measure_best_of(lambda: run(store, PAGE, a=cursor, n=50))
     await store.close()
     return [
         Measured("1,000 devices of 10 applications, with connectors", nested, 50),
@@ -77,7 +77,7 @@ async def check_series(folder: Path) -> list[Measured]:
         await store.write(DATABASE, batch)
     calls = questions(store)
     limits = {"latest status, 200 machines": 25.0, "5 min means of 24 h, 200 machines": 50.0}
-    measured = [Measured(name, await best_of(calls[name]), limit) for name, limit in limits.items()]
+    measured = [Measured(name, await measure_best_of(calls[name]), limit) for name, limit in limits.items()]
     await store.close()
     return measured
 
@@ -89,11 +89,13 @@ async def check_hostile_input(folder: Path) -> list[Measured]:
     body = b'm a="' + b'\\"\n' * 400_000
     return [
         Measured(
-            f"an SVG of {len(svg):,} nested bytes", await best_of(lambda: _rejects(check_content, svg)), 500
+            f"an SVG of {len(svg):,} nested bytes",
+            await measure_best_of(lambda: _rejects(check_content, svg)),
+            500,
         ),
         Measured(
             f"{len(body):,} bytes of points with an open quote",
-            await best_of(lambda: _rejects(parse_points, body, "identity", 1)),
+            await measure_best_of(lambda: _rejects(parse_points, body, "identity", 1)),
             3_000,
         ),
     ]
@@ -109,16 +111,16 @@ async def _rejects(work: Callable[..., Any], *arguments: Any) -> None:
 
 async def check_deadlines(folder: Path) -> list[Measured]:
     """A server that takes connections and answers nothing is given up at the deadline."""
-    with _silent_server() as address:
+    with run_silent_server() as address:
         documents = open_documents(f"mongodb://{address}", data=folder, deadline=DEADLINE_S)
         series = open_series(f"http://{address}", data=folder, deadline=DEADLINE_S)
         query = SeriesQuery("state", ["power"], ["M1"])
         limit = DEADLINE_S * 1e3 * 1.5
         measured = [
-            Measured("a silent MongoDB", await best_of(lambda: _fails(documents.ping()), 1), limit),
+            Measured("a silent MongoDB", await measure_best_of(lambda: _fails(documents.ping()), 1), limit),
             Measured(
                 "a silent InfluxDB 3",
-                await best_of(lambda: _fails(series.database("d").latest(query)), 1),
+                await measure_best_of(lambda: _fails(series.database("d").latest(query)), 1),
                 limit,
             ),
         ]
@@ -136,7 +138,7 @@ async def _fails(call: Awaitable[Any]) -> None:
 
 
 @contextmanager
-def _silent_server() -> Iterator[str]:
+def run_silent_server() -> Iterator[str]:
     with socket.create_server(("127.0.0.1", 0)) as listener:
         host, port = listener.getsockname()
         yield f"{host}:{port}"
@@ -147,7 +149,7 @@ async def main() -> int:
     console.print(machine())
     table = Table("", "ms", "at most ms", "")
     with tempfile.TemporaryDirectory() as name:
-        measured = [Measured("start to first answer", time_to_first_answer()[0] * 1e3, 3_000)]
+        measured = [Measured("start to first answer", measure_time_to_first_answer()[0] * 1e3, 3_000)]
         for check in (check_documents, check_series, check_hostile_input, check_deadlines):
             folder = Path(name) / check.__name__
             folder.mkdir()

@@ -143,14 +143,14 @@ class Peer:
         """One round: so many requests, some at a time."""
         waiting = iter(range(requests))
 
-        async def one_after_another() -> None:
+        async def answer_one_after_another() -> None:
             for _ in waiting:
                 began = time.perf_counter()
                 await self.ask(client, query)
                 self.latency.setdefault(label, []).append((time.perf_counter() - began) * 1e3)
 
         before = self.process.cpu_times()
-        await asyncio.gather(*(one_after_another() for _ in range(CONCURRENT_REQUESTS)))
+        await asyncio.gather(*(answer_one_after_another() for _ in range(CONCURRENT_REQUESTS)))
         after = self.process.cpu_times()
         spent = after.user + after.system - before.user - before.system
         self.cpu.setdefault(label, []).append(spent / requests * 1e3)

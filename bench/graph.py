@@ -142,7 +142,7 @@ async def long_list(stores: dict[str, DocumentStore], console: Console) -> None:
     console.print(table)
 
 
-def time_to_first_answer() -> tuple[float, float]:
+def measure_time_to_first_answer() -> tuple[float, float]:
     """Seconds from the start of `serve` to its first answer, and its resident memory then, in MB."""
     with tempfile.TemporaryDirectory() as folder:
         command = [sys.executable, "-m", "compat_rest.main"]
@@ -166,7 +166,7 @@ def time_to_first_answer() -> tuple[float, float]:
 
 
 def start_up(console: Console) -> None:
-    seconds, memory = time_to_first_answer()
+    seconds, memory = measure_time_to_first_answer()
     console.print(f"start to first answer {seconds:.2f} s; resident memory after it {memory:.0f} MB")
 
 

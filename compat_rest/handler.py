@@ -10,7 +10,7 @@ from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from compat_rest.migration import deprecation_headers
+from compat_rest.migration import make_deprecation_headers
 from compat_rest.pages import render_unknown_path
 from compat_rest.requests import split_path
 from compat_rest.responses import render_json
@@ -22,7 +22,7 @@ from schema.server.authentication import AccessDenied, Authenticate, authenticat
 from schema.server.bodies import BadRequest
 from schema.server.graphql_http import CLIENT_CLOSED_REQUEST
 from schema.server.state import AppState
-from schema.types.roles import roles_of_operations
+from schema.types.roles import find_roles_of_operations
 
 log = logging.getLogger(__name__)
 OUTCOME = "Write-Outcome"  # of a write that failed: NOT_APPLIED or UNKNOWN
@@ -39,7 +39,7 @@ class OldRoutes:
     def __init__(self, state: AppState, authenticate: Authenticate, *, otherwise: ASGIApp) -> None:
         self._state, self._authenticate = state, authenticate
         self._otherwise = otherwise
-        self._roles = roles_of_operations(OPERATIONS)
+        self._roles = find_roles_of_operations(OPERATIONS)
         missing = [route.operation for route in TABLE if route.operation not in self._roles]
         if missing:
             raise LookupError(f"operations.graphql lacks {', '.join(missing)}")
@@ -62,7 +62,7 @@ class OldRoutes:
                 return match
             route, parameters = match
             response = await self._execute(request, route, parameters)
-            response.headers.update(deprecation_headers(route))
+            response.headers.update(make_deprecation_headers(route))
             return response
         except BadRequest as error:
             response = render_json({"error": error.message}, error.status, request)

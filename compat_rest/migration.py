@@ -44,7 +44,7 @@ def print_operations(document_text: str) -> dict[str, str]:
     return printed
 
 
-def deprecation_headers(route: OldRoute) -> dict[str, str]:
+def make_deprecation_headers(route: OldRoute) -> dict[str, str]:
     """Headers that say that a route is deprecated and where its operation is shown."""
     link = f'<{PAGE}#{route.operation}>; rel="successor-version"'
     return {"Deprecation": DEPRECATED, "Link": link}

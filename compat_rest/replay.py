@@ -61,7 +61,7 @@ def find_positions(path: str, value: Any) -> list[tuple[Any, Any]]:
     return positions
 
 
-def blank_volatile(value: Any, volatile: list[str]) -> Any:
+def replace_volatile(value: Any, volatile: list[str]) -> Any:
     """The value with its volatile parts replaced by their kinds."""
     value = json.loads(json.dumps(value))
     for path in volatile:
@@ -114,8 +114,8 @@ async def compare_servers(
         title = f"{exchange.get('n', number)} {request['method']} {request['path']}"
         if old_response.status_code != new_response.status_code:
             differences.append(f"{title}: status {old_response.status_code}, now {new_response.status_code}")
-        old_kinds = _replace_generated(blank_volatile(old_body, volatile), old_captured)
-        new_kinds = _replace_generated(blank_volatile(new_body, volatile), new_captured)
+        old_kinds = _replace_generated(replace_volatile(old_body, volatile), old_captured)
+        new_kinds = _replace_generated(replace_volatile(new_body, volatile), new_captured)
         differences += [
             f"{title}: {difference}" for difference in _list_differences(old_kinds, new_kinds, "$")
         ]

@@ -5,7 +5,7 @@ from typing import Any, TypeVar
 
 from loaders.batching import Loader
 from stores.contracts.document_store import DocumentDatabase, DocumentStore, Place
-from stores.contracts.documents import AnyOf, Collection, Document, OneOf, Query, values_at
+from stores.contracts.documents import AnyOf, Collection, Document, OneOf, Query, find_values_at
 from stores.contracts.values import format_scalar, list_forms
 
 K = TypeVar("K", bound=Hashable)
@@ -41,7 +41,7 @@ class Loaders:
             documents = await self._documents.find(collection, Query(where=(AnyOf(conditions),), keys=keys))
             groups: dict[str, list[Document]] = {value: [] for value in values}
             for document in documents:
-                stored = (value for path in paths for value in values_at(document, path))
+                stored = (value for path in paths for value in find_values_at(document, path))
                 texts = {value if type(value) is str else format_scalar(value) for value in stored}
                 for text in texts:
                     if text is not None and text in groups:

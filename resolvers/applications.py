@@ -26,11 +26,11 @@ from stores.contracts.documents import (
 )
 from stores.contracts.errors import Conflict
 from stores.contracts.records import read_strings
-from stores.entities.applications import Application, settings_path
+from stores.entities.applications import Application, make_settings_path
 from stores.entities.configuration import ConfigEntry
 from stores.entities.devices import Device
 from stores.entities.organizations import APPLICATIONS_KEY, Organization
-from stores.entities.registry import entities_of_application
+from stores.entities.registry import list_entities_of_application
 
 CONFIG = Application.collection_of()
 IS_ENTRY = equals("key", APPLICATIONS_KEY)
@@ -67,8 +67,8 @@ async def create_application(
         "collections": ["devices", "config"],
         "registeredAt": utc_now(),
     }
-    change = Change(set={settings_path(name): settings}, add={AVAILABLE: name})
-    is_new: list[Condition] = [IS_ENTRY, Exists(settings_path(name), present=False)]
+    change = Change(set={make_settings_path(name): settings}, add={AVAILABLE: name})
+    is_new: list[Condition] = [IS_ENTRY, Exists(make_settings_path(name), present=False)]
     document: Document = {"_id": ObjectId(), "key": APPLICATIONS_KEY, "value": EMPTY_VALUE}
     writes: list[Write] = [
         UpdateOne(CONFIG, is_new, change, insert=document),
@@ -91,7 +91,7 @@ async def update_application(
     """Change the given settings; the others keep their values."""
     tenant = context.viewer.tenant(organization_id)
     application = await require_application(context, organization_id, application_id)
-    path = settings_path(application.application_id)
+    path = make_settings_path(application.application_id)
     change = Change(
         set={(*path, name): check_value(value, name) for name, value in values.items()},
         touch=Touch((*path, "updatedAt")),
@@ -111,9 +111,9 @@ async def delete_application(
     tenant = context.viewer.tenant(organization_id)
     organization = await require_organization(context, organization_id)
     application = await require_application(context, organization_id, application_id)
-    path = settings_path(application_id)
+    path = make_settings_path(application_id)
     unchanged = match_updated_at(if_updated_at, (*path, "updatedAt"))
-    entities = entities_of_application()
+    entities = list_entities_of_application()
     own = [entity.collection_of(application_id) for entity in entities if not entity.shares_collection]
     shared = [entity for entity in entities if entity.shares_collection]
     writes: list[Write] = [

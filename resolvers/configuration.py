@@ -7,7 +7,7 @@ from resolvers.rules.repository import Repository
 from stores.entities.configuration import ConfigEntry
 
 
-async def application_entries(
+async def read_application_entries(
     context: Context, organization_id: str, application_id: str
 ) -> list[tuple[str, Any]]:
     """The keys and values of an application, oldest first; the last entry of a key wins."""

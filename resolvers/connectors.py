@@ -42,7 +42,7 @@ async def get_connector(
     return await connectors.get(condition)
 
 
-async def connectors_of_devices(
+async def load_connectors_of_devices(
     context: Context, devices: Sequence[Device]
 ) -> list[list[Connector] | Exception]:
     """For each device the connectors that it names, in its order.
@@ -59,7 +59,7 @@ async def connectors_of_devices(
     # Most devices of an application name the same connectors: they share one list.
     distinct = dict.fromkeys(requests)
     scopes = {request[:2] for request in distinct if len(request) > 2}
-    connectors = await gather_settled(_connectors_by_name(context, *scope) for scope in scopes)
+    connectors = await gather_settled(_load_connectors_by_name(context, *scope) for scope in scopes)
     by_scope = dict(zip(scopes, connectors, strict=True))
     lists: dict[Any, list[Connector] | Exception] = {}
     for request in distinct:
@@ -71,7 +71,7 @@ async def connectors_of_devices(
     return [lists[request] for request in requests]
 
 
-async def _connectors_by_name(
+async def _load_connectors_by_name(
     context: Context, organization_id: str | None, application_id: str | None
 ) -> dict[str, Connector]:
     """The connectors that the devices of an application may name."""
@@ -82,7 +82,7 @@ async def _connectors_by_name(
     return {connector.name: connector for connectors in lists for connector in reversed(connectors)}
 
 
-async def devices_of_connector(
+async def list_devices_of_connector(
     context: Context, connector: Connector, first: int | None, after: str | None, keys: Keys
 ) -> Page[Device]:
     """The devices that name a connector: in its application or, for a template, in all applications."""

@@ -39,7 +39,7 @@ class SeriesAccess:
         """The name of the database that holds the series of an organization, or of none."""
         return self.databases.get(organization_id or "", self.database)
 
-    def all_databases(self) -> list[str]:
+    def list_all_databases(self) -> list[str]:
         return list(dict.fromkeys([self.database, *self.databases.values()]))
 
 

@@ -82,13 +82,15 @@ async def list_devices(
 ) -> Page[Device]:
     """The devices of one application, whether it is registered or not."""
     repository = Repository(context, Device, organization_id, application_id)
-    cursors = _cursors(context, listing, "devices", organization_id, application_id)
+    cursors = _make_cursors(context, listing, "devices", organization_id, application_id)
     return await _list_page(repository, cursors, listing)
 
 
 async def list_legacy_devices(context: Context, listing: Listing) -> Page[Device]:
     """A page of the devices that belong to no organization."""
-    return await _list_page(Repository(context, LegacyDevice), _cursors(context, listing, "legacy"), listing)
+    return await _list_page(
+        Repository(context, LegacyDevice), _make_cursors(context, listing, "legacy"), listing
+    )
 
 
 async def list_organization_devices(
@@ -99,7 +101,7 @@ async def list_organization_devices(
     Applications are read only until the page is full, whatever their number is.
     """
     tenant = context.viewer.tenant(organization.organization_id)
-    cursors = _cursors(context, listing, "applications", organization.organization_id)
+    cursors = _make_cursors(context, listing, "applications", organization.organization_id)
     position = cursors.decode(listing.after)
     value, (last_application, last_id) = position if position is not None else (None, ("", None))
     query = listing.query(None)
@@ -154,7 +156,7 @@ async def _list_page(repository: Repository[Any], cursors: Cursors, listing: Lis
     )
 
 
-def _cursors(context: Context, listing: Listing, *name: str) -> Cursors:
+def _make_cursors(context: Context, listing: Listing, *name: str) -> Cursors:
     """The cursors of a list in one order: they are of no use in another."""
     return Cursors(context, (*name, *listing.order.path, str(listing.order.descending)))
 

@@ -7,7 +7,7 @@ from bson import ObjectId
 
 from resolvers.context import Context
 from resolvers.rules.checks import check_object, require_name
-from resolvers.rules.collation import collation_key
+from resolvers.rules.collation import make_collation_key
 from resolvers.rules.repository import Repository
 from resolvers.scopes import open_repository
 from stores.contracts.documents import AnyOf, Change, Condition, Document, OneOf, Query, Touch, utc_now
@@ -39,7 +39,7 @@ async def get_device(
     return devices.record(documents[0]) if documents else None
 
 
-async def devices_with_event_class(
+async def list_devices_with_event_class(
     context: Context, event_class: EventClass, keys: Keys = None
 ) -> list[Device]:
     """The devices that report the events of a class, by id."""
@@ -61,7 +61,7 @@ async def summarize_properties(
         for key in device.properties:
             if key.strip():
                 machines.setdefault(key, []).append(device.machine_id)
-    return [(key, machines[key]) for key in sorted(machines, key=collation_key)]
+    return [(key, machines[key]) for key in sorted(machines, key=make_collation_key)]
 
 
 def resolve_scope(organization_id: str | None, application_id: str | None) -> tuple[str, str] | None:

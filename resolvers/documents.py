@@ -6,9 +6,9 @@ from resolvers.rules.repository import Repository
 from stores.contracts.documents import Document
 from stores.contracts.errors import BadUserInput
 from stores.entities.entity import APPLICATION
-from stores.entities.registry import document_kinds
+from stores.entities.registry import list_document_kinds
 
-KINDS = document_kinds()
+KINDS = list_document_kinds()
 
 
 async def list_documents(

@@ -21,7 +21,7 @@ class EventBinding(Record):
     class_ = optional(read_string, "class")
 
 
-def bindings_of_devices(devices: Sequence[Device]) -> list[list[EventBinding]]:
+def get_bindings_of_devices(devices: Sequence[Device]) -> list[list[EventBinding]]:
     """For each device the events that it reports."""
     return [
         [EventBinding(event, device.organization_id, device.application_id) for event in events]
@@ -29,7 +29,7 @@ def bindings_of_devices(devices: Sequence[Device]) -> list[list[EventBinding]]:
     ]
 
 
-async def event_classes_of_bindings(
+async def load_event_classes_of_bindings(
     context: Context, bindings: Sequence[EventBinding]
 ) -> list[EventClass | Exception | None]:
     """For each binding the event class of its name in the device's application, None if there is none.

@@ -28,7 +28,7 @@ from stores.contracts.errors import Forbidden, NotFound
 from stores.contracts.records import read_object, read_string, read_strings
 from stores.entities.entity import APPLICATION, APPLICATION_ID, PLACEHOLDER, Entity
 from stores.entities.organizations import APPLICATIONS_KEY, Organization
-from stores.entities.registry import entity_of_collection
+from stores.entities.registry import find_entity_of_collection
 from stores.wrappers.documents import WrappedDocumentDatabase
 from stores.wrappers.hidden import Hidden
 
@@ -216,4 +216,4 @@ class NarrowedDatabase(DocumentDatabase):
 
 
 def _entity_of(collection: Collection) -> type[Entity] | None:
-    return entity_of_collection(collection.name, is_default=False)
+    return find_entity_of_collection(collection.name, is_default=False)

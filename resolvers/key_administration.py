@@ -53,7 +53,7 @@ async def rotate_key(context: Context, key_id: str, overlap: timedelta) -> tuple
     return await rotate_api_key(context.viewer.key_documents, key_id, overlap, created_by=subject)
 
 
-def visible_organizations(context: Context, key: ApiKey) -> list[str]:
+def get_visible_organizations(context: Context, key: ApiKey) -> list[str]:
     """The organizations of a key that the viewer may see."""
     return [id_ for id_ in key.organization_ids if context.viewer.grant.covers(id_)]
 
@@ -62,7 +62,7 @@ async def _require_key(context: Context, key_id: str) -> ApiKey:
     key = await find_api_key(context.viewer.key_documents, key_id)
     if not _is_visible(context, key):
         raise NotFound("API key not found", fields=["keyId"])
-    if visible_organizations(context, key) != key.organization_ids:
+    if get_visible_organizations(context, key) != key.organization_ids:
         raise Forbidden("The key is also for organizations of others: an operator can change it")
     _check_rights(context, _role_of(key), key.application_ids)
     return key
@@ -74,7 +74,7 @@ def _is_visible(context: Context, key: ApiKey) -> bool:
     own = context.viewer.grant.applications
     if own is not None and not own.issuperset(key.application_ids or ["*"]):
         return False
-    return _role_of(key) is not Role.OPERATOR and bool(visible_organizations(context, key))
+    return _role_of(key) is not Role.OPERATOR and bool(get_visible_organizations(context, key))
 
 
 def _check_rights(context: Context, role: Role | None, application_ids: Iterable[str] | None) -> None:

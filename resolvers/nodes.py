@@ -9,7 +9,7 @@ from resolvers.scopes import get_application, get_organization
 from stores.contracts.errors import BadUserInput
 from stores.entities.entity import APPLICATION, ORGANIZATION, SHARED, Entity
 from stores.entities.icons import Icon
-from stores.entities.registry import entity_of_node
+from stores.entities.registry import find_entity_of_node
 
 
 def identify(record: Entity | Icon) -> str:
@@ -47,7 +47,7 @@ async def _get_document(
     if organization_id is None and application_id is not None:
         return None
     scope = SHARED if organization_id is None else ORGANIZATION if application_id is None else APPLICATION
-    entity = entity_of_node(kind, scope)
+    entity = find_entity_of_node(kind, scope)
     if entity is None or not entity.is_document:
         return None
     return await Repository(context, entity, organization_id, application_id).get_by_id(document_id)

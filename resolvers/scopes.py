@@ -6,7 +6,7 @@ from resolvers.context import Context, Tenant
 from resolvers.rules.repository import Repository
 from stores.contracts.documents import Condition, Document, Exists, Guard, OneOf, Query, equals
 from stores.contracts.errors import NotFound
-from stores.entities.applications import Application, settings_path
+from stores.entities.applications import Application, make_settings_path
 from stores.entities.entity import Entity
 from stores.entities.organizations import APPLICATIONS_KEY, ORGANIZATION_KEY, Organization
 
@@ -18,7 +18,7 @@ CONFIG_ENTRIES = Query(where=(OneOf(("key",), (ORGANIZATION_KEY, APPLICATIONS_KE
 async def get_organization(context: Context, organization_id: str) -> Organization | None:
     """The organization, or None if it does not exist or the viewer may not see it."""
     tenant = context.viewer.tenant(organization_id)
-    entries = await _config_entries(context, tenant)
+    entries = await _read_config_entries(context, tenant)
     if not entries:
         databases = await context.viewer.databases()
         if organization_id not in databases or context.viewer.is_default(organization_id):
@@ -68,10 +68,10 @@ async def open_repository(
 
 def is_registered(application_id: str) -> tuple[Condition, ...]:
     """What the document of all applications meets while it has an entry of this one."""
-    return equals("key", APPLICATIONS_KEY), Exists(settings_path(application_id))
+    return equals("key", APPLICATIONS_KEY), Exists(make_settings_path(application_id))
 
 
-async def _config_entries(context: Context, tenant: Tenant) -> list[Document]:
+async def _read_config_entries(context: Context, tenant: Tenant) -> list[Document]:
     """The documents of the organization and of its applications, in one call for all organizations."""
     place = (tenant.documents.database, CONFIG)
     entries = await context.viewer.across.documents(CONFIG_ENTRIES).load(place)

@@ -56,7 +56,7 @@ def open_cipher(
     all_keys = [*keys, *(read_keys(key_file) if key_file else ())]
     cipher = SecretCipher(all_keys, SecretRules(paths), plain_text=plain_text)
     if embedded and cipher.has_keys:
-        checks, known = cipher.key_checks(), folder.key_checks()
+        checks, known = cipher.list_key_checks(), folder.list_key_checks()
         if known and not set(checks) & set(known):
             raise BadUserInput(
                 f"{key_file or 'secrets.keys'} does not have the key that secrets in {data} were encrypted"
@@ -82,7 +82,7 @@ def add_folder_key(data: Path) -> list[str]:
     return keys
 
 
-def back_up(
+def make_backup(
     data: Path, documents_url: str | None, series_url: str | None, target: Path, progress: Progress
 ) -> list[str]:
     """Copy the embedded stores of the URLs, the keys and the icons to the new folder `target`.
@@ -90,7 +90,7 @@ def back_up(
     Each database is copied as it is at one moment, also while a server uses it. Returns the names of the
     files. Raises `BadUserInput`, `Unavailable` and `OSError`, and leaves nothing then.
     """
-    return backup.back_up(data, _find_databases(data, documents_url, series_url), target, progress)
+    return backup.make_backup(data, _find_databases(data, documents_url, series_url), target, progress)
 
 
 def restore(

@@ -101,8 +101,8 @@ def open_point_writer(url: str, *, token: str | None = None, org: str = "") -> P
     from stores.backends.influx.point_writer import InfluxPointWriter
 
     if url.startswith("influxdb2+"):
-        return InfluxPointWriter.of_influxdb2(url.removeprefix("influxdb2+"), token, org)
-    return InfluxPointWriter.of_influxdb3(url, token)
+        return InfluxPointWriter.for_influxdb2(url.removeprefix("influxdb2+"), token, org)
+    return InfluxPointWriter.for_influxdb3(url, token)
 
 
 def open_icon_files(folder: Path) -> FileStore:

@@ -12,9 +12,9 @@ import typer
 from compat_rest.commands.terminal import (
     ConfigOption,
     DataOption,
-    errors_as_one_line,
     load_settings,
     out,
+    print_errors_as_one_line,
     run_and_close,
 )
 
@@ -52,7 +52,7 @@ def create(
     from resolvers.api_keys import KeySpec, create_api_key
     from stores.contracts.documents import utc_now
 
-    with errors_as_one_line():
+    with print_errors_as_one_line():
         spec = KeySpec(
             name,
             tuple(organization or ()),
@@ -72,7 +72,7 @@ def list_(config: ConfigOption = None, data: DataOption = None) -> None:
 
     from resolvers.api_keys import list_api_keys
 
-    with errors_as_one_line():
+    with print_errors_as_one_line():
         stored = _run(config, data, list_api_keys)
     table = Table()
     table.add_column("id", no_wrap=True, min_width=12)
@@ -101,7 +101,7 @@ def revoke(
     """Revoke a key for good. Running servers reject it within 5 seconds."""
     from resolvers.api_keys import revoke_api_key
 
-    with errors_as_one_line():
+    with print_errors_as_one_line():
         key = _run(config, data, lambda keys: revoke_api_key(keys, key_id))
     out.print(f"The key {key.key_id} ({key.name}) is revoked.", soft_wrap=True, markup=False)
 
@@ -116,7 +116,7 @@ def rotate(
     """Create a key with the same rights. The old key stays valid for a while."""
     from resolvers.api_keys import rotate_api_key
 
-    with errors_as_one_line():
+    with print_errors_as_one_line():
         duration = _parse_duration(overlap)
         key, text = _run(
             config, data, lambda keys: rotate_api_key(keys, key_id, duration, created_by=CREATED_BY)

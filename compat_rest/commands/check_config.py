@@ -1,6 +1,12 @@
 """`sync-gateway check-config`: the settings as the gateway would use them."""
 
-from compat_rest.commands.terminal import ConfigOption, errors_as_one_line, load_settings, out, print_error
+from compat_rest.commands.terminal import (
+    ConfigOption,
+    load_settings,
+    out,
+    print_error,
+    print_errors_as_one_line,
+)
 
 
 def check_config(config: ConfigOption = None) -> None:
@@ -8,7 +14,7 @@ def check_config(config: ConfigOption = None) -> None:
     from schema.server.settings_loading import list_warnings
     from schema.server.settings_masking import mask_settings
 
-    with errors_as_one_line():
+    with print_errors_as_one_line():
         settings = load_settings(config)
     for warning in list_warnings():
         print_error(warning)

@@ -6,7 +6,7 @@ from typing import Annotated, Any
 
 import typer
 
-from compat_rest.commands.terminal import err, errors_as_one_line, out
+from compat_rest.commands.terminal import err, out, print_errors_as_one_line
 
 
 def compare(
@@ -20,7 +20,7 @@ def compare(
     from compat_rest import replay
     from stores.contracts.errors import BadUserInput, Unavailable
 
-    with errors_as_one_line():
+    with print_errors_as_one_line():
         for url in (old_url, new_url):
             if not url.lower().startswith(("http://", "https://")):
                 raise BadUserInput(f"{url} is not the URL of a server, such as http://old:3000")

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from compat_rest.commands.terminal import err, errors_as_one_line, out, print_error
+from compat_rest.commands.terminal import err, out, print_error, print_errors_as_one_line
 
 if TYPE_CHECKING:
     from stores.contracts.document_store import DocumentStore
@@ -24,7 +24,7 @@ def copy(
     """Copy every organization from one document store to another, then compare them document by document."""
     from stores.contracts.errors import BadUserInput
 
-    with errors_as_one_line():
+    with print_errors_as_one_line():
         if source_url == target_url:
             raise BadUserInput("The source and the target are the same store.")
         if source_url.startswith("sqlite:///") and not Path(source_url.removeprefix("sqlite:///")).exists():

@@ -11,10 +11,10 @@ from compat_rest.commands.terminal import (
     ConfigOption,
     DataOption,
     err,
-    errors_as_one_line,
     load_settings,
     out,
     print_error,
+    print_errors_as_one_line,
 )
 
 if TYPE_CHECKING:
@@ -26,12 +26,12 @@ Folder = Annotated[Path, typer.Argument(help="The folder of the backup.")]
 def backup(folder: Folder, config: ConfigOption = None, data: DataOption = None) -> None:
     """Copy the embedded stores, their keys and the icons to a new folder. The server may keep running."""
     from schema.server.opening import store_urls
-    from stores.embedded import back_up
+    from stores.embedded import make_backup
 
-    with errors_as_one_line():
+    with print_errors_as_one_line():
         settings = load_settings(config, data)
-        with _progress_bar() as report:
-            copied = back_up(settings.data, *store_urls(settings), folder, report)
+        with _show_progress_bar() as report:
+            copied = make_backup(settings.data, *store_urls(settings), folder, report)
     out.print(f"{', '.join(copied)} copied to {folder}.", soft_wrap=True, highlight=False)
     if settings.documents.url is not None and "documents.db" not in copied:
         out.print("Back up the documents with the tools of their server.")
@@ -44,9 +44,9 @@ def restore(folder: Folder, config: ConfigOption = None, data: DataOption = None
     from schema.server.opening import store_urls
     from stores.embedded import restore as put_back
 
-    with errors_as_one_line():
+    with print_errors_as_one_line():
         settings = load_settings(config, data)
-        with _progress_bar() as report:
+        with _show_progress_bar() as report:
             replaced = put_back(settings.data, *store_urls(settings), folder, report)
     for path in replaced:
         out.print(f"The file that was there is kept as {path}.", soft_wrap=True, highlight=False)
@@ -58,9 +58,9 @@ def check(config: ConfigOption = None, data: DataOption = None) -> None:
     from schema.server.opening import store_urls
     from stores.embedded import check as find_faults
 
-    with errors_as_one_line():
+    with print_errors_as_one_line():
         settings = load_settings(config, data)
-        with _progress_bar() as report:
+        with _show_progress_bar() as report:
             faults = list(find_faults(settings.data, *store_urls(settings), report))
     for fault in faults:
         print_error(fault)
@@ -71,7 +71,7 @@ def check(config: ConfigOption = None, data: DataOption = None) -> None:
 
 
 @contextmanager
-def _progress_bar() -> Iterator["Progress"]:
+def _show_progress_bar() -> Iterator["Progress"]:
     """A bar on the terminal, and what reports to it."""
     from rich.progress import Progress
 

@@ -9,10 +9,10 @@ from compat_rest.commands.terminal import (
     ConfigOption,
     DataOption,
     err,
-    errors_as_one_line,
-    errors_naming,
     load_settings,
+    name_store_in_errors,
     out,
+    print_errors_as_one_line,
     run_and_close,
 )
 
@@ -31,7 +31,7 @@ def demo(
     live: Annotated[bool, typer.Option("--live", help="Keep reporting until Ctrl+C is pressed.")] = False,
 ) -> None:
     """Load the demo plant into the configured stores. What they hold already stays as it is."""
-    with errors_as_one_line():
+    with print_errors_as_one_line():
         asyncio.run(_run(load_settings(config, data), days, live))
 
 
@@ -55,7 +55,7 @@ async def load_demo(settings: "Settings", days: int) -> int:
     from stores.demo.reporting import ReportingPlant
 
     cipher = open_cipher(settings)
-    with errors_naming(name_documents(settings)):
+    with name_store_in_errors(name_documents(settings)):
         added = await run_and_close(open_documents(settings), lambda store: load(store, cipher))
     result = f"loaded: {added} documents added" if added else "already loaded"
     out.print(f"The demo plant is {result}.")
@@ -64,7 +64,7 @@ async def load_demo(settings: "Settings", days: int) -> int:
     steps = (days + 1) * len(list(machines()))
     bar = iter(track(range(steps), "writing points", console=err, disable=not err.is_terminal))
     try:
-        with errors_naming(name_series(settings)):
+        with name_store_in_errors(name_series(settings)):
             plant = ReportingPlant(settings.series.database, settings.series.databases)
             history = await plant.write_history(series, writer, days, lambda: next(bar, None))
     finally:

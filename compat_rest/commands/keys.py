@@ -9,10 +9,10 @@ from compat_rest.commands.terminal import (
     ConfigOption,
     DataOption,
     err,
-    errors_as_one_line,
     load_settings,
     out,
     print_error,
+    print_errors_as_one_line,
     run_and_close,
 )
 
@@ -26,7 +26,7 @@ def new_key(config: ConfigOption = None, data: DataOption = None) -> None:
     from stores.embedded import add_folder_key
     from stores.entities.cipher import add_key
 
-    with errors_as_one_line():
+    with print_errors_as_one_line():
         settings = load_settings(config, data)
         path = settings.secrets.key_file or settings.data / "secrets.key"
         keys = add_key(path) if settings.secrets.key_file else add_folder_key(settings.data)
@@ -37,7 +37,7 @@ def new_key(config: ConfigOption = None, data: DataOption = None) -> None:
 
 def rotate_secrets(config: ConfigOption = None, data: DataOption = None) -> None:
     """Encrypt every stored secret with the newest key. Older keys may then be removed from the key file."""
-    with errors_as_one_line():
+    with print_errors_as_one_line():
         report = _rotate(load_settings(config, data))
     out.print(f"{report.changed} documents encrypted with the newest key")
     if report.undecryptable:

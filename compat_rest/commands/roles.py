@@ -19,12 +19,12 @@ def list_required_roles() -> list[tuple[str, str]]:
     """Each field of the root types and each old route, with the role that it requires."""
     from compat_rest.handler import OPERATIONS
     from compat_rest.routes import TABLE
-    from schema.types.roles import REQUIRED_ROLES, roles_of_operations
+    from schema.types.roles import REQUIRED_ROLES, find_roles_of_operations
 
     fields = [
         (name, role) for name, role in REQUIRED_ROLES.items() if name.startswith(("Query.", "Mutation."))
     ]
-    of_operation = roles_of_operations(OPERATIONS)
+    of_operation = find_roles_of_operations(OPERATIONS)
     rows = [(name, role.name.lower()) for name, role in fields]
     for route in TABLE:
         role = "none" if route.is_public else of_operation[route.operation].name.lower()

@@ -11,7 +11,13 @@ import typer
 
 from compat_rest.commands.access import describe_access
 from compat_rest.commands.demo import DAYS, load_demo, report_live
-from compat_rest.commands.terminal import ConfigOption, DataOption, errors_as_one_line, load_settings, out
+from compat_rest.commands.terminal import (
+    ConfigOption,
+    DataOption,
+    load_settings,
+    out,
+    print_errors_as_one_line,
+)
 
 if TYPE_CHECKING:
     from starlette.applications import Starlette
@@ -41,7 +47,7 @@ def serve(
     ] = False,
 ) -> None:
     """Serve the graph at /graphql."""
-    with errors_as_one_line():
+    with print_errors_as_one_line():
         settings = load_settings(config, data, host=host, port=port, open=open)
         # Before anything else: a port that is taken must not cost the time that loading the demo plant takes.
         listener = _listen(settings.server)
@@ -104,7 +110,7 @@ def _run(application: "Starlette", settings: "Settings", listener: socket.socket
         timeout_graceful_shutdown=10,
     )
     freeze_startup_objects()
-    with errors_as_one_line():
+    with print_errors_as_one_line():
         uvicorn.Server(server_config).run([listener])
 
 

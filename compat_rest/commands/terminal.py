@@ -25,7 +25,7 @@ def print_error(message: str) -> None:
 
 
 @contextmanager
-def errors_as_one_line() -> Iterator[None]:
+def print_errors_as_one_line() -> Iterator[None]:
     """Print failures that a person can do something about as one line, and exit with status 1."""
     from schema.server.yaml_file import SettingsError
     from stores.contracts.errors import GatewayError
@@ -45,7 +45,7 @@ def errors_as_one_line() -> Iterator[None]:
 
 
 @contextmanager
-def errors_naming(store: str) -> Iterator[None]:
+def name_store_in_errors(store: str) -> Iterator[None]:
     """Put the name of a store in front of the errors that its server causes."""
     from stores.contracts.errors import NotFound, Unavailable
 

@@ -10,11 +10,11 @@ PATH = f"{OLDER_APPLICATION}/event-classes"
 HIDDEN = ("_id", "applicationId", "createdAt", "updatedAt")
 
 
-def new_event_class(parameters: Parameters, body: Any) -> dict[str, Any]:
+def make_new_event_class(parameters: Parameters, body: Any) -> dict[str, Any]:
     return {"input": {**parameters, "eventClass": {"document": body}}}
 
 
-def new_event_classes(parameters: Parameters, body: Any) -> dict[str, Any]:
+def make_new_event_classes(parameters: Parameters, body: Any) -> dict[str, Any]:
     return {"input": {**parameters, "eventClasses": [{"document": item} for item in body]}}
 
 
@@ -32,6 +32,6 @@ def shape_replaced_event_classes(data: Any, request: OldRequest) -> Any:
 
 ROUTES = (
     get(PATH, "EventClasses", shape_event_classes),
-    post(PATH, "AddEventClass", shape_added_event_class, new_event_class, Required("Event class data is required")),
-    put(PATH, "SetEventClasses", shape_replaced_event_classes, new_event_classes, body=EVENT_CLASS_LIST),
+    post(PATH, "AddEventClass", shape_added_event_class, make_new_event_class, Required("Event class data is required")),
+    put(PATH, "SetEventClasses", shape_replaced_event_classes, make_new_event_classes, body=EVENT_CLASS_LIST),
 )  # fmt: skip

@@ -28,7 +28,7 @@ def shape_uploaded_icon(data: Any, request: OldRequest) -> Any:
     }
 
 
-def new_icon(parameters: Parameters, body: Any) -> dict[str, Any]:
+def make_new_icon(parameters: Parameters, body: Any) -> dict[str, Any]:
     """An older SVG hides a newer PNG of the same name, as in the original."""
     variables = from_fields("category", "name", "content")(parameters, body)
     return {"input": {**variables["input"], "keepOtherFormats": True}}
@@ -38,6 +38,6 @@ ROUTES = (
     # An <img> sends no credential.
     get(PATH, "Icon", shape_icon, rendering=ICON, is_public=True),
     get(f"{PATH}/{{format}}", "Icon", shape_icon, rendering=ICON, is_public=True),
-    post(PATH, "UploadIcon", shape_uploaded_icon, new_icon, **UPLOAD),
-    post("/api/library/upload", "UploadIcon", shape_uploaded_icon, new_icon, **UPLOAD),
+    post(PATH, "UploadIcon", shape_uploaded_icon, make_new_icon, **UPLOAD),
+    post("/api/library/upload", "UploadIcon", shape_uploaded_icon, make_new_icon, **UPLOAD),
 )

@@ -16,7 +16,7 @@ def check_machine(parameters: Parameters, body: Any) -> dict[str, Any]:
     return dict(parameters)
 
 
-def details_as(text: str, *, unavailable: str | None = None) -> Shape:
+def answer_details_as(text: str, *, unavailable: str | None = None) -> Shape:
     """An error with a text of the route's own; `unavailable` replaces it if the store is unavailable.
 
     The details name neither files nor servers.
@@ -92,8 +92,8 @@ def shape_memory(data: Any, request: OldRequest) -> Any:
     return [{"ram_usage": to_number(sample["usage"])} for sample in data["analytics"]["memory"][-1:]]
 
 
-EVENTS_ERROR = details_as("Error querying InfluxDB: get failed for queryEventsByMachineId")
-STATUS_ERROR = details_as(
+EVENTS_ERROR = answer_details_as("Error querying InfluxDB: get failed for queryEventsByMachineId")
+STATUS_ERROR = answer_details_as(
     "Error querying InfluxDB: get failed for queryStatusByMachineId",
     unavailable="InfluxDB service unavailable",
 )
@@ -101,10 +101,10 @@ STATUS_ERROR = details_as(
 ROUTES = (
     get(f"{MACHINE}/events", "MachineEvents", shape_machine_events, error=EVENTS_ERROR),
     get(f"{MACHINE}/status", "MachineStatus", shape_power, variables=check_machine, error=STATUS_ERROR),
-    get("/api/query/connected", "ConnectedDevices", shape_connected, error=details_as("Error getting connected devices")),
-    get("/api/query/events", "Events", shape_events, error=details_as("Error getting events")),
-    get("/api/query/events/processed", "EventsProcessed", shape_processed, error=details_as("Error getting events processed")),
-    get("/api/query/events/processed-24h", "EventsProcessed24h", shape_processed, error=details_as("Error getting events processed 24h")),
+    get("/api/query/connected", "ConnectedDevices", shape_connected, error=answer_details_as("Error getting connected devices")),
+    get("/api/query/events", "Events", shape_events, error=answer_details_as("Error getting events")),
+    get("/api/query/events/processed", "EventsProcessed", shape_processed, error=answer_details_as("Error getting events processed")),
+    get("/api/query/events/processed-24h", "EventsProcessed24h", shape_processed, error=answer_details_as("Error getting events processed 24h")),
     get("/api/query/cpu", "Processor", shape_processor, when_unavailable=[]),
     get("/api/query/ram", "Memory", shape_memory, when_unavailable=[]),
     get("/api/query/storage", "Storage", shape_storage, when_unavailable={"storage": 0}),

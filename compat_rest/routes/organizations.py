@@ -12,7 +12,7 @@ SETTINGS = ("name", "description", "email", "website")
 STATISTICS = {"id": "organizationId", "name": "organizationName", "status": "status"}
 
 
-def saved_settings(parameters: Parameters, body: Any) -> dict[str, Any]:
+def read_saved_settings(parameters: Parameters, body: Any) -> dict[str, Any]:
     """The only write that creates its organization."""
     variables = from_fields(*SETTINGS)(parameters, body)
     return {"input": {**variables["input"], "createIfMissing": True}}
@@ -81,7 +81,7 @@ def shape_statistics(data: Any, request: OldRequest) -> Any:
 ROUTES = (
     get("/api/organizations", "Organizations", shape_organizations),
     get(ORGANIZATION, "Organization", shape_organization),
-    put(ORGANIZATION, "SaveOrganization", shape_saved_organization, saved_settings, body=OBJECT_OR_IGNORED_LIST),
+    put(ORGANIZATION, "SaveOrganization", shape_saved_organization, read_saved_settings, body=OBJECT_OR_IGNORED_LIST),
     get(f"{ORGANIZATION}/config", "Organization", shape_config),
     get(f"{ORGANIZATION}/stats", "OrganizationStats", shape_statistics),
 )  # fmt: skip

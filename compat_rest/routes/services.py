@@ -28,7 +28,7 @@ def shape_service(data: Any, request: OldRequest) -> Any:
     return require(data["service"], "Service")["document"]
 
 
-def conflict_as(text: str) -> Shape:
+def answer_conflict_as(text: str) -> Shape:
     """The error of a route that answers a CONFLICT with a text of its own and the reason as `message`."""
 
     def shape(error: Any, request: OldRequest) -> Any:
@@ -49,11 +49,11 @@ ROUTES = (
     get(PATH, "Service", shape_service),
     post(
         "/api/services", "CreateService", shape_changed_document,
-        from_document, SERVICE_FIELDS, error=conflict_as("Failed to create service"),
+        from_document, SERVICE_FIELDS, error=answer_conflict_as("Failed to create service"),
     ),
     put(
         PATH, "UpdateService", shape_changed_document,
-        from_document, error=conflict_as("Failed to update service"),
+        from_document, error=answer_conflict_as("Failed to update service"),
     ),
     patch(
         f"{PATH}/toggle", "SetServiceEnabled", shape_changed_document,

@@ -7,7 +7,7 @@ property keys are written in: no tailoring, no contractions.
 import unicodedata
 
 
-def collation_key(string: str) -> tuple[list[tuple[int, str]], list[str], str]:
+def make_collation_key(string: str) -> tuple[list[tuple[int, str]], list[str], str]:
     """A key that sorts strings in dictionary order."""
     decomposed = unicodedata.normalize("NFKD", string)
     letters = [c for c in decomposed if not unicodedata.combining(c)]

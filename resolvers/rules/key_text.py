@@ -29,13 +29,13 @@ def generate_key() -> KeyText:
     key_id = _encode(secrets.randbits(71), ID_LENGTH)
     secret = _encode(secrets.randbits(256), SECRET_LENGTH)
     body = f"{KEY_PREFIX}{key_id}_{secret}"
-    return KeyText(body + _checksum(body), key_id, _hash(secret))
+    return KeyText(body + _make_checksum(body), key_id, _hash(secret))
 
 
 def parse_key(text: str) -> KeyText | None:
     """The parts of a key, or None for a text that is not a key or was mistyped."""
     match = _KEY.fullmatch(text)
-    if match is None or _checksum(text[:-CHECKSUM_LENGTH]) != match[3]:
+    if match is None or _make_checksum(text[:-CHECKSUM_LENGTH]) != match[3]:
         return None
     return KeyText(text, match[1], _hash(match[2]))
 
@@ -44,7 +44,7 @@ def _hash(secret: str) -> str:
     return hashlib.sha256(secret.encode()).hexdigest()
 
 
-def _checksum(body: str) -> str:
+def _make_checksum(body: str) -> str:
     return _encode(zlib.crc32(body.encode()), CHECKSUM_LENGTH)
 
 

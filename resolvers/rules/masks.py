@@ -56,15 +56,15 @@ async def update_with_secrets(
 def show_secrets(context: Context, document: Document) -> Document:
     """A copy of a document in which secrets are masked, or left out for who may not change them."""
     masked = context.cipher.rules.mask(document)
-    return masked if context.viewer.grant.allows(Role.EDITOR) else _without_masks(masked)
+    return masked if context.viewer.grant.allows(Role.EDITOR) else _remove_masks(masked)
 
 
-def _without_masks(value: Any) -> Any:
+def _remove_masks(value: Any) -> Any:
     match value:
         case dict():
-            return {k: _without_masks(v) for k, v in value.items() if not _is_masked(v)}
+            return {k: _remove_masks(v) for k, v in value.items() if not _is_masked(v)}
         case list():
-            return [_without_masks(item) for item in value if not _is_masked(item)]
+            return [_remove_masks(item) for item in value if not _is_masked(item)]
     return value
 
 

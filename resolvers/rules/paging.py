@@ -6,7 +6,7 @@ from typing import Any, Generic, TypeVar
 
 from stores.contracts.documents import Document, Order
 from stores.contracts.errors import BadUserInput, LimitExceeded
-from stores.contracts.ordering import order_value
+from stores.contracts.ordering import get_order_value
 
 R = TypeVar("R")
 DEFAULT_PAGE_SIZE, MAX_PAGE_SIZE = 50, 1000
@@ -36,4 +36,4 @@ def page_size(first: int | None) -> int:
 
 def sort_key(document: Document, order: Order) -> tuple[Any, Any]:
     """The position of a document in a list: the value that it is ordered by, and its id."""
-    return order_value(document, order.path), document["_id"]
+    return get_order_value(document, order.path), document["_id"]

@@ -11,7 +11,7 @@ MAX_KEY_LENGTH = 255
 KEY_FIELD = "idempotencyKey"
 
 
-def once_per_key(context: Context, key: str | None, request: bytes) -> Context:
+def run_once_per_key(context: Context, key: str | None, request: bytes) -> Context:
     """The context of a creation. `request` is everything that the creation depends on.
 
     A repetition within 24 hours returns the first result; another request under the key raises `Conflict`.

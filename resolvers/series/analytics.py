@@ -111,7 +111,7 @@ async def _list_series(
     """
     viewer, organization = context.viewer, scope.organization
     if organization is None and viewer.grant.is_operator:
-        return [(viewer.readings(name), None) for name in viewer.series.all_databases()]
+        return [(viewer.readings(name), None) for name in viewer.series.list_all_databases()]
     organizations = await _list_organizations(context, scope)
     machines = await gather(
         *(list_machine_ids(context, o.organization_id, list(o.settings)) for o in organizations)

@@ -11,9 +11,9 @@ from resolvers.series.machines import HasMachineId, get_readings
 from resolvers.series.ranges import RequestedRange, resolve_range
 from stores.contracts.documents import Query
 from stores.contracts.errors import BadUserInput, LimitExceeded
-from stores.contracts.series import Source, SourceQuery, occurrence_order
+from stores.contracts.series import Source, SourceQuery, make_occurrence_order
 from stores.entities.devices import MACHINE_ID_KEYS, Device
-from stores.entities.machine_events import MachineEvent, event_of, sources_of
+from stores.entities.machine_events import MachineEvent, list_sources_of, make_event_of
 
 MAX_EVENTS = 1000
 LAST_DAY = RequestedRange(last=DAY)
@@ -30,7 +30,7 @@ async def list_events_of_machine(
     """Return the last events of a machine, newest first. Machines with the same arguments are one query."""
     sources, start, stop = _check_arguments(context, first, requested, classes)
     loader = get_readings(context, machine).last(sources, first, start, stop)
-    return [event_of(occurrence, sources) for occurrence in await loader.load(machine.machine_id)]
+    return [make_event_of(occurrence, sources) for occurrence in await loader.load(machine.machine_id)]
 
 
 async def list_events_of_machines(
@@ -52,8 +52,8 @@ async def list_events_of_machines(
         occurrences = await readings.series.last(SourceQuery(sources, None, start, stop), first)
     else:
         by_machine = await readings.last(sources, first, start, stop).load_many(machines)
-        occurrences = heapq.nsmallest(first, chain.from_iterable(by_machine), key=occurrence_order)
-    return [event_of(occurrence, sources) for occurrence in occurrences]
+        occurrences = heapq.nsmallest(first, chain.from_iterable(by_machine), key=make_occurrence_order)
+    return [make_event_of(occurrence, sources) for occurrence in occurrences]
 
 
 async def list_machine_ids(
@@ -84,4 +84,4 @@ def _check_arguments(
         raise LimitExceeded(f"at most {MAX_EVENTS} events", fields=["first"], limit=MAX_EVENTS)
     limits = context.viewer.series.limits
     start, stop = resolve_range(requested or LAST_DAY, context.now, limits, open_ended=True)
-    return sources_of(None if classes is None else tuple(classes)), start, stop
+    return list_sources_of(None if classes is None else tuple(classes)), start, stop

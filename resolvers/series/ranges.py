@@ -35,8 +35,8 @@ def resolve_range(
         start, stop = now - requested.last, now + 1
     else:
         assert requested.start is not None
-        start = _nanoseconds(requested.start)
-        stop = now + 1 if requested.stop is None else _nanoseconds(requested.stop)
+        start = _count_nanoseconds(requested.start)
+        stop = now + 1 if requested.stop is None else _count_nanoseconds(requested.stop)
     if stop <= start:
         raise BadUserInput("the range is empty, or ends before it begins", fields=["range"])
     if stop - start > limits.range + SECOND:
@@ -47,5 +47,5 @@ def resolve_range(
     return start, END_OF_TIME if open_ended and requested.stop is None else stop
 
 
-def _nanoseconds(time: datetime) -> int:
+def _count_nanoseconds(time: datetime) -> int:
     return to_milliseconds(time) * 1_000_000

@@ -83,7 +83,7 @@ def find_spans(carried: Sample | None, samples: Sequence[Sample], start: int, st
     ]
 
 
-def total_states(spans: Sequence[StateSpan]) -> list[StateTotal]:
+def sum_states(spans: Sequence[StateSpan]) -> list[StateTotal]:
     """Return the total duration and the share of each state, the longest first."""
     durations: dict[Value, int] = {}
     for span in spans:

@@ -42,7 +42,7 @@ def make_windows(
         )
     if isinstance(every, int):
         return Windows(tuple(range(start // every * every, stop + every, every)), every)
-    edges = _calendar_edges(start, stop, every, zone)
+    edges = _list_calendar_edges(start, stop, every, zone)
     widths = {following - edge for edge, following in pairwise(edges)}
     return Windows(edges, widths.pop() if len(widths) == 1 else None, every, zone_name)
 
@@ -56,29 +56,29 @@ def _find_zone(name: str) -> ZoneInfo:
         ) from None
 
 
-def _calendar_edges(start: int, stop: int, unit: CalendarUnitName, zone: ZoneInfo) -> tuple[int, ...]:
+def _list_calendar_edges(start: int, stop: int, unit: CalendarUnitName, zone: ZoneInfo) -> tuple[int, ...]:
     try:
         local = datetime.fromtimestamp(start // SECOND, zone)
-        day = _first_day(local.date(), unit)
+        day = _get_first_day(local.date(), unit)
         edges = [_start_of_hour(local) if unit == "hour" else _start_of_day(day, zone)]
         while edges[-1] < stop:
             if unit == "hour":
-                edges.append(_next_hour(edges[-1], zone))
+                edges.append(_get_next_hour(edges[-1], zone))
             else:
-                day = _next_day(day, unit)
+                day = _get_next_day(day, unit)
                 edges.append(_start_of_day(day, zone))
     except (OverflowError, ValueError):
         raise BadUserInput("the range is outside of the calendar", fields=["range"]) from None
     return tuple(edges)
 
 
-def _first_day(day: date, unit: CalendarUnitName) -> date:
+def _get_first_day(day: date, unit: CalendarUnitName) -> date:
     if unit == "week":
         return day - timedelta(days=day.weekday())
     return day.replace(day=1) if unit == "month" else day
 
 
-def _next_day(day: date, unit: CalendarUnitName) -> date:
+def _get_next_day(day: date, unit: CalendarUnitName) -> date:
     if unit == "month":
         return (day.replace(day=1) + timedelta(days=32)).replace(day=1)
     return day + timedelta(days=7 if unit == "week" else 1)
@@ -94,7 +94,7 @@ def _start_of_hour(local: datetime) -> int:
     return int(time.timestamp()) * SECOND
 
 
-def _next_hour(edge: int, zone: ZoneInfo) -> int:
+def _get_next_hour(edge: int, zone: ZoneInfo) -> int:
     """Return the start of the next local hour; if clocks change by half an hour, it is half an hour away."""
     minute = datetime.fromtimestamp(edge // SECOND, zone).minute
     return edge + (60 - minute) * 60 * SECOND

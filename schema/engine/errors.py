@@ -29,7 +29,7 @@ def format_error(error: GraphQLError, request_id: str) -> dict[str, Any]:
     log.error("request %s failed at %s", request_id, error.path, exc_info=cause or error)
     return {
         **formatted,
-        "message": internal_message(request_id),
+        "message": make_internal_message(request_id),
         "extensions": {"code": INTERNAL, "requestId": request_id},
     }
 
@@ -46,7 +46,7 @@ def _is_fault_of_document(error: GraphQLError) -> bool:
     return any(not isinstance(node, FieldNode) for node in nodes or ())
 
 
-def internal_message(request_id: str) -> str:
+def make_internal_message(request_id: str) -> str:
     """What a client sees of an unexpected failure."""
     return f"Internal error; the log describes it under the request id {request_id}."
 
@@ -60,11 +60,11 @@ def sort_errors(errors: Sequence[GraphQLError], data: Any) -> Sequence[GraphQLEr
     if len(errors) < 2:
         return errors
     return sorted(
-        errors, key=lambda error: (_response_position(error.path or (), data), error.positions or ())
+        errors, key=lambda error: (_get_response_position(error.path or (), data), error.positions or ())
     )
 
 
-def _response_position(path: Sequence[str | int], data: Any) -> tuple[int, ...]:
+def _get_response_position(path: Sequence[str | int], data: Any) -> tuple[int, ...]:
     """The position of a path in the response: the index of each key in its object, and list indexes."""
     position: list[int] = []
     for key in path:

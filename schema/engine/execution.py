@@ -95,7 +95,7 @@ class Executor:
         """
         view = view or self._schema._schema
         try:
-            valid = self._valid_document(query, view)
+            valid = self._get_valid_document(query, view)
             operation = _find_operation(valid.document, operation_name)
         except DocumentErrors as invalid:
             return _reject(invalid.errors, context)
@@ -183,15 +183,15 @@ class Executor:
         self.counts["compiled"] += 1
         return plan
 
-    def cache_sizes(self) -> dict[str, int]:
+    def get_cache_sizes(self) -> dict[str, int]:
         """How many documents and operations are cached."""
         return {"documents": len(self._documents), "operations": len(self._plans)}
 
     def check(self, query: str) -> None:
         """Raise `DocumentErrors` unless the document is valid."""
-        self._valid_document(query, self._schema._schema)
+        self._get_valid_document(query, self._schema._schema)
 
-    def _valid_document(self, query: str, view: GraphQLSchema) -> ValidDocument:
+    def _get_valid_document(self, query: str, view: GraphQLSchema) -> ValidDocument:
         valid = self._documents.get((view, query))
         if valid is None:
             valid = self._documents[view, query] = self._parse(query, view)

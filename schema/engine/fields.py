@@ -121,7 +121,7 @@ def as_types(type_: type[T], records: Sequence[object]) -> list[T]:
     return cast(list[T], records)
 
 
-def selected_keys(
+def find_selected_keys(
     info: Info, record: type[Record], name: str, *paths: tuple[str, ...]
 ) -> frozenset[str] | None:
     """The stored keys of `record` that the selection below the current field needs; None means all.
@@ -134,18 +134,18 @@ def selected_keys(
     type_ = raw.schema.get_type(name)
     assert isinstance(type_, GraphQLObjectType)
     for path in paths or ((),):
-        for node in _selected_below(raw, raw.field_nodes, path):
+        for node in _find_selected_below(raw, raw.field_nodes, path):
             definition = type_.fields.get(node.name.value)
             if definition is None:  # __typename
                 continue
-            keys = stored_keys(record, definition.extensions["strawberry-definition"])
+            keys = find_stored_keys(record, definition.extensions["strawberry-definition"])
             if keys is None:
                 return None
             selected.update(keys)
     return frozenset(selected)
 
 
-def stored_keys(record: type[Record], field: Any) -> Iterable[str] | None:
+def find_stored_keys(record: type[Record], field: Any) -> Iterable[str] | None:
     """The keys of the stored document that one field needs; None means all."""
     if "needs" in field.metadata:
         needs: Iterable[str] | None = field.metadata["needs"]
@@ -153,7 +153,7 @@ def stored_keys(record: type[Record], field: Any) -> Iterable[str] | None:
     return record.stored.get(field.python_name)
 
 
-def _selected_below(
+def _find_selected_below(
     raw: GraphQLResolveInfo[Context], nodes: Iterable[FieldNode], path: tuple[str, ...]
 ) -> Iterator[FieldNode]:
     for node in nodes:
@@ -161,7 +161,7 @@ def _selected_below(
             if not path:
                 yield child
             elif child.name.value == path[0]:
-                yield from _selected_below(raw, [child], path[1:])
+                yield from _find_selected_below(raw, [child], path[1:])
 
 
 def _children(raw: GraphQLResolveInfo[Context], selections: SelectionSetNode | None) -> Iterator[FieldNode]:

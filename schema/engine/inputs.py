@@ -17,7 +17,7 @@ def optional(description: str, default: Any = UNSET) -> Any:
     return strawberry.field(description=description, default=default)
 
 
-def provided_values(source: object, *names: str, **renamed: str) -> dict[str, Any]:
+def select_provided_values(source: object, *names: str, **renamed: str) -> dict[str, Any]:
     """The fields of an input that the client provided.
 
     `names` keep their names; `renamed` maps the stored key to the attribute: `stored="attribute"`.
@@ -27,7 +27,7 @@ def provided_values(source: object, *names: str, **renamed: str) -> dict[str, An
     return {key: value for key, value in values.items() if value is not UNSET}
 
 
-def with_document(document: Any, values: dict[str, Any]) -> Any:
+def merge_with_document(document: Any, values: dict[str, Any]) -> Any:
     """A whole document, as clients of the old API send it, with the values of the other fields in it."""
     if document is UNSET or document is None:
         return values

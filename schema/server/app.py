@@ -28,7 +28,7 @@ from schema.server.origins import is_loopback, parse_origin
 from schema.server.printed_schema import PrintedSchema
 from schema.server.proxies import TrustedProxies
 from schema.server.request_guard import RequestGuard
-from schema.server.resource_metadata import BearerChallenge, resource_metadata_route
+from schema.server.resource_metadata import BearerChallenge, make_resource_metadata_route
 from schema.server.retention import delete_old_points
 from schema.server.settings import SeriesSettings, Settings
 from schema.server.startup_check import report_unreachable_stores
@@ -58,7 +58,7 @@ def create_app(
     check_token = open_token_check(settings)
     state = AppState(
         documents=documents,
-        series=_series_access(series or open_series(settings), settings.series),
+        series=_make_series_access(series or open_series(settings), settings.series),
         icons=open_icons(settings),
         cipher=open_cipher(settings),
         executor=Executor(schema, max_tokens=settings.graphql.max_tokens, compiled=settings.graphql.compiled),
@@ -83,12 +83,12 @@ def _may_be_open(settings: Settings) -> bool:
 
 def _routes(state: AppState, settings: Settings) -> list[BaseRoute]:
     health = Health(state.documents, state.series.store)
-    graphql = _graphql_endpoint(state, settings)
+    graphql = _make_graphql_endpoint(state, settings)
     return [
         Route("/graphql", graphql),
         Route("/graphql/", graphql),
         PrintedSchema(state.authenticate).route(),
-        *([resource_metadata_route(settings.auth.issuers)] if settings.auth.issuers else []),
+        *([make_resource_metadata_route(settings.auth.issuers)] if settings.auth.issuers else []),
         *health.routes(),
         Route("/metrics", Metrics(state, health).answer),
         *([explorer.mount_assets()] if settings.graphql.graphiql else []),
@@ -124,12 +124,12 @@ def _middleware(settings: Settings, *, needs_credentials: bool) -> list[Middlewa
     ]
 
 
-def _series_access(store: SeriesStore, settings: SeriesSettings) -> SeriesAccess:
+def _make_series_access(store: SeriesStore, settings: SeriesSettings) -> SeriesAccess:
     limits = Limits(settings.max_range_days * DAY, settings.max_windows, settings.max_points)
     return SeriesAccess(store, settings.database, settings.databases, limits, settings.stale_after * SECOND)
 
 
-def _graphql_endpoint(state: AppState, settings: Settings) -> GraphQLEndpoint:
+def _make_graphql_endpoint(state: AppState, settings: Settings) -> GraphQLEndpoint:
     return GraphQLEndpoint(
         state.executor,
         state.create_context,
@@ -144,7 +144,7 @@ def _ingest_routes(state: AppState, settings: Settings) -> list[Route]:
     store, token = state.series.store, settings.series.token
     if not isinstance(store, WritableSeriesStore):
         return []
-    databases = [*state.series.all_databases(), STATISTICS]
+    databases = [*state.series.list_all_databases(), STATISTICS]
     return Ingest(
         store,
         databases,

@@ -32,12 +32,12 @@ async def read_body(request: Request, max_bytes: int) -> bytes:
     """The body as it was sent. Raises `BadRequest` (413) as soon as it is longer than `max_bytes`."""
     length = request.headers.get("content-length", "0")
     if length.isascii() and length.isdigit() and int(length) > max_bytes:
-        raise _too_large(max_bytes)
+        raise _make_too_large_error(max_bytes)
     body = bytearray()
     async for chunk in request.stream():
         body += chunk
         if len(body) > max_bytes:
-            raise _too_large(max_bytes)
+            raise _make_too_large_error(max_bytes)
     return bytes(body)
 
 
@@ -59,18 +59,22 @@ def decompress(body: bytes, encoding: str, max_bytes: int) -> bytes:
     if encoding == "identity":
         return body
     content = bytearray()
-    parts = _brotli_parts(body, max_bytes) if encoding == "br" else _zlib_parts(body, encoding, max_bytes)
+    parts = (
+        _decompress_brotli(body, max_bytes)
+        if encoding == "br"
+        else _decompress_zlib(body, encoding, max_bytes)
+    )
     try:
         for part in parts:
             content += part
             if len(content) > max_bytes:
-                raise _too_large(max_bytes)
+                raise _make_too_large_error(max_bytes)
     except (zlib.error, brotli.error):
         raise BadRequest(400, f"The body is not valid {encoding}.") from None
     return bytes(content)
 
 
-def _zlib_parts(body: bytes, encoding: str, max_bytes: int) -> Iterator[bytes]:
+def _decompress_zlib(body: bytes, encoding: str, max_bytes: int) -> Iterator[bytes]:
     """The decompressed parts of a body. A gzip body may consist of several members, one after the other."""
     window_bits = zlib.MAX_WBITS | (16 if encoding == "gzip" else 0)
     view = memoryview(body)
@@ -86,7 +90,7 @@ def _zlib_parts(body: bytes, encoding: str, max_bytes: int) -> Iterator[bytes]:
         raise BadRequest(400, f"The {encoding} body is truncated.")
 
 
-def _brotli_parts(body: bytes, max_bytes: int) -> Iterator[bytes]:
+def _decompress_brotli(body: bytes, max_bytes: int) -> Iterator[bytes]:
     decompressor = brotli.Decompressor()
     yield decompressor.process(body, output_buffer_limit=max_bytes + 1)
     if not decompressor.is_finished():
@@ -108,5 +112,5 @@ def parse_content_type(header: str) -> tuple[str, str]:
     return media_type.decode("latin-1").lower(), codec
 
 
-def _too_large(max_bytes: int) -> BadRequest:
+def _make_too_large_error(max_bytes: int) -> BadRequest:
     return BadRequest(413, f"The body is larger than {max_bytes} bytes.")

@@ -75,15 +75,15 @@ class GraphQLEndpoint:
             graphql_request = await read_request(request, self._limits)
             response = await self._execute(request, graphql_request, media_type, context)
         except BadRequest as error:
-            body = _error_body(error.message, code=error.code)
-            response = _json_response(body, error.status, media_type, error.headers)
+            body = _make_error_body(error.message, code=error.code)
+            response = _make_json_response(body, error.status, media_type, error.headers)
         except ClientDisconnect:
             response = Response(status_code=CLIENT_CLOSED_REQUEST)
         except Exception:  # the outermost boundary of a request
             log.exception("request %s failed", request_id)
             message = f"Internal error; the log describes it under the request id {request_id}."
-            body = _error_body(message, code=INTERNAL, requestId=request_id)
-            response = _json_response(body, 500, media_type)
+            body = _make_error_body(message, code=INTERNAL, requestId=request_id)
+            response = _make_json_response(body, 500, media_type)
         response.headers["X-Request-Id"] = request_id
         return response
 
@@ -118,11 +118,11 @@ class GraphQLEndpoint:
             limit=self._max_answer_bytes,
         )
         return OperationResult(
-            errors=_error_body(error.message, code=error.code, **error.extensions)["errors"]
+            errors=_make_error_body(error.message, code=error.code, **error.extensions)["errors"]
         )
 
 
-def _error_body(message: str, **extensions: Any) -> dict[str, Any]:
+def _make_error_body(message: str, **extensions: Any) -> dict[str, Any]:
     return {"errors": [{"message": message, "extensions": extensions}]}
 
 
@@ -135,11 +135,11 @@ def _answer_response(answer: OperationResult, media_type: str, context: Context)
     if context.trace is not None:
         body["extensions"] = {"trace": {**context.trace(), "compiled": answer.compiled}}
     if answer.rejected_mutation:
-        return _json_response(body, 405, media_type, {"Allow": "POST"})
-    return _json_response(body, 400 if answer.rejected and media_type == RESPONSE else 200, media_type)
+        return _make_json_response(body, 405, media_type, {"Allow": "POST"})
+    return _make_json_response(body, 400 if answer.rejected and media_type == RESPONSE else 200, media_type)
 
 
-def _json_response(
+def _make_json_response(
     body: dict[str, Any], status: int, media_type: str, headers: dict[str, str] | None = None
 ) -> Response:
     # JSON is UTF-8 by definition; the charset is named because old clients ask for it.

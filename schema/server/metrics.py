@@ -32,7 +32,7 @@ class Metrics(Collector):
         cached = GaugeMetricFamily(
             "sync_gateway_kept", "Cached parsed documents and operations.", labels=["what"]
         )
-        for what, count in self._executor.cache_sizes().items():
+        for what, count in self._executor.get_cache_sizes().items():
             cached.add_metric([what], count)
         yield cached
         writable = GaugeMetricFamily(

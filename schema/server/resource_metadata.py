@@ -13,13 +13,13 @@ from schema.server.issuer_settings import IssuerSettings
 PATH = "/.well-known/oauth-protected-resource"
 
 
-def resource_metadata_route(issuers: Sequence[IssuerSettings]) -> Route:
+def make_resource_metadata_route(issuers: Sequence[IssuerSettings]) -> Route:
     """The route of the metadata, which needs no credential."""
 
     async def respond(request: Request) -> Response:
         return JSONResponse(
             {
-                "resource": _base_url(request),
+                "resource": _get_base_url(request),
                 "authorization_servers": [settings.issuer for settings in issuers],
                 "bearer_methods_supported": ["header"],
             }
@@ -37,13 +37,13 @@ class BearerChallenge:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         async def send_challenge(message: Message) -> None:
             if message["type"] == "http.response.start" and message["status"] == 401:
-                url = _base_url(Request(scope)) + PATH
+                url = _get_base_url(Request(scope)) + PATH
                 MutableHeaders(scope=message)["WWW-Authenticate"] = f'Bearer resource_metadata="{url}"'
             await send(message)
 
         await self._app(scope, receive, send_challenge if scope["type"] == "http" else send)
 
 
-def _base_url(request: Request) -> str:
+def _get_base_url(request: Request) -> str:
     """The gateway's own URL as the client knows it: trusted proxies say it."""
     return str(request.base_url).rstrip("/")

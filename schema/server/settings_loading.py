@@ -62,7 +62,7 @@ def list_warnings(environ: Mapping[str, str] = os.environ) -> list[str]:
     ]
 
 
-def variables_of(key_path: KeyPath) -> list[str]:
+def list_variables_of(key_path: KeyPath) -> list[str]:
     """The environment variables of a setting: the gateway's own, then the original server's, if any."""
     own = PREFIX + "__".join(key_path).upper()
     return [own, *(name for name, original in ORIGINAL_VARIABLES.items() if original == key_path)]

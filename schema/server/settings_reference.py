@@ -17,7 +17,7 @@ from pydantic import BaseModel, SecretStr
 from pydantic.fields import FieldInfo
 
 from schema.server.settings import Settings
-from schema.server.settings_loading import variables_of
+from schema.server.settings_loading import list_variables_of
 from schema.server.yaml_file import KeyPath
 
 HEADER = (
@@ -57,7 +57,7 @@ def list_settings() -> list[SettingRow]:
             name := ".".join(key_path),
             "(required)" if field.is_required() else _to_yaml(field.default),
             _describe_type(field),
-            () if ITEM in name else tuple(variables_of(key_path)),
+            () if ITEM in name else tuple(list_variables_of(key_path)),
             field.description or "",
         )
         for key_path, field in _walk_fields(Settings, ())
@@ -81,7 +81,7 @@ def render_config() -> str:
             path = tuple(parents[: depth + 1])
             if path != section[: depth + 1]:
                 indent = "  " * depth
-                lines += [f"{indent}# {_section_of(path).__doc__}", f"{indent}{path[-1]}:"]
+                lines += [f"{indent}# {_find_section_of(path).__doc__}", f"{indent}{path[-1]}:"]
         section = tuple(parents)
         indent = "  " * len(parents)
         comment = " ".join((row.description, *(f"({name})" for name in row.variables[1:])))
@@ -90,7 +90,7 @@ def render_config() -> str:
     return "\n".join(lines) + "\n"
 
 
-def _section_of(path: KeyPath) -> type[BaseModel]:
+def _find_section_of(path: KeyPath) -> type[BaseModel]:
     """The model of a section, by the names that lead to it."""
     model: type[BaseModel] = Settings
     for name in path:

@@ -50,7 +50,7 @@ class ApiKey:
 
     @derived("The organizations that it is for, as far as you may see them. A key of an operator names none.")
     def organization_ids(root: strawberry.Parent[stored.ApiKey], info: Info) -> list[str]:
-        return key_administration.visible_organizations(info.context, root)
+        return key_administration.get_visible_organizations(info.context, root)
 
 
 @strawberry.input(description="A new API key.")

@@ -16,8 +16,17 @@ from resolvers import (
     scopes,
 )
 from resolvers.series import activity
-from schema.engine.fields import Info, argument, as_type, attribute, batched, derived, mutation, selected_keys
-from schema.engine.inputs import IF_UPDATED_AT, optional, provided_values, required
+from schema.engine.fields import (
+    Info,
+    argument,
+    as_type,
+    attribute,
+    batched,
+    derived,
+    find_selected_keys,
+    mutation,
+)
+from schema.engine.inputs import IF_UPDATED_AT, optional, required, select_provided_values
 from schema.engine.scalars import JSON, DateTime
 from schema.types.configuration import ConfigEntry
 from schema.types.connectors import Connector
@@ -42,7 +51,7 @@ from schema.types.shared import (
     First,
     MachineId,
     OrganizationId,
-    context_of_creation,
+    get_context_of_creation,
 )
 from stores.entities import applications as stored
 from stores.entities.devices import Device as StoredDevice
@@ -125,7 +134,7 @@ class Application(Node):
         info: Info,
         machine_id: MachineId,
     ) -> Any:
-        keys = selected_keys(info, StoredDevice, "Device")
+        keys = find_selected_keys(info, StoredDevice, "Device")
         return await devices.get_device(
             info.context, root.organization_id, root.application_id, machine_id, keys
         )
@@ -161,7 +170,7 @@ class Application(Node):
 
     @derived("Its configuration, as a list of keys and values.", list[ConfigEntry])
     async def config(root: strawberry.Parent[stored.Application], info: Info) -> Any:
-        entries = await configuration.application_entries(
+        entries = await configuration.read_application_entries(
             info.context, root.organization_id, root.application_id
         )
         return [ConfigEntry(key=key, value=value) for key, value in entries]
@@ -219,10 +228,10 @@ class ApplicationMutations:
         self, info: Info, input: Annotated[CreateApplicationInput, argument("The new application.")]
     ) -> ApplicationPayload | None:
         created = await applications.create_application(
-            context_of_creation(info, input),
+            get_context_of_creation(info, input),
             input.organization_id,
             input.application_id,
-            provided_values(input, *SETTINGS),
+            select_provided_values(input, *SETTINGS),
         )
         return ApplicationPayload(application=as_type(Application, created))
 
@@ -236,7 +245,7 @@ class ApplicationMutations:
             info.context,
             input.organization_id,
             input.application_id,
-            provided_values(input, *SETTINGS),
+            select_provided_values(input, *SETTINGS),
             input.if_updated_at,
         )
         return ApplicationPayload(application=as_type(Application, changed))

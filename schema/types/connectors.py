@@ -6,8 +6,15 @@ import strawberry
 
 from resolvers import connectors, scopes
 from resolvers.rules.masks import show_secrets
-from schema.engine.fields import Info, argument, as_type, attribute, derived, mutation, selected_keys
-from schema.engine.inputs import DOCUMENT, IF_UPDATED_AT, optional, provided_values, required, with_document
+from schema.engine.fields import Info, argument, as_type, attribute, derived, find_selected_keys, mutation
+from schema.engine.inputs import (
+    DOCUMENT,
+    IF_UPDATED_AT,
+    merge_with_document,
+    optional,
+    required,
+    select_provided_values,
+)
 from schema.engine.scalars import JSON, DateTime
 from schema.types.device_lists import NODES
 from schema.types.devices import Device
@@ -24,7 +31,7 @@ from schema.types.shared import (
     UPDATED_AT,
     After,
     First,
-    context_of_creation,
+    get_context_of_creation,
 )
 from stores.entities import connectors as stored
 from stores.entities.devices import Device as StoredDevice
@@ -83,8 +90,8 @@ class Connector(Node):
     async def devices(
         root: strawberry.Parent[stored.Connector], info: Info, first: First = None, after: After = None
     ) -> Any:
-        keys = selected_keys(info, StoredDevice, "Device", *NODES)
-        return await connectors.devices_of_connector(info.context, root, first, after, keys)
+        keys = find_selected_keys(info, StoredDevice, "Device", *NODES)
+        return await connectors.list_devices_of_connector(info.context, root, first, after, keys)
 
 
 @strawberry.input(
@@ -152,9 +159,9 @@ class ConnectorMutations:
     async def create_connector(
         self, info: Info, input: Annotated[CreateConnectorInput, argument("The new connector.")]
     ) -> ConnectorPayload | None:
-        values = with_document(input.document, provided_values(input, *SETTINGS))
+        values = merge_with_document(input.document, select_provided_values(input, *SETTINGS))
         created = await connectors.create_connector(
-            context_of_creation(info, input), input.organization_id, input.application_id, values
+            get_context_of_creation(info, input), input.organization_id, input.application_id, values
         )
         return ConnectorPayload(connector=as_type(Connector, created))
 
@@ -169,7 +176,7 @@ class ConnectorMutations:
             input.organization_id,
             input.application_id,
             input.document_id,
-            with_document(input.document, provided_values(input, *SETTINGS)),
+            merge_with_document(input.document, select_provided_values(input, *SETTINGS)),
             input.if_updated_at,
         )
         return ConnectorPayload(connector=as_type(Connector, changed))

@@ -6,7 +6,7 @@ from typing import Annotated
 import strawberry
 
 from resolvers import device_lists
-from schema.engine.fields import Info, argument, selected_keys
+from schema.engine.fields import Info, argument, find_selected_keys
 from schema.engine.inputs import optional, required
 from schema.engine.scalars import JSON
 from stores.contracts.documents import BY_ID, Order
@@ -81,5 +81,5 @@ def device_listing(
             property_key=filter.property.key if filter.property else None,
             property_value=filter.property.value if filter.property else None,
         )
-    keys = selected_keys(info, stored.Device, "Device", *NODES)
+    keys = find_selected_keys(info, stored.Device, "Device", *NODES)
     return device_lists.Listing(first, after, device_filter, order, keys)

@@ -6,8 +6,24 @@ from typing import Annotated, Any
 import strawberry
 
 from resolvers import connectors, device_lists, devices, event_bindings, legacy_devices, scopes
-from schema.engine.fields import Info, argument, as_type, attribute, batched, derived, mutation, selected_keys
-from schema.engine.inputs import DOCUMENT, IF_UPDATED_AT, optional, provided_values, required, with_document
+from schema.engine.fields import (
+    Info,
+    argument,
+    as_type,
+    attribute,
+    batched,
+    derived,
+    find_selected_keys,
+    mutation,
+)
+from schema.engine.inputs import (
+    DOCUMENT,
+    IF_UPDATED_AT,
+    merge_with_document,
+    optional,
+    required,
+    select_provided_values,
+)
 from schema.engine.scalars import JSON, DateTime
 from schema.types.device_lists import FilterArgument, OrderArgument, device_listing
 from schema.types.machine_fields import MachineFields
@@ -28,7 +44,7 @@ from schema.types.shared import (
     First,
     MachineId,
     OrganizationId,
-    context_of_creation,
+    get_context_of_creation,
 )
 from stores.entities import devices as stored
 
@@ -45,7 +61,7 @@ class EventBinding:
     async def event_class(
         parents: strawberry.Parent[Sequence[event_bindings.EventBinding]], info: Info
     ) -> Sequence[Any]:
-        return await event_bindings.event_classes_of_bindings(info.context, parents)
+        return await event_bindings.load_event_classes_of_bindings(info.context, parents)
 
 
 @strawberry.type(description="A machine, such as a lathe, a mill or a robot.")
@@ -86,11 +102,11 @@ class Device(MachineFields, Node):
         needs=("connectors",),
     )
     async def connectors(parents: strawberry.Parent[Sequence[stored.Device]], info: Info) -> Sequence[Any]:
-        return await connectors.connectors_of_devices(info.context, parents)
+        return await connectors.load_connectors_of_devices(info.context, parents)
 
     @batched("The events that the machine reports.", list[EventBinding], needs=("events",))
     def event_bindings(parents: strawberry.Parent[Sequence[stored.Device]]) -> Sequence[Any]:
-        return event_bindings.bindings_of_devices(parents)
+        return event_bindings.get_bindings_of_devices(parents)
 
     @derived(
         "The value of one property, or null if the machine does not have it.",
@@ -179,13 +195,15 @@ class DevicePayload:
 
 
 def _values(source: CreateDeviceInput | UpdateDeviceInput, machine_id: str) -> Any:
-    values = provided_values(source, "name", "properties", machineId=machine_id, connectors="connector_names")
+    values = select_provided_values(
+        source, "name", "properties", machineId=machine_id, connectors="connector_names"
+    )
     if source.event_bindings is not strawberry.UNSET:
         values["events"] = source.event_bindings and [
-            {**provided_values(binding, "label", id="source_id"), "class": binding.class_}
+            {**select_provided_values(binding, "label", id="source_id"), "class": binding.class_}
             for binding in source.event_bindings
         ]
-    return with_document(source.document, values)
+    return merge_with_document(source.document, values)
 
 
 def _scope(source: Any) -> tuple[str, str] | None:
@@ -202,7 +220,7 @@ class DeviceQueries:
         application_id: ApplicationId,
         machine_id: MachineId,
     ) -> Any:
-        keys = selected_keys(info, stored.Device, "Device")
+        keys = find_selected_keys(info, stored.Device, "Device")
         return await devices.get_device(info.context, organization_id, application_id, machine_id, keys)
 
     @derived(
@@ -225,7 +243,7 @@ class DeviceQueries:
         Device | None,
     )
     async def legacy_device(self, info: Info, machine_id: MachineId) -> Any:
-        keys = selected_keys(info, stored.Device, "Device")
+        keys = find_selected_keys(info, stored.Device, "Device")
         return await legacy_devices.get_legacy_device(info.context, machine_id, keys)
 
 
@@ -237,9 +255,9 @@ class DeviceMutations:
     ) -> DevicePayload | None:
         scope, values = _scope(input), _values(input, "machine_id")
         if scope is None:
-            created = await legacy_devices.create_legacy_device(context_of_creation(info, input), values)
+            created = await legacy_devices.create_legacy_device(get_context_of_creation(info, input), values)
         else:
-            created = await devices.create_device(context_of_creation(info, input), *scope, values)
+            created = await devices.create_device(get_context_of_creation(info, input), *scope, values)
         return DevicePayload(device=as_type(Device, created))
 
     @mutation("Changes a device.")

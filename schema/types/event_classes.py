@@ -12,10 +12,10 @@ from schema.engine.fields import (
     as_types,
     attribute,
     derived,
+    find_selected_keys,
     mutation,
-    selected_keys,
 )
-from schema.engine.inputs import DOCUMENT, optional, provided_values, required, with_document
+from schema.engine.inputs import DOCUMENT, merge_with_document, optional, required, select_provided_values
 from schema.engine.scalars import JSON
 from schema.types.devices import Device
 from schema.types.node import Node
@@ -25,7 +25,7 @@ from schema.types.shared import (
     IN_APPLICATION,
     STORED_DOCUMENT,
     ApplicationScope,
-    context_of_creation,
+    get_context_of_creation,
 )
 from stores.entities import event_classes as stored
 from stores.entities.devices import Device as StoredDevice
@@ -56,8 +56,8 @@ class EventClass(Node):
 
     @derived("The devices that have an event binding of the class.", list[Device])
     async def devices(root: strawberry.Parent[stored.EventClass], info: Info) -> Any:
-        keys = selected_keys(info, StoredDevice, "Device")
-        return await devices.devices_with_event_class(info.context, root, keys)
+        keys = find_selected_keys(info, StoredDevice, "Device")
+        return await devices.list_devices_with_event_class(info.context, root, keys)
 
 
 @strawberry.input(description="The definition of an event class.")
@@ -97,7 +97,7 @@ class EventClassesPayload:
 
 
 def _values(source: EventClassInput) -> Any:
-    values = provided_values(
+    values = select_provided_values(
         source,
         "topic",
         "type",
@@ -105,7 +105,7 @@ def _values(source: EventClassInput) -> Any:
         auth_values="auth_values",
         values_range="values_range",
     )
-    return with_document(source.document, values)
+    return merge_with_document(source.document, values)
 
 
 @strawberry.type
@@ -119,7 +119,7 @@ class EventClassMutations:
         ],
     ) -> EventClassPayload | None:
         added = await event_classes.add_event_class(
-            context_of_creation(info, input),
+            get_context_of_creation(info, input),
             input.organization_id,
             input.application_id,
             _values(input.event_class),

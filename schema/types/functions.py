@@ -6,7 +6,7 @@ import strawberry
 
 from resolvers import functions, scopes
 from schema.engine.fields import Info, argument, as_type, attribute, derived, mutation
-from schema.engine.inputs import IF_UPDATED_AT, optional, provided_values, required
+from schema.engine.inputs import IF_UPDATED_AT, optional, required, select_provided_values
 from schema.engine.scalars import JSON, DateTime
 from schema.types.node import Node
 from schema.types.shared import (
@@ -15,7 +15,7 @@ from schema.types.shared import (
     IN_APPLICATION,
     STORED_DOCUMENT,
     ApplicationScope,
-    context_of_creation,
+    get_context_of_creation,
 )
 from stores.entities import functions as stored
 
@@ -100,9 +100,9 @@ class FunctionMutations:
     async def create_function(
         self, info: Info, input: Annotated[CreateFunctionInput, argument("The new function.")]
     ) -> FunctionPayload | None:
-        values = provided_values(input, *SETTINGS, id="function_id")
+        values = select_provided_values(input, *SETTINGS, id="function_id")
         created = await functions.create_function(
-            context_of_creation(info, input), input.organization_id, input.application_id, values
+            get_context_of_creation(info, input), input.organization_id, input.application_id, values
         )
         return FunctionPayload(function=as_type(Function, created))
 
@@ -117,7 +117,7 @@ class FunctionMutations:
             input.organization_id,
             input.application_id,
             input.function_id,
-            provided_values(input, *SETTINGS),
+            select_provided_values(input, *SETTINGS),
             input.if_updated_at,
         )
         return FunctionPayload(function=as_type(Function, changed))

@@ -6,7 +6,7 @@ import strawberry
 
 from resolvers import gateways, scopes
 from schema.engine.fields import Info, argument, as_type, attribute, derived, mutation
-from schema.engine.inputs import optional, provided_values, required
+from schema.engine.inputs import optional, required, select_provided_values
 from schema.engine.scalars import JSON, DateTime
 from schema.types.node import Node
 from schema.types.shared import (
@@ -17,7 +17,7 @@ from schema.types.shared import (
     ORGANIZATION,
     STORED_DOCUMENT,
     UPDATED_AT,
-    context_of_creation,
+    get_context_of_creation,
 )
 from stores.entities import gateways as stored
 
@@ -63,8 +63,8 @@ class GatewayMutations:
     async def create_gateway(
         self, info: Info, input: Annotated[CreateGatewayInput, argument("The new gateway.")]
     ) -> GatewayPayload | None:
-        values = provided_values(input, "name", "location", "status", gatewayId="gateway_id")
+        values = select_provided_values(input, "name", "location", "status", gatewayId="gateway_id")
         created = await gateways.create_gateway(
-            context_of_creation(info, input), input.organization_id, values
+            get_context_of_creation(info, input), input.organization_id, values
         )
         return GatewayPayload(gateway=as_type(Gateway, created))

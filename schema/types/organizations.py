@@ -7,7 +7,7 @@ import strawberry
 from resolvers import connectors, device_lists, gateways, organizations, scopes, users
 from resolvers.series.analytics import AnalyticsScope
 from schema.engine.fields import Info, argument, as_type, attribute, derived, mutation
-from schema.engine.inputs import IF_UPDATED_AT, optional, provided_values, required
+from schema.engine.inputs import IF_UPDATED_AT, optional, required, select_provided_values
 from schema.engine.scalars import DateTime
 from schema.types.analytics import Analytics
 from schema.types.applications import Application
@@ -26,7 +26,7 @@ from schema.types.shared import (
     ApplicationId,
     First,
     OrganizationId,
-    context_of_creation,
+    get_context_of_creation,
 )
 from schema.types.users import User
 from stores.entities import organizations as stored
@@ -191,9 +191,9 @@ class OrganizationMutations:
     async def create_organization(
         self, info: Info, input: Annotated[CreateOrganizationInput, argument("The new organization.")]
     ) -> OrganizationPayload | None:
-        values = provided_values(input, *SETTINGS)
+        values = select_provided_values(input, *SETTINGS)
         created = await organizations.create_organization(
-            context_of_creation(info, input), input.organization_id, values
+            get_context_of_creation(info, input), input.organization_id, values
         )
         return OrganizationPayload(organization=as_type(Organization, created))
 
@@ -208,7 +208,7 @@ class OrganizationMutations:
         changed = await organizations.update_organization(
             info.context,
             input.organization_id,
-            provided_values(input, *SETTINGS),
+            select_provided_values(input, *SETTINGS),
             if_updated_at=input.if_updated_at,
             create_if_missing=input.create_if_missing,
         )

@@ -122,7 +122,7 @@ REQUIRED_ROLES: dict[str, Role] = {
 }
 
 
-def required_role(type_name: str, field_name: str) -> Role:
+def find_required_role(type_name: str, field_name: str) -> Role:
     """The role that a field requires. A field without a row, as of a new entity, is for operators only."""
     return REQUIRED_ROLES.get(f"{type_name}.{field_name}", REQUIRED_ROLES.get(type_name, OPERATOR))
 
@@ -138,10 +138,10 @@ class _HighestRole(Visitor):
     def enter_field(self, node: FieldNode, *_: object) -> None:
         parent = self._types.get_parent_type()
         if parent is not None and not node.name.value.startswith("__") and is_object_type(parent):
-            self.role = max(self.role, required_role(parent.name, node.name.value))
+            self.role = max(self.role, find_required_role(parent.name, node.name.value))
 
 
-def roles_of_operations(document_text: str) -> dict[str, Role]:
+def find_roles_of_operations(document_text: str) -> dict[str, Role]:
     """The role that each named operation of a document requires: the highest of its fields."""
     roles: dict[str, Role] = {}
     for name, document in separate_operations(parse(document_text)).items():
@@ -163,4 +163,4 @@ def view_of(grant: Grant) -> GraphQLSchema:
 def _view_of_role(role: Role) -> GraphQLSchema:
     if role is OPERATOR:
         return schema._schema
-    return restrict_schema(schema._schema, lambda type_, field: required_role(type_, field) <= role)
+    return restrict_schema(schema._schema, lambda type_, field: find_required_role(type_, field) <= role)

@@ -83,7 +83,7 @@ class StateTimeline:
         root: strawberry.Parent[states.StateHistory],
         of: Annotated[StateField, argument("The field whose states are totalled.")] = StateField.EXECUTION,
     ) -> Any:
-        return states.total_states(getattr(root, str(of.value)))
+        return states.sum_states(getattr(root, str(of.value)))
 
 
 @strawberry.type(description="The increase of a counter in a window.")

@@ -8,7 +8,14 @@ import strawberry
 from resolvers import services
 from resolvers.rules.masks import show_secrets
 from schema.engine.fields import Info, argument, as_type, attribute, derived, mutation
-from schema.engine.inputs import DOCUMENT, IF_UPDATED_AT, optional, provided_values, required, with_document
+from schema.engine.inputs import (
+    DOCUMENT,
+    IF_UPDATED_AT,
+    merge_with_document,
+    optional,
+    required,
+    select_provided_values,
+)
 from schema.engine.scalars import JSON, DateTime
 from schema.types.node import Node
 from schema.types.shared import (
@@ -17,7 +24,7 @@ from schema.types.shared import (
     IDEMPOTENCY_KEY,
     STORED_DOCUMENT_MASKED,
     UPDATED_AT,
-    context_of_creation,
+    get_context_of_creation,
 )
 from stores.entities import services as stored
 
@@ -105,10 +112,10 @@ class ServicePayload:
 
 
 def _values(source: CreateServiceInput | UpdateServiceInput) -> Any:
-    values = provided_values(source, "name", "type", "configuration", "enabled")
+    values = select_provided_values(source, "name", "type", "configuration", "enabled")
     if isinstance(values.get("type"), ServiceType):
         values["type"] = values["type"].value
-    return with_document(source.document, values)
+    return merge_with_document(source.document, values)
 
 
 @strawberry.type
@@ -143,7 +150,7 @@ class ServiceMutations:
     async def create_service(
         self, info: Info, input: Annotated[CreateServiceInput, argument("The new service.")]
     ) -> ServicePayload | None:
-        created = await services.create_service(context_of_creation(info, input), _values(input))
+        created = await services.create_service(get_context_of_creation(info, input), _values(input))
         return ServicePayload(service=as_type(Service, created))
 
     @mutation("Changes a service.")

@@ -5,7 +5,7 @@ from typing import Annotated, Any
 import strawberry
 
 from resolvers.context import Context
-from resolvers.rules.repetitions import once_per_key
+from resolvers.rules.repetitions import run_once_per_key
 from schema.engine.fields import Info, argument
 from schema.engine.inputs import required
 from schema.engine.scalars import to_json
@@ -48,7 +48,7 @@ class ApplicationScope:
     application_id: str = required("The id of the application.")
 
 
-def context_of_creation(info: Info, source: Any) -> Context:
+def get_context_of_creation(info: Info, source: Any) -> Context:
     """The context in which a creation is applied once for each `idempotencyKey` of its input."""
     request = type(source).__name__.encode() + to_json(source)
-    return once_per_key(info.context, source.idempotency_key, request)
+    return run_once_per_key(info.context, source.idempotency_key, request)

@@ -15,7 +15,7 @@ from schema.types.shared import (
     IDEMPOTENCY_KEY,
     IN_ORGANIZATION,
     ORGANIZATION,
-    context_of_creation,
+    get_context_of_creation,
 )
 from stores.entities import users as stored
 
@@ -56,6 +56,6 @@ class UserMutations:
         self, info: Info, input: Annotated[CreateUserInput, argument("The new user.")]
     ) -> UserPayload | None:
         created = await users.create_user(
-            context_of_creation(info, input), input.organization_id, input.name, input.email, input.role
+            get_context_of_creation(info, input), input.organization_id, input.name, input.email, input.role
         )
         return UserPayload(user=as_type(User, created))

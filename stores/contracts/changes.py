@@ -16,16 +16,16 @@ from stores.contracts.documents import (
     OneOf,
     Path,
     Where,
+    find_values_at,
     format_time,
     utc_now,
-    values_at,
 )
 from stores.contracts.errors import Conflict
 
 MILLISECOND = timedelta(milliseconds=1)
 
 
-def bson_equal(one: Any, other: Any) -> bool:
+def is_bson_equal(one: Any, other: Any) -> bool:
     """Whether two values are equal as stores compare them: 1 equals 1.0, but not True."""
     if isinstance(one, Decimal128) != isinstance(other, Decimal128):
         one, other = (v.to_decimal() if isinstance(v, Decimal128) else v for v in (one, other))
@@ -40,14 +40,14 @@ def matches(document: Document, where: Where) -> bool:
 def _meets(document: Document, condition: Condition) -> bool:
     match condition:
         case OneOf(path, values):
-            stored = values_at(document, path)
-            return any(bson_equal(s, v) for s in stored for v in values) or (not stored and None in values)
+            stored = find_values_at(document, path)
+            return any(is_bson_equal(s, v) for s in stored for v in values) or (not stored and None in values)
         case Exists(path, present):
-            return bool(values_at(document, path)) == present
+            return bool(find_values_at(document, path)) == present
         case AnyOf(conditions):
             return any(_meets(document, c) for c in conditions)
         case Contains(paths, text):
-            strings = [v for path in paths for v in values_at(document, path) if isinstance(v, str)]
+            strings = [v for path in paths for v in find_values_at(document, path) if isinstance(v, str)]
             return any(lower(text) in lower(string) for string in strings)
 
 
@@ -70,21 +70,21 @@ def apply(document: Document, change: Change) -> Document:
         items = _parent(changed, path).setdefault(path[-1], [])
         if not isinstance(items, list):
             raise Conflict(f"{'.'.join(path)} is not a list", fields=[".".join(path)])
-        if not any(bson_equal(item, value) for item in items):
+        if not any(is_bson_equal(item, value) for item in items):
             items.append(value)
     for path, value in change.pull.items():
         items = _parent(changed, path).get(path[-1])
         if isinstance(items, list):
-            items[:] = [item for item in items if not bson_equal(item, value)]
+            items[:] = [item for item in items if not is_bson_equal(item, value)]
     if change.touch is not None:
         path = change.touch.path
         parent = _parent(changed, path)
-        time = later_than(parent.get(path[-1]))
+        time = make_later_than(parent.get(path[-1]))
         parent[path[-1]] = format_time(time) if change.touch.as_string else time
     return changed
 
 
-def later_than(stored: Any) -> datetime:
+def make_later_than(stored: Any) -> datetime:
     """Return now, or one millisecond past the stored time if that is later. Other values are ignored."""
     if isinstance(stored, str):
         try:

@@ -242,7 +242,7 @@ def to_milliseconds(time: datetime | DatetimeMS) -> int:
     return int(time if isinstance(time, DatetimeMS) else DatetimeMS(time))
 
 
-def values_at(document: Any, path: Path) -> list[Any]:
+def find_values_at(document: Any, path: Path) -> list[Any]:
     """The values at a path, stepping into lists.
 
     A list at the end of the path counts, and so does each of its items.
@@ -250,13 +250,13 @@ def values_at(document: Any, path: Path) -> list[Any]:
     if not path:
         return [document, *document] if isinstance(document, list) else [document]
     if isinstance(document, list):
-        return [v for item in document if isinstance(item, dict) for v in values_at(item, path)]
+        return [v for item in document if isinstance(item, dict) for v in find_values_at(item, path)]
     if isinstance(document, dict) and path[0] in document:
-        return values_at(document[path[0]], path[1:])
+        return find_values_at(document[path[0]], path[1:])
     return []
 
 
-def claimed_values(document: Document, unique: Unique) -> set[str]:
+def list_claimed_values(document: Document, unique: Unique) -> set[str]:
     """The values of a document that a `Unique` compares, as they are shown.
 
     The number 5.0 and the string `5` are one value, and so are strings that differ in case if it is ignored.

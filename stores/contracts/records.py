@@ -131,7 +131,7 @@ def optional(read: Callable[[Any], T | None], *keys: str) -> Stored[T | None]:
     return Stored[T | None](read, *keys, default=None)
 
 
-def empty_if_missing(read: Callable[[Any], T], key: str) -> Stored[T]:
+def read_or_empty(read: Callable[[Any], T], key: str) -> Stored[T]:
     """A list or an object that is empty if it is missing."""
     return Stored(read, key, default=read(None))
 

@@ -257,7 +257,7 @@ class WritableSeriesStore(SeriesStore):
         """Delete all points older than `cutoff` from every database. Return how many were deleted."""
 
 
-def too_many_points(limit: int) -> LimitExceeded:
+def make_too_many_points_error(limit: int) -> LimitExceeded:
     """Return the error of `SeriesDatabase.points`."""
     return LimitExceeded(
         f"the range holds more than {limit} points (series.max_points): request a shorter range, or windows",
@@ -265,13 +265,13 @@ def too_many_points(limit: int) -> LimitExceeded:
     )
 
 
-def occurrence_order(occurrence: Occurrence) -> tuple[int, int, bool, str]:
+def make_occurrence_order(occurrence: Occurrence) -> tuple[int, int, bool, str]:
     """Return the key that sorts occurrences as `SeriesDatabase.last` orders them."""
     machine = occurrence.machine
     return -occurrence.time, occurrence.source, machine is not None, machine or ""
 
 
-def last_of_each_machine(occurrences: Sequence[Occurrence], limit: int) -> list[Occurrence]:
+def select_last_of_each_machine(occurrences: Sequence[Occurrence], limit: int) -> list[Occurrence]:
     """Return the first `limit` occurrences of each machine, by machine id; each machine keeps its order."""
     by_machine: dict[str, list[Occurrence]] = {}
     for occurrence in occurrences:
@@ -279,7 +279,7 @@ def last_of_each_machine(occurrences: Sequence[Occurrence], limit: int) -> list[
     return [occurrence for machine in sorted(by_machine) for occurrence in by_machine[machine][:limit]]
 
 
-def in_chunks(machines: Sequence[str] | None, size: int) -> Iterator[Sequence[str] | None]:
+def split_into_chunks(machines: Sequence[str] | None, size: int) -> Iterator[Sequence[str] | None]:
     """Yield the machines without repetitions, `size` at a time; None, which stands for all, as it is."""
     if machines is None:
         yield None

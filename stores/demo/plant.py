@@ -21,7 +21,7 @@ from stores.entities.event_classes import EventClass
 from stores.entities.functions import Function
 from stores.entities.gateways import Gateway
 from stores.entities.organizations import APPLICATIONS_KEY, ORGANIZATION_KEY, Organization
-from stores.entities.registry import entity_of_collection
+from stores.entities.registry import find_entity_of_collection
 from stores.entities.services import Service
 from stores.entities.users import User
 
@@ -40,7 +40,7 @@ async def load(store: DocumentStore, cipher: SecretCipher) -> int:
         missing = [document for document in documents if document["_id"] not in existing_ids]
         if collection == Organization.collection_of() and await stored.find(collection):
             missing = []  # somebody has made this organization
-        entity = entity_of_collection(collection.name, is_default=database == store.default)
+        entity = find_entity_of_collection(collection.name, is_default=database == store.default)
         if entity is not None and entity.secrets:
             missing = [cipher.encrypt(document) for document in missing]
         await stored.upsert(collection, missing)
@@ -51,7 +51,7 @@ async def load(store: DocumentStore, cipher: SecretCipher) -> int:
 def make_documents(default: str) -> Iterator[tuple[str, Collection, list[Document]]]:
     """Each database and collection with its documents; `default` names the database of what is shared."""
     for organization, details in _plant()["organizations"].items():
-        yield organization, Organization.collection_of(), _config_documents(organization, details)
+        yield organization, Organization.collection_of(), _make_config_documents(organization, details)
         yield organization, User.collection_of(), _users(organization, details["people"])
         yield organization, Gateway.collection_of(), _gateways(organization, details["gateways"])
         yield organization, ConnectorTemplate.collection_of(), _templates(organization, details)
@@ -61,10 +61,10 @@ def make_documents(default: str) -> Iterator[tuple[str, Collection, list[Documen
             yield organization, Connector.collection_of(application), _connectors(scope, settings)
             shift = _id("shift", *scope) | {"key": "shift", "value": {"starts": "06:00"}}
             yield organization, ConfigEntry.collection_of(application), [shift]
-            yield organization, EventClass.collection_of(), _event_classes(scope, settings["lines"])
+            yield organization, EventClass.collection_of(), _make_event_classes(scope, settings["lines"])
             yield organization, Function.collection_of(), _functions(scope, settings["functions"])
     yield default, Service.collection_of(), _services()
-    yield default, LegacyDevice.collection_of(), _legacy_devices()
+    yield default, LegacyDevice.collection_of(), _make_legacy_devices()
 
 
 def machines() -> Iterator[tuple[str, str, str]]:
@@ -94,7 +94,7 @@ def _times(day: int) -> Document:
     return {"createdAt": time, "updatedAt": time + timedelta(days=3)}
 
 
-def _config_documents(organization: str, details: dict[str, Any]) -> list[Document]:
+def _make_config_documents(organization: str, details: dict[str, Any]) -> list[Document]:
     value = {
         "organizationId": organization,
         "organizationName": details["name"],
@@ -213,7 +213,7 @@ def _devices(scope: tuple[str, str], lines: list[dict[str, Any]]) -> list[Docume
     return documents
 
 
-def _event_classes(scope: tuple[str, str], lines: list[dict[str, Any]]) -> list[Document]:
+def _make_event_classes(scope: tuple[str, str], lines: list[dict[str, Any]]) -> list[Document]:
     names = dict.fromkeys(name for line in lines for name in line["event_classes"])
     return [
         _id(*scope, name)
@@ -244,7 +244,7 @@ def _services() -> list[Document]:
     ]
 
 
-def _legacy_devices() -> list[Document]:
+def _make_legacy_devices() -> list[Document]:
     return [
         _id("legacy", machine_id, day=day)
         | {"machineId": machine_id, "name": name, "connectors": ["MQTT"], "events": []}

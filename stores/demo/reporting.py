@@ -54,7 +54,7 @@ class ReportingPlant:
         `advance` is called after each day of each machine. Raises `NotFound` and `Unavailable`.
         """
         now = time.time_ns()
-        dates = [_local_date(now) - timedelta(back) for back in range(days, -1, -1)]
+        dates = [_get_local_date(now) - timedelta(back) for back in range(days, -1, -1)]
         stored = set()
         for name in set(self.databases.values()):
             machines = self._machines_in(name)
@@ -78,21 +78,21 @@ class ReportingPlant:
         `statistics` is the database of the load of the server.
         """
         coming: deque[Point] = deque()
-        generated = _local_date(since) - ONE_DAY
+        generated = _get_local_date(since) - ONE_DAY
         errors: set[str] = set()
         statistics_errors: set[str] = set()
         while True:
             now = time.time_ns()
-            while generated < _local_date(now):
+            while generated < _get_local_date(now):
                 generated += ONE_DAY
                 points = await asyncio.to_thread(self._generate_day, generated)
                 coming.extend(point for point in points if point.time > since)
             due = list(takewhile(lambda point: point.time <= now, coming))  # noqa: B023 - used up here
-            with _logged_once(errors):
+            with _log_errors_once(errors):
                 await self._write(writer, due)
                 for _ in due:
                     coming.popleft()
-            with _logged_once(statistics_errors):
+            with _log_errors_once(statistics_errors):
                 await writer.write(statistics, list(generate_host_load(now)))
             await asyncio.sleep(TICK_S)
 
@@ -113,7 +113,7 @@ class ReportingPlant:
 
 
 @contextmanager
-def _logged_once(errors: set[str]) -> Iterator[None]:
+def _log_errors_once(errors: set[str]) -> Iterator[None]:
     """Log a failure of the store when it begins; `errors` holds the present one."""
     try:
         yield
@@ -150,7 +150,7 @@ async def _write_all(writer: PointWriter, database: str, points: Iterator[Point]
     return written
 
 
-def _local_date(time_ns: int) -> date:
+def _get_local_date(time_ns: int) -> date:
     return datetime.fromtimestamp(time_ns // SECOND, ZONE).date()
 
 

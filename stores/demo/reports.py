@@ -60,7 +60,7 @@ def generate_day(machine: str, date_: date) -> Iterator[Point]:
     begin, end = start_of_day(date_), start_of_day(date_ + timedelta(1))
     states = [State(begin, False, "STOPPED")]
     for first, last in _shifts(kind, date_):
-        start, stop = _time_of(date_, first), _time_of(date_, last)
+        start, stop = _get_time_of(date_, first), _get_time_of(date_, last)
         if kind in MAKERS:
             yield from _shift(machine, random, start, stop, states)
         else:
@@ -70,7 +70,7 @@ def generate_day(machine: str, date_: date) -> Iterator[Point]:
     yield from (
         _point("state", machine, s.time, power=s.power, execution=s.execution, mode=s.mode) for s in states
     )
-    yield from _heartbeats(machine, kind, random, states, begin, end)
+    yield from _report_heartbeats(machine, kind, random, states, begin, end)
 
 
 def _shift(machine: str, random: Random, start: int, stop: int, states: list[State]) -> Iterator[Point]:
@@ -114,7 +114,7 @@ def _shift(machine: str, random: Random, start: int, stop: int, states: list[Sta
     states.append(State(stop - SECOND, False, "STOPPED"))
 
 
-def _heartbeats(
+def _report_heartbeats(
     machine: str, kind: str, random: Random, states: list[State], begin: int, end: int
 ) -> Iterator[Point]:
     """Every five minutes the current state, and measurements that fit it."""
@@ -170,10 +170,10 @@ def _shifts(kind: str, date_: date) -> list[tuple[int, int]]:
 
 def start_of_day(date_: date) -> int:
     """The local midnight that begins a day, in nanoseconds since 1970."""
-    return _time_of(date_, 0)
+    return _get_time_of(date_, 0)
 
 
-def _time_of(date_: date, hour: int) -> int:
+def _get_time_of(date_: date, hour: int) -> int:
     """A local time in nanoseconds since 1970."""
     midnight = datetime(date_.year, date_.month, date_.day) + timedelta(hours=hour)
     return int(midnight.replace(tzinfo=ZONE).timestamp()) * SECOND

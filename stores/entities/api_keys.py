@@ -4,9 +4,9 @@ from typing import Any
 
 from stores.contracts.records import (
     Stored,
-    empty_if_missing,
     optional,
     read_bool,
+    read_or_empty,
     read_string,
     read_strings,
     read_time,
@@ -35,7 +35,7 @@ class ApiKey(Entity):
     name = Stored(read_string, "name", default="")
     secret_sha256 = Stored(read_string, "secretSha256", default="")
     role = optional(read_string, "role")
-    organization_ids = empty_if_missing(read_strings, "organizationIds")
+    organization_ids = read_or_empty(read_strings, "organizationIds")
     application_ids = optional(_read_applications, "applicationIds")
     ingest = Stored(read_bool, "ingest", default=False)
     created_by = optional(read_string, "createdBy")

@@ -1,6 +1,6 @@
 """Applications: all of an organization's are stored in one document of its `config`, by id."""
 
-from stores.contracts.records import empty_if_missing, optional, read_string, read_strings, read_time
+from stores.contracts.records import optional, read_or_empty, read_string, read_strings, read_time
 from stores.entities.entity import ORGANIZATION, Entity
 
 
@@ -23,7 +23,7 @@ class Application(Entity):
     stored_name = optional(read_string, "name")
     description = optional(read_string, "description")
     status = optional(read_string, "status")
-    collections = empty_if_missing(read_strings, "collections")
+    collections = read_or_empty(read_strings, "collections")
     # The gateway has a key of its own, because old routes show `createdAt` if the old system has stored it.
     created_at = optional(read_time, "createdAt", "registeredAt")
 
@@ -32,6 +32,6 @@ class Application(Entity):
         return self.stored_name or self.application_id
 
 
-def settings_path(application_id: str, *keys: str) -> tuple[str, ...]:
+def make_settings_path(application_id: str, *keys: str) -> tuple[str, ...]:
     """The path of an application's settings, or of a value in them, in the document of all applications."""
     return ("value", "applicationSettings", application_id, *keys)

@@ -37,7 +37,7 @@ class SecretCipher:
                 "a key is 32 bytes in URL-safe Base64, as `sync-gateway new-key` makes"
             ) from None
         self.rules = rules if rules is not None else SecretRules()
-        self._newest = None if plain_text else fernets[0]
+        self._read_newest = None if plain_text else fernets[0]
         self._any = MultiFernet(fernets) if fernets else None
         # Without keys, what is derived is valid only in this process.
         self._roots = [key.encode() for key in keys] or [secrets.token_bytes(32)]
@@ -50,7 +50,7 @@ class SecretCipher:
 
     @property
     def has_keys(self) -> bool:
-        return self._newest is not None
+        return self._read_newest is not None
 
     def derive_keys(self, purpose: str) -> tuple[bytes, ...]:
         """Keys of 32 bytes for another purpose than encryption, one for each key, in their order.
@@ -62,7 +62,7 @@ class SecretCipher:
             self._derived[purpose] = tuple(hmac.digest(root, message, "sha256") for root in self._roots)
         return self._derived[purpose]
 
-    def key_checks(self) -> list[str]:
+    def list_key_checks(self) -> list[str]:
         """A value for each key that tells keys apart and says nothing about them."""
         return [key[:8].hex() for key in self.derive_keys("key check")]
 
@@ -93,13 +93,19 @@ class SecretCipher:
         return text if plain is None else plain
 
     def _encrypt(self, text: str) -> str:
-        return text if self._newest is None else ENCRYPTED + self._newest.encrypt(text.encode()).decode()
+        return (
+            text
+            if self._read_newest is None
+            else ENCRYPTED + self._read_newest.encrypt(text.encode()).decode()
+        )
 
     def _rotate(self, text: str) -> str:
         if not text.startswith(ENCRYPTED):
             return self._encrypt(text)
         plain = _decrypt(self._any, text)
-        return text if plain is None or _decrypt(self._newest, text) is not None else self._encrypt(plain)
+        return (
+            text if plain is None or _decrypt(self._read_newest, text) is not None else self._encrypt(plain)
+        )
 
 
 def _decrypt(fernet: Fernet | MultiFernet | None, text: str) -> str | None:

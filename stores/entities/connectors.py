@@ -1,6 +1,6 @@
 """Connectors: those of an application, and those of an organization, which are templates."""
 
-from stores.contracts.records import Stored, empty_if_missing, optional, read_object, read_string
+from stores.contracts.records import Stored, optional, read_object, read_or_empty, read_string
 from stores.entities.entity import APPLICATION, ORGANIZATION, Entity
 
 
@@ -20,8 +20,8 @@ class Connector(Entity):
     name = Stored(read_string, "name", default="")
     driver = Stored(read_string, "driver", default="")
     description = optional(read_string, "description")
-    properties = empty_if_missing(read_object, "properties")
-    collections = empty_if_missing(read_object, "collections")
+    properties = read_or_empty(read_object, "properties")
+    collections = read_or_empty(read_object, "collections")
 
 
 class ConnectorTemplate(Connector):

@@ -4,10 +4,10 @@ from typing import ClassVar
 
 from stores.contracts.records import (
     Stored,
-    empty_if_missing,
     optional,
     read_object,
     read_objects,
+    read_or_empty,
     read_string,
     read_strings,
 )
@@ -40,9 +40,9 @@ class Device(Entity):
 
     machine_id = Stored(read_string, *MACHINE_ID_KEYS, "name", default="Unknown")
     name = optional(read_string, "name")
-    connector_names = empty_if_missing(read_strings, "connectors")
-    properties = empty_if_missing(read_object, "properties")
-    events = empty_if_missing(read_objects, "events")
+    connector_names = read_or_empty(read_strings, "connectors")
+    properties = read_or_empty(read_object, "properties")
+    events = read_or_empty(read_objects, "events")
     stored_organization_id = optional(read_string, "organizationId")
     stored_application_id = optional(read_string, "applicationId")
 

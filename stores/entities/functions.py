@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from stores.contracts.records import Stored, empty_if_missing, optional, read_string
+from stores.contracts.records import Stored, optional, read_or_empty, read_string
 from stores.entities.entity import APPLICATION, Entity
 
 
@@ -35,7 +35,7 @@ class Function(Entity):
     name = Stored(read_string, "name", default="")
     type = Stored(read_string, "type", default="Algebraic Function")
     expression = Stored(read_string, "expression", default="")
-    variables = empty_if_missing(read_names, "variables")
-    events = empty_if_missing(read_names, "events")
+    variables = read_or_empty(read_names, "variables")
+    events = read_or_empty(read_names, "events")
     counter = optional(read_counter, "counter")
     description = optional(read_string, "description")

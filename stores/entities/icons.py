@@ -7,7 +7,7 @@ from typing import ClassVar
 
 from stores.contracts.errors import BadUserInput, LimitExceeded
 from stores.contracts.files import FileStore, StoredFile
-from stores.entities.svg import clean_svg
+from stores.entities.svg import sanitize_svg
 
 CONTENT_TYPES = {
     "svg": "image/svg+xml",
@@ -122,5 +122,5 @@ def check_content(content: bytes) -> tuple[str, bytes]:
     if content.startswith(b"\xff\xd8\xff"):
         return "jpg", content
     if b"<svg" in content[:4096]:
-        return "svg", clean_svg(content)
+        return "svg", sanitize_svg(content)
     raise BadUserInput("the content is not a PNG, a JPEG or an SVG", fields=["content"])

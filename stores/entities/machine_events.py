@@ -34,7 +34,7 @@ class MachineEvent:
     value: str
 
 
-def sources_of(classes: tuple[str, ...] | None) -> tuple[Source, ...]:
+def list_sources_of(classes: tuple[str, ...] | None) -> tuple[Source, ...]:
     """The sources of the events of some classes; `classes` None means all."""
     if classes is None:
         return SOURCES
@@ -43,15 +43,15 @@ def sources_of(classes: tuple[str, ...] | None) -> tuple[Source, ...]:
     return (*named, Source(last.measurement, last.field, last.tags, (("event_class", classes),)))
 
 
-def event_of(occurrence: Occurrence, sources: tuple[Source, ...]) -> MachineEvent:
+def make_event_of(occurrence: Occurrence, sources: tuple[Source, ...]) -> MachineEvent:
     """The event that a value of one of the sources stands for."""
     source = sources[occurrence.source]
     event_id, event_class = occurrence.tags if source.tags else (source.field, source.field)
-    value = text_of(occurrence.value)
+    value = format_value(occurrence.value)
     return MachineEvent(occurrence.time, occurrence.machine, source.measurement, event_id, event_class, value)
 
 
-def text_of(value: Value) -> str:
+def format_value(value: Value) -> str:
     """The string of a value: `true`, the digits of an integer, a float with at least one decimal."""
     if isinstance(value, bool):
         return "true" if value else "false"

@@ -31,7 +31,7 @@ ENTITIES: tuple[type[Entity], ...] = (
 )
 
 
-def entity_of_collection(name: str, *, is_default: bool) -> type[Entity] | None:
+def find_entity_of_collection(name: str, *, is_default: bool) -> type[Entity] | None:
     """The entity whose documents a stored collection contains, or None for a collection of another program.
 
     The default database contains the shared entities, and may be an organization as well.
@@ -45,25 +45,25 @@ def entity_of_collection(name: str, *, is_default: bool) -> type[Entity] | None:
     return None
 
 
-def collection_of_name(name: str, *, is_default: bool) -> Collection:
+def find_collection_of_name(name: str, *, is_default: bool) -> Collection:
     """A stored collection with its declared keys and indexes; one of another program has none."""
-    entity = entity_of_collection(name, is_default=is_default)
+    entity = find_entity_of_collection(name, is_default=is_default)
     if entity is None:
         return Collection(name)
     _, _, suffix = entity.collection.partition(PLACEHOLDER)
     return entity.collection_of(name.removesuffix(suffix) if suffix else None)
 
 
-def entity_of_node(kind: str, scope: Scope) -> type[Entity] | None:
+def find_entity_of_node(kind: str, scope: Scope) -> type[Entity] | None:
     """The entity of a kind in global ids; kinds that two entities share are told apart by their scope."""
     return next((e for e in ENTITIES if e.node_kind == kind and e.scope is scope), None)
 
 
-def entities_of_application() -> list[type[Entity]]:
+def list_entities_of_application() -> list[type[Entity]]:
     """What belongs to an application, and is deleted with it."""
     return [entity for entity in ENTITIES if entity.scope is APPLICATION]
 
 
-def document_kinds() -> dict[str, type[Entity]]:
+def list_document_kinds() -> dict[str, type[Entity]]:
     """The entities that the query `documents(of:)` lists, by the name of their kind."""
     return {entity.document_kind: entity for entity in ENTITIES if entity.document_kind is not None}

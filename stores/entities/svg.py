@@ -13,7 +13,7 @@ MAX_NAMESPACES = 32  # declared on an element and on those around it
 DTD = ("http://www.w3.org/", "https://www.w3.org/")
 
 
-def clean_svg(content: bytes) -> bytes:
+def sanitize_svg(content: bytes) -> bytes:
     """An SVG without scripts and outside references. Raises `BadUserInput` or `LimitExceeded`.
 
     The time of the cleaning library grows with the number of elements times the depth and times the

@@ -14,7 +14,7 @@ from stores.contracts.document_store import DocumentDatabase, DocumentStore
 from stores.contracts.documents import CODEC, ID, Collection, Document, OneOf, Query
 from stores.contracts.errors import BadUserInput, Conflict
 from stores.contracts.values import format_id
-from stores.entities.registry import collection_of_name
+from stores.entities.registry import find_collection_of_name
 
 BATCH = 500
 Progress = Callable[[str, int, int], None]  # what is done, the number of documents that are done, and of all
@@ -53,8 +53,8 @@ async def copy_stores(source: DocumentStore, target: DocumentStore, progress: Pr
     parts = [
         Part(
             source.database(info.name),
-            target.database(_target_name(info.name, source, target)),
-            collection_of_name(name, is_default=info.name == source.default),
+            target.database(_make_target_name(info.name, source, target)),
+            find_collection_of_name(name, is_default=info.name == source.default),
         )
         for info in await source.list_databases()
         for name in await source.database(info.name).list_collections()
@@ -112,7 +112,7 @@ async def _verify_count(part: Part, report: CopyReport) -> None:
         )
 
 
-def _target_name(name: str, source: DocumentStore, target: DocumentStore) -> str:
+def _make_target_name(name: str, source: DocumentStore, target: DocumentStore) -> str:
     return target.default if name == source.default else name
 
 

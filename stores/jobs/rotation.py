@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from stores.contracts.document_store import DocumentDatabase, DocumentStore
 from stores.contracts.documents import Change, Collection, Document, Query, equals
 from stores.entities.cipher import SecretCipher
-from stores.entities.registry import collection_of_name, entity_of_collection
+from stores.entities.registry import find_collection_of_name, find_entity_of_collection
 from stores.jobs.copying import read_batches
 
 
@@ -35,7 +35,7 @@ async def rotate_stored_secrets(
     repeating it. `progress` gets the number of documents that are done and of all.
     """
     report = RotationReport()
-    parts = await _parts_with_secrets(store)
+    parts = await _find_parts_with_secrets(store)
     done, total = 0, sum([(await part.documents.count([part.collection]))[0] for part in parts])
     for part in parts:
         async for batch in read_batches(part.documents, part.collection):
@@ -45,14 +45,14 @@ async def rotate_stored_secrets(
     return report
 
 
-async def _parts_with_secrets(store: DocumentStore) -> list[_Part]:
+async def _find_parts_with_secrets(store: DocumentStore) -> list[_Part]:
     parts = []
     for info in await store.list_databases():
         documents, is_default = store.database(info.name), info.name == store.default
         for name in await documents.list_collections():
-            entity = entity_of_collection(name, is_default=is_default)
+            entity = find_entity_of_collection(name, is_default=is_default)
             if entity is not None and entity.secrets:
-                collection = collection_of_name(name, is_default=is_default)
+                collection = find_collection_of_name(name, is_default=is_default)
                 parts.append(_Part(documents, collection))
     return parts
 

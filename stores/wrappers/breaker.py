@@ -42,7 +42,7 @@ class CircuitBreaker(Interceptor):
             if self._retry_at is None:
                 return await self._attempt(proceed)
         if self._probe is not None or self._clock() < self._retry_at:
-            raise self._rejection(call)
+            raise self._make_rejection(call)
         self._probe, self._probe_began = asyncio.Event(), self._clock()
         try:
             return await self._attempt(proceed, is_probe=True)
@@ -69,7 +69,7 @@ class CircuitBreaker(Interceptor):
         self._close()
         return result
 
-    def _rejection(self, call: StoreCall) -> Unavailable:
+    def _make_rejection(self, call: StoreCall) -> Unavailable:
         error = Unavailable(f"the {self._store} does not answer, it is tried again every half a second")
         if call.is_write:
             error.extensions["outcome"] = NOT_APPLIED

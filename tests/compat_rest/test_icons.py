@@ -15,7 +15,7 @@ import pytest
 from compat_rest.app import create_app
 from schema.server.settings import Settings
 from stores.contracts.errors import BadUserInput, LimitExceeded
-from stores.entities.svg import clean_svg
+from stores.entities.svg import sanitize_svg
 from tests.compat_rest.conftest import SVG
 
 
@@ -66,7 +66,7 @@ async def test_a_starter_icon_is_shown_until_an_upload_replaces_it(client: httpx
         for name in names.split():
             response = await client.get(f"/api/library/{category}/{name}/icon")
             assert (response.status_code, response.headers["content-type"]) == (200, "image/svg+xml"), name
-            assert clean_svg(response.content) == response.content
+            assert sanitize_svg(response.content) == response.content
     own = b"\x89PNG\r\n\x1a\n" + b"0" * 64
     await client.post("/api/library/drivers/fanuc/icon", files={"icon": ("a.png", own, "image/png")})
     response = await client.get("/api/library/drivers/fanuc/icon")
@@ -189,7 +189,7 @@ async def test_an_expensive_svg_or_one_with_entities_is_rejected(client: httpx.A
 def test_an_expensive_svg_never_reaches_the_cleaner(monkeypatch: pytest.MonkeyPatch, svg: str) -> None:
     monkeypatch.delattr("stores.entities.svg.py_svg_hush.filter_svg")
     with pytest.raises((BadUserInput, LimitExceeded)):
-        clean_svg(svg.encode())
+        sanitize_svg(svg.encode())
 
 
 async def test_an_older_svg_hides_a_newer_png_as_in_the_original(client: httpx.AsyncClient) -> None:

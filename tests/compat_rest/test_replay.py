@@ -6,7 +6,7 @@ from typing import Any
 import httpx
 import pytest
 
-from compat_rest.replay import blank_volatile, capture, fill_in, read_recording, send
+from compat_rest.replay import capture, fill_in, read_recording, replace_volatile, send
 
 EXAMPLES = read_recording(Path(__file__).parent / "examples.jsonl")
 NOT_CAPTURED = (68, 69)  # the recording shows the id of its own legacy device, which it does not capture
@@ -34,8 +34,8 @@ async def test_every_recorded_exchange_is_answered_alike(
                 ids = [item["id"] for item in expected["json"]]
                 body = [item for item in body if item["id"] in ids]
             capture(example, body, captured)
-            actual.append(blank_volatile(body, volatile))
-            wanted.append(blank_volatile(fill_in(expected["json"], captured), volatile))
+            actual.append(replace_volatile(body, volatile))
+            wanted.append(replace_volatile(fill_in(expected["json"], captured), volatile))
             if example["n"] in NOT_CAPTURED:
                 actual[2].pop("_id")
                 wanted[2].pop("_id")

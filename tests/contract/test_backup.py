@@ -23,8 +23,8 @@ def ignore(description: str, done: int, total: int) -> None:
     pass
 
 
-def back_up(data: Path, target: Path, progress: Any = ignore) -> list[str]:
-    return embedded.back_up(data, None, None, target, progress)
+def make_backup(data: Path, target: Path, progress: Any = ignore) -> list[str]:
+    return embedded.make_backup(data, None, None, target, progress)
 
 
 def restore(data: Path, source: Path) -> list[Path]:
@@ -71,7 +71,7 @@ async def test_a_backup_of_a_store_in_use_is_one_state_of_it(tmp_path: Path) -> 
             )
 
     writing = asyncio.create_task(write_on())
-    names = await asyncio.to_thread(back_up, data, tmp_path / "backup", lambda *step: steps.append(step))
+    names = await asyncio.to_thread(make_backup, data, tmp_path / "backup", lambda *step: steps.append(step))
     assert not writing.done()
     writing.cancel()
     await asyncio.wait([writing])
@@ -94,7 +94,7 @@ async def test_a_backup_of_a_store_in_use_is_one_state_of_it(tmp_path: Path) -> 
 async def test_a_backup_is_restored_in_the_place_of_lost_files(tmp_path: Path) -> None:
     data, backup = tmp_path / "data", tmp_path / "backup"
     await fill(data)
-    back_up(data, backup)
+    make_backup(data, backup)
     (data / "documents.db").write_bytes(b"")
     (data / "secrets.key").unlink()
     restore(data, backup)
@@ -104,7 +104,7 @@ async def test_a_backup_is_restored_in_the_place_of_lost_files(tmp_path: Path) -
 async def test_a_restore_is_refused_while_a_server_runs(tmp_path: Path) -> None:
     data, backup = tmp_path / "data", tmp_path / "backup"
     await fill(data)
-    back_up(data, backup)
+    make_backup(data, backup)
     unlock = embedded.lock_folder(data)
     with pytest.raises(Unavailable, match="Stop it first"):
         restore(data, backup)
@@ -116,11 +116,11 @@ async def test_a_backup_goes_to_a_new_folder_only(tmp_path: Path) -> None:
     data = tmp_path / "data"
     await fill(data)
     (tmp_path / "empty").mkdir()
-    back_up(data, tmp_path / "empty")
+    make_backup(data, tmp_path / "empty")
     with pytest.raises(BadUserInput, match="not empty"):
-        back_up(data, tmp_path / "empty")
+        make_backup(data, tmp_path / "empty")
     with pytest.raises(BadUserInput, match="nothing to back up"):
-        back_up(tmp_path / "none", tmp_path / "backup")
+        make_backup(tmp_path / "none", tmp_path / "backup")
 
 
 @pytest.mark.parametrize("name", ["documents.db", "series.db"])
@@ -129,14 +129,14 @@ async def test_a_backup_that_fails_leaves_nothing(tmp_path: Path, name: str) -> 
     await fill(data)
     (data / name).unlink()
     with pytest.raises(Unavailable, match="is missing"):
-        back_up(data, tmp_path / "backup")
+        make_backup(data, tmp_path / "backup")
     assert os.listdir(tmp_path) == ["data"]
 
 
 async def test_a_damaged_or_partial_backup_changes_nothing(tmp_path: Path) -> None:
     data, backup = tmp_path / "data", tmp_path / "backup"
     await fill(data)
-    back_up(data, backup)
+    make_backup(data, backup)
     content = (backup / "documents.db").read_bytes()
     for damaged in (b"", b"garbage" * 1000, content[: len(content) // 2]):
         (backup / "documents.db").write_bytes(damaged)

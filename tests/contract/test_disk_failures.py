@@ -144,7 +144,7 @@ def test_a_backup_to_a_full_disk_leaves_nothing(disk: SmallDisk, tmp_path: Path)
     db.execute("INSERT INTO documents (collection, id, body) VALUES (1, 'a', zeroblob(8000000))")
     db.close()
     with pytest.raises(Unavailable, match="the disk is full"):
-        embedded.back_up(data, None, None, disk.path / "backup", lambda *_: None)
+        embedded.make_backup(data, None, None, disk.path / "backup", lambda *_: None)
     assert list(disk.path.iterdir()) == []
 
 

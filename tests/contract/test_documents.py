@@ -33,7 +33,7 @@ from stores.contracts.documents import (
     to_milliseconds,
 )
 from stores.contracts.errors import BadUserInput, Conflict, NotFound
-from stores.contracts.ordering import order_value
+from stores.contracts.ordering import get_order_value
 from stores.entities.devices import Device
 from stores.entities.event_classes import EventClass
 from stores.entities.gateways import Gateway
@@ -59,7 +59,7 @@ async def walk(
     after = None
     while page := await documents.find(collection, Query(order=order, after=after, limit=limit)):
         found += page
-        after = (order_value(page[-1], order.path), page[-1]["_id"])
+        after = (get_order_value(page[-1], order.path), page[-1]["_id"])
         assert len(found) < 5000
     return found
 
@@ -180,7 +180,7 @@ async def test_pages_hold_each_document_once_whatever_its_types(
     whole = await documents.find(DEVICES, Query(order=order))
     assert [each["_id"] for each in whole] == [each["_id"] for each in found]
     if path == "name":
-        values = [order_value(each, ("name",)) for each in found]
+        values = [get_order_value(each, ("name",)) for each in found]
         kinds = [type(v).__name__ for v in (values[::-1] if descending else values)]
         ranks = ["NoneType", "int float Int64", "str", "ObjectId", "bool", "datetime"]
         ranked = [next(i for i, names in enumerate(ranks) if kind in names) for kind in kinds]

@@ -18,7 +18,7 @@ from hypothesis.stateful import Bundle, RuleBasedStateMachine, initialize, invar
 from stores.backends.sqlite.documents import SqliteDocumentStore
 from stores.contracts.documents import Change, Document, Order, Query, equals
 from stores.contracts.errors import Conflict
-from stores.contracts.ordering import order_key, order_value
+from stores.contracts.ordering import get_order_value, order_key
 from stores.entities.devices import Device
 from tests.randomized import example_settings
 
@@ -95,7 +95,7 @@ class Model(RuleBasedStateMachine):
             if not page:
                 break
             found += page
-            after = (order_value(page[-1], order.path), page[-1]["_id"])
+            after = (get_order_value(page[-1], order.path), page[-1]["_id"])
         expected = sorted(
             self.stored.values(), key=lambda d: (order_key(d.get("name")), d["_id"]), reverse=descending
         )

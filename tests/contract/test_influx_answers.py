@@ -18,7 +18,7 @@ import pytest
 
 from schema.server.app import create_app
 from schema.server.settings import Settings
-from stores.backends.influx.transport import errors_as_unavailable, parse_retry_after
+from stores.backends.influx.transport import parse_retry_after, report_errors_as_unavailable
 from stores.contracts.errors import Unavailable
 from stores.contracts.series import (
     Aggregation,
@@ -255,7 +255,7 @@ def test_every_exception_of_aiohttp_is_unavailable(
 ) -> None:
     caplog.set_level(logging.CRITICAL)  # some have no text without their arguments
     raised = error.__new__(error)
-    with pytest.raises(Unavailable), errors_as_unavailable("InfluxDB"):
+    with pytest.raises(Unavailable), report_errors_as_unavailable("InfluxDB"):
         raise raised
 
 

@@ -13,7 +13,7 @@ from bson import Binary, Code, Decimal128, Int64, MaxKey, MinKey, ObjectId, Rege
 
 from stores.contracts.document_store import DocumentStore
 from stores.contracts.documents import Change, Order, Query, equals
-from stores.contracts.ordering import order_key, order_value
+from stores.contracts.ordering import get_order_value, order_key
 from stores.entities.devices import Device
 
 DEVICES = Device.collection_of("cnc")
@@ -79,7 +79,7 @@ async def test_pages_pass_every_type(document_store: DocumentStore, path: str, d
     order, after, pages = Order((path,), descending), None, []
     while page := await documents.find(DEVICES, Query(order=order, after=after, limit=3)):
         pages += page
-        after = (order_value(page[-1], order.path), page[-1]["_id"])
+        after = (get_order_value(page[-1], order.path), page[-1]["_id"])
         assert len(pages) <= len(stored)
     assert sorted(str(d["_id"]) for d in pages) == sorted(str(d["_id"]) for d in stored)
     if path == "_id":

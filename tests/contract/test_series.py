@@ -26,7 +26,7 @@ from stores.contracts.series import (
     Windows,
     WritableSeriesStore,
 )
-from stores.entities.machine_events import SOURCES, sources_of
+from stores.entities.machine_events import SOURCES, list_sources_of
 from tests.contract.series_stores import Written, over
 
 MINUTE = 60 * SECOND
@@ -301,7 +301,7 @@ async def test_the_last_values_are_in_the_order_of_time_source_and_machine(writt
         await series.last(SourceQuery(SOURCES, ["M2", "M1", "M9"], T - 1, END_OF_TIME), 2)
         == of_m1[:2] + of_m2[:2]
     )
-    narrowed = sources_of(("ALARM", "mode"))
+    narrowed = list_sources_of(("ALARM", "mode"))
     assert [each.value for each in await series.last(SourceQuery(narrowed, None, 0, END_OF_TIME), 9)] == [
         "hot",
         "AUTO",
@@ -320,7 +320,7 @@ async def test_counts_are_of_all_sources_by_machine_or_together(written: Written
         "M0": 200,
         "M1": 203,
     }
-    assert await series.counts(SourceQuery(sources_of(("ALARM",)), ["M1"], T, T + 1)) == {"M1": 1}
+    assert await series.counts(SourceQuery(list_sources_of(("ALARM",)), ["M1"], T, T + 1)) == {"M1": 1}
 
 
 async def test_machines_with_a_value_are_those_of_a_range(written: Written) -> None:

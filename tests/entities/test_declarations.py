@@ -11,11 +11,11 @@ from stores.contracts.documents import Collection, Unique
 from stores.entities.entity import APPLICATION, DECLARATIONS, ORGANIZATION, Entity
 from stores.entities.registry import (
     ENTITIES,
-    collection_of_name,
-    document_kinds,
-    entities_of_application,
-    entity_of_collection,
-    entity_of_node,
+    find_collection_of_name,
+    find_entity_of_collection,
+    find_entity_of_node,
+    list_document_kinds,
+    list_entities_of_application,
 )
 
 COMPLETE: dict[str, Any] = {
@@ -73,32 +73,32 @@ def test_entities_agree_about_a_collection_that_they_share() -> None:
 def test_a_kind_and_a_scope_name_one_entity() -> None:
     kinds = [(entity.node_kind, entity.scope) for entity in ENTITIES if entity.node_kind is not None]
     for kind, scope in kinds:
-        entity = entity_of_node(kind, scope)
+        entity = find_entity_of_node(kind, scope)
         assert entity is not None
         assert (entity.node_kind, entity.scope) == (kind, scope)
     # Organizations and applications have the scope of what they are stored in, but kinds of their own.
     assert len(set(kinds)) == len(kinds)
-    assert [kind for kind, entity in document_kinds().items() if entity.document_kind != kind] == []
+    assert [kind for kind, entity in list_document_kinds().items() if entity.document_kind != kind] == []
 
 
 @pytest.mark.parametrize("entity", ENTITIES, ids=lambda entity: entity.__name__)
 def test_a_stored_collection_is_recognized_by_its_name(entity: type[Entity]) -> None:
     is_default = entity.scope.value == "shared"
     collection = entity.collection_of("linea.3")
-    found = entity_of_collection(collection.name, is_default=is_default)
+    found = find_entity_of_collection(collection.name, is_default=is_default)
     assert found is not None
     assert found.collection == entity.collection
-    assert collection_of_name(collection.name, is_default=is_default) == collection
+    assert find_collection_of_name(collection.name, is_default=is_default) == collection
 
 
 def test_a_collection_of_another_program_has_no_keys() -> None:
-    assert entity_of_collection("audit", is_default=False) is None
-    assert entity_of_collection("services", is_default=False) is None
-    assert collection_of_name("audit", is_default=True) == Collection("audit")
+    assert find_entity_of_collection("audit", is_default=False) is None
+    assert find_entity_of_collection("services", is_default=False) is None
+    assert find_collection_of_name("audit", is_default=True) == Collection("audit")
 
 
 def test_a_deletion_knows_everything_that_belongs_to_an_application() -> None:
-    assert {entity.__name__ for entity in entities_of_application()} >= {
+    assert {entity.__name__ for entity in list_entities_of_application()} >= {
         "Device",
         "Connector",
         "ConfigEntry",

@@ -11,7 +11,7 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from resolvers.rules.ids import decode_global_id, encode_global_id
-from stores.contracts.changes import bson_equal
+from stores.contracts.changes import is_bson_equal
 from stores.contracts.values import format_id, format_number, format_scalar, list_forms, list_id_forms
 
 UUID = uuid.UUID("5f0c9a52-7f59-4a3b-9a51-1d2d8f2a7c11")
@@ -46,7 +46,7 @@ def test_a_number_is_written_as_javascript_does(number: float, text: str) -> Non
 def test_a_value_is_found_under_what_is_shown(value: Any) -> None:
     text = format_scalar(value)
     assert text is not None
-    assert any(bson_equal(form, value) for form in list_forms(text))
+    assert any(is_bson_equal(form, value) for form in list_forms(text))
 
 
 @pytest.mark.parametrize(
@@ -68,7 +68,7 @@ def test_a_value_is_found_under_what_is_shown(value: Any) -> None:
 )
 def test_an_id_of_any_type_has_a_string_and_a_global_id(value: Any, text: str) -> None:
     assert format_id(value) == text
-    assert any(bson_equal(form, value) for form in list_id_forms(text))
+    assert any(is_bson_equal(form, value) for form in list_id_forms(text))
     global_id = encode_global_id("Device", "acme", "cnc", value)
     assert decode_global_id(global_id) == ("Device", ["acme", "cnc", value])
 

@@ -24,13 +24,13 @@ def test_no_locked_dependency_has_a_top_level_module_named_like_a_folder() -> No
 
 
 def test_no_import_between_folders_runs_back_up() -> None:
-    back_up = {
+    make_backup = {
         (importer, imported)
         for importer, rooms in imports_between_rooms().items()
         for imported in rooms
         if FOLDERS.index(folder_of(importer)) > FOLDERS.index(folder_of(imported))
     }
-    assert back_up == set()
+    assert make_backup == set()
 
 
 def test_no_import_between_the_rooms_of_a_folder_runs_back_up() -> None:

@@ -3,7 +3,7 @@
 import pytest
 
 from resolvers.series.counters import find_increases
-from resolvers.series.states import find_spans, total_states
+from resolvers.series.states import find_spans, sum_states
 from stores.contracts.series import SECOND, Sample, Value
 
 
@@ -42,7 +42,7 @@ def test_of_two_samples_of_one_time_the_last_one_counts() -> None:
 
 
 def test_durations_are_shares_of_what_is_known() -> None:
-    found = total_states(find_spans(None, samples((20, "A"), (50, "B"), (60, "A")), 10, 110))
+    found = sum_states(find_spans(None, samples((20, "A"), (50, "B"), (60, "A")), 10, 110))
     assert [(each.value, each.duration) for each in found] == [("A", 80), ("B", 10)]
     assert sum(each.share for each in found) == pytest.approx(1)
 

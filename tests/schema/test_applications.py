@@ -12,7 +12,7 @@ from stores.contracts.documents import Query, equals
 from stores.entities.entity import Entity
 from stores.entities.event_classes import EventClass
 from stores.entities.organizations import Organization
-from stores.entities.registry import entities_of_application
+from stores.entities.registry import list_entities_of_application
 from stores.wrappers.documents import WrappedDocumentStore
 from stores.wrappers.faults import BeforeWrites
 from tests.schema.client import Client
@@ -20,7 +20,7 @@ from tests.schema.conftest import BACKENDS, CREATE_APPLICATION, CREATE_ORGANIZAT
 from tests.schema.test_entities import CREATIONS, creation_of
 
 CONFIG = Organization.collection_of()
-SCOPED = [entity for entity in entities_of_application() if CREATIONS[entity] is not None]
+SCOPED = [entity for entity in list_entities_of_application() if CREATIONS[entity] is not None]
 EVENT_CLASSES = EventClass.collection_of()
 
 UPDATE = """mutation($o: String!, $a: String!, $name: String, $seen: DateTime) { updateApplication(input: {

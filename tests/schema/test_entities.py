@@ -19,7 +19,7 @@ from stores.entities.event_classes import EventClass
 from stores.entities.functions import Function
 from stores.entities.gateways import Gateway
 from stores.entities.organizations import Organization
-from stores.entities.registry import ENTITIES, entities_of_application
+from stores.entities.registry import ENTITIES, list_entities_of_application
 from stores.entities.services import Service
 from stores.entities.users import User
 from tests.schema.client import Client
@@ -146,14 +146,14 @@ async def test_an_application_is_deleted_with_all_that_belongs_to_it(client: Cli
       name: "B"}) { __typename } }"""
     await client.run(create, o=plant)
     documents = client.documents.database(plant)
-    for entity in entities_of_application():
+    for entity in list_entities_of_application():
         for application in ("cnc", "b"):
             document = {"_id": f"{entity.__name__}-{application}", "applicationId": application}
             await documents.insert(entity.collection_of(application), document)
     delete = """mutation($o: String!) { deleteApplication(input: {organizationId: $o, applicationId: "cnc"})
       { __typename } }"""
     await client.run(delete, o=plant)
-    for entity in entities_of_application():
+    for entity in list_entities_of_application():
         stored = await documents.find(entity.collection_of("cnc"), entity.query("cnc"))
         assert stored == [], entity
         saved = await documents.find(entity.collection_of("b"), entity.query("b"))

@@ -11,7 +11,7 @@ from starlette.requests import Request
 from compat_rest.app import create_app
 from resolvers.grants import Grant, Role
 from schema.server.settings import Settings
-from schema.types.roles import REQUIRED_ROLES, required_role, view_of
+from schema.types.roles import REQUIRED_ROLES, find_required_role, view_of
 from schema.types.root import schema
 from stores.contracts.document_store import DocumentStore
 from stores.contracts.errors import Forbidden, Unauthenticated
@@ -63,7 +63,7 @@ def test_a_view_is_valid_and_holds_the_fields_of_its_role_only(role: Role) -> No
     view = view_of(GRANTS[role])
     assert not validate_schema(view)
     assert fields_of(view) == {
-        field for field in fields_of(schema._schema) if required_role(*field.split(".")) <= role
+        field for field in fields_of(schema._schema) if find_required_role(*field.split(".")) <= role
     }
 
 

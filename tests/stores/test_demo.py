@@ -62,13 +62,13 @@ async def test_a_second_run_writes_the_current_day_only(tmp_path: Path) -> None:
     assert isinstance(store, WritableSeriesStore)
     first = await write_history(store, days=2)
     again = await write_history(store, days=2)
-    today = start_of_day(reporting._local_date(time.time_ns()))
+    today = start_of_day(reporting._get_local_date(time.time_ns()))
     assert min(point.time for point in first) == today - 2 * 24 * 60 * MINUTE
     assert {point.time >= today for point in again} <= {True}
     longer = await write_history(store, days=3)
     earlier = [point for point in longer if point.time < today]
-    assert {reporting._local_date(point.time) for point in earlier} == {
-        reporting._local_date(today) - timedelta(3)
+    assert {reporting._get_local_date(point.time) for point in earlier} == {
+        reporting._get_local_date(today) - timedelta(3)
     }
     await store.close()
 
@@ -81,7 +81,7 @@ async def test_an_interrupted_run_is_completed(tmp_path: Path) -> None:
     with pytest.raises(Unavailable):
         await PLANT.write_history(store, writer, 2, lambda: None)
     await write_history(store, days=2)
-    today = reporting._local_date(time.time_ns())
+    today = reporting._get_local_date(time.time_ns())
     query = SeriesQuery("state", ["execution"], NAMES, 0, start_of_day(today))
     stored = await store.database("machines").points(query, 10**6)
     for machine in NAMES:
@@ -109,7 +109,7 @@ async def test_the_machines_keep_reporting_without_a_gap(
         await asyncio.wait_for(writer.writes.wait_for(lambda: "statistics" in writer.points), 30)
     following.cancel()
     await asyncio.gather(following, return_exceptions=True)
-    dates = {reporting._local_date(since + hours * 60 * MINUTE) for hours in range(27)}
+    dates = {reporting._get_local_date(since + hours * 60 * MINUTE) for hours in range(27)}
     coming = [
         point
         for machine in NAMES
@@ -175,7 +175,7 @@ async def test_an_organization_reports_to_its_own_database(tmp_path: Path) -> No
 
 
 def test_one_machine_has_two_spindles_and_every_maker_counts_scrap() -> None:
-    monday = reporting._local_date(1_767_600_000 * 10**9)  # 2026-01-05
+    monday = reporting._get_local_date(1_767_600_000 * 10**9)  # 2026-01-05
     assert monday.weekday() == 0
     points = [point for machine in NAMES for point in generate_day(machine, monday)]
     spindles = {

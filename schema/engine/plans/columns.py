@@ -9,7 +9,7 @@ from typing import Any
 from graphql import GraphQLField, GraphQLOutputType
 from strawberry.types.field import StrawberryField
 
-from schema.engine.plans.completion import FallBack, leaf_completer, split_nullable
+from schema.engine.plans.completion import FallBack, make_leaf_completer, split_nullable
 from schema.engine.scalars import format_datetimes
 from stores.contracts.records import Attribute
 
@@ -20,7 +20,7 @@ class Column:
     def __init__(self, attribute: str | None, read: Callable[[Any], Any], type_: GraphQLOutputType) -> None:
         self._attribute = attribute  # None where a function reads the value
         self._read = read
-        self._complete = leaf_completer(type_)
+        self._complete = make_leaf_completer(type_)
         nullable, inner = split_nullable(type_)
         scalar = getattr(inner, "name", "")
         self._are_times = scalar == "DateTime"
@@ -31,8 +31,8 @@ class Column:
     def of(cls, definition: GraphQLField) -> "Column | None":
         """The column of a field; None if the field needs more than its object, or holds objects."""
         declared = definition.extensions["strawberry-definition"]
-        read = object_reader(declared)
-        if read is None or leaf_completer(definition.type) is None:
+        read = find_object_reader(declared)
+        if read is None or make_leaf_completer(definition.type) is None:
             return None
         return cls(declared.python_name if declared.is_basic_field else None, read, definition.type)
 
@@ -51,7 +51,7 @@ class Column:
         return list(map(self._complete, values))
 
 
-def object_reader(declared: StrawberryField) -> Callable[[Any], Any] | None:
+def find_object_reader(declared: StrawberryField) -> Callable[[Any], Any] | None:
     """How a field is read that needs nothing but its object: an attribute, or a function of the object."""
     if "resolve_batch" in declared.metadata:
         return None

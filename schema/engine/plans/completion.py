@@ -14,16 +14,16 @@ class FallBack(Exception):
     """A plan does not handle this: graphql-core executes the whole query instead."""
 
 
-def leaf_completer(type_: GraphQLOutputType) -> Complete | None:
+def make_leaf_completer(type_: GraphQLOutputType) -> Complete | None:
     """A function that completes a leaf or a list of leaves and raises `FallBack`; None for object types."""
     nullable, inner = split_nullable(type_)
     if isinstance(inner, GraphQLList):
-        complete_item = leaf_completer(inner.of_type)
+        complete_item = make_leaf_completer(inner.of_type)
         if complete_item is None:
             return None
         complete = _list_completer(complete_item)
     elif is_leaf_type(inner):
-        complete = _scalar_completer(inner.coerce_output_value)
+        complete = _make_scalar_completer(inner.coerce_output_value)
     else:
         return None
 
@@ -46,7 +46,7 @@ def _list_completer(complete_item: Complete) -> Complete:
     return complete_list
 
 
-def _scalar_completer(coerce: Complete) -> Complete:
+def _make_scalar_completer(coerce: Complete) -> Complete:
     def complete_scalar(value: Any) -> Any:
         try:
             coerced = coerce(value)

@@ -20,8 +20,8 @@ from strawberry.types import Info
 from strawberry.types.field import StrawberryField
 
 from schema.engine.fields import BatchResolver
-from schema.engine.plans.columns import Column, object_reader, read_objects
-from schema.engine.plans.completion import FallBack, contains_none, leaf_completer, split_nullable
+from schema.engine.plans.columns import Column, find_object_reader, read_objects
+from schema.engine.plans.completion import FallBack, contains_none, make_leaf_completer, split_nullable
 from schema.engine.plans.run import PlanRun
 
 OBJECTS_PER_SLICE = 500  # response objects that are built before other requests get a turn
@@ -118,10 +118,10 @@ class SelectedField:
         self._parent = parent
         self._definition = definition
         self._declared: StrawberryField = definition.extensions["strawberry-definition"]
-        self._read = object_reader(self._declared)
+        self._read = find_object_reader(self._declared)
         self._resolve_batch: BatchResolver | None = self._declared.metadata.get("resolve_batch")
         self._nullable, _ = split_nullable(definition.type)
-        self._complete = leaf_completer(definition.type)
+        self._complete = make_leaf_completer(definition.type)
         self._objects: ObjectSelection | None = None
         self._items_nullable: bool | None = None
 
@@ -195,7 +195,7 @@ class SelectedField:
         try:
             arguments = get_argument_values(self._definition, self._nodes[0], executor.variable_values)
             if self._resolve_batch is not None:
-                values = self._resolve_batch(**self._batch_arguments(objects, info, arguments))
+                values = self._resolve_batch(**self._make_batch_arguments(objects, info, arguments))
                 return await values if isawaitable(values) else values
         except Exception as error:  # noqa: BLE001 - it becomes the error of the field in the response
             return [error] * len(objects)
@@ -228,7 +228,7 @@ class SelectedField:
         # A batch has no single path. No resolver of this schema reads it.
         return executor.build_resolve_info(self._definition, self._nodes, self._parent, None)  # type: ignore[arg-type]
 
-    def _batch_arguments(
+    def _make_batch_arguments(
         self, objects: Sequence[Any], info: GraphQLResolveInfo[Any], arguments: dict[str, Any]
     ) -> dict[str, Any]:
         """The arguments of a batch resolver: as strawberry converts them, with the objects as the parents."""

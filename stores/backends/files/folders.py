@@ -32,7 +32,7 @@ class FolderFileStore:
         self._root = root
         self._starter = starter
         self._write_lock = Lock()  # two uploads of one name must not delete each other's file
-        with _os_errors_as_unavailable(root):
+        with _report_os_errors_as_unavailable(root):
             for entry in _scan_folders(root):
                 if entry.name.startswith(TEMPORARY_PREFIX) and entry.name.endswith(TEMPORARY_SUFFIX):
                     Path(entry).unlink(missing_ok=True)
@@ -62,7 +62,7 @@ class FolderFileStore:
     def _list(self, suffixes: Sequence[str]) -> list[StoredFile]:
         names = set()
         for root in (self._root, self._starter):
-            with _os_errors_as_unavailable(root):
+            with _report_os_errors_as_unavailable(root):
                 paths = [Path(entry) for entry in _scan_folders(root)]
             names |= {(path.parent.name, path.stem) for path in paths if path.suffix[1:] in suffixes}
         files = (self._find(folder, stem, suffixes) for folder, stem in sorted(names))
@@ -72,7 +72,7 @@ class FolderFileStore:
         self, folder: str, stem: str, suffix: str, content: bytes, delete: Sequence[str]
     ) -> StoredFile:
         path = self._root / folder / f"{stem}.{suffix}"
-        with self._write_lock, _os_errors_as_unavailable(path):
+        with self._write_lock, _report_os_errors_as_unavailable(path):
             path.parent.mkdir(parents=True, exist_ok=True)
             if path.parent.is_symlink():
                 raise BadUserInput(f"the folder {folder!r} is a symbolic link, which is not followed")
@@ -98,7 +98,7 @@ def _scan_folders(root: Path) -> Iterator[os.DirEntry[str]]:
 
 def _inspect(path: Path) -> StoredFile | None:
     """The file at a path; None if there is none, or if it or its folder is a symbolic link."""
-    with _os_errors_as_unavailable(path):
+    with _report_os_errors_as_unavailable(path):
         try:
             if not stat.S_ISDIR(path.parent.lstat().st_mode):
                 return None
@@ -112,7 +112,7 @@ def _inspect(path: Path) -> StoredFile | None:
 
 
 def _read(path: Path) -> bytes:
-    with _os_errors_as_unavailable(path):
+    with _report_os_errors_as_unavailable(path):
         try:
             descriptor = os.open(path, os.O_RDONLY | NO_FOLLOW)
         except FileNotFoundError:
@@ -138,7 +138,7 @@ def _replace(path: Path, content: bytes) -> None:
 
 
 @contextlib.contextmanager
-def _os_errors_as_unavailable(path: Path) -> Iterator[None]:
+def _report_os_errors_as_unavailable(path: Path) -> Iterator[None]:
     try:
         yield
     except OSError as error:

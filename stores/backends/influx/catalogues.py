@@ -31,7 +31,7 @@ class DatabaseCatalogue:
         stored = self.fields.get(measurement, {})
         return {name: stored[name] for name in dict.fromkeys(names) if name in stored}
 
-    def kinds_for(
+    def find_kinds_for(
         self, measurement: str, names: Sequence[str], function: AggregateFunction
     ) -> dict[str, Kind]:
         """Return those of the fields that exist and that an aggregate function is defined for."""

@@ -31,9 +31,9 @@ from stores.contracts.series import (
     SourceQuery,
     Value,
     Windows,
-    last_of_each_machine,
-    occurrence_order,
-    too_many_points,
+    make_occurrence_order,
+    make_too_many_points_error,
+    select_last_of_each_machine,
 )
 
 KEEP_SAMPLES = f'keep(columns: ["{MACHINE}", "_field", "_time", "_value"])'
@@ -97,7 +97,7 @@ class Influx2SeriesDatabase(SeriesDatabase):
         sources = [Source(query.measurement, field) for field in query.fields]
         counts = await self.counts(SourceQuery(sources, query.machines, query.start, query.stop))
         if sum(counts.values()) > limit:
-            raise too_many_points(limit)
+            raise make_too_many_points_error(limit)
         if not counts:
             return {}
         rows = await self._query(
@@ -117,7 +117,7 @@ class Influx2SeriesDatabase(SeriesDatabase):
         self, query: SeriesQuery, windows: Windows, aggregation: Aggregation
     ) -> ByMachine[list[Cell]]:
         catalogue = await self._store.catalogues.get(self.database)
-        kinds = catalogue.kinds_for(query.measurement, query.fields, aggregation.function)
+        kinds = catalogue.find_kinds_for(query.measurement, query.fields, aggregation.function)
         spans = [span for span in windows.spans() if span.start < query.stop and span.stop > query.start]
         if not kinds or not spans:
             return {}
@@ -133,13 +133,13 @@ class Influx2SeriesDatabase(SeriesDatabase):
 
     async def last(self, query: SourceQuery, limit: int) -> list[Occurrence]:
         if query.machines is not None:
-            return last_of_each_machine(await self._newest(query, query.start, limit), limit)
+            return select_last_of_each_machine(await self._read_newest(query, query.start, limit), limit)
         # None of the last `limit` values is older than the newest values of `limit` series.
-        heads = await self._newest(query, query.start, 1)
+        heads = await self._read_newest(query, query.start, 1)
         start = heads[limit - 1].time if len(heads) >= limit > 0 else query.start
-        return (await self._newest(query, start, limit))[:limit]
+        return (await self._read_newest(query, start, limit))[:limit]
 
-    async def _newest(self, query: SourceQuery, start: int, limit: int) -> list[Occurrence]:
+    async def _read_newest(self, query: SourceQuery, start: int, limit: int) -> list[Occurrence]:
         """Return the last `limit` values of each series since `start`, in the order of `last`."""
         query = SourceQuery(query.sources, query.machines, start, query.stop)
         indexes = {(source.measurement, source.field): i for i, source in enumerate(query.sources)}
@@ -157,7 +157,7 @@ class Influx2SeriesDatabase(SeriesDatabase):
                 index = indexes[row.columns["_measurement"], row.columns["_field"]]
                 values = tuple(row.columns.get(tag) or None for tag in query.sources[index].tags)
                 occurrences.append(Occurrence(row.time, row.machine, index, row.value, values))
-        occurrences.sort(key=occurrence_order)
+        occurrences.sort(key=make_occurrence_order)
         return occurrences
 
     async def counts(self, query: SourceQuery) -> dict[str | None, int]:

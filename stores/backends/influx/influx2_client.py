@@ -12,9 +12,9 @@ from stores.backends.influx.transport import (
     NO_TIMEOUT,
     REFUSED,
     decode,
-    errors_as_unavailable,
-    missing_database,
+    make_missing_database_error,
     refusal,
+    report_errors_as_unavailable,
 )
 from stores.contracts.errors import Unavailable
 
@@ -43,13 +43,13 @@ class Influx2Client:
     async def query(self, script: str, values: Values, bucket: str = "") -> list[Row]:
         """Return the rows of a script that reads a bucket. Raises `Unavailable`."""
         try:
-            with errors_as_unavailable(NAME):
+            with report_errors_as_unavailable(NAME):
                 answer = await self._query_raw(script, values)
             return await decode(NAME, answer, lambda answer: list(parse_rows(answer)))
         except ApiException as error:
             body = error.body.decode(errors="replace") if error.body else ""
             if error.status == 404 and NO_BUCKET in body:
-                raise missing_database(NAME, bucket) from None
+                raise make_missing_database_error(NAME, bucket) from None
             retry_after = error.headers.get("Retry-After") if error.headers else None
             raise refusal(NAME, error.status or 0, body, retry_after) from None
         except (InfluxDBError, FailedQuery) as error:

@@ -30,7 +30,7 @@ from stores.contracts.series import (
     SourceQuery,
     Value,
     Windows,
-    too_many_points,
+    make_too_many_points_error,
 )
 
 log = logging.getLogger(__name__)
@@ -122,7 +122,7 @@ class Influx3SeriesDatabase(SeriesDatabase):
                         samples = points.setdefault(row["m"], {}).setdefault(name, [])
                         samples.append(Sample(check_integer(row["t"]), check(value)))
         if count > limit:
-            raise too_many_points(limit)
+            raise make_too_many_points_error(limit)
         for by_field in points.values():
             for samples in by_field.values():
                 samples.sort()
@@ -132,7 +132,7 @@ class Influx3SeriesDatabase(SeriesDatabase):
         self, query: SeriesQuery, windows: Windows, aggregation: Aggregation
     ) -> ByMachine[list[Cell]]:
         def kinds_of(catalogue: DatabaseCatalogue) -> dict[str, Kind]:
-            return catalogue.kinds_for(query.measurement, query.fields, aggregation.function)
+            return catalogue.find_kinds_for(query.measurement, query.fields, aggregation.function)
 
         def make(catalogue: DatabaseCatalogue, machines: Sequence[str] | None) -> sql.Statement | None:
             kinds = kinds_of(catalogue)
@@ -148,7 +148,7 @@ class Influx3SeriesDatabase(SeriesDatabase):
                 if not 0 <= index < count:
                     raise UnreadableAnswer(f"there is no window {index}")
                 for i, (name, kind) in enumerate(kinds.items()):
-                    value = sql.aggregated_value(row, i, kind, aggregation.function)
+                    value = sql.read_aggregated_value(row, i, kind, aggregation.function)
                     if value is not None:  # of a window that is repeated, the last row wins
                         cells.setdefault(row["m"], {}).setdefault(name, {})[index] = value
         return {

@@ -16,9 +16,9 @@ from stores.backends.influx.transport import (
     NO_TIMEOUT,
     UnreadableAnswer,
     decode,
-    errors_as_unavailable,
-    missing_database,
+    make_missing_database_error,
     refusal,
+    report_errors_as_unavailable,
 )
 from stores.contracts.errors import Unavailable
 
@@ -71,13 +71,13 @@ class Influx3Client:
         if reply.status == 200:
             return await decode(NAME, reply.content, _parse_rows)
         if reply.status == 404 and "database not found" in reply.text:
-            raise missing_database(NAME, database)
+            raise make_missing_database_error(NAME, database)
         if reply.status in (400, 500) and any(error in reply.text for error in SCHEMA_ERRORS):
             raise SchemaChanged
         raise _refusal(reply)
 
     async def _send(self, method: str, path: str, **options: Any) -> Reply:
-        with errors_as_unavailable(NAME):
+        with report_errors_as_unavailable(NAME):
             request = self._open_session().request(method, self._url + path, allow_redirects=False, **options)
             async with request as response:
                 return Reply(response.status, await response.read(), response.headers.get("Retry-After"))

@@ -5,7 +5,7 @@ from typing import Any
 
 import aiohttp
 
-from stores.backends.influx.transport import errors_as_unavailable
+from stores.backends.influx.transport import report_errors_as_unavailable
 from stores.contracts.errors import NotFound, Unavailable
 from stores.contracts.series import Point, Unsigned, Value
 
@@ -23,12 +23,12 @@ class InfluxPointWriter:
         self._session: aiohttp.ClientSession | None = None
 
     @classmethod
-    def of_influxdb2(cls, url: str, token: str | None, org: str) -> "InfluxPointWriter":
+    def for_influxdb2(cls, url: str, token: str | None, org: str) -> "InfluxPointWriter":
         headers = {"Authorization": f"Token {token}"} if token else {}
         return cls(f"{url.rstrip('/')}/api/v2/write", "bucket", {"org": org, "precision": "ns"}, headers)
 
     @classmethod
-    def of_influxdb3(cls, url: str, token: str | None) -> "InfluxPointWriter":
+    def for_influxdb3(cls, url: str, token: str | None) -> "InfluxPointWriter":
         headers = {"Authorization": f"Bearer {token}"} if token else {}
         return cls(f"{url.rstrip('/')}/api/v3/write_lp", "db", {"precision": "nanosecond"}, headers)
 
@@ -47,7 +47,7 @@ class InfluxPointWriter:
             timeout = aiohttp.ClientTimeout(total=TIMEOUT_S)
             self._session = aiohttp.ClientSession(headers=self._headers, timeout=timeout)
         parameters = {**self._parameters, self._database_parameter: database}
-        with errors_as_unavailable(self._url):
+        with report_errors_as_unavailable(self._url):
             request = self._session.post(self._url, params=parameters, data=lines, allow_redirects=False)
             async with request as response:
                 text = await response.text(errors="replace")

@@ -84,7 +84,9 @@ def _where(conditions: Sequence[str]) -> str:
     return " AND ".join(conditions) or "TRUE"
 
 
-def _machine_conditions(query: SeriesQuery, machines: Sequence[str] | None, bound: BoundValues) -> list[str]:
+def _list_machine_conditions(
+    query: SeriesQuery, machines: Sequence[str] | None, bound: BoundValues
+) -> list[str]:
     return [bound.one_of(MACHINE_COLUMN, machines or ()), *bound.within(query.start, query.stop)]
 
 
@@ -95,7 +97,7 @@ def select_latest(query: SeriesQuery, kinds: Mapping[str, Kind], machines: Seque
         present = f"FILTER (WHERE {name} IS NOT NULL)"
         columns.append(f"CAST(max(time) {present} AS BIGINT) AS t{i}")
         columns.append(f"last_value({name} ORDER BY time, {name}) {present} AS v{i}")
-    conditions = _where(_machine_conditions(query, machines, bound))
+    conditions = _where(_list_machine_conditions(query, machines, bound))
     text = f"SELECT {', '.join(columns)} FROM {quote(query.measurement)} WHERE {conditions}"
     return f"{text} GROUP BY {MACHINE_COLUMN}", bound.values
 
@@ -108,7 +110,7 @@ def select_points(
     values = [f"{name} AS v{i}" for i, name in enumerate(names)]
     columns = ", ".join([f"{MACHINE_COLUMN} AS m", "CAST(time AS BIGINT) AS t", *values])
     any_value = " OR ".join(f"{name} IS NOT NULL" for name in names)
-    conditions = _where([*_machine_conditions(query, machines, bound), f"({any_value})"])
+    conditions = _where([*_list_machine_conditions(query, machines, bound), f"({any_value})"])
     text = f"SELECT {columns} FROM {quote(query.measurement)} WHERE {conditions}"
     return f"{text} ORDER BY time LIMIT {int(limit)}", bound.values
 
@@ -121,8 +123,8 @@ def select_windows(
     aggregation: Aggregation,
 ) -> Statement:
     bound = BoundValues()
-    conditions = _machine_conditions(query, machines, bound)
-    index = _window_index(windows)
+    conditions = _list_machine_conditions(query, machines, bound)
+    index = _format_window_index(windows)
     if aggregation.function == "quantile":
         q = bound.bind(float(aggregation.q or 0.0))
         return _select_quantiles(query.measurement, kinds, conditions, index, q), bound.values
@@ -133,7 +135,7 @@ def select_windows(
     return f"{text} GROUP BY 1, 2 ORDER BY 1, 2", bound.values
 
 
-def _window_index(windows: Windows) -> str:
+def _format_window_index(windows: Windows) -> str:
     """Return the expression for the index of a time's window: a division for windows of one width."""
     ns = "CAST(time AS BIGINT)"
     spans = windows.spans()
@@ -168,7 +170,9 @@ def _aggregate_columns(name: str, i: int, kind: Kind, function: AggregateFunctio
             return [f"{function}({number}) AS v{i}"]
 
 
-def aggregated_value(row: Mapping[str, Any], i: int, kind: Kind, function: AggregateFunction) -> Value | None:
+def read_aggregated_value(
+    row: Mapping[str, Any], i: int, kind: Kind, function: AggregateFunction
+) -> Value | None:
     """Return the aggregated value of a field in a row of `select_windows`, or None.
 
     Raises `TypeError` if it is not of the expected kind.
@@ -211,7 +215,7 @@ def _select_quantiles(
     return f"SELECT * FROM ({' UNION ALL '.join(parts)}) ORDER BY m, n"
 
 
-def _source_conditions(
+def _list_source_conditions(
     query: SourceQuery, branch: Branch, machines: Sequence[str] | None, bound: BoundValues
 ) -> list[str]:
     conditions = bound.within(query.start, query.stop)
@@ -237,7 +241,9 @@ def select_last(
             f"CAST({field} AS VARCHAR) AS v",
             *(f"CAST({tag} AS VARCHAR) AS g{i}" for i, tag in enumerate(tags)),
         ]
-        conditions = _where([f"{field} IS NOT NULL", *_source_conditions(query, branch, machines, bound)])
+        conditions = _where(
+            [f"{field} IS NOT NULL", *_list_source_conditions(query, branch, machines, bound)]
+        )
         parts.append(f"SELECT {', '.join(columns)} FROM {quote(branch.measurement)} WHERE {conditions}")
     union = " UNION ALL ".join(parts)
     tag_keys = [f"g{i}" for i in range(tag_count)]
@@ -260,7 +266,7 @@ def select_counts(
     for group in scans.values():
         number = " + ".join(f"count({quote(branch.field)})" for branch in group)
         first = group[0]
-        conditions = _where(_source_conditions(query, first, machines, bound))
+        conditions = _where(_list_source_conditions(query, first, machines, bound))
         source = f"FROM {quote(first.measurement)} WHERE {conditions}"
         if machines is None:
             parts.append(f"SELECT {number} AS n {source}")
@@ -276,7 +282,7 @@ def select_machines_with(
     bound = BoundValues()
     parts = []
     for branch in branches:
-        conditions = _source_conditions(query, branch, machines, bound)
+        conditions = _list_source_conditions(query, branch, machines, bound)
         conditions = [f"{quote(branch.field)} = {bound.bind(value)}", *conditions]
         table = f"FROM {quote(branch.measurement)} WHERE {_where(conditions)}"
         parts.append(f"SELECT DISTINCT CAST({branch.machine} AS VARCHAR) AS m {table}")

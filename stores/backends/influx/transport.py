@@ -12,7 +12,7 @@ import aiohttp
 from aiohttp.http_exceptions import HttpProcessingError
 
 from stores.contracts.errors import Unavailable
-from stores.contracts.series import in_chunks
+from stores.contracts.series import split_into_chunks
 
 T = TypeVar("T")
 A = TypeVar("A", str, bytes)
@@ -38,7 +38,7 @@ class UnreadableAnswer(Exception):
 
 
 @contextmanager
-def errors_as_unavailable(server: str) -> Iterator[None]:
+def report_errors_as_unavailable(server: str) -> Iterator[None]:
     """Raise `Unavailable` for everything that can go wrong with a request before its answer is complete."""
     try:
         yield
@@ -57,7 +57,7 @@ def reading(server: str) -> Iterator[None]:
         raise Unavailable(UNREADABLE) from None
 
 
-def missing_database(server: str, database: str) -> Unavailable:
+def make_missing_database_error(server: str, database: str) -> Unavailable:
     """Return the error for a database (or bucket) that does not exist on the server."""
     log.warning(
         "%s: the database %r does not exist; check series.database and series.databases", server, database
@@ -100,7 +100,7 @@ async def query_in_chunks(
 
     If one fails, its error is raised after all have ended, so that no request is left behind.
     """
-    chunks = in_chunks(machines, MAX_MACHINES_PER_QUERY)
+    chunks = split_into_chunks(machines, MAX_MACHINES_PER_QUERY)
     results = await asyncio.gather(*map(query, chunks), return_exceptions=True)
     rows: list[T] = []
     for result in results:

@@ -12,7 +12,7 @@ from stores.backends.mongo.filters import Filter, all_of, match_id, split_namabl
 from stores.backends.mongo.reading import BATCH, Reader, may_exist
 from stores.backends.mongo.uniqueness import UniqueKeys
 from stores.backends.mongo.updating import BUSY, MAX_ATTEMPTS, update_first
-from stores.contracts.changes import apply, bson_equal
+from stores.contracts.changes import apply, is_bson_equal
 from stores.contracts.documents import (
     Collection,
     CreateCollections,
@@ -25,10 +25,10 @@ from stores.contracts.documents import (
     UpdateOne,
     Where,
     Write,
-    claimed_values,
     equals,
+    find_values_at,
+    list_claimed_values,
     list_written,
-    values_at,
 )
 from stores.contracts.errors import BadUserInput, Conflict, NotFound, Unavailable
 from stores.contracts.outcomes import NOT_APPLIED
@@ -185,9 +185,9 @@ class WriteApplier:
         if document is None:
             return False
         if write.change.unset:
-            return not any(values_at(document, path) for path in write.change.unset)
+            return not any(find_values_at(document, path) for path in write.change.unset)
         return all(
-            any(bson_equal(stored, value) for stored in values_at(document, path))
+            any(is_bson_equal(stored, value) for stored in find_values_at(document, path))
             for path, value in write.change.set.items()
         )
 
@@ -198,7 +198,7 @@ class WriteApplier:
         for unique in write.collection.unique:
             seen: set[tuple[Any, ...]] = set()
             for document in write.documents:
-                for text in claimed_values(document, unique):
+                for text in list_claimed_values(document, unique):
                     key = (*(str(document.get(name)) for name in unique.within), text)
                     if key in seen:
                         raise Conflict(f"{unique.fields[0]} is taken", fields=[unique.fields[0]])

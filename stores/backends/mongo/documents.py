@@ -53,7 +53,9 @@ class MongoDocumentStore(MongoConnection, DocumentStore):
             cursor = await self.client.list_databases()
             databases = await cursor.to_list(None)
         infos = (
-            DatabaseInfo(entry["name"], _whole(entry.get("sizeOnDisk")), bool(entry.get("empty", False)))
+            DatabaseInfo(
+                entry["name"], _read_integer(entry.get("sizeOnDisk")), bool(entry.get("empty", False))
+            )
             for entry in databases
             if entry["name"] not in SYSTEM_DATABASES
         )
@@ -69,7 +71,7 @@ class MongoDocumentStore(MongoConnection, DocumentStore):
         await super().close()
 
 
-def _whole(size: Any) -> int | None:
+def _read_integer(size: Any) -> int | None:
     return None if size is None else int(size)
 
 
@@ -82,22 +84,22 @@ class MongoDocumentDatabase(DocumentDatabase):
         self._reader = Reader(store, database)
         self._applier = WriteApplier(store, store.unique_keys, database)
 
-    async def _recovered(self) -> None:
+    async def _ensure_recovered(self) -> None:
         if not self._store.recovery.is_done:
-            await self._store.recovery.before_first_use()
+            await self._store.recovery.recover_before_first_use()
 
     async def find_many(self, collection: Collection, queries: Sequence[Query]) -> list[list[Document]]:
-        await self._recovered()
+        await self._ensure_recovered()
         return await self._reader.find_many(collection, queries)
 
     async def find_across(
         self, collections: Sequence[Collection], query: Query, *, total: int | None = None
     ) -> list[list[Document]]:
-        await self._recovered()
+        await self._ensure_recovered()
         return await self._reader.find_across(collections, query, total)
 
     async def count(self, collections: Sequence[Collection], where: Where = ()) -> list[int]:
-        await self._recovered()
+        await self._ensure_recovered()
         return await self._reader.count(collections, where)
 
     async def insert(
@@ -108,7 +110,7 @@ class MongoDocumentDatabase(DocumentDatabase):
         guard: Guard | None = None,
         once: Once | None = None,
     ) -> Document:
-        await self._recovered()
+        await self._ensure_recovered()
         if once is None:
             await self._applier.insert(collection, document, guard)
             return document
@@ -128,11 +130,11 @@ class MongoDocumentDatabase(DocumentDatabase):
         *,
         insert: Document | None = None,
     ) -> Document | None:
-        await self._recovered()
+        await self._ensure_recovered()
         return await self._applier.update(UpdateOne(collection, where, change, insert))
 
     async def delete(self, collection: Collection, where: Where, *, first_only: bool = False) -> int:
-        await self._recovered()
+        await self._ensure_recovered()
         return await self._applier.delete(collection, where, first_only=first_only)
 
     async def write_all(
@@ -143,17 +145,17 @@ class MongoDocumentDatabase(DocumentDatabase):
         once: Once | None = None,
         result: Document | None = None,
     ) -> Document | None:
-        await self._recovered()
+        await self._ensure_recovered()
         return await self._store.operations(self.database).apply(Request(writes, guard, once, result))
 
     async def list_collections(self) -> list[str]:
-        await self._recovered()
+        await self._ensure_recovered()
         async with self._store.command():
             names = await self._store.client[self.database].list_collection_names()
         return sorted(name for name in names if not name.startswith(("system.", HIDDEN_PREFIX)))
 
     async def read_raw(self, collection: Collection, query: Query) -> list[bytes]:
-        await self._recovered()
+        await self._ensure_recovered()
         return await self._reader.read_raw(collection, query)
 
     async def write_raw(self, collection: Collection, documents: Sequence[bytes]) -> None:
@@ -163,7 +165,7 @@ class MongoDocumentDatabase(DocumentDatabase):
         await self._replace(collection, documents)
 
     async def _replace(self, collection: Collection, documents: Sequence[Mapping[str, Any]]) -> None:
-        await self._recovered()
+        await self._ensure_recovered()
         if documents:
             writes = [ReplaceOne(match_id(d["_id"]), d, upsert=True) for d in documents]
             async with self._store.command(is_write=True):

@@ -44,17 +44,17 @@ def translate(error: Exception) -> GatewayError:
             return _conflict(error.details or {})
         case BulkWriteError():
             first = (error.details.get("writeErrors") or [{}])[0]
-            return _conflict(first) if first.get("code") == DUPLICATE_KEY else _unavailable(error)
+            return _conflict(first) if first.get("code") == DUPLICATE_KEY else _make_unavailable(error)
         case OperationFailure(code=code) if code in TYPE_MISMATCH:
             return Conflict("the stored document does not have the shape that the change needs")
         case OperationFailure(code=code) if code in REJECTED_DOCUMENT:
             return BadUserInput("the document cannot be stored")
         case BSONError() | OverflowError():
             return BadUserInput("the document cannot be stored")
-    return _unavailable(error)
+    return _make_unavailable(error)
 
 
-def _unavailable(error: Exception) -> Unavailable:
+def _make_unavailable(error: Exception) -> Unavailable:
     log.warning("document store: %s (code %s)", type(error).__name__, getattr(error, "code", None))
     unavailable = Unavailable("the document store does not answer", is_outage=_is_outage(error))
     if not _may_be_applied(error):

@@ -127,21 +127,21 @@ def to_sort(order: Order) -> list[tuple[str, int]]:
     return [("_id", direction)] if order.path == ID else [(dotted(order.path), direction), ("_id", direction)]
 
 
-def after_position(order: Order, position: tuple[Any, Any]) -> Filter:
+def match_after_position(order: Order, position: tuple[Any, Any]) -> Filter:
     """A filter for what a list in this order contains after a position: the order's value, and an id."""
     value, document_id = position
-    later_ids = _after_value("_id", document_id, order.descending)
+    later_ids = _match_after_value("_id", document_id, order.descending)
     if order.path == ID:
         return later_ids
     name = dotted(order.path)
     tie = all_of([_equals_one(name, (value,)), later_ids])
-    return {"$or": [_after_value(name, value, order.descending), tie]}
+    return {"$or": [_match_after_value(name, value, order.descending), tie]}
 
 
-def _after_value(name: str, value: Any, descending: bool) -> Filter:
+def _match_after_value(name: str, value: Any, descending: bool) -> Filter:
     rank = order_key(value)[0]
     operator = "$lt" if descending else "$gt"
-    filters = _after_within_type(name, value, operator)
+    filters = _match_after_within_type(name, value, operator)
     if descending and rank > LAST_KNOWN_TO_ALL:
         later = [alias for other, alias in TYPES.items() if other >= rank]
         filters.append({"$nor": [{name: {"$type": alias}} for alias in later]})
@@ -154,7 +154,7 @@ def _after_value(name: str, value: Any, descending: bool) -> Filter:
     return {"$or": filters} if filters else {"_id": {"$in": []}}
 
 
-def _after_within_type(name: str, value: Any, operator: str) -> list[Filter]:
+def _match_after_within_type(name: str, value: Any, operator: str) -> list[Filter]:
     """What follows a value among those of its type. NaN is the first number, but compares with none."""
     rank = order_key(value)[0]
     if rank in (0, min(TYPES), max(TYPES)):
@@ -167,7 +167,7 @@ def _after_within_type(name: str, value: Any, operator: str) -> list[Filter]:
     return [*filters, {name: math.nan}] if is_number and operator == "$lt" else filters
 
 
-def orders_by_scalar(path: Path, scalar: bool) -> Filter:
+def is_ordered_by_scalar(path: Path, scalar: bool) -> Filter:
     """The documents that an order sorts by a scalar, or those that it counts as null."""
     name = dotted(path)
     counted_as_null: list[Filter] = [{name: {"$type": alias}} for alias in COMPOSITE_OR_NULL]

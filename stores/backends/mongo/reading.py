@@ -10,16 +10,16 @@ from pymongo.errors import OperationFailure
 from stores.backends.mongo.connection import RAW, MongoConnection
 from stores.backends.mongo.filters import (
     Filter,
-    after_position,
     all_of,
-    orders_by_scalar,
+    is_ordered_by_scalar,
+    match_after_position,
     split_namable,
     to_filter,
     to_sort,
 )
 from stores.contracts.changes import matches
 from stores.contracts.documents import ID, Collection, Document, Order, Query, Where
-from stores.contracts.ordering import order_key, order_value
+from stores.contracts.ordering import get_order_value, order_key
 
 BATCH = 100_000  # documents in one reply, so that a list costs one command
 MAX_JOINED = 100  # collections in one command
@@ -69,7 +69,7 @@ class Reader:
         """The documents of a query in the order of ids, byte for byte."""
         if not may_exist(self._database, collection.name):
             return []
-        position = after_position(query.order, query.after) if query.after else {}
+        position = match_after_position(query.order, query.after) if query.after else {}
         async with self._connection.command():
             target = self._collection(collection).with_options(codec_options=RAW)
             cursor = target.find(
@@ -159,13 +159,13 @@ class Reader:
         if others:
             return await self._scan(collection, replace(query, where=tuple(namable)), others)
         if query.order.path == ID:
-            position = after_position(query.order, query.after) if query.after else {}
+            position = match_after_position(query.order, query.after) if query.after else {}
             return await self._read(collection, query, position, query.order)
         if query.limit is None and query.after is None:
             documents = await self._read(collection, query, {}, Order())
             path = query.order.path
             documents.sort(
-                key=lambda d: (order_key(order_value(d, path)), order_key(d["_id"])),
+                key=lambda d: (order_key(get_order_value(d, path)), order_key(d["_id"])),
                 reverse=query.order.descending,
             )
             return documents
@@ -180,14 +180,14 @@ class Reader:
         order, path = query.order, query.order.path
         documents: list[Document] = []
         for scalar in (True, False) if order.descending else (False, True):
-            group = orders_by_scalar(path, scalar)
+            group = is_ordered_by_scalar(path, scalar)
             within = order if scalar else Order(descending=order.descending)
             if query.after is not None and (query.after[0] is None) == scalar:
                 # The position is in the other group, which comes after this one if it is read second.
                 if scalar == order.descending:
                     continue
             elif query.after is not None:
-                group = all_of([group, after_position(within, query.after)])
+                group = all_of([group, match_after_position(within, query.after)])
             rest = replace(query, limit=None if query.limit is None else query.limit - len(documents))
             if rest.limit != 0:
                 documents += await self._read(collection, rest, group, within)
@@ -203,7 +203,7 @@ class Reader:
             if len(read) < SCANNED or (query.limit is not None and len(documents) >= query.limit):
                 return documents[: query.limit]
             last = read[-1]
-            page = replace(page, after=(order_value(last, query.order.path), last["_id"]))
+            page = replace(page, after=(get_order_value(last, query.order.path), last["_id"]))
 
     async def _read(
         self, collection: Collection, query: Query, position: Filter, order: Order
@@ -229,7 +229,7 @@ def _pipeline(query: Query) -> list[Document]:
     """A query in the order of ids as stages of an aggregation."""
     if not query.limit:
         return [{"$match": {"_id": {"$in": []}}}]
-    position = after_position(query.order, query.after) if query.after else {}
+    position = match_after_position(query.order, query.after) if query.after else {}
     stages: list[Document] = [
         {"$match": all_of([to_filter(query.where), position])},
         {"$sort": dict(to_sort(query.order))},

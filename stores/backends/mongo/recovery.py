@@ -31,7 +31,7 @@ class Recovery:
         self._periodic: asyncio.Task[None] | None = None
         self.is_done = False
 
-    async def before_first_use(self) -> None:
+    async def recover_before_first_use(self) -> None:
         """Finish what is recorded, once for all calls that wait for it. Raises `Unavailable`."""
         if self._first is None:
             self._first = asyncio.create_task(self.run(is_start=True))

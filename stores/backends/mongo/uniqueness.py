@@ -18,7 +18,7 @@ from stores.backends.mongo.connection import MongoConnection
 from stores.backends.mongo.failures import DUPLICATE_KEY
 from stores.backends.mongo.filters import all_of, to_filter
 from stores.backends.mongo.locks import Hold, Locks, digest
-from stores.contracts.documents import AnyOf, Collection, Document, OneOf, Unique, claimed_values, equals
+from stores.contracts.documents import AnyOf, Collection, Document, OneOf, Unique, equals, list_claimed_values
 from stores.contracts.errors import Conflict
 from stores.contracts.outcomes import proves_refusal
 from stores.contracts.values import list_forms
@@ -41,7 +41,7 @@ class UniqueKeys:
         claims = [
             (unique, text)
             for unique in collection.unique
-            for text in sorted(claimed_values(document, unique))
+            for text in sorted(list_claimed_values(document, unique))
         ]
         if not claims:
             yield
@@ -70,7 +70,7 @@ class UniqueKeys:
         async with self._connection.command():
             if unique.ignore_case:  # no index and no filter folds the case of all letters
                 stored = target.find(other, dict.fromkeys(unique.fields, 1))
-                is_taken = any([text in claimed_values(d, unique) async for d in stored])
+                is_taken = any([text in list_claimed_values(d, unique) async for d in stored])
             else:
                 forms = list_forms(text)
                 spellings = AnyOf(tuple(OneOf((field,), forms) for field in unique.fields))

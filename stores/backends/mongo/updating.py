@@ -19,10 +19,10 @@ from stores.backends.mongo.filters import (
     split_namable,
     to_filter,
 )
-from stores.contracts.changes import apply, later_than, matches
+from stores.contracts.changes import apply, make_later_than, matches
 from stores.contracts.documents import Change, Document, Path, Where, format_time
 from stores.contracts.errors import BadUserInput, Conflict, Unavailable
-from stores.contracts.ordering import order_value
+from stores.contracts.ordering import get_order_value
 from stores.contracts.outcomes import NOT_APPLIED
 
 BUSY = "too many clients change this document at the same time"
@@ -49,7 +49,7 @@ async def _update(
     connection: MongoConnection, collection: Any, matched: Filter, change: Change
 ) -> Document | None:
     """One command; with a touch, it is repeated with a later time until no stored time is later."""
-    stamp = later_than(None)
+    stamp = make_later_than(None)
     for _ in range(MAX_ATTEMPTS):
         condition = matched
         if change.touch is not None:
@@ -68,7 +68,7 @@ async def _update(
             stored = await collection.find_one(matched, sort=[("_id", 1)])
         if stored is None:
             return None
-        stamp = later_than(order_value(stored, change.touch.path))
+        stamp = make_later_than(get_order_value(stored, change.touch.path))
     raise Unavailable(BUSY, reason="OVERLOADED", outcome=NOT_APPLIED)
 
 
@@ -97,7 +97,9 @@ async def _swap(
         before, changed = stored, apply(stored, change)
         filters: list[Filter] = [match_id(stored["_id"]), to_filter(namable)]
         operators: dict[str, Filter] = {}
-        for parent in _outermost([_namable_parent(path) for path in (*paths, *_condition_paths(others))]):
+        for parent in _select_outermost(
+            [_find_namable_parent(path) for path in (*paths, *_list_condition_paths(others))]
+        ):
             name, old, new = dotted(parent), _value(stored, parent), _value(changed, parent)
             filters.append({name: {"$exists": False} if old is MISSING else {"$eq": old}})
             if new is MISSING:
@@ -123,13 +125,13 @@ def _value(document: Document, path: Path) -> Any:
     return value
 
 
-def _namable_parent(path: Path) -> Path:
+def _find_namable_parent(path: Path) -> Path:
     """The longest start of a path that a dotted path can name."""
     length = next((i for i, key in enumerate(path) if not is_namable((key,))), len(path))
     return path[:length]
 
 
-def _condition_paths(where: Where) -> list[Path]:
+def _list_condition_paths(where: Where) -> list[Path]:
     """The paths of conditions that no filter can express: what is stored there must stay as it was read."""
     paths: list[Path] = []
     for condition in where:
@@ -139,7 +141,7 @@ def _condition_paths(where: Where) -> list[Path]:
     return paths
 
 
-def _outermost(paths: Sequence[Path]) -> list[Path]:
+def _select_outermost(paths: Sequence[Path]) -> list[Path]:
     """The paths without those that lie inside another one: two updates must not overlap."""
     unique = sorted(set(paths), key=len)
     return [p for i, p in enumerate(unique) if not any(p[: len(other)] == other for other in unique[:i])]
@@ -147,19 +149,19 @@ def _outermost(paths: Sequence[Path]) -> list[Path]:
 
 def to_operators(change: Change, stamp: datetime) -> Filter:
     """The update operators of a change; `stamp` is the time of its touch."""
-    sets = _by_name(change.set)
+    sets = _key_by_name(change.set)
     if change.touch is not None:
         sets[dotted(change.touch.path)] = format_time(stamp) if change.touch.as_string else stamp
     operators = {
         "$set": sets,
         "$unset": {dotted(path): "" for path in change.unset},
-        "$addToSet": _by_name(change.add),
-        "$pull": {name: _literal(value) for name, value in _by_name(change.pull).items()},
+        "$addToSet": _key_by_name(change.add),
+        "$pull": {name: _literal(value) for name, value in _key_by_name(change.pull).items()},
     }
     return {name: values for name, values in operators.items() if values}
 
 
-def _by_name(values: Mapping[Path, Any]) -> Filter:
+def _key_by_name(values: Mapping[Path, Any]) -> Filter:
     return {dotted(path): value for path, value in values.items()}
 
 

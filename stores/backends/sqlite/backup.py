@@ -20,7 +20,7 @@ PAGES_PER_STEP = 1000
 CHUNK_BYTES = 1 << 20
 
 
-def back_up(data: Path, databases: Databases, target: Path, progress: Progress) -> list[str]:
+def make_backup(data: Path, databases: Databases, target: Path, progress: Progress) -> list[str]:
     """Copy the folder `data` to the new folder `target`, each database as it is at one moment.
 
     Returns the names of what was copied. Nothing is left if it fails. Raises `BadUserInput` if the target is
@@ -62,7 +62,7 @@ def restore(data: Path, databases: Databases, source: Path, progress: Progress) 
     names = [name for name in (*databases, KEYS, MARKER, ICONS) if (source / name).exists()]
     if not set(names) & {*databases, KEYS}:
         raise BadUserInput(f"{source} is not a backup: it has none of {', '.join(databases)}")
-    missing = [name for name in DataFolder(source).expected_files() if not (source / name).exists()]
+    missing = [name for name in DataFolder(source).list_expected_files() if not (source / name).exists()]
     if missing:
         raise BadUserInput(f"{source} is not a whole backup: {', '.join(missing)} is missing")
     for name, (_, file_format) in databases.items():

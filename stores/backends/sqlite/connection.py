@@ -93,7 +93,7 @@ def _create(path: Path, file_format: FileFormat) -> None:
                 _bring_to_version(db, file_format)
         finally:
             db.close()
-        Path(name).chmod(0o666 & ~_umask())
+        Path(name).chmod(0o666 & ~_read_umask())
         try:
             os.link(name, path)
         except FileExistsError:
@@ -106,7 +106,7 @@ def _create(path: Path, file_format: FileFormat) -> None:
             Path(name + suffix).unlink(missing_ok=True)
 
 
-def _umask() -> int:
+def _read_umask() -> int:
     mask = os.umask(0o077)
     os.umask(mask)
     return mask

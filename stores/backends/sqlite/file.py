@@ -112,7 +112,7 @@ class SqliteFile:
             try:
                 return work(call, db)
             except EXPECTED as error:
-                raise self._unavailable(error, db.system_errno) from error
+                raise self._make_unavailable(error, db.system_errno) from error
             except Abandoned:
                 raise Unavailable(f"the {self._name} is closed") from None
 
@@ -134,7 +134,7 @@ class SqliteFile:
             log.error("%s", rejected)
             raise Unavailable(str(rejected)) from None
         except EXPECTED as error:
-            raise self._unavailable(error) from error
+            raise self._make_unavailable(error) from error
         self._was_opened = True
         if connection.readonly("main") != self._is_read_only:
             self._is_read_only = not self._is_read_only
@@ -142,6 +142,6 @@ class SqliteFile:
             log.warning("%s %s", self.path, state)
         return connection
 
-    def _unavailable(self, error: apsw.Error | OSError, system_errno: int = 0) -> Unavailable:
+    def _make_unavailable(self, error: apsw.Error | OSError, system_errno: int = 0) -> Unavailable:
         log.warning("%s: %s: %s", self.path, type(error).__name__, error)
         return to_unavailable(self.path, error, system_errno)

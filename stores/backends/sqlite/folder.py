@@ -57,7 +57,7 @@ class DataFolder:
         """Whether the folder has had the file `name`."""
         return name in self._read()["files"]
 
-    def expected_files(self) -> list[str]:
+    def list_expected_files(self) -> list[str]:
         """The names of the files that the folder itself has had."""
         return [name for name in self._read()["files"] if not Path(name).is_absolute()]
 
@@ -67,7 +67,7 @@ class DataFolder:
         if name not in marker["files"] or not (self.path / MARKER).exists():
             self._write({**marker, "files": sorted({*marker["files"], name})})
 
-    def key_checks(self) -> list[str]:
+    def list_key_checks(self) -> list[str]:
         """Check values of the keys that this folder's secrets were encrypted with; empty if it has none."""
         return list(self._read()["keys"] or ())
 
@@ -115,7 +115,7 @@ class DataFolder:
             marker = json.loads(path.read_bytes())
             version, files, keys = marker["version"], marker["files"], marker["keys"]
         except FileNotFoundError:
-            return {"version": MARKER_VERSION, "files": self._adopted_files(), "keys": []}
+            return {"version": MARKER_VERSION, "files": self._list_adopted_files(), "keys": []}
         except (ValueError, KeyError, TypeError):
             raise Unavailable(
                 f"{path} is damaged. It lists the files of the folder: restore it from a backup, or delete it"
@@ -125,7 +125,7 @@ class DataFolder:
             raise Unavailable(f"{path} was written by a newer version. Install the newer version")
         return {"version": version, "files": files, "keys": keys}
 
-    def _adopted_files(self) -> list[str]:
+    def _list_adopted_files(self) -> list[str]:
         """The files of a folder without a marker: those that are there, and those that must have been."""
         files = {name for name in (DOCUMENTS, SERIES, KEYS) if (self.path / name).exists()}
         # Earlier versions made a key file only for embedded documents; a log belongs to a database.

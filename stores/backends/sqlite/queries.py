@@ -24,8 +24,8 @@ from stores.contracts.documents import (
     Path,
     Query,
     Where,
+    find_values_at,
     to_milliseconds,
-    values_at,
 )
 
 # What an index row stands for: the scalar that orders its document; an item of a list; or, ordered as null,
@@ -34,7 +34,7 @@ SCALAR, ITEM, NOTHING, COMPOSITE = range(4)
 NULL = float("-inf")  # stands for null: below every number, and equal to itself, which NULL is not
 
 
-def index_key(value: Any) -> Any:
+def make_index_key(value: Any) -> Any:
     """Encode a value so that SQLite orders it as MongoDB does.
 
     That is null < numbers < strings < object ids < booleans < dates.
@@ -51,7 +51,7 @@ def index_key(value: Any) -> Any:
         case int() | float():
             return value if value == value else NULL  # noqa: PLR0124 - SQLite has no NaN
         case Decimal128():
-            return index_key(float(value.to_decimal()))
+            return make_index_key(float(value.to_decimal()))
         case ObjectId():
             return b"\x07" + value.binary
         case datetime() | DatetimeMS():
@@ -60,9 +60,9 @@ def index_key(value: Any) -> Any:
             return b"\x05" + bson.encode({"": value})
 
 
-def index_rows(collection: Collection, document: Document) -> Iterator[tuple[str, Any, int]]:
+def make_index_rows(collection: Collection, document: Document) -> Iterator[tuple[str, Any, int]]:
     """Yield the index rows of a document: path, value and kind."""
-    for path in _indexed_paths(collection):
+    for path in _list_indexed_paths(collection):
         if path[-1] == "*":
             parent = document.get(path[0])
             for name in parent if isinstance(parent, dict) else ():
@@ -72,8 +72,8 @@ def index_rows(collection: Collection, document: Document) -> Iterator[tuple[str
 
 
 def _rows(document: Document, path: Path) -> Iterator[tuple[str, Any, int]]:
-    name, values = ".".join(path), values_at(document, path)
-    scalars = {index_key(v) for v in values if not isinstance(v, dict | list)}
+    name, values = ".".join(path), find_values_at(document, path)
+    scalars = {make_index_key(v) for v in values if not isinstance(v, dict | list)}
     if len(values) == 1 and scalars:
         yield name, scalars.pop(), SCALAR
         return
@@ -82,7 +82,7 @@ def _rows(document: Document, path: Path) -> Iterator[tuple[str, Any, int]]:
         yield name, value, ITEM
 
 
-def _indexed_paths(collection: Collection) -> dict[Path, None]:
+def _list_indexed_paths(collection: Collection) -> dict[Path, None]:
     unique: dict[Path, None] = {(name,): None for key in collection.unique for name in key.fields}
     return {**unique, **dict.fromkeys(collection.indexes)}
 
@@ -91,7 +91,7 @@ def can_use_index(collection: Collection, condition: Condition) -> bool:
     """Whether index rows exist for every path of a condition."""
     if isinstance(condition, AnyOf):
         return all(can_use_index(collection, c) for c in condition.conditions)
-    indexed = _indexed_paths(collection)
+    indexed = _list_indexed_paths(collection)
     paths = condition.paths if isinstance(condition, Contains) else (condition.path,)
     return all(path == ID or path in indexed or (*path[:-1], "*") in indexed for path in paths)
 
@@ -103,13 +103,13 @@ def select_statement(
     sign, direction = ("<", "DESC") if query.order.descending else (">", "ASC")
     where, values = list(query.where), []
     by_id = query.order.path == ID
-    leading = _leading(collection, where) if by_id else None
+    leading = _find_leading(collection, where) if by_id else None
     # CROSS JOIN keeps the order of the tables: the index rows are read in order, up to the limit.
     by_index = f"SELECT {columns} FROM lookups o CROSS JOIN documents d ON d.number = o.document WHERE"
     if leading is not None:
         where.remove(leading)
         sql = f"{by_index} o.collection = ? AND o.path = ? AND o.value = ? AND o.kind != {COMPOSITE}"
-        values += [number, ".".join(leading.path), index_key(leading.values[0])]
+        values += [number, ".".join(leading.path), make_index_key(leading.values[0])]
         position = order = "o.id"
     elif by_id:
         # The plus keeps the planner from reading the whole collection if the conditions select few documents.
@@ -124,7 +124,7 @@ def select_statement(
     if query.after is not None:
         last = query.after[1:] if by_id else query.after
         sql += f" AND {position} {sign} ({', '.join('?' * len(last))})"
-        values += map(index_key, last)
+        values += map(make_index_key, last)
     sql += _conditions(collection, where, number, values) + f" ORDER BY {order} {direction}"
     if query.limit is not None:
         sql += " LIMIT ?"
@@ -132,7 +132,7 @@ def select_statement(
     return sql, values
 
 
-def _leading(collection: Collection, where: Where) -> OneOf | None:
+def _find_leading(collection: Collection, where: Where) -> OneOf | None:
     """Return a condition whose index rows are in the order of ids: reading them stops after a page."""
     for c in where:
         if isinstance(c, OneOf) and c.path != ID and len(c.values) == 1 and can_use_index(collection, c):
@@ -163,14 +163,14 @@ def _condition(collection: Collection, condition: Condition, number: int, values
     if not can_use_index(collection, condition):
         raise LookupError(f"{collection.name} has no index for {condition}")
     if isinstance(condition, OneOf) and condition.path == ID:
-        values += map(index_key, condition.values)
+        values += map(make_index_key, condition.values)
         return f"d.id IN ({', '.join('?' * len(condition.values))})"
     if isinstance(condition, AnyOf):
         return f"({' OR '.join(_condition(collection, c, number, values) for c in condition.conditions)})"
     has = "d.number IN (SELECT document FROM lookups WHERE collection = ? AND path"
     match condition:
         case OneOf(path, accepted):
-            values += [number, ".".join(path), *map(index_key, accepted)]
+            values += [number, ".".join(path), *map(make_index_key, accepted)]
             marks = ", ".join("?" * len(accepted))
             return f"{has} = ? AND value IN ({marks}) AND kind != {COMPOSITE})"
         case Exists(path, present):

@@ -16,12 +16,12 @@ from stores.backends.sqlite.connection import FileFormat
 from stores.backends.sqlite.queries import (
     can_use_index,
     count_statement,
-    index_key,
-    index_rows,
+    make_index_key,
+    make_index_rows,
     select_statement,
 )
 from stores.contracts.changes import matches
-from stores.contracts.documents import CODEC, Collection, Document, Query, Unique, Where, claimed_values
+from stores.contracts.documents import CODEC, Collection, Document, Query, Unique, Where, list_claimed_values
 from stores.contracts.errors import Conflict
 from stores.contracts.values import list_forms
 
@@ -141,7 +141,7 @@ class CollectionRows:
     def insert(self, document: Document) -> None:
         """Store a new document. Raises `Conflict`."""
         self._check_unique(document, None)
-        with _conflict_as("_id"):
+        with _report_conflict_as("_id"):
             self._store(None, document)
 
     def update(self, number: int, document: Document) -> None:
@@ -155,7 +155,7 @@ class CollectionRows:
         `body` is the document as BSON, if it must be stored as it is.
         """
         sql = "SELECT number FROM documents WHERE collection = ? AND id = ?"
-        number = self._db.execute(sql, (self.create(), index_key(document["_id"]))).get
+        number = self._db.execute(sql, (self.create(), make_index_key(document["_id"]))).get
         self._store(number, document, body)
 
     def delete(self, numbers: Iterable[int]) -> None:
@@ -166,7 +166,7 @@ class CollectionRows:
     def _check_unique(self, document: Document, number: int | None) -> None:
         """Raise `Conflict` if a document other than row `number` has one of this document's unique keys."""
         for unique in self._collection.unique:
-            for value in claimed_values(document, unique):
+            for value in list_claimed_values(document, unique):
                 for name in unique.fields:
                     if self._is_taken(unique, name, value, document, number):
                         raise Conflict(f"{name} is taken", fields=[name])
@@ -182,10 +182,10 @@ class CollectionRows:
         if not unique.ignore_case:  # the index knows no case, so that all have to be compared without it
             forms = list_forms(value)
             sql += f" AND l.value IN ({', '.join('?' * len(forms))})"
-            values += map(index_key, forms)
+            values += map(make_index_key, forms)
         others = [decode(cast(bytes, body)) for (body,) in self._db.execute(sql, values).fetchall()]
         return any(
-            value in claimed_values(other, unique)
+            value in list_claimed_values(other, unique)
             and all(other.get(field) == document.get(field) for field in unique.within)
             for other in others
         )
@@ -193,7 +193,7 @@ class CollectionRows:
     def _store(self, number: int | None, document: Document, body: bytes | None = None) -> None:
         collection = self.create()
         body = bson.encode(document) if body is None else body
-        identity = index_key(document["_id"])
+        identity = make_index_key(document["_id"])
         if number is None:
             self._db.execute(
                 "INSERT INTO documents (collection, id, body) VALUES (?, ?, ?)",
@@ -208,7 +208,7 @@ class CollectionRows:
             "INSERT INTO lookups (document, collection, path, value, id, kind) VALUES (?, ?, ?, ?, ?, ?)",
             [
                 (number, collection, path, value, identity, kind)
-                for path, value, kind in index_rows(self._collection, document)
+                for path, value, kind in make_index_rows(self._collection, document)
             ],
         )
 
@@ -218,7 +218,7 @@ def decode(body: bytes) -> Document:
 
 
 @contextlib.contextmanager
-def _conflict_as(name: str) -> Iterator[None]:
+def _report_conflict_as(name: str) -> Iterator[None]:
     try:
         yield
     except apsw.ConstraintError:

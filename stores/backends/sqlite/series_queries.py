@@ -21,9 +21,9 @@ from stores.contracts.series import (
     SourceQuery,
     Value,
     Windows,
-    last_of_each_machine,
-    occurrence_order,
-    too_many_points,
+    make_occurrence_order,
+    make_too_many_points_error,
+    select_last_of_each_machine,
 )
 
 IN_RANGE = "series = ? AND time >= ? AND time < ?"
@@ -40,7 +40,7 @@ def read_catalogue(db: apsw.Connection, database: str) -> dict[str, dict[str, Ki
 
 def read_latest(db: apsw.Connection, database: str, query: SeriesQuery) -> ByMachine[Sample]:
     """See `SeriesDatabase.latest`."""
-    condition, values = _series_condition(database, query.measurement, query.fields, query.machines)
+    condition, values = _make_series_condition(database, query.measurement, query.fields, query.machines)
     sql = f"""SELECT machine, field, kind, time, value FROM series JOIN samples ON series = number
         AND time = (SELECT max(time) FROM samples WHERE series = number AND time >= ? AND time < ?)
         WHERE {condition}"""
@@ -64,7 +64,7 @@ def read_points(
         samples = list(series.samples(rows))
         remaining -= len(samples)
         if remaining < 0:
-            raise too_many_points(limit)
+            raise make_too_many_points_error(limit)
         if samples:
             by_field = points.setdefault(series.machine or "", {})
             earlier = by_field.get(series.field)
@@ -100,11 +100,11 @@ def read_last(db: apsw.Connection, database: str, query: SourceQuery, limit: int
     candidates = list(_find_sources(db, database, query))
     if query.machines is None:  # the last values can only be in the series with the newest ones
         heads = [(head, series) for series in candidates for head in read_newest(*series, 1)]
-        heads.sort(key=lambda item: occurrence_order(item[0]))
+        heads.sort(key=lambda item: make_occurrence_order(item[0]))
         candidates = [series for _, series in heads[:limit]]
     occurrences = [occurrence for series in candidates for occurrence in read_newest(*series, limit)]
-    occurrences.sort(key=occurrence_order)
-    return occurrences[:limit] if query.machines is None else last_of_each_machine(occurrences, limit)
+    occurrences.sort(key=make_occurrence_order)
+    return occurrences[:limit] if query.machines is None else select_last_of_each_machine(occurrences, limit)
 
 
 def read_counts(db: apsw.Connection, database: str, query: SourceQuery) -> dict[str | None, int]:
@@ -150,12 +150,12 @@ def _find_series(
     fields: Sequence[str],
     machines: Sequence[str] | None,
 ) -> list[StoredSeries]:
-    condition, values = _series_condition(database, measurement, fields, machines)
+    condition, values = _make_series_condition(database, measurement, fields, machines)
     sql = f"SELECT number, machine, field, kind, tags FROM series WHERE {condition}"
     return [StoredSeries(*row) for row in db.execute(sql, values)]
 
 
-def _series_condition(
+def _make_series_condition(
     database: str, measurement: str, fields: Sequence[str], machines: Sequence[str] | None
 ) -> tuple[str, list[str]]:
     """Return the condition that selects series, and the values bound in it."""

@@ -6,7 +6,7 @@ import strawberry
 
 from resolvers import maintenance_windows
 from schema.engine.fields import Info, argument, as_type, attribute, derived, mutation
-from schema.engine.inputs import IF_UPDATED_AT, optional, provided_values, required
+from schema.engine.inputs import IF_UPDATED_AT, optional, required, select_provided_values
 from schema.engine.scalars import DateTime
 from schema.types.node import Node
 from schema.types.shared import UPDATED_AT, ApplicationId, ApplicationScope, OrganizationId
@@ -79,7 +79,7 @@ class MaintenanceWindowMutations:
         info: Info,
         input: Annotated[CreateMaintenanceWindowInput, argument("The new maintenance window.")],
     ) -> MaintenanceWindowPayload | None:
-        values = provided_values(
+        values = select_provided_values(
             input, "name", machineIds="machine_ids", startsAt="starts_at", endsAt="ends_at"
         )
         created = await maintenance_windows.create_maintenance_window(
@@ -96,7 +96,7 @@ class MaintenanceWindowMutations:
             input.organization_id,
             input.application_id,
             input.name,
-            provided_values(input, machineIds="machine_ids", endsAt="ends_at"),
+            select_provided_values(input, machineIds="machine_ids", endsAt="ends_at"),
             input.if_updated_at,
         )
         return MaintenanceWindowPayload(maintenance_window=as_type(MaintenanceWindow, changed))

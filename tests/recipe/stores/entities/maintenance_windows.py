@@ -1,6 +1,6 @@
 """Maintenance windows: when machines of an application are down on purpose."""
 
-from stores.contracts.records import Stored, empty_if_missing, optional, read_string, read_strings, read_time
+from stores.contracts.records import Stored, optional, read_or_empty, read_string, read_strings, read_time
 from stores.entities.entity import APPLICATION, Entity
 
 
@@ -18,6 +18,6 @@ class MaintenanceWindow(Entity):
     secrets = ()
 
     name = Stored(read_string, "name", default="")
-    machine_ids = empty_if_missing(read_strings, "machineIds")
+    machine_ids = read_or_empty(read_strings, "machineIds")
     starts_at = optional(read_time, "startsAt")
     ends_at = optional(read_time, "endsAt")
