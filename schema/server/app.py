@@ -30,9 +30,10 @@ from schema.server.proxies import TrustedProxies
 from schema.server.request_guard import RequestGuard
 from schema.server.resource_metadata import BearerChallenge, make_resource_metadata_route
 from schema.server.retention import delete_old_points
-from schema.server.settings import SeriesSettings, Settings
+from schema.server.settings import Settings
 from schema.server.startup_check import report_unreachable_stores
 from schema.server.state import TRACE_HEADER, AppState
+from schema.server.store_settings import SeriesSettings
 from schema.types.root import schema
 from stores.contracts.document_store import DocumentStore
 from stores.contracts.series import SECOND, SeriesStore, WritableSeriesStore

@@ -3,9 +3,10 @@
 from typing import Literal, Self
 from urllib.parse import urlsplit
 
-from pydantic import BaseModel, Field, field_validator, model_validator
+from pydantic import Field, field_validator, model_validator
 
 from schema.server.origins import is_loopback
+from schema.server.settings_section import Section
 from stores.entities.organizations import is_organization_id
 
 RoleName = Literal["viewer", "editor", "admin", "operator"]
@@ -13,7 +14,7 @@ RoleName = Literal["viewer", "editor", "admin", "operator"]
 Algorithm = Literal["RS256", "RS384", "RS512", "PS256", "PS384", "PS512", "ES256", "ES384", "ES512", "EdDSA"]
 
 
-class ClaimGrant(BaseModel, extra="forbid", frozen=True):
+class ClaimGrant(Section):
     """The rights of the tokens in which a claim has a value."""
 
     claim: str = Field(
@@ -56,7 +57,7 @@ class ClaimGrant(BaseModel, extra="forbid", frozen=True):
         return self
 
 
-class IssuerSettings(BaseModel, extra="forbid", frozen=True):
+class IssuerSettings(Section):
     """An identity provider whose tokens are accepted."""
 
     issuer: str = Field(
@@ -94,7 +95,7 @@ class IssuerSettings(BaseModel, extra="forbid", frozen=True):
         return check_url(jwks) if jwks is not None and is_url(jwks) else jwks
 
 
-class AuthSettings(BaseModel, extra="forbid", frozen=True):
+class AuthSettings(Section):
     """Who may use the gateway, besides the holders of its API keys."""
 
     issuers: tuple[IssuerSettings, ...] = Field(

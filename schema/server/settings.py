@@ -4,20 +4,15 @@ import ipaddress
 from pathlib import Path
 from typing import Literal
 
-from pydantic import BaseModel, ConfigDict, Field, SecretStr, field_validator, model_validator
+from pydantic import Field, SecretStr, field_validator, model_validator
 
 from schema.server.issuer_settings import AuthSettings, RoleName
 from schema.server.origins import parse_host, parse_origin
-
-DOCUMENT_SCHEMES = ("mongodb://", "mongodb+srv://", "sqlite:///")
-SERIES_SCHEMES = ("http://", "https://", "influxdb2+http://", "influxdb2+https://", "sqlite:///")
-
-
-class _Section(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True)
+from schema.server.settings_section import Section
+from schema.server.store_settings import DocumentSettings, SeriesSettings
 
 
-class ServerSettings(_Section):
+class ServerSettings(Section):
     """The HTTP server."""
 
     host: str = Field(
@@ -90,88 +85,7 @@ def _normalize_origin(text: str) -> str:
         raise ValueError(f"{text!r} is not an origin: {error}") from None
 
 
-class DocumentSettings(_Section):
-    """The document store: organizations, applications, devices, connectors."""
-
-    url: SecretStr | None = Field(
-        default=None,
-        description="mongodb://..., mongodb+srv://... or sqlite:///FILE."
-        " Null is a file in the folder `data`.",
-    )
-    driver: Literal["pymongo", "motor"] = Field(default="pymongo", description="The driver for MongoDB.")
-    deadline: float = Field(
-        default=5.0,
-        gt=0,
-        le=300,
-        description="Seconds that a call may take, waiting included, before the answer is UNAVAILABLE.",
-    )
-    pool: int = Field(default=50, ge=1, le=10_000, description="The maximum number of MongoDB connections.")
-
-    @field_validator("url")
-    @classmethod
-    def _check_scheme(cls, url: SecretStr | None) -> SecretStr | None:
-        if url is not None and not url.get_secret_value().startswith(DOCUMENT_SCHEMES):
-            raise ValueError("the URL must start with mongodb://, mongodb+srv:// or sqlite:///")
-        return url
-
-
-class SeriesSettings(_Section):
-    """The time-series store: what machines report."""
-
-    url: SecretStr | None = Field(
-        default=None,
-        description="http(s)://... is InfluxDB 3, influxdb2+http(s)://... is InfluxDB 2; or sqlite:///FILE."
-        " Null is a file in the folder `data`.",
-    )
-    token: SecretStr | None = Field(
-        default=None,
-        description="The token of the InfluxDB server. With the embedded store: the token that writers of"
-        " points must send; null asks for none.",
-    )
-    org: str = Field(default="", description="The organization of InfluxDB 2.")
-    database: str = Field(
-        default="machines",
-        min_length=1,
-        description="The database or bucket of every organization without one of its own.",
-    )
-    databases: dict[str, str] = Field(
-        default={},
-        description="The databases or buckets of organizations that have one of their own, such as"
-        " {acme: acme_machines}.",
-    )
-    deadline: float = Field(
-        default=5.0,
-        gt=0,
-        le=300,
-        description="Seconds that a call may take, waiting included, before its field is UNAVAILABLE.",
-    )
-    retention_days: int | None = Field(
-        default=None,
-        ge=1,
-        description="Days after which points are deleted from the embedded store. Null keeps all points.",
-    )
-    stale_after: int = Field(
-        default=900, ge=1, description="Seconds after which the last status of a machine is stale."
-    )
-    max_range_days: int = Field(
-        default=400, ge=1, le=100_000, description="The maximum number of days of a range."
-    )
-    max_windows: int = Field(default=50_000, ge=1, description="The maximum number of windows of a series.")
-    max_points: int = Field(
-        default=1_000_000, ge=1, description="The maximum number of points of an answer, and of one query."
-    )
-
-    @field_validator("url")
-    @classmethod
-    def _check_scheme(cls, url: SecretStr | None) -> SecretStr | None:
-        if url is not None and not url.get_secret_value().startswith(SERIES_SCHEMES):
-            raise ValueError(
-                "the URL must start with http(s):// (InfluxDB 3), influxdb2+http(s):// (InfluxDB 2) or sqlite:///"
-            )
-        return url
-
-
-class AnonymousSettings(_Section):
+class AnonymousSettings(Section):
     """Old clients that send no credentials, such as the old console. They reach the old routes only."""
 
     networks: tuple[str, ...] = Field(
@@ -198,13 +112,13 @@ class AnonymousSettings(_Section):
         return self
 
 
-class CompatSettings(_Section):
+class CompatSettings(Section):
     """The old REST routes."""
 
     anonymous: AnonymousSettings = AnonymousSettings()
 
 
-class SecretSettings(_Section):
+class SecretSettings(Section):
     """The keys that secrets of services and connectors are encrypted with."""
 
     key_file: Path | None = Field(
@@ -235,7 +149,7 @@ class SecretSettings(_Section):
         return paths
 
 
-class GraphQLSettings(_Section):
+class GraphQLSettings(Section):
     """The endpoint /graphql."""
 
     graphiql: bool = Field(default=True, description="Show GraphiQL to browsers at /graphql.")
@@ -252,7 +166,7 @@ class GraphQLSettings(_Section):
     )
 
 
-class LogSettings(_Section):
+class LogSettings(Section):
     """The log, on standard error."""
 
     level: Literal["debug", "info", "warning", "error"] = Field(
@@ -263,7 +177,7 @@ class LogSettings(_Section):
     )
 
 
-class Settings(_Section):
+class Settings(Section):
     """All settings."""
 
     server: ServerSettings = ServerSettings()
