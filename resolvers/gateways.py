@@ -1,5 +1,6 @@
 """Gateways of an organization."""
 
+from datetime import datetime
 from typing import Any
 
 from bson import ObjectId
@@ -8,7 +9,7 @@ from resolvers.context import Context
 from resolvers.rules.checks import check_value, require_name
 from resolvers.rules.repository import Repository
 from resolvers.scopes import open_repository
-from stores.contracts.documents import utc_now
+from stores.contracts.documents import Change, Touch, equals, utc_now
 from stores.contracts.errors import Conflict
 from stores.entities.gateways import Gateway
 
@@ -31,5 +32,36 @@ async def create_gateway(context: Context, organization_id: str, values: dict[st
         "createdAt": time,
         "updatedAt": time,
     }
-    taken = Conflict("Gateway with this gatewayId already exists", fields=["gatewayId"])
-    return await gateways.insert(document, conflict=taken)
+    return await gateways.insert(document, conflict=_taken())
+
+
+async def update_gateway(
+    context: Context,
+    organization_id: str,
+    gateway_id: str,
+    values: dict[str, Any],
+    if_updated_at: datetime | None,
+) -> Gateway:
+    """Set the given fields. Raises `NotFound`, and `Conflict` if another gateway has the new id."""
+    change = Change(
+        set={
+            (name,): check_value(value, name) if name == "location" else require_name(value, name)
+            for name, value in values.items()
+        },
+        touch=Touch(("updatedAt",)),
+    )
+    gateways = await open_repository(context, Gateway, organization_id)
+    condition = equals("gatewayId", gateway_id)
+    return await gateways.update([condition], change, if_updated_at=if_updated_at, conflict=_taken())
+
+
+async def delete_gateway(
+    context: Context, organization_id: str, gateway_id: str, if_updated_at: datetime | None
+) -> Gateway:
+    """Delete a gateway and return it as it was. Raises `NotFound` and `Conflict`."""
+    gateways = await open_repository(context, Gateway, organization_id)
+    return await gateways.delete([equals("gatewayId", gateway_id)], if_updated_at=if_updated_at)
+
+
+def _taken() -> Conflict:
+    return Conflict("Gateway with this gatewayId already exists", fields=["gatewayId"])

@@ -25,6 +25,10 @@ CHANGES = [
         "function",
     ),
     ("Function", "deleteFunction", f'{SCOPE}, functionId: "f"', "function"),
+    ("User", "updateUser", 'organizationId: $o, documentId: $u, name: "x"', "user"),
+    ("User", "deleteUser", "organizationId: $o, documentId: $u", "user"),
+    ("Gateway", "updateGateway", 'organizationId: $o, gatewayId: "G", name: "x"', "gateway"),
+    ("Gateway", "deleteGateway", 'organizationId: $o, gatewayId: "G"', "gateway"),
     ("Service", "updateService", 'documentId: $s, name: "x"', "service"),
     ("Service", "setServiceEnabled", "documentId: $s, enabled: false", "service"),
     ("Service", "deleteService", "documentId: $s", "service"),
@@ -41,6 +45,8 @@ async def ids(client: Client, plant: str) -> dict[str, Any]:
           createService(input: {name: "Broker", type: MQTT, configuration: {host: "h", password: "secret"}}) {
             service { documentId } }
           createDevice(input: {machineId: "OLD"}) { device { id } }
+          createUser(input: {organizationId: $o, name: "U", email: "u@b.c"}) { user { documentId } }
+          createGateway(input: {organizationId: $o, gatewayId: "G", name: "G"}) { gateway { id } }
           updateOrganization(input: {organizationId: $o, name: "Ferro"}) { organization { id } } }""",
         o=plant,
     )
@@ -51,6 +57,7 @@ async def ids(client: Client, plant: str) -> dict[str, Any]:
     )
     return {
         "o": plant,
+        "u": made["createUser"]["user"]["documentId"],
         "s": made["createService"]["service"]["documentId"],
         "c": found["application"]["connectors"][0]["documentId"],
     }
@@ -61,7 +68,7 @@ async def ids(client: Client, plant: str) -> dict[str, Any]:
 async def test_the_current_object_has_the_shape_of_the_graph(
     client: Client, ids: dict[str, Any], type_: str, mutation: str, input_: str, field: str
 ) -> None:
-    names = {"$o": "String!", "$c": "String!", "$s": "String!"}
+    names = {f"${name}": "String!" for name in ("o", "c", "s", "u")}
     used = ", ".join(f"{name}: {kind}" for name, kind in names.items() if name in input_)
     definition = f"($t: DateTime, {used})" if used else "($t: DateTime)"
     error = await client.fail(
