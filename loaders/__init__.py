@@ -4,7 +4,7 @@ from collections.abc import Callable, Coroutine, Hashable
 from typing import Any, TypeVar
 
 from loaders.batching import Loader
-from stores.contracts.document_store import DocumentDatabase, DocumentStore, Place
+from stores.contracts.document_store import DatabaseCollection, DocumentDatabase, DocumentStore
 from stores.contracts.documents import AnyOf, Collection, Document, OneOf, Query, find_values_at
 from stores.contracts.values import format_scalar, list_forms
 
@@ -74,17 +74,17 @@ class StoreLoaders:
         self._store = store
         self._loaders: dict[Hashable, Loader[Any, Any]] = {}
 
-    def documents(self, query: Query) -> Loader[Place, list[Document] | Exception]:
+    def documents(self, query: Query) -> Loader[DatabaseCollection, list[Document] | Exception]:
         """By database and collection: the documents of a query."""
 
-        async def load(places: list[Place]) -> list[list[Document] | Exception]:
-            return await self._store.find_across(places, query)
+        async def load(collections: list[DatabaseCollection]) -> list[list[Document] | Exception]:
+            return await self._store.find_across(collections, query)
 
         if query not in self._loaders:
             self._loaders[query] = Loader(load)
         return self._loaders[query]
 
-    def counts(self) -> Loader[Place, int | Exception]:
+    def counts(self) -> Loader[DatabaseCollection, int | Exception]:
         """By database and collection: the number of documents."""
         if "counts" not in self._loaders:
             self._loaders["counts"] = Loader(self._store.count_across)

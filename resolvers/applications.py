@@ -43,14 +43,14 @@ EMPTY_VALUE: Document = {"availableApplications": [], "defaultApplication": None
 async def count_devices(context: Context, applications: Sequence[Application]) -> list[int | Exception]:
     """For each application the number of its devices, in one call."""
     viewer = context.viewer
-    places = [
+    collections = [
         (
             viewer.tenant(application.organization_id).documents.database,
             Device.collection_of(application.application_id),
         )
         for application in applications
     ]
-    return await viewer.across.counts().load_many(places)
+    return await viewer.across.counts().load_many(collections)
 
 
 async def create_application(

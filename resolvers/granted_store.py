@@ -8,7 +8,7 @@ from dataclasses import replace
 from typing import Any
 
 from resolvers.grants import Grant
-from stores.contracts.document_store import DatabaseInfo, DocumentDatabase, DocumentStore, Place
+from stores.contracts.document_store import DatabaseCollection, DatabaseInfo, DocumentDatabase, DocumentStore
 from stores.contracts.documents import (
     Change,
     Collection,
@@ -57,19 +57,22 @@ class GrantedDocumentStore(DocumentStore):
             return documents
         return NarrowedDatabase(documents, self.hidden, self._grant.applications)
 
-    async def find_across(self, places: Sequence[Place], query: Query) -> list[list[Document] | Exception]:
+    async def find_across(
+        self, collections: Sequence[DatabaseCollection], query: Query
+    ) -> list[list[Document] | Exception]:
         if self._grant.applications is not None:
-            return await super().find_across(places, query)  # by `database`
-        return await self._store.find_across(self._covered(places), query)
+            return await super().find_across(collections, query)  # by `database`
+        return await self._store.find_across(self._covered(collections), query)
 
-    async def count_across(self, places: Sequence[Place]) -> list[int | Exception]:
+    async def count_across(self, collections: Sequence[DatabaseCollection]) -> list[int | Exception]:
         if self._grant.applications is not None:
-            return await super().count_across(places)
-        return await self._store.count_across(self._covered(places))
+            return await super().count_across(collections)
+        return await self._store.count_across(self._covered(collections))
 
-    def _covered(self, places: Sequence[Place]) -> list[Place]:
+    def _covered(self, collections: Sequence[DatabaseCollection]) -> list[DatabaseCollection]:
         return [
-            (name if self._grant.covers(name) else NO_DATABASE, collection) for name, collection in places
+            (name if self._grant.covers(name) else NO_DATABASE, collection)
+            for name, collection in collections
         ]
 
     async def list_databases(self) -> list[DatabaseInfo]:

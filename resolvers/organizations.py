@@ -83,7 +83,7 @@ async def _count(
     return [count for count in counts if isinstance(count, int)]
 
 
-async def size_on_disk(context: Context, organization: Organization) -> int | None:
+async def get_size_on_disk(context: Context, organization: Organization) -> int | None:
     """The size of its database in bytes; None if the store does not tell."""
     info = (await context.viewer.databases()).get(organization.organization_id)
     return None if info is None else info.size

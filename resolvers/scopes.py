@@ -73,8 +73,8 @@ def is_registered(application_id: str) -> tuple[Condition, ...]:
 
 async def _read_config_entries(context: Context, tenant: Tenant) -> list[Document]:
     """The documents of the organization and of its applications, in one call for all organizations."""
-    place = (tenant.documents.database, CONFIG)
-    entries = await context.viewer.across.documents(CONFIG_ENTRIES).load(place)
+    config = (tenant.documents.database, CONFIG)
+    entries = await context.viewer.across.documents(CONFIG_ENTRIES).load(config)
     if isinstance(entries, Exception):
         raise entries
     return entries[::-1]  # the first document of a key counts, if another program has stored several

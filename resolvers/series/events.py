@@ -64,8 +64,8 @@ async def list_machine_ids(
     All applications and organizations that a request asks for together are one call.
     """
     database = context.viewer.tenant(organization_id).documents.database
-    places = [(database, Device.collection_of(application_id)) for application_id in application_ids]
-    pages = await context.viewer.across.documents(MACHINE_IDS).load_many(places)
+    collections = [(database, Device.collection_of(application_id)) for application_id in application_ids]
+    pages = await context.viewer.across.documents(MACHINE_IDS).load_many(collections)
     machine_ids: dict[str, None] = {}
     for page in pages:
         if isinstance(page, Exception):

@@ -124,7 +124,7 @@ async def get_series_of_machines(
     """Return the series of each field (measurement, field) of each machine, by machine.
 
     A machine is an organization id, an application id and a machine id. A machine that does not exist, or a
-    series that cannot be read, has its error in each of its places. Errors of the request as a whole are
+    series that cannot be read, has its error in each of its positions. Errors of the request as a whole are
     raised: `BadUserInput` and `LimitExceeded`.
     """
     if len(machines) * len(fields) > MAX_SERIES:
@@ -134,9 +134,9 @@ async def get_series_of_machines(
         raise BadUserInput(f"{' '.join(repeated[0])} is requested twice", fields=["machines", "fields"])
     _check_request(context, request)
     devices = await gather_settled(_require_device(context, *machine) for machine in machines)
-    places = [(device, field) for device in devices for field in fields]
+    pairs = [(device, field) for device in devices for field in fields]
     results = await gather_settled(
-        _get_device_series(context, device, *field, request) for device, field in places
+        _get_device_series(context, device, *field, request) for device, field in pairs
     )
     for result in results:
         if isinstance(result, LimitExceeded):

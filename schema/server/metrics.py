@@ -30,7 +30,7 @@ class Metrics(Collector):
             queries.add_metric([event], count)
         yield queries
         cached = GaugeMetricFamily(
-            "sync_gateway_kept", "Cached parsed documents and operations.", labels=["what"]
+            "sync_gateway_cached", "Cached parsed documents and operations.", labels=["what"]
         )
         for what, count in self._executor.get_cache_sizes().items():
             cached.add_metric([what], count)

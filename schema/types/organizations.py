@@ -47,7 +47,7 @@ class Organization(Node):
 
     @derived("The size of its database in bytes, or null if the store does not report it.")
     async def size_on_disk(root: strawberry.Parent[stored.Organization], info: Info) -> float | None:
-        return await organizations.size_on_disk(info.context, root)
+        return await organizations.get_size_on_disk(info.context, root)
 
     @derived("The number of its applications.")
     def application_count(root: strawberry.Parent[stored.Organization]) -> int:

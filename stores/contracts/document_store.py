@@ -22,7 +22,7 @@ from stores.contracts.documents import (
 )
 
 T = TypeVar("T")
-Place: TypeAlias = tuple[str, Collection]  # a collection, and the name of its database
+DatabaseCollection: TypeAlias = tuple[str, Collection]  # a collection, and the name of its database
 
 
 @dataclass(frozen=True, slots=True)
@@ -165,29 +165,31 @@ class DocumentStore(ABC):
     def database(self, name: str) -> DocumentDatabase:
         """Return one database. This creates nothing."""
 
-    async def find_across(self, places: Sequence[Place], query: Query) -> list[list[Document] | Exception]:
+    async def find_across(
+        self, collections: Sequence[DatabaseCollection], query: Query
+    ) -> list[list[Document] | Exception]:
         """Return the documents of one query in each of several collections of several databases.
 
-        If a database fails, its exception stands in each of its places. An embedded store needs one call, a
-        server one for each 100 collections of a database.
+        If a database fails, its exception is the result of each of its collections. An embedded store needs
+        one call, a server one for each 100 collections of a database.
         """
-        return await self._call_each(places, lambda documents, some: documents.find_across(some, query))
+        return await self._call_each(collections, lambda documents, some: documents.find_across(some, query))
 
-    async def count_across(self, places: Sequence[Place]) -> list[int | Exception]:
+    async def count_across(self, collections: Sequence[DatabaseCollection]) -> list[int | Exception]:
         """Return the number of documents of each of several collections. Fails as `find_across` does."""
-        return await self._call_each(places, lambda documents, some: documents.count(some))
+        return await self._call_each(collections, lambda documents, some: documents.count(some))
 
     async def _call_each(
         self,
-        places: Sequence[Place],
+        collections: Sequence[DatabaseCollection],
         call: Callable[[DocumentDatabase, Sequence[Collection]], Awaitable[Sequence[T]]],
     ) -> list[T | Exception]:
-        """The results for each place, by one call for each database."""
+        """The results for each collection, by one call for each database."""
         indexes: defaultdict[str, list[int]] = defaultdict(list)
-        for index, (database, _) in enumerate(places):
+        for index, (database, _) in enumerate(collections):
             indexes[database].append(index)
         calls = (
-            call(self.database(database), [places[index][1] for index in of_database])
+            call(self.database(database), [collections[index][1] for index in of_database])
             for database, of_database in indexes.items()
         )
         results: dict[int, T | Exception] = {}
@@ -198,7 +200,7 @@ class DocumentStore(ABC):
                 raise values
             repeated = [values] * len(of_database) if isinstance(values, Exception) else values
             results |= zip(of_database, repeated, strict=True)
-        return [results[index] for index in range(len(places))]
+        return [results[index] for index in range(len(collections))]
 
     @abstractmethod
     async def list_databases(self) -> list[DatabaseInfo]:

@@ -3,7 +3,7 @@
 from collections.abc import Awaitable, Callable, Sequence
 from typing import TypeVar
 
-from stores.contracts.document_store import DatabaseInfo, DocumentDatabase, DocumentStore, Place
+from stores.contracts.document_store import DatabaseCollection, DatabaseInfo, DocumentDatabase, DocumentStore
 from stores.contracts.documents import (
     Change,
     Collection,
@@ -43,13 +43,15 @@ class WrappedDocumentStore(DocumentStore):
     async def check_writes(self) -> None:
         await self._interceptor.run(StoreCall("check_writes"), self._store.check_writes)
 
-    async def find_across(self, places: Sequence[Place], query: Query) -> list[list[Document] | Exception]:
-        call = StoreCall("find", join_names([collection for _, collection in places]))
-        return await self._interceptor.run(call, lambda: self._store.find_across(places, query))
+    async def find_across(
+        self, collections: Sequence[DatabaseCollection], query: Query
+    ) -> list[list[Document] | Exception]:
+        call = StoreCall("find", join_names([collection for _, collection in collections]))
+        return await self._interceptor.run(call, lambda: self._store.find_across(collections, query))
 
-    async def count_across(self, places: Sequence[Place]) -> list[int | Exception]:
-        call = StoreCall("count", join_names([collection for _, collection in places]))
-        return await self._interceptor.run(call, lambda: self._store.count_across(places))
+    async def count_across(self, collections: Sequence[DatabaseCollection]) -> list[int | Exception]:
+        call = StoreCall("count", join_names([collection for _, collection in collections]))
+        return await self._interceptor.run(call, lambda: self._store.count_across(collections))
 
     async def close(self) -> None:
         await self._store.close()

@@ -329,6 +329,28 @@ async def test_a_plan_that_fails_unexpectedly_is_logged_once_and_counted(
     assert record.exc_info[0] is ZeroDivisionError
 
 
+@pytest.mark.parametrize(
+    "function", ["resolvers.scopes.get_application", "resolvers.series.statuses.get_connected"]
+)
+async def test_a_fault_of_a_resolver_ends_the_plan_and_is_logged_once(
+    both: Both, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture, function: str
+) -> None:
+    """Only expected failures become errors of fields in a plan; graphql-core answers the others."""
+    query = "{ services { name } " + DEVICES % "nodes { connected }" + " }"
+
+    def fail(*_: Any, **__: Any) -> Any:
+        raise ZeroDivisionError("a fault of a resolver")
+
+    monkeypatch.setattr(function, fail)
+    results = [await both.run(both.compiled, query) for _ in range(4)]
+    assert [len(result.errors) for result in results] == [1] * 4
+    assert all(
+        result.data == results[0].data and result.data["services"] for result in results if result.data
+    )
+    assert both.compiled.counts == {"first_seen": 1, "compiled": 1, "plan_failed": 3}
+    assert len([record for record in caplog.records if record.name == "schema.engine.execution"]) == 1
+
+
 async def test_an_operation_that_cannot_be_compiled_is_logged_and_answered(
     both: Both, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:

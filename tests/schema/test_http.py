@@ -145,7 +145,7 @@ async def test_metrics_count_how_queries_were_answered(client: Client) -> None:
         'sync_gateway_queries_total{event="first_seen"} 1.0',
         'sync_gateway_queries_total{event="compiled"} 1.0',
         'sync_gateway_queries_total{event="answered_by_plan"} 2.0',
-        'sync_gateway_kept{what="operations"} 1.0',
+        'sync_gateway_cached{what="operations"} 1.0',
     ):
         assert line in response.text
 

@@ -9,7 +9,7 @@ from typing import Any
 from graphql import GraphQLField, GraphQLOutputType
 from strawberry.types.field import StrawberryField
 
-from schema.engine.plans.completion import FallBack, make_leaf_completer, split_nullable
+from schema.engine.plans.completion import EXPECTED, FallBack, make_leaf_completer, split_nullable
 from schema.engine.scalars import format_datetimes
 from stores.contracts.records import Attribute
 
@@ -65,8 +65,8 @@ def find_object_reader(declared: StrawberryField) -> Callable[[Any], Any] | None
 
 
 def read_objects(read: Callable[[Any], Any], objects: Sequence[Any]) -> list[Any]:
-    """The value of each object. Raises `FallBack` if one cannot be read."""
+    """The value of each object. Raises `FallBack` if one cannot be read, as it may be expected."""
     try:
         return list(map(read, objects))
-    except Exception as error:  # graphql-core calls the same function, and reports what it raises
+    except EXPECTED as error:  # graphql-core calls the same function, and reports what it raises
         raise FallBack from error

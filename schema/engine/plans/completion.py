@@ -5,7 +5,12 @@ from itertools import repeat
 from operator import is_
 from typing import Any, TypeAlias
 
-from graphql import GraphQLList, GraphQLNonNull, GraphQLOutputType, Undefined, is_leaf_type
+from graphql import GraphQLError, GraphQLList, GraphQLNonNull, GraphQLOutputType, Undefined, is_leaf_type
+
+from stores.contracts.errors import GatewayError
+
+# The failures that a plan answers or leaves to graphql-core. Any other exception ends the plan.
+EXPECTED = (GatewayError, GraphQLError)
 
 Complete: TypeAlias = Callable[[Any], Any]
 
@@ -50,7 +55,7 @@ def _make_scalar_completer(coerce: Complete) -> Complete:
     def complete_scalar(value: Any) -> Any:
         try:
             coerced = coerce(value)
-        except Exception as error:  # graphql-core calls the same function, and reports what it raises
+        except EXPECTED as error:  # graphql-core calls the same function, and reports what it raises
             raise FallBack from error
         if coerced is None or coerced is Undefined or isinstance(value, Exception):
             raise FallBack
@@ -67,3 +72,10 @@ def split_nullable(type_: GraphQLOutputType) -> tuple[bool, Any]:
 def contains_none(values: Sequence[Any]) -> bool:
     """Whether a value is None. `None in values` would ask each of them whether it equals None."""
     return any(map(is_, values, repeat(None)))
+
+
+def raise_unexpected(values: Sequence[Any]) -> None:
+    """Raise the first exception among the values that is not an expected failure."""
+    for value in values:
+        if isinstance(value, Exception) and not isinstance(value, EXPECTED):
+            raise value

@@ -21,7 +21,14 @@ from strawberry.types.field import StrawberryField
 
 from schema.engine.fields import BatchResolver
 from schema.engine.plans.columns import Column, find_object_reader, read_objects
-from schema.engine.plans.completion import FallBack, contains_none, make_leaf_completer, split_nullable
+from schema.engine.plans.completion import (
+    EXPECTED,
+    FallBack,
+    contains_none,
+    make_leaf_completer,
+    raise_unexpected,
+    split_nullable,
+)
 from schema.engine.plans.run import PlanRun
 
 OBJECTS_PER_SLICE = 500  # response objects that are built before other requests get a turn
@@ -182,6 +189,7 @@ class SelectedField:
             return read_objects(self._read, objects)
         values = await self._resolve(objects, run)
         if any(map(isinstance, values, repeat(Exception))):
+            raise_unexpected(values)
             if not self._nullable:
                 raise FallBack
             run.add_failures(results, self._key, self._nodes, values)
@@ -189,7 +197,7 @@ class SelectedField:
         return values
 
     async def _resolve(self, objects: Sequence[Any], run: PlanRun) -> Sequence[Any]:
-        """What the resolver returns for each object or, where it fails, the exception."""
+        """What the resolver returns for each object or, where it fails as expected, the exception."""
         executor = run.executor
         info = self._info(executor)
         try:
@@ -197,7 +205,7 @@ class SelectedField:
             if self._resolve_batch is not None:
                 values = self._resolve_batch(**self._make_batch_arguments(objects, info, arguments))
                 return await values if isawaitable(values) else values
-        except Exception as error:  # noqa: BLE001 - it becomes the error of the field in the response
+        except EXPECTED as error:
             return [error] * len(objects)
         return await self._resolve_each(objects, info, arguments)
 
@@ -210,13 +218,13 @@ class SelectedField:
         for object_ in objects:
             try:
                 values.append(resolve(object_, info, **arguments))
-            except Exception as error:  # noqa: BLE001 - it becomes the error of the field in the response
+            except EXPECTED as error:
                 values.append(error)
         awaitable = [index for index, value in enumerate(values) if isawaitable(value)]
         if len(awaitable) == 1:
             try:
                 values[awaitable[0]] = await values[awaitable[0]]
-            except Exception as error:  # noqa: BLE001 - as above
+            except EXPECTED as error:
                 values[awaitable[0]] = error
         elif awaitable:
             awaited = await asyncio.gather(*(values[index] for index in awaitable), return_exceptions=True)

@@ -18,7 +18,7 @@ from stores.backends.sqlite.file import SqliteFile
 from stores.backends.sqlite.repetitions import find_first_result, record_result
 from stores.backends.sqlite.rows import DAMAGE, FORMAT, CollectionRows, decode
 from stores.backends.sqlite.writes import apply_write, check_guard, update_one
-from stores.contracts.document_store import DatabaseInfo, DocumentDatabase, DocumentStore, Place
+from stores.contracts.document_store import DatabaseCollection, DatabaseInfo, DocumentDatabase, DocumentStore
 from stores.contracts.documents import (
     Change,
     Collection,
@@ -74,9 +74,11 @@ class SqliteDocumentStore(DocumentStore):
     async def check_writes(self) -> None:
         await self._file.check_writes()
 
-    async def find_across(self, places: Sequence[Place], query: Query) -> list[list[Document] | Exception]:
+    async def find_across(
+        self, collections: Sequence[DatabaseCollection], query: Query
+    ) -> list[list[Document] | Exception]:
         def read(db: apsw.Connection) -> list[list[bytes]]:
-            return [CollectionRows(db, *place).bodies([query])[0] for place in places]
+            return [CollectionRows(db, *collection).bodies([query])[0] for collection in collections]
 
         try:
             return [[decode(body) for body in bodies] for bodies in await self.read(read)]
@@ -85,10 +87,12 @@ class SqliteDocumentStore(DocumentStore):
         except Unavailable as unavailable:
             if not isinstance(unavailable.__cause__, DAMAGE):
                 raise
-        return await super().find_across(places, query)  # which leaves damaged documents out
+        return await super().find_across(collections, query)  # which leaves damaged documents out
 
-    async def count_across(self, places: Sequence[Place]) -> list[int | Exception]:
-        return await self.read(lambda db: [CollectionRows(db, *place).count(()) for place in places])
+    async def count_across(self, collections: Sequence[DatabaseCollection]) -> list[int | Exception]:
+        return await self.read(
+            lambda db: [CollectionRows(db, *collection).count(()) for collection in collections]
+        )
 
     async def close(self) -> None:
         await self._file.close()
