@@ -343,10 +343,8 @@ async def test_a_fault_of_a_resolver_ends_the_plan_and_is_logged_once(
 
     monkeypatch.setattr(function, fail)
     results = [await both.run(both.compiled, query) for _ in range(4)]
-    assert [len(result.errors) for result in results] == [1] * 4
-    assert all(
-        result.data == results[0].data and result.data["services"] for result in results if result.data
-    )
+    assert all(len(result.errors) == len(results[0].errors) > 0 for result in results)
+    assert all(to_json(result.data) == to_json(results[0].data) for result in results)
     assert both.compiled.counts == {"first_seen": 1, "compiled": 1, "plan_failed": 3}
     assert len([record for record in caplog.records if record.name == "schema.engine.execution"]) == 1
 
