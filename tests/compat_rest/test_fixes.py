@@ -1,7 +1,6 @@
 """The faults of the original by their numbers in its description: none of them is left."""
 
 import asyncio
-import gc
 import secrets
 from pathlib import Path
 from typing import Any
@@ -15,6 +14,7 @@ from schema.server.settings import Settings
 from stores.entities.devices import Device
 from stores.entities.organizations import Organization
 from stores.opening import open_documents
+from tests.closing import closing
 from tests.compat_rest.conftest import CNC, EVENT_CLASS, OLD_CNC, ORGANIZATION, SVG
 
 CONFIG = Organization.collection_of()
@@ -131,24 +131,32 @@ async def test_f8_one_store_serves_every_request(plant: httpx.AsyncClient) -> No
     assert open_files() <= before + 2
 
 
-@pytest.mark.filterwarnings("ignore::ResourceWarning")
 async def test_f9_f22_an_unavailable_store_is_503_without_details(tmp_path: Path) -> None:
     url = "mongodb://user:demo-only@127.0.0.1:9/plant"
-    store = open_documents(url, data=tmp_path, deadline=0.5)
-    transport = httpx.ASGITransport(create_app(Settings(data=tmp_path), documents=store))
-    paths = ["/api/organizations", ORGANIZATION, f"{CNC}/devices", f"{OLD_CNC}/functions", "/api/services"]
-    paths += ["/device/M1", "/api/query/registered", "/api/query/applications", f"{ORGANIZATION}/gateways"]
-    async with httpx.AsyncClient(transport=transport, base_url="http://gateway") as client:
-        for path in paths:
-            response = await client.get(path)
-            assert response.status_code == 503, path
-            assert isinstance(response.json()["error"], str)
-            assert not any(inner in response.text for inner in ("127.0.0.1", "demo-only", "mongo", ":9"))
-        assert (await client.get("/status")).status_code == 200
-        missing = await client.post("/api/services", json={})
-        assert missing.status_code == 400  # validation errors come first
-    await store.close()
-    gc.collect()  # PyMongo leaves the socket of an attempt to connect that its closing cancels
+    async with closing(open_documents(url, data=tmp_path, deadline=0.5)) as store:
+        transport = httpx.ASGITransport(create_app(Settings(data=tmp_path), documents=store))
+        paths = [
+            "/api/organizations",
+            ORGANIZATION,
+            f"{CNC}/devices",
+            f"{OLD_CNC}/functions",
+            "/api/services",
+        ]
+        paths += [
+            "/device/M1",
+            "/api/query/registered",
+            "/api/query/applications",
+            f"{ORGANIZATION}/gateways",
+        ]
+        async with httpx.AsyncClient(transport=transport, base_url="http://gateway") as client:
+            for path in paths:
+                response = await client.get(path)
+                assert response.status_code == 503, path
+                assert isinstance(response.json()["error"], str)
+                assert not any(inner in response.text for inner in ("127.0.0.1", "demo-only", "mongo", ":9"))
+            assert (await client.get("/status")).status_code == 200
+            missing = await client.post("/api/services", json={})
+            assert missing.status_code == 400  # validation errors come first
 
 
 async def test_f10_an_invalid_item_loses_no_event_class(plant: httpx.AsyncClient) -> None:
@@ -265,19 +273,18 @@ async def test_f23_an_unusable_application_id_breaks_no_count(
     url = None
     if backend == "mongodb":
         url = f"{request.getfixturevalue('empty_mongodb_server').url}/plant"
-    store = open_documents(url, data=tmp_path)
-    settings = {name: {"name": name} for name in ("", "a..b", "$x", "x" * 300, "cnc")}
-    entry = {"_id": 1, "key": "applications", "value": {"applicationSettings": settings}}
-    await store.database("acme").upsert(CONFIG, [entry])
-    await store.database("acme").upsert(Device.collection_of("cnc"), [{"_id": 1, "machineId": "M"}])
-    transport = httpx.ASGITransport(create_app(Settings(data=tmp_path), documents=store))
-    async with httpx.AsyncClient(transport=transport, base_url="http://gateway") as client:
-        assert (await client.get("/api/query/registered/all")).json() == {"count": 1}
-        assert (await client.get("/api/query/registered?organizationId=acme")).json() == {"count": 1}
-        stats = (await client.get("/api/organizations/acme/stats")).json()
-        assert stats["totalDevices"] == 1
-        assert len((await client.get("/api/query/applications")).json()) == 5
-    await store.close()
+    async with closing(open_documents(url, data=tmp_path)) as store:
+        settings = {name: {"name": name} for name in ("", "a..b", "$x", "x" * 300, "cnc")}
+        entry = {"_id": 1, "key": "applications", "value": {"applicationSettings": settings}}
+        await store.database("acme").upsert(CONFIG, [entry])
+        await store.database("acme").upsert(Device.collection_of("cnc"), [{"_id": 1, "machineId": "M"}])
+        transport = httpx.ASGITransport(create_app(Settings(data=tmp_path), documents=store))
+        async with httpx.AsyncClient(transport=transport, base_url="http://gateway") as client:
+            assert (await client.get("/api/query/registered/all")).json() == {"count": 1}
+            assert (await client.get("/api/query/registered?organizationId=acme")).json() == {"count": 1}
+            stats = (await client.get("/api/organizations/acme/stats")).json()
+            assert stats["totalDevices"] == 1
+            assert len((await client.get("/api/query/applications")).json()) == 5
 
 
 async def test_f24_an_unregistered_application_rejects_writes(

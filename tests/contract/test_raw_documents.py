@@ -2,6 +2,7 @@
 
 import uuid
 from pathlib import Path
+from typing import Literal
 
 import bson
 import pytest
@@ -15,6 +16,7 @@ from stores.entities.event_classes import EventClass
 from stores.entities.organizations import Organization
 from stores.jobs.copying import copy_stores
 from stores.opening import open_documents
+from tests.closing import closing
 from tests.servers import Server
 from tests.servers.proxy import proxy
 
@@ -40,36 +42,37 @@ async def test_raw_documents_are_read_as_they_were_written(documents: DocumentDa
 
 
 async def test_a_copy_carries_what_is_not_valid_utf_8(tmp_path: Path) -> None:
-    source = open_documents(None, data=tmp_path / "source")
-    target = open_documents(None, data=tmp_path / "target")
-    bodies = [damaged(_id=1, name="a"), bson.encode({"_id": 2, "name": "b"})]
-    await source.database("acme").write_raw(CONNECTORS, bodies)
-    report = await copy_stores(source, target, lambda *_: None)
-    assert (report.written, report.differences) == (2, [])
-    assert await target.database("acme").read_raw(CONNECTORS, Query()) == bodies
-    again = await copy_stores(source, target, lambda *_: None)
-    assert (again.written, again.equal) == (0, 2)
-    await source.close()
-    await target.close()
+    async with (
+        closing(open_documents(None, data=tmp_path / "source")) as source,
+        closing(open_documents(None, data=tmp_path / "target")) as target,
+    ):
+        bodies = [damaged(_id=1, name="a"), bson.encode({"_id": 2, "name": "b"})]
+        await source.database("acme").write_raw(CONNECTORS, bodies)
+        report = await copy_stores(source, target, lambda *_: None)
+        assert (report.written, report.differences) == (2, [])
+        assert await target.database("acme").read_raw(CONNECTORS, Query()) == bodies
+        again = await copy_stores(source, target, lambda *_: None)
+        assert (again.written, again.equal) == (0, 2)
 
 
 async def test_a_document_that_cannot_be_copied_is_named_and_the_others_are_copied(
     mongodb_server: Server, tmp_path: Path
 ) -> None:
-    source = open_documents(None, data=tmp_path)
-    target = open_documents(f"{mongodb_server.url}/default-{uuid.uuid4().hex[:8]}", data=tmp_path)
-    tenant = f"t-{uuid.uuid4().hex[:8]}"
-    users = Organization.collection_of()
-    await target.database(tenant).insert(users, {"_id": ObjectId(), "key": "taken"})
-    twin = {"_id": ObjectId(), "key": "taken"}
-    others = [{"_id": ObjectId(), "key": f"k{n}"} for n in range(3)]
-    await source.database(tenant).upsert(users, [twin, *others])
-    report = await copy_stores(source, target, lambda *_: None)
-    assert report.written == 3
-    refused = [line for line in report.differences if "cannot be copied" in line]
-    assert refused == [f"{tenant}.config: {twin['_id']} cannot be copied: key is taken"]
-    await source.close()
-    await target.close()
+    url = f"{mongodb_server.url}/default-{uuid.uuid4().hex[:8]}"
+    async with (
+        closing(open_documents(None, data=tmp_path)) as source,
+        closing(open_documents(url, data=tmp_path)) as target,
+    ):
+        tenant = f"t-{uuid.uuid4().hex[:8]}"
+        users = Organization.collection_of()
+        await target.database(tenant).insert(users, {"_id": ObjectId(), "key": "taken"})
+        twin = {"_id": ObjectId(), "key": "taken"}
+        others = [{"_id": ObjectId(), "key": f"k{n}"} for n in range(3)]
+        await source.database(tenant).upsert(users, [twin, *others])
+        report = await copy_stores(source, target, lambda *_: None)
+        assert report.written == 3
+        refused = [line for line in report.differences if "cannot be copied" in line]
+        assert refused == [f"{tenant}.config: {twin['_id']} cannot be copied: key is taken"]
 
 
 async def test_a_refused_replacement_leaves_every_byte(documents: DocumentDatabase) -> None:
@@ -85,7 +88,7 @@ async def test_a_refused_replacement_leaves_every_byte(documents: DocumentDataba
 
 @pytest.mark.parametrize("driver", ["pymongo", "motor"])
 async def test_invalid_utf_8_passes_the_driver_in_both_directions(
-    mongodb_server: Server, tmp_path: Path, driver: str
+    mongodb_server: Server, tmp_path: Path, driver: Literal["pymongo", "motor"]
 ) -> None:
     """The tests' MongoDB replaces what is not valid: it is exchanged on the way to the server and back."""
     sent: list[bytes] = []
@@ -96,13 +99,13 @@ async def test_invalid_utf_8_passes_the_driver_in_both_directions(
             return data.replace(INVALID, PLACEHOLDER)
         return data.replace(PLACEHOLDER, INVALID)
 
-    async with proxy(mongodb_server.url, change) as url:
-        store = open_documents(f"{url}/default-{uuid.uuid4().hex[:8]}", data=tmp_path, driver=driver)  # type: ignore[arg-type]
-        documents = store.database(f"t-{uuid.uuid4().hex[:8]}")
-        body = damaged(_id=1, name="a")
-        await documents.write_raw(CONNECTORS, [body])
-        assert body in b"".join(sent)
-        assert await documents.read_raw(CONNECTORS, Query()) == [body]
-        [document] = await documents.find(CONNECTORS)
-        assert "\ufffd" in document["text"]
-        await store.close()
+    async with proxy(mongodb_server.url, lambda: change) as server_url:
+        url = f"{server_url}/default-{uuid.uuid4().hex[:8]}"
+        async with closing(open_documents(url, data=tmp_path, driver=driver)) as store:
+            documents = store.database(f"t-{uuid.uuid4().hex[:8]}")
+            body = damaged(_id=1, name="a")
+            await documents.write_raw(CONNECTORS, [body])
+            assert body in b"".join(sent)
+            assert await documents.read_raw(CONNECTORS, Query()) == [body]
+            [document] = await documents.find(CONNECTORS)
+            assert "\ufffd" in document["text"]

@@ -15,6 +15,7 @@ from stores.entities.services import Service
 from stores.opening import open_documents
 from stores.wrappers.documents import WrappedDocumentStore
 from stores.wrappers.faults import BeforeWrites
+from tests.closing import closing
 from tests.schema.client import Client
 from tests.schema.conftest import BACKENDS
 
@@ -90,18 +91,17 @@ async def test_the_password_of_the_store_is_not_in_errors_and_logs(
 ) -> None:
     caplog.set_level(logging.DEBUG)
     url = f"mongodb://gateway:{MARKER}@127.0.0.1:1/?serverSelectionTimeoutMS=100"
-    documents = open_documents(url, data=tmp_path, deadline=0.5)
-    settings = Settings.model_validate({"data": tmp_path, "documents": {"url": url}})
-    client = Client(create_app(settings, documents=documents), documents)
-    answer = await client.send("{ services { name } }")
-    assert answer["errors"][0]["extensions"]["code"] == "UNAVAILABLE"
-    bodies = [json.dumps(answer), (await client.http.get("/health/ready")).text]
-    bodies.append((await client.http.get("/api/services")).text)
-    bodies += [repr(settings), settings.model_dump_json()]
-    assert MARKER not in "".join(bodies)
-    assert MARKER not in caplog.text
-    await client.http.aclose()
-    await documents.close()
+    async with closing(open_documents(url, data=tmp_path, deadline=0.5)) as documents:
+        settings = Settings.model_validate({"data": tmp_path, "documents": {"url": url}})
+        client = Client(create_app(settings, documents=documents), documents)
+        answer = await client.send("{ services { name } }")
+        assert answer["errors"][0]["extensions"]["code"] == "UNAVAILABLE"
+        bodies = [json.dumps(answer), (await client.http.get("/health/ready")).text]
+        bodies.append((await client.http.get("/api/services")).text)
+        bodies += [repr(settings), settings.model_dump_json()]
+        assert MARKER not in "".join(bodies)
+        assert MARKER not in caplog.text
+        await client.http.aclose()
 
 
 @pytest.mark.parametrize("backend", BACKENDS)

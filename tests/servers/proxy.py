@@ -5,6 +5,8 @@ from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 
 CHUNK = 1 << 20
+# Given what arrives and whether the client sent it, returns what is passed on. `Cut` cuts the connection.
+Rewrite = Callable[[bytes, bool], bytes]
 
 
 class Cut(Exception):
@@ -12,16 +14,18 @@ class Cut(Exception):
 
 
 @asynccontextmanager
-async def proxy(url: str, change: Callable[[bytes, bool], bytes]) -> AsyncIterator[str]:
+async def proxy(url: str, accept: Callable[[], Rewrite]) -> AsyncIterator[str]:
     """The URL of a proxy for the MongoDB server at `url`.
 
-    `change` is given what arrives and whether the client sent it, and returns what is passed on; it cuts the
-    connection by raising `Cut`.
+    `accept` returns the function that changes what passes one connection, new for each: a client has several,
+    whose commands and replies pass in any order.
     """
     host, _, port = url.removeprefix("mongodb://").partition(":")
     tasks: set[asyncio.Task[None]] = set()
 
-    async def forward(reader: asyncio.StreamReader, writer: asyncio.StreamWriter, is_client: bool) -> None:
+    async def forward(
+        reader: asyncio.StreamReader, writer: asyncio.StreamWriter, change: Rewrite, is_client: bool
+    ) -> None:
         try:
             while data := await reader.read(CHUNK):
                 writer.write(change(data, is_client))
@@ -31,7 +35,8 @@ async def proxy(url: str, change: Callable[[bytes, bool], bytes]) -> AsyncIterat
 
     async def connect(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         server_reader, server_writer = await asyncio.open_connection(host, int(port))
-        both = [forward(reader, server_writer, True), forward(server_reader, writer, False)]
+        change = accept()
+        both = [forward(reader, server_writer, change, True), forward(server_reader, writer, change, False)]
         directions = [asyncio.ensure_future(direction) for direction in both]
         try:
             await asyncio.wait(directions, return_when=asyncio.FIRST_COMPLETED)
