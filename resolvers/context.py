@@ -31,6 +31,7 @@ class SeriesAccess:
     databases: Mapping[str, str] = field(default_factory=dict)  # by organization
     limits: Limits = LIMITS
     stale_after: int = 900 * SECOND
+    time_zone: str = "UTC"  # an IANA name; in force where a request names none
     counts: TTLCache[Any, int] = field(
         default_factory=lambda: TTLCache(1024, 30)
     )  # of all events, by organization

@@ -56,7 +56,7 @@ async def count_events(context: Context, scope: AnalyticsScope, requested: Reque
     series = context.viewer.series
     start, stop = -END_OF_TIME, END_OF_TIME
     if requested is not None:
-        start, stop = resolve_range(requested, context.now, series.limits, open_ended=True)
+        start, stop = resolve_range(context, requested, open_ended=True)
     organization_id = scope.organization.organization_id if scope.organization else None
     # By all that the count depends on: viewers with other grants see other machines.
     key = (organization_id, context.viewer.grant.organizations, context.viewer.grant.applications)

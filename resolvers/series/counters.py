@@ -9,7 +9,7 @@ from resolvers.context import Context
 from resolvers.series.budget import spend_points
 from resolvers.series.machine_series import SeriesRequest
 from resolvers.series.machines import HasMachineId, get_readings
-from resolvers.series.ranges import resolve_range
+from resolvers.series.ranges import resolve_range, zone_in_force
 from resolvers.series.windows import make_windows
 from stores.contracts.series import SECOND, Sample
 
@@ -44,7 +44,7 @@ async def get_counter(
 ) -> CounterResult:
     """Return the increase of a counter and, with `every`, of each window. All machines are two queries."""
     limits = context.viewer.series.limits
-    start, stop = resolve_range(request.range, context.now, limits)
+    start, stop = resolve_range(context, request.range)
     readings = get_readings(context, machine)
     carried, samples = await gather(
         readings.latest(measurement, (field,), start).load(machine.machine_id),
@@ -54,7 +54,7 @@ async def get_counter(
     [total] = find_increases(before, samples, (start, stop))
     if request.every is None:
         return CounterResult(total.increase, total.rate, total.resets, [])
-    windows = make_windows(start, stop, request.every, request.zone, limits)
+    windows = make_windows(start, stop, request.every, zone_in_force(context, request.range), limits)
     spend_points(context, len(windows.edges))
     increases = find_increases(before, samples, windows.edges)
     return CounterResult(total.increase, total.rate, total.resets, increases)

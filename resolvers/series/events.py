@@ -82,6 +82,5 @@ def _check_arguments(
         raise BadUserInput("`first` must not be negative", fields=["first"])
     if first > MAX_EVENTS:
         raise LimitExceeded(f"at most {MAX_EVENTS} events", fields=["first"], limit=MAX_EVENTS)
-    limits = context.viewer.series.limits
-    start, stop = resolve_range(requested or LAST_DAY, context.now, limits, open_ended=True)
+    start, stop = resolve_range(context, requested or LAST_DAY, open_ended=True)
     return list_sources_of(None if classes is None else tuple(classes)), start, stop

@@ -9,7 +9,7 @@ from resolvers.context import Context
 from resolvers.devices import get_device
 from resolvers.series.budget import spend_points
 from resolvers.series.machines import HasMachineId, get_readings
-from resolvers.series.ranges import RequestedRange, resolve_range
+from resolvers.series.ranges import RequestedRange, resolve_range, zone_in_force
 from resolvers.series.shaping import NO_FILL, FillRule, Times, Values, fill_gaps, reduce_points
 from resolvers.series.windows import CalendarUnitName, make_windows
 from stores.contracts.errors import BadUserInput, LimitExceeded, NotFound
@@ -24,8 +24,7 @@ class SeriesRequest:
     """The arguments of a series. Without `every` and `aggregation`, the samples are requested."""
 
     range: RequestedRange
-    every: int | CalendarUnitName | None = None  # nanoseconds, or a unit of the calendar in `zone`
-    zone: str = "UTC"
+    every: int | CalendarUnitName | None = None  # nanoseconds, or a unit of the calendar in the range's zone
     aggregation: Aggregation | None = None  # the mean if only `every` is given
     fill: FillRule = NO_FILL
     max_points: int | None = None
@@ -54,7 +53,7 @@ async def get_series(
 ) -> SeriesResult:
     """Return a machine's series. Machines and fields of a measurement with the same request are one query."""
     _check_request(context, request)
-    start, stop = resolve_range(request.range, context.now, context.viewer.series.limits)
+    start, stop = resolve_range(context, request.range)
     coverage: float | None = None
     times: Times
     values: Values
@@ -86,7 +85,7 @@ async def _get_windows(
     windows = Windows((start, stop), stop - start)
     if request.every is not None:
         limits = context.viewer.series.limits
-        windows = make_windows(start, stop, request.every, request.zone, limits)
+        windows = make_windows(start, stop, request.every, zone_in_force(context, request.range), limits)
     aggregation = request.aggregation or Aggregation("mean")
     loader = get_readings(context, machine).windows(measurement, start, stop, windows, aggregation)
     cells = await loader.load((machine.machine_id, field))
@@ -147,9 +146,9 @@ async def get_series_of_machines(
 def _check_request(context: Context, request: SeriesRequest) -> None:
     """Raise what is wrong with a request, whatever machine it is for."""
     limits = context.viewer.series.limits
-    start, stop = resolve_range(request.range, context.now, limits)
+    start, stop = resolve_range(context, request.range)
     if request.every is not None:
-        make_windows(start, stop, request.every, request.zone, limits)
+        make_windows(start, stop, request.every, zone_in_force(context, request.range), limits)
     elif request.aggregation is None and request.fill.mode != "none":
         raise BadUserInput("`fill` requires `every`", fields=["fill"])
 

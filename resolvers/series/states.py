@@ -48,7 +48,7 @@ class StateHistory:
 
 async def get_states(context: Context, machine: HasMachineId, requested: RequestedRange) -> StateHistory:
     """Return a machine's states. All machines are two queries: the samples of the range, and those before."""
-    start, stop = resolve_range(requested, context.now, context.viewer.series.limits)
+    start, stop = resolve_range(context, requested)
     stop = max(min(stop, context.now), start + 1)  # future states are not known
     readings = get_readings(context, machine)
     points = readings.points(STATE, start, stop)

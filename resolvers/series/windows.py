@@ -1,12 +1,15 @@
 """The windows of a range: of a fixed duration, or of a unit of the local calendar."""
 
-from datetime import UTC, date, datetime, timedelta
+from bisect import bisect_left
+from collections.abc import Iterator
+from datetime import date, datetime, timedelta
 from functools import lru_cache
 from itertools import pairwise
 from typing import Literal
 from zoneinfo import ZoneInfo
 
 from resolvers.limits import Limits
+from resolvers.series.ranges import find_zone
 from stores.contracts.errors import BadUserInput, LimitExceeded
 from stores.contracts.series import SECOND, Windows
 
@@ -30,7 +33,7 @@ def make_windows(
     Raises `BadUserInput` for a width of zero or an unknown time zone, and `LimitExceeded` before too many
     windows are made.
     """
-    zone = _find_zone(zone_name)
+    zone = find_zone(zone_name)
     width = every if isinstance(every, int) else SHORTEST[every]
     if width <= 0:
         raise BadUserInput("`every` must be longer than zero", fields=["every"])
@@ -42,59 +45,61 @@ def make_windows(
         )
     if isinstance(every, int):
         return Windows(tuple(range(start // every * every, stop + every, every)), every)
-    edges = _list_calendar_edges(start, stop, every, zone)
+    try:
+        edges = _list_calendar_edges(start, stop, every, zone)
+    except (OverflowError, ValueError):
+        raise BadUserInput("the range is outside the calendar", fields=["range"]) from None
     widths = {following - edge for edge, following in pairwise(edges)}
     return Windows(edges, widths.pop() if len(widths) == 1 else None, every, zone_name)
 
 
-def _find_zone(name: str) -> ZoneInfo:
-    try:
-        return ZoneInfo(name)
-    except (KeyError, ValueError, OSError):  # unknown, malformed, or a folder of the database
-        raise BadUserInput(
-            f"{name!r} is not a time zone: use an IANA name such as Europe/Berlin", fields=["timeZone"]
-        ) from None
-
-
 def _list_calendar_edges(start: int, stop: int, unit: CalendarUnitName, zone: ZoneInfo) -> tuple[int, ...]:
-    try:
-        local = datetime.fromtimestamp(start // SECOND, zone)
-        day = _get_first_day(local.date(), unit)
-        edges = [_start_of_hour(local) if unit == "hour" else _start_of_day(day, zone)]
-        while edges[-1] < stop:
-            if unit == "hour":
-                edges.append(_get_next_hour(edges[-1], zone))
-            else:
-                day = _get_next_day(day, unit)
-                edges.append(_start_of_day(day, zone))
-    except (OverflowError, ValueError):
-        raise BadUserInput("the range is outside of the calendar", fields=["range"]) from None
+    day = datetime.fromtimestamp(start // SECOND, zone).date()
+    edges: list[int] = []
+    for edge in _list_hours(day, zone) if unit == "hour" else _list_days(day, unit, zone):
+        if edges and edges[-1] >= stop:
+            break
+        if edge <= start:
+            edges = [edge]
+        elif edge > edges[-1]:  # otherwise clocks skip the whole day
+            edges.append(edge)
     return tuple(edges)
 
 
-def _get_first_day(day: date, unit: CalendarUnitName) -> date:
+def _list_hours(day: date, zone: ZoneInfo) -> Iterator[int]:
+    """Yield the starts of the local hours from the start of a day; a clock change may shorten an hour."""
+    second = _get_start_of_day(day, zone)
+    while True:
+        yield second * SECOND
+        local = datetime.fromtimestamp(second, zone)
+        second += 3600 - local.minute * 60 - local.second
+
+
+def _list_days(day: date, unit: CalendarUnitName, zone: ZoneInfo) -> Iterator[int]:
+    """Yield the starts of the days, weeks or months from the one that a day is in."""
     if unit == "week":
-        return day - timedelta(days=day.weekday())
-    return day.replace(day=1) if unit == "month" else day
+        day -= timedelta(days=day.weekday())
+    elif unit == "month":
+        day = day.replace(day=1)
+    while True:
+        yield _get_start_of_day(day, zone) * SECOND
+        day = (
+            (day + timedelta(days=31)).replace(day=1)
+            if unit == "month"
+            else day + timedelta(days=7 if unit == "week" else 1)
+        )
 
 
-def _get_next_day(day: date, unit: CalendarUnitName) -> date:
-    if unit == "month":
-        return (day.replace(day=1) + timedelta(days=32)).replace(day=1)
-    return day + timedelta(days=7 if unit == "week" else 1)
+def _get_start_of_day(day: date, zone: ZoneInfo) -> int:
+    """Return the second at which a local day begins; if clocks skip midnight, the one at which they do."""
+    midnight = datetime(day.year, day.month, day.day, tzinfo=zone)
+    before, after = (int(midnight.replace(fold=fold).timestamp()) for fold in (0, 1))
+    if before <= after:  # midnight exists, perhaps twice
+        return before
+    # Midnight is skipped: it is too late in the offset before the change, and too early in the one after it.
+    new_offset = midnight.replace(fold=1).utcoffset()
 
+    def is_changed(second: int) -> bool:
+        return datetime.fromtimestamp(second, zone).utcoffset() == new_offset
 
-def _start_of_day(day: date, zone: ZoneInfo) -> int:
-    """Return the time at which a local day begins; if clocks skip midnight, the time at which they do."""
-    return int(datetime(day.year, day.month, day.day, tzinfo=zone).timestamp()) * SECOND
-
-
-def _start_of_hour(local: datetime) -> int:
-    time = local.astimezone(UTC) - timedelta(minutes=local.minute, seconds=local.second)
-    return int(time.timestamp()) * SECOND
-
-
-def _get_next_hour(edge: int, zone: ZoneInfo) -> int:
-    """Return the start of the next local hour; if clocks change by half an hour, it is half an hour away."""
-    minute = datetime.fromtimestamp(edge // SECOND, zone).minute
-    return edge + (60 - minute) * 60 * SECOND
+    return after + bisect_left(range(after, before), True, key=is_changed)

@@ -16,9 +16,10 @@ from strawberry.schema.config import StrawberryConfig
 
 from stores.contracts.documents import format_time
 from stores.contracts.series import SECOND
+from stores.contracts.times import WrittenTime
 from stores.contracts.values import format_scalar
 
-DateTime = NewType("DateTime", datetime)  # in time series an int: nanoseconds since 1970
+DateTime = NewType("DateTime", WrittenTime)  # in answers a datetime or an int: nanoseconds since 1970
 Duration = NewType("Duration", int)  # nanoseconds
 JSON = NewType("JSON", object)
 Base64 = NewType("Base64", bytes)
@@ -61,15 +62,13 @@ def _convert_stored(value: Any) -> Any:
     return base64.b64encode(value).decode() if text is None and isinstance(value, bytes) else text
 
 
-def _parse_time(value: object) -> datetime:
-    if not isinstance(value, str) or "T" not in value.upper():
-        raise ValueError("a DateTime is a string such as 2026-01-31T09:05:07.123Z")
+def _parse_time(value: object) -> WrittenTime:
     try:
-        time = datetime.fromisoformat(value)
-        time = (time.astimezone(UTC) if time.tzinfo else time).replace(tzinfo=None)
-    except (ValueError, OverflowError):
-        raise ValueError("a DateTime is a string such as 2026-01-31T09:05:07.123Z") from None
-    return time.replace(microsecond=time.microsecond // 1000 * 1000)
+        if isinstance(value, str):
+            return WrittenTime.parse(value)
+    except ValueError:
+        pass
+    raise ValueError("a DateTime is a string such as 2026-01-31T09:05:07.123Z")
 
 
 def _format_datetime(value: datetime | int) -> str:
@@ -136,9 +135,9 @@ CONFIG = StrawberryConfig(
     scalar_map={
         DateTime: strawberry.scalar(
             name="DateTime",
-            description="A point in time in UTC as RFC 3339 writes "
-            "it, with up to nine digits after the second: "
-            "`2026-01-31T09:05:07.123Z`.",
+            description="A point in time as RFC 3339 writes it, with up to nine digits after the second:"
+            " `2026-01-31T09:05:07.123Z`. Answers are in UTC. In a range of time, a time without an offset is"
+            " local time of the time zone in force; elsewhere it is UTC.",
             specified_by_url="https://scalars.graphql.org/andimarek/date-time",
             serialize=_format_datetime,
             parse_value=_parse_time,

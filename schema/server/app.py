@@ -127,7 +127,14 @@ def _middleware(settings: Settings, *, needs_credentials: bool) -> list[Middlewa
 
 def _make_series_access(store: SeriesStore, settings: SeriesSettings) -> SeriesAccess:
     limits = Limits(settings.max_range_days * DAY, settings.max_windows, settings.max_points)
-    return SeriesAccess(store, settings.database, settings.databases, limits, settings.stale_after * SECOND)
+    return SeriesAccess(
+        store,
+        settings.database,
+        settings.databases,
+        limits,
+        settings.stale_after * SECOND,
+        settings.time_zone,
+    )
 
 
 def _make_graphql_endpoint(state: AppState, settings: Settings) -> GraphQLEndpoint:

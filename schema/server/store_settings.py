@@ -1,8 +1,9 @@
 """The settings of the stores of documents and of time series."""
 
-from typing import Literal
+from typing import Annotated, Literal
+from zoneinfo import ZoneInfo
 
-from pydantic import Field, SecretStr, field_validator
+from pydantic import AfterValidator, Field, SecretStr, field_validator
 
 from schema.server.settings_section import Section
 
@@ -33,6 +34,14 @@ class DocumentSettings(Section):
         if url is not None and not url.get_secret_value().startswith(DOCUMENT_SCHEMES):
             raise ValueError("the URL must start with mongodb://, mongodb+srv:// or sqlite:///")
         return url
+
+
+def _check_time_zone(name: str) -> str:
+    try:
+        ZoneInfo(name)
+    except (KeyError, ValueError, OSError):
+        raise ValueError("the time zone must be an IANA name such as Europe/Berlin") from None
+    return name
 
 
 class SeriesSettings(Section):
@@ -69,6 +78,10 @@ class SeriesSettings(Section):
         default=None,
         ge=1,
         description="Days after which points are deleted from the embedded store. Null keeps all points.",
+    )
+    time_zone: Annotated[str, AfterValidator(_check_time_zone)] = Field(
+        default="UTC",
+        description="The IANA time zone, such as Europe/Berlin, of ranges and calendar units that name none.",
     )
     stale_after: int = Field(
         default=900, ge=1, description="Seconds after which the last status of a machine is stale."

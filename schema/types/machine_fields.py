@@ -8,6 +8,7 @@ import strawberry
 from resolvers.series import counters, events, machine_series, states, statuses
 from resolvers.series.machines import HasMachineId
 from schema.engine.fields import Info, batched, derived
+from schema.engine.inputs import UNSET
 from schema.types.series import Counter, DeviceStatus, MachineEvent, Series, SeriesPoint, StateTimeline
 from schema.types.series_arguments import (
     AggregateArgument,
@@ -70,7 +71,7 @@ class MachineFields:
         field: Field,
         range: Range,
         every: EveryArgument = None,
-        time_zone: TimeZone = "UTC",
+        time_zone: TimeZone = UNSET,
         aggregate: AggregateArgument = None,
         quantile: Quantile = None,
         fill: FillArgument = Fill.NONE,
@@ -95,7 +96,7 @@ class MachineFields:
         field: Field,
         range: Range,
         every: EveryArgument = None,
-        time_zone: TimeZone = "UTC",
+        time_zone: TimeZone = UNSET,
     ) -> Any:
-        request = machine_series.SeriesRequest(to_range(range), to_width(every), time_zone)
+        request = machine_series.SeriesRequest(to_range(range, time_zone), to_width(every))
         return await counters.get_counter(info.context, root, measurement, field, request)

@@ -7,6 +7,7 @@ import strawberry
 from resolvers.series.machine_series import get_series_of_machines
 from resolvers.series.machines import UnregisteredMachine
 from schema.engine.fields import Info, argument, attribute, derived
+from schema.engine.inputs import UNSET
 from schema.types.devices import Device
 from schema.types.machine_fields import MachineFields
 from schema.types.series import Series
@@ -56,7 +57,7 @@ class MachineQueries:
         fields: Annotated[list[FieldRef], argument("The fields of each machine.")],
         range: Range,
         every: EveryArgument = None,
-        time_zone: TimeZone = "UTC",
+        time_zone: TimeZone = UNSET,
         aggregate: AggregateArgument = None,
         quantile: Quantile = None,
         fill: FillArgument = Fill.NONE,

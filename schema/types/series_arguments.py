@@ -22,6 +22,11 @@ class TimeRange:
     )
     to: DateTime | None = optional("The end of the range, excluded; now if it is omitted.", None)
     last: Duration | None = optional("How long before now the range starts.", None)
+    time_zone: str | None = optional(
+        "The IANA time zone, such as Europe/Berlin, of times without an offset and of calendar units; that of"
+        " the setting `series.time_zone` if it is omitted.",
+        None,
+    )
 
 
 @strawberry.enum(description="A unit of the local calendar; weeks start on Monday.")
@@ -38,7 +43,7 @@ class Every:
         default=strawberry.UNSET, description="A fixed width, such as PT5M, counted from 1970."
     )
     unit: CalendarUnit | None = strawberry.field(
-        default=strawberry.UNSET, description="A unit of the calendar in `timeZone`."
+        default=strawberry.UNSET, description="A unit of the calendar in the time zone in force."
     )
 
 
@@ -86,7 +91,10 @@ EventRange = Annotated[TimeRange | None, argument("The range of time; the last d
 EveryArgument = Annotated[
     Every | None, argument("The width of the windows; without it, the samples themselves are returned.")
 ]
-TimeZone = Annotated[str, argument("The IANA time zone of calendar units, such as Europe/Berlin.")]
+TimeZone = Annotated[
+    str | None,
+    argument("The time zone of this field, such as Europe/Berlin; that of its `range` if it is omitted."),
+]
 AggregateArgument = Annotated[
     Aggregate | None, argument("The aggregate function of each window, or of the whole range.")
 ]
@@ -106,8 +114,12 @@ Measurement = Annotated[str, argument("The measurement, such as `production`.")]
 Field = Annotated[str, argument("The field, such as `pieces_produced`.")]
 
 
-def to_range(range: TimeRange) -> ranges.RequestedRange:
-    return ranges.RequestedRange(range.from_, range.to, range.last)
+def to_range(range: TimeRange, time_zone: str | None = strawberry.UNSET) -> ranges.RequestedRange:
+    """Return a range, in a time zone of the field if it has one. Raises `BadUserInput` for null."""
+    if time_zone is None:
+        raise BadUserInput("`timeZone` must not be null: omit it instead", fields=["timeZone"])
+    zone = range.time_zone if time_zone is strawberry.UNSET else time_zone
+    return ranges.RequestedRange(range.from_, range.to, range.last, zone)
 
 
 def to_optional_range(range: TimeRange | None) -> ranges.RequestedRange | None:
@@ -124,7 +136,7 @@ def to_width(every: Every | None) -> int | windows.CalendarUnitName | None:
 def to_series_request(
     range: TimeRange,
     every: Every | None,
-    time_zone: str,
+    time_zone: str | None,
     aggregate: Aggregate | None,
     quantile: float | None,
     fill: Fill,
@@ -138,9 +150,8 @@ def to_series_request(
     if quantile is not None and not 0 <= quantile <= 1:
         raise BadUserInput("`quantile` must be from 0 to 1", fields=["quantile"])
     return machine_series.SeriesRequest(
-        to_range(range),
+        to_range(range, time_zone),
         to_width(every),
-        time_zone,
         None if aggregate is None else Aggregation(cast(AggregateFunction, aggregate.value), quantile),
         shaping.FillRule(cast(shaping.FillMode, fill.value), fill_value, max_gap),
         max_points,

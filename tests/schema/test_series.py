@@ -512,3 +512,23 @@ async def test_of_a_processor_the_total_is_told(client: Client, series: Writable
     found = (await client.run("{ analytics { cpu { host free usage } memory { free usage } } }"))["analytics"]
     assert found["cpu"] == [{"host": "edge", "free": 75.0, "usage": 25.0}] * 2
     assert found["memory"] == [{"free": 40.0, "usage": 60.0}]
+
+
+async def test_a_range_is_exact_to_the_nanosecond_and_local_without_an_offset(
+    client: Client, plant: str, series: WritableSeriesStore
+) -> None:
+    first = int(datetime(2025, 1, 1, tzinfo=UTC).timestamp()) * SECOND + 123_456_789
+    await write(series, [put("exact", "M0", first, v=1), put("exact", "M0", first + 543_210, v=2)])
+
+    async def values(start: str, stop: str, arguments: str = "") -> Any:
+        range_ = f'range: {{from: "{start}", to: "{stop}"{arguments}}}'
+        fields = f'series(measurement: "exact", field: "v", {range_}) {{ values }}'
+        return (await device(client, plant, fields))["series"]["values"]
+
+    assert await values("2025-01-01T00:00:00.123456789Z", "2025-01-01T00:00:00.123999999Z") == [1]
+    assert await values("2025-01-01T00:00:00.123456790z", "2025-01-01T00:00:00.124Z") == [2]
+    assert await values("2025-01-01T01:00:00", "2025-01-01T01:00:01", ', timeZone: "Europe/Berlin"') == [1, 2]
+    assert await values("2025-01-01T01:00:00", "2025-01-01T01:00:01") == []
+    assert await values("2025-01-01T00:00:00", "2025-01-01T00:00:01") == [1, 2]
+    nowhere = 'series(measurement: "exact", field: "v", range: {last: "P1D", timeZone: "Mars"}) { count }'
+    assert (await refused(client, plant, nowhere))["code"] == "BAD_USER_INPUT"
