@@ -72,8 +72,8 @@ async def check_series(folder: Path) -> list[Measured]:
     """Latest values and windows over 300,000 points of 200 machines."""
     store = open_series(None, data=folder, deadline=60)
     assert isinstance(store, WritableSeriesStore)
-    made = points(300_000)
-    while batch := list(islice(made, 5000)):
+    numbered_points = points(300_000)
+    while batch := list(islice(numbered_points, 5000)):
         await store.write(DATABASE, batch)
     calls = questions(store)
     limits = {"latest status, 200 machines": 25.0, "5 min means of 24 h, 200 machines": 50.0}

@@ -94,7 +94,7 @@ async def fill(store: DocumentStore) -> None:
     for name, count in APPLICATIONS.items():
         line = {"_id": ObjectId(), "name": f"{name} line", "driver": "opcua"}
         await documents.upsert(Connector.collection_of(name), [line])
-        made = [
+        devices = [
             {
                 "_id": ObjectId(),
                 "machineId": f"{name}-M{n}",
@@ -109,7 +109,7 @@ async def fill(store: DocumentStore) -> None:
             }
             for n in range(count)
         ]
-        await documents.upsert(Device.collection_of(name), made)
+        await documents.upsert(Device.collection_of(name), devices)
 
 
 def states() -> list[Point]:
@@ -249,21 +249,23 @@ async def main(rounds: int) -> None:
 
 async def compare(client: httpx.AsyncClient, tasks: list[tuple[Peer, str, str, int]]) -> None:
     """Every server's answer is the same, but for the ids of the embedded store's own documents."""
-    answers: dict[str, bytes] = {}
+    expected: dict[str, bytes] = {}
     for peer, label, query, _ in tasks:
         for _ in range(3):
             content = await peer.ask(client, query)
         if peer.name != "gateway, embedded":
             body = httpx.Response(200, content=content).json()
             assert "errors" not in body, (peer.name, body)
-            if answers.setdefault(label, body) != body:
+            if expected.setdefault(label, body) != body:
                 raise RuntimeError(
-                    f"{peer.name} answers otherwise: {label}\n{str(body)[:400]}\n{str(answers[label])[:400]}"
+                    f"{peer.name} answers otherwise: {label}\n{str(body)[:400]}\n{str(expected[label])[:400]}"
                 )
 
 
 def table(title: str, peers: list[Peer]) -> Table:
-    shown = Table("operation", *(peer.name for peer in peers), "gateway to Mercurius or bare", title=title)
+    comparison = Table(
+        "operation", *(peer.name for peer in peers), "gateway to Mercurius or bare", title=title
+    )
     by_name = {peer.name: peer for peer in peers}
     for label in [*QUERIES, "REST 1,000 devices"]:
         cells = []
@@ -278,8 +280,8 @@ def table(title: str, peers: list[Peer]) -> Table:
         if reference is not None:
             ours, theirs = (statistics.median(p.cpu[label]) for p in (by_name["gateway"], reference))
             ratio = f"{ours / theirs:.2f}"
-        shown.add_row(label, *cells, ratio)
-    return shown
+        comparison.add_row(label, *cells, ratio)
+    return comparison
 
 
 if __name__ == "__main__":

@@ -74,10 +74,10 @@ def points(count: int) -> Iterator[Point]:
 async def fill(store: WritableSeriesStore, count: int) -> float:
     """Points a second; making them is not counted."""
     spent = 0.0
-    made = points(count)
+    numbered_points = points(count)
     with Progress() as progress:
         bar = progress.add_task("writing points", total=count)
-        while batch := list(islice(made, BATCH)):
+        while batch := list(islice(numbered_points, BATCH)):
             began = time.perf_counter()
             await store.write(DATABASE, batch)
             spent += time.perf_counter() - began
@@ -87,12 +87,13 @@ async def fill(store: WritableSeriesStore, count: int) -> float:
 
 async def write_on(store: WritableSeriesStore, rate: int, done: asyncio.Event) -> None:
     """`rate` points a second until it is over, in ten writes a second."""
-    made = points(10**9)
+    numbered_points = points(10**9)
     while not done.is_set():
         began = time.perf_counter()
         at = time.time_ns()
         batch = [
-            Point(p.measurement, p.tags, p.fields, at + n) for n, p in enumerate(islice(made, rate // 10))
+            Point(p.measurement, p.tags, p.fields, at + n)
+            for n, p in enumerate(islice(numbered_points, rate // 10))
         ]
         await store.write(DATABASE, batch)
         await asyncio.sleep(max(0.1 - (time.perf_counter() - began), 0))
@@ -222,8 +223,8 @@ async def dashboards(folder: Path, store: WritableSeriesStore, console: Console)
 
 
 async def put(store: WritableSeriesStore, measurement: str, values: dict[int, float]) -> None:
-    made = iter(values.items())
-    while batch := list(islice(made, BATCH)):
+    numbered_points = iter(values.items())
+    while batch := list(islice(numbered_points, BATCH)):
         points = [Point(measurement, ((MACHINE, "S"),), {"v": value}, at) for at, value in batch]
         await store.write(DATABASE, points)
 

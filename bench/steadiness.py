@@ -28,7 +28,7 @@ ALL = """{ organization(organizationId: "steady") { applications { devices(first
 CONCURRENT_REQUESTS = 8
 
 
-async def main(answers: int) -> None:
+async def main(responses: int) -> None:
     console = Console(soft_wrap=True)
     console.print(machine())
     with tempfile.TemporaryDirectory() as name, contextlib.ExitStack() as stack:
@@ -39,13 +39,13 @@ async def main(answers: int) -> None:
         peer = stack.enter_context(gateway("gateway", folder, {}))
         async with httpx.AsyncClient(trust_env=False, timeout=60) as client:
             early = 0
-            for n in track(range(answers // CONCURRENT_REQUESTS), "answers of 1,000 devices"):
+            for n in track(range(responses // CONCURRENT_REQUESTS), "answers of 1,000 devices"):
                 await asyncio.gather(*(peer.ask(client, LIST) for _ in range(CONCURRENT_REQUESTS)))
                 if n == 100 // CONCURRENT_REQUESTS:
                     early = peer.process.memory_info().rss
             late = peer.process.memory_info().rss
             console.print(
-                f"resident after 100 answers {early / 1e6:.0f} MB, after {answers:,} {late / 1e6:.0f} MB:"
+                f"resident after 100 answers {early / 1e6:.0f} MB, after {responses:,} {late / 1e6:.0f} MB:"
                 f" {late / early:.2f} times"
             )
             for _ in range(2):

@@ -62,8 +62,8 @@ def _render_home() -> Response:
 
 
 def _render_not_found(path: str) -> Response:
-    shown = path if len(path) <= 200 else f"{path[:199]}…"
-    text = f"<p>There is nothing at <code>{escape(shown)}</code>.</p>"
+    displayed_path = path if len(path) <= 200 else f"{path[:199]}…"
+    text = f"<p>There is nothing at <code>{escape(displayed_path)}</code>.</p>"
     return _render("Page not found", f'{text}<p><a href="/">Home page</a></p>', 404)
 
 

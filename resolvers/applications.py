@@ -75,7 +75,7 @@ async def create_application(
         UpdateOne(CONFIG, [IS_ENTRY, equals(DEFAULT, None)], Change(set={DEFAULT: name})),
         CreateCollections([Device.collection_of(name), ConfigEntry.collection_of(name)]),
     ]
-    stored = await tenant.documents.write_all(writes, once=context.once, result=settings)
+    stored = await tenant.documents.write_all(writes, idempotency=context.idempotency, result=settings)
     if stored is None:
         raise Conflict("Application already exists", fields=["applicationId"])
     return Application(stored, organization_id, name)

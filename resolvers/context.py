@@ -14,7 +14,7 @@ from resolvers.granted_store import NO_DATABASE, GrantedDocumentStore
 from resolvers.grants import OPEN, Grant
 from resolvers.limits import LIMITS, Limits
 from stores.contracts.document_store import DatabaseInfo, DocumentDatabase, DocumentStore
-from stores.contracts.documents import Once
+from stores.contracts.documents import IdempotencyKey
 from stores.contracts.errors import BadUserInput
 from stores.contracts.series import SECOND, SeriesStore
 from stores.entities.cipher import SecretCipher
@@ -147,5 +147,5 @@ class Context:
         default_factory=time.time_ns
     )  # nanoseconds since 1970, one for the whole request, so that windows are shared
     points: int = 0  # of series in the answer so far
-    once: Once | None = None  # the idempotency key of a creation
+    idempotency: IdempotencyKey | None = None  # the idempotency key of a creation
     trace: Callable[[], dict[str, Any]] | None = None  # what the request cost, if the client asks for it

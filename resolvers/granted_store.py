@@ -16,7 +16,7 @@ from stores.contracts.documents import (
     Document,
     DropCollections,
     Guard,
-    Once,
+    IdempotencyKey,
     OneOf,
     Query,
     ReplaceMany,
@@ -121,11 +121,13 @@ class NarrowedDatabase(DocumentDatabase):
         document: Document,
         *,
         guard: Guard | None = None,
-        once: Once | None = None,
+        idempotency: IdempotencyKey | None = None,
     ) -> Document:
         self._check_writes([collection])
         self._check_documents(collection, [document])
-        return await self._database_of(collection).insert(collection, document, guard=guard, once=once)
+        return await self._database_of(collection).insert(
+            collection, document, guard=guard, idempotency=idempotency
+        )
 
     async def update(
         self, collection: Collection, where: Where, change: Change, *, insert: Document | None = None
@@ -145,7 +147,7 @@ class NarrowedDatabase(DocumentDatabase):
         writes: Sequence[Write],
         *,
         guard: Guard | None = None,
-        once: Once | None = None,
+        idempotency: IdempotencyKey | None = None,
         result: Document | None = None,
     ) -> Document | None:
         collections = list_written(writes)
@@ -153,7 +155,7 @@ class NarrowedDatabase(DocumentDatabase):
         if any(self._database_of(collection) is self._hidden for collection in collections):
             raise NotFound("Application not found")
         narrowed = [self._narrow_write(write) for write in writes]
-        return await self._documents.write_all(narrowed, guard=guard, once=once, result=result)
+        return await self._documents.write_all(narrowed, guard=guard, idempotency=idempotency, result=result)
 
     async def list_collections(self) -> list[str]:
         names = await self._documents.list_collections()

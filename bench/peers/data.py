@@ -25,13 +25,15 @@ class Data:
         return await self.database[f"{application_id}_devices"].estimated_document_count()
 
     async def devices(self, application_id: str, first: int) -> list[dict[str, Any]]:
-        found = self.database[f"{application_id}_devices"].find().sort("_id").limit(first)
-        return [{**each, "application_id": application_id} for each in await found.to_list()]
+        cursor = self.database[f"{application_id}_devices"].find().sort("_id").limit(first)
+        return [{**device, "application_id": application_id} for device in await cursor.to_list()]
 
     async def connectors(self, application_id: str) -> dict[str, dict[str, Any]]:
         known: dict[str, dict[str, Any]] = {}
         for name in ("connectors", f"{application_id}_connectors"):
-            known |= {each["name"]: each for each in await self.database[name].find().to_list()}
+            known |= {
+                connector["name"]: connector for connector in await self.database[name].find().to_list()
+            }
         return known
 
     async def statuses(self, machines: Sequence[str]) -> list[dict[str, Any] | None]:
@@ -45,8 +47,8 @@ class Data:
         )
         body = {"db": DATABASE, "q": sql, "format": "json", "params": params}
         rows = json.loads((await self.http.post("/api/v3/query_sql", json=body)).content)
-        found = {row["machine_id"]: row for row in rows}
-        return [found.get(name) for name in machines]
+        rows_by_machine = {row["machine_id"]: row for row in rows}
+        return [rows_by_machine.get(name) for name in machines]
 
 
 def time_text(time: datetime) -> str:

@@ -79,7 +79,9 @@ class Application:
     @strawberry.field
     async def devices(self, first: int = 50) -> DeviceConnection:
         return DeviceConnection(
-            nodes=[device(each) for each in await data.devices(self.application_id, first)]
+            nodes=[
+                device(device_document) for device_document in await data.devices(self.application_id, first)
+            ]
         )
 
 
@@ -104,13 +106,16 @@ def device(document: dict[str, Any]) -> Device:
 class Query:
     @strawberry.field
     async def organization(self, organization_id: str) -> Organization | None:
-        found = [Application(**each) for each in await data.applications()]
-        return Organization(name=organization_id, applications=found)
+        applications = [Application(**application) for application in await data.applications()]
+        return Organization(name=organization_id, applications=applications)
 
     @strawberry.field
     async def application(self, organization_id: str, application_id: str) -> Application | None:
-        found = [Application(**each) for each in await data.applications()]
-        return next((each for each in found if each.application_id == application_id), None)
+        applications = [Application(**application) for application in await data.applications()]
+        return next(
+            (application for application in applications if application.application_id == application_id),
+            None,
+        )
 
 
 async def load_connectors(keys: list[str]) -> list[dict[str, Connector]]:

@@ -43,8 +43,8 @@ def shape_saved_organization(data: Any, request: OldRequest) -> Any:
 def _shape_settings(organization: Any) -> Any:
     settings = _read_settings(organization)
     name = settings.get("name") or organization["organizationId"]
-    shown = {key: settings[key] for key in SETTINGS[1:] if key in settings}
-    return {"id": organization["organizationId"], "name": name, **shown}
+    changed_settings = {key: settings[key] for key in SETTINGS[1:] if key in settings}
+    return {"id": organization["organizationId"], "name": name, **changed_settings}
 
 
 def _read_settings(organization: Any) -> dict[str, Any]:

@@ -4,7 +4,7 @@ import hmac
 from dataclasses import replace
 
 from resolvers.context import Context
-from stores.contracts.documents import Once
+from stores.contracts.documents import IdempotencyKey
 from stores.contracts.errors import BadUserInput, Conflict
 
 MAX_KEY_LENGTH = 255
@@ -22,7 +22,7 @@ def run_once_per_key(context: Context, key: str | None, request: bytes) -> Conte
         raise BadUserInput(f"{KEY_FIELD} must have 1 to {MAX_KEY_LENGTH} characters", fields=[KEY_FIELD])
     # The fingerprint is signed, because a request may hold secrets; the oldest key outlives new ones.
     secret = context.cipher.derive_keys("idempotency keys")[-1] if context.cipher.has_keys else b""
-    return replace(context, once=Once(key, hmac.digest(secret, request, "sha256").hex()))
+    return replace(context, idempotency=IdempotencyKey(key, hmac.digest(secret, request, "sha256").hex()))
 
 
 def is_other_request(error: Conflict) -> bool:

@@ -52,7 +52,7 @@ class Repository(Generic[E]):
         self.entity = entity
         self.collection = entity.collection_of(application_id)
         self._guard = guard
-        self._once = context.once
+        self._once = context.idempotency
         self._organization_id, self._application_id = organization_id, application_id
 
     def record(self, document: Document) -> E:
@@ -118,7 +118,7 @@ class Repository(Generic[E]):
         """
         try:
             inserted = await self.tenant.documents.insert(
-                self.collection, document, guard=self._guard, once=self._once
+                self.collection, document, guard=self._guard, idempotency=self._once
             )
         except Conflict as error:
             raise (error if is_other_request(error) else conflict) from None

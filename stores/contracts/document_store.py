@@ -15,7 +15,7 @@ from stores.contracts.documents import (
     Document,
     DropCollections,
     Guard,
-    Once,
+    IdempotencyKey,
     Query,
     Where,
     Write,
@@ -75,7 +75,7 @@ class DocumentDatabase(ABC):
         document: Document,
         *,
         guard: Guard | None = None,
-        once: Once | None = None,
+        idempotency: IdempotencyKey | None = None,
     ) -> Document:
         """Insert a new document and return it; in a repetition under `once`, return the first one.
 
@@ -108,15 +108,15 @@ class DocumentDatabase(ABC):
         writes: Sequence[Write],
         *,
         guard: Guard | None = None,
-        once: Once | None = None,
+        idempotency: IdempotencyKey | None = None,
         result: Document | None = None,
     ) -> Document | None:
         """Apply several writes as one: after a failure or a crash, all of them are applied or none.
 
         The first write decides: if it is an `UpdateOne` that neither changes nor inserts a document, nothing
         is written and None is returned. Otherwise returns `result`, which is recorded for repetitions under
-        `once`, or the updated document. Operations of this kind exclude each other in one database. Raises
-        `Conflict` and `NotFound` as `insert` does.
+        `idempotency`, or the updated document. Operations of this kind exclude each other in one database.
+        Raises `Conflict` and `NotFound` as `insert` does.
         """
 
     @abstractmethod

@@ -164,7 +164,7 @@ class Guard:
 
 
 @dataclass(frozen=True, slots=True)
-class Once:
+class IdempotencyKey:
     """Apply a write once for each `key` of a database within 24 hours.
 
     A repetition with the same `fingerprint` (of the request) returns the first result; with another

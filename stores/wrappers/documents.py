@@ -9,7 +9,7 @@ from stores.contracts.documents import (
     Collection,
     Document,
     Guard,
-    Once,
+    IdempotencyKey,
     Query,
     Where,
     Write,
@@ -98,12 +98,12 @@ class WrappedDocumentDatabase(DocumentDatabase):
         document: Document,
         *,
         guard: Guard | None = None,
-        once: Once | None = None,
+        idempotency: IdempotencyKey | None = None,
     ) -> Document:
         return await self._write(
             "insert",
             collection.name,
-            lambda: self._documents.insert(collection, document, guard=guard, once=once),
+            lambda: self._documents.insert(collection, document, guard=guard, idempotency=idempotency),
         )
 
     async def update(
@@ -127,13 +127,13 @@ class WrappedDocumentDatabase(DocumentDatabase):
         writes: Sequence[Write],
         *,
         guard: Guard | None = None,
-        once: Once | None = None,
+        idempotency: IdempotencyKey | None = None,
         result: Document | None = None,
     ) -> Document | None:
         return await self._write(
             "write",
             join_names(list_written(writes)),
-            lambda: self._documents.write_all(writes, guard=guard, once=once, result=result),
+            lambda: self._documents.write_all(writes, guard=guard, idempotency=idempotency, result=result),
         )
 
     async def read_raw(self, collection: Collection, query: Query) -> list[bytes]:

@@ -157,12 +157,12 @@ def test_settings_are_shown_without_their_secrets_only() -> None:
     )
     assert process.returncode == 0
     assert "demo-only" not in process.stdout + process.stderr
-    shown = json.loads(process.stdout)
+    response = json.loads(process.stdout)
     masked = "mongodb://user:********@db.example/plant?tlsCertificateKeyFilePassword=********&w=1"
-    assert shown["documents"]["url"] == masked
-    assert shown["series"]["url"] == "http://influx.example:8181"
-    assert shown["series"]["token"] == "********"
-    assert shown["secrets"]["keys"] == ["********", "********"]
+    assert response["documents"]["url"] == masked
+    assert response["series"]["url"] == "http://influx.example:8181"
+    assert response["series"]["token"] == "********"
+    assert response["secrets"]["keys"] == ["********", "********"]
 
 
 def test_the_version_is_printed() -> None:
@@ -170,12 +170,12 @@ def test_the_version_is_printed() -> None:
 
 
 def test_a_copy_names_the_side_and_the_server_that_fail(tmp_path: Path) -> None:
-    here, nowhere = f"sqlite:///{tmp_path}/one.db", "mongodb://user:demo-only@127.0.0.1:1/plant"
+    from_mongodb, nowhere = f"sqlite:///{tmp_path}/one.db", "mongodb://user:demo-only@127.0.0.1:1/plant"
     run("demo", "--days", "0", "--data", str(tmp_path))
     (tmp_path / "documents.db").rename(tmp_path / "one.db")
     for arguments, name in (
-        ((here, nowhere), "the target, MongoDB at 127.0.0.1:1: "),
-        ((nowhere, here), "the source, MongoDB at 127.0.0.1:1: "),
+        ((from_mongodb, nowhere), "the target, MongoDB at 127.0.0.1:1: "),
+        ((nowhere, from_mongodb), "the source, MongoDB at 127.0.0.1:1: "),
     ):
         message = fails("copy", *arguments)
         assert name in message
@@ -195,7 +195,7 @@ def test_a_copy_holds_the_same_documents_and_can_be_repeated(tmp_path: Path, mon
     assert first.stdout.startswith("86 documents written, 0 already equal, 86 compared")
     again = run("copy", source, f"sqlite:///{tmp_path}/two.db")
     assert again.stdout.startswith("0 documents written, 86 already equal")
-    there = run("copy", source, f"{mongodb_server.url}/copied-from-embedded")
-    assert there.returncode == 0, there.stderr
+    to_mongodb = run("copy", source, f"{mongodb_server.url}/copied-from-embedded")
+    assert to_mongodb.returncode == 0, to_mongodb.stderr
     back = run("copy", f"{mongodb_server.url}/copied-from-embedded", f"sqlite:///{tmp_path}/back.db")
     assert back.returncode == 0, back.stderr

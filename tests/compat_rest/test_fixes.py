@@ -53,8 +53,10 @@ async def test_f3_an_icon_never_leaves_its_folder(client: httpx.AsyncClient, tmp
     (tmp_path / "secret.svg").write_bytes(SVG)
     for path in ("..%2F..%2Ficons/secret", "a/..%2F..%2Fsecret", "%2Etc/x", "a%00/x"):
         assert (await client.get(f"/api/library/{path}/icon")).status_code == 400
-        sent = await client.post(f"/api/library/{path}/icon", files={"icon": ("a.svg", SVG, "image/svg+xml")})
-        assert sent.status_code == 400
+        response = await client.post(
+            f"/api/library/{path}/icon", files={"icon": ("a.svg", SVG, "image/svg+xml")}
+        )
+        assert response.status_code == 400
     assert [path.name for path in svgs(tmp_path)] == ["secret.svg"]
 
 

@@ -110,20 +110,20 @@ async def test_a_malformed_multipart_body_is_rejected(client: httpx.AsyncClient,
 
 
 async def test_an_endless_upload_is_rejected_while_it_arrives(client: httpx.AsyncClient) -> None:
-    sent = 0
+    sent_bytes = 0
 
     async def endless() -> AsyncIterator[bytes]:
-        nonlocal sent
+        nonlocal sent_bytes
         head = b'--x\r\nContent-Disposition: form-data; name="icon"; filename="a.png"\r\n'
         yield head + b"Content-Type: image/png\r\n\r\n"
-        while sent < 64 * 1024 * 1024:
-            sent += 65_536
+        while sent_bytes < 64 * 1024 * 1024:
+            sent_bytes += 65_536
             yield b"0" * 65_536
 
     headers = {"Content-Type": "multipart/form-data; boundary=x"}
     response = await client.post("/api/library/a/b/icon", content=endless(), headers=headers)
     assert response.status_code == 413
-    assert sent < 16 * 1024 * 1024
+    assert sent_bytes < 16 * 1024 * 1024
 
 
 PNG = b"\x89PNG\r\n\x1a\n" + b"0" * 64

@@ -79,8 +79,8 @@ def arguments(field: GraphQLField, values: Values) -> str:
     def is_given(name: str, argument: GraphQLArgument) -> bool:
         return is_required_argument(argument) or name in values or name in ("first", "of", "range")
 
-    given = [f"{n}: {literal(a.type, n, values)}" for n, a in field.args.items() if is_given(n, a)]
-    return f"({', '.join(given)})" if given else ""
+    arguments = [f"{n}: {literal(a.type, n, values)}" for n, a in field.args.items() if is_given(n, a)]
+    return f"({', '.join(arguments)})" if arguments else ""
 
 
 def selection(view: GraphQLSchema, type_: Any, values: Values, path: tuple[str, ...] = ()) -> str:
@@ -173,12 +173,12 @@ class Plant:
             tags = ((MACHINE, MACHINE_ID),)
             points = [Point("state", tags, {"power": True, "execution": text}, now)]
             assert await self._series.write(database, points) == [None]
-        found = await self.data(
+        data = await self.data(
             OPEN,
             """{ organization(organizationId: "foreign") { id connectors { documentId }
                  devices { edges { cursor } nodes { id } } } }""",
         )
-        foreign = found["organization"]
+        foreign = data["organization"]
         self.values = {
             "organizationId": FOREIGN,
             "organizationIds": FOREIGN,

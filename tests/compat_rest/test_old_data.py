@@ -106,15 +106,15 @@ async def test_names_at_depth_are_data_that_old_clients_send_back(
     }
     await acme.upsert(Connector.collection_of("cnc"), [connector])
     await acme.upsert(Device.collection_of("cnc"), [device])
-    for path, whole in (
+    for path, document in (
         (f"{OLD_CNC}/connectors", (await client.get(f"{OLD_CNC}/connectors")).json()[0]),
         (f"{CNC}/devices", (await client.get(f"{CNC}/devices/M1")).json()),
     ):
-        key = whole["_id"] if "connectors" in path else "M1"
-        changed = await client.put(f"{path}/{key}", json={**whole, "name": "new"})
+        key = document["_id"] if "connectors" in path else "M1"
+        changed = await client.put(f"{path}/{key}", json={**document, "name": "new"})
         assert changed.status_code == 200, changed.text
         [stored] = (await client.get(path)).json()
-        assert stored == {**whole, "name": "new", "updatedAt": stored["updatedAt"], **owners(path)}
+        assert stored == {**document, "name": "new", "updatedAt": stored["updatedAt"], **owners(path)}
 
 
 def owners(path: str) -> dict[str, str]:
@@ -182,12 +182,12 @@ async def test_numbers_are_machine_ids_under_what_is_shown(
     await register(documents, cnc={"name": "CNC"})
     numbers = [{"_id": 1, "machineId": 5.0, "name": "five"}, {"_id": 2, "machineId": 6, "name": "six"}]
     await documents.database("acme").upsert(Device.collection_of("cnc"), numbers)
-    for shown in ("5", "6"):
-        path = f"{CNC}/devices/{shown}"
-        assert (await client.get(path)).json()["machineId"] == int(shown)
+    for machine_id in ("5", "6"):
+        path = f"{CNC}/devices/{machine_id}"
+        assert (await client.get(path)).json()["machineId"] == int(machine_id)
         assert (await client.put(path, json={"name": "changed"})).status_code == 200
         assert (await client.get(path)).json()["name"] == "changed"
-        taken = await client.post(f"{CNC}/devices", json={"machineId": shown})
+        taken = await client.post(f"{CNC}/devices", json={"machineId": machine_id})
         assert (taken.status_code, taken.json()["error"]) == (
             400,
             "Device with this machineId already exists",

@@ -25,7 +25,7 @@ async def test_every_recorded_exchange_is_answered_alike(
         if series_down and expected["status"] == 500:  # an unavailable store is 503 on every route
             expected["status"] = 503
         actual = [response.status_code, response.headers.get("content-type")]
-        wanted = [expected["status"], expected.get("content_type")]
+        expected_values = [expected["status"], expected.get("content_type")]
         if "json" in expected:
             volatile = example.get("volatile", [])
             assert actual[1] == expected["content_type"], (example["n"], response.text)
@@ -35,14 +35,14 @@ async def test_every_recorded_exchange_is_answered_alike(
                 body = [item for item in body if item["id"] in ids]
             capture(example, body, captured)
             actual.append(replace_volatile(body, volatile))
-            wanted.append(replace_volatile(fill_in(expected["json"], captured), volatile))
+            expected_values.append(replace_volatile(fill_in(expected["json"], captured), volatile))
             if example["n"] in NOT_CAPTURED:
                 actual[2].pop("_id")
-                wanted[2].pop("_id")
+                expected_values[2].pop("_id")
         elif "text" in expected:
             actual.append(response.text)
-            wanted.append(expected["text"])
-        if actual != wanted:
-            differences.append((example["n"], actual, wanted))
+            expected_values.append(expected["text"])
+        if actual != expected_values:
+            differences.append((example["n"], actual, expected_values))
     assert differences == []
     assert len(EXAMPLES) == 90

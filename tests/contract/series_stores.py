@@ -106,10 +106,10 @@ async def send(server: InfluxDB2 | InfluxDB3, database: str, points: Sequence[Po
 
 async def make_bucket(server: InfluxDB2, name: str) -> None:
     async with httpx.AsyncClient(base_url=server.url, headers=_headers(server), trust_env=False) as client:
-        found = await client.get("/api/v2/orgs", params={"org": server.org}, timeout=60)
-        body = {"orgID": found.json()["orgs"][0]["id"], "name": name, "retentionRules": []}
-        made = await client.post("/api/v2/buckets", json=body, timeout=60)
-        assert made.status_code == 201, made.text
+        organizations = await client.get("/api/v2/orgs", params={"org": server.org}, timeout=60)
+        body = {"orgID": organizations.json()["orgs"][0]["id"], "name": name, "retentionRules": []}
+        created = await client.post("/api/v2/buckets", json=body, timeout=60)
+        assert created.status_code == 201, created.text
 
 
 async def create(server: InfluxDB2 | InfluxDB3, database: str) -> None:
@@ -122,8 +122,8 @@ async def create(server: InfluxDB2 | InfluxDB3, database: str) -> None:
 
 async def make_database(server: InfluxDB3, name: str) -> None:
     async with httpx.AsyncClient(base_url=server.url, headers=_headers(server), trust_env=False) as client:
-        made = await client.post("/api/v3/configure/database", json={"db": name}, timeout=60)
-        assert made.status_code in (200, 201, 204), made.text
+        created = await client.post("/api/v3/configure/database", json={"db": name}, timeout=60)
+        assert created.status_code in (200, 201, 204), created.text
 
 
 def _headers(server: InfluxDB2 | InfluxDB3) -> dict[str, str]:

@@ -82,9 +82,9 @@ async def test_a_backup_of_a_store_in_use_is_one_state_of_it(tmp_path: Path) -> 
     await fill(tmp_path / "elsewhere", 0)
     moved = restore(tmp_path / "elsewhere", tmp_path / "backup")
     assert {path.name.partition(".replaced")[0] for path in moved} >= {"documents.db", "icons", "secrets.key"}
-    [(a, one), (b, other)], count = await read(tmp_path / "elsewhere")
+    [(a, backup_files), (b, restored_files)], count = await read(tmp_path / "elsewhere")
     assert (a, b, count) == ("a", "b", 1)
-    assert one == other
+    assert backup_files == restored_files
     assert (tmp_path / "elsewhere" / "secrets.key").read_bytes() == (data / "secrets.key").read_bytes()
     assert (tmp_path / "elsewhere" / "secrets.key").stat().st_mode & 0o777 == 0o600
     assert (tmp_path / "elsewhere" / "icons" / "drivers" / "own.svg").read_text() == "<svg/>"

@@ -20,7 +20,7 @@ from stores.contracts.documents import (
     DropCollections,
     Exists,
     Guard,
-    Once,
+    IdempotencyKey,
     OneOf,
     Order,
     Query,
@@ -55,13 +55,13 @@ async def walk(
     documents: DocumentDatabase, collection: Collection, order: Order, limit: int = 2
 ) -> list[Document]:
     """A whole collection, read page by page."""
-    found: list[Document] = []
+    documents_read: list[Document] = []
     after = None
     while page := await documents.find(collection, Query(order=order, after=after, limit=limit)):
-        found += page
+        documents_read += page
         after = (get_order_value(page[-1], order.path), page[-1]["_id"])
-        assert len(found) < 5000
-    return found
+        assert len(documents_read) < 5000
+    return documents_read
 
 
 async def test_a_document_comes_back_with_its_types_and_key_order(documents: DocumentDatabase) -> None:
@@ -79,9 +79,9 @@ async def test_a_document_comes_back_with_its_types_and_key_order(documents: Doc
         "text": "ñ\u2028 \U0001f600 '\"\\$",
     }
     await documents.insert(DEVICES, stored)
-    [found] = await documents.find(DEVICES)
-    assert bson.encode(found) == bson.encode(stored)
-    assert list(found) == list(stored)
+    [device] = await documents.find(DEVICES)
+    assert bson.encode(device) == bson.encode(stored)
+    assert list(device) == list(stored)
 
 
 async def test_reading_makes_nothing(documents: DocumentDatabase, document_store: DocumentStore) -> None:
@@ -156,11 +156,11 @@ async def test_a_condition_finds_what_it_says(
 ) -> None:
     for stored in FILTERED:
         await documents.insert(DEVICES, {"_id": ObjectId(), **stored})
-    found = await documents.find(DEVICES, Query(where=tuple(where)))
-    assert [each["machineId"] for each in found] == expected
+    devices = await documents.find(DEVICES, Query(where=tuple(where)))
+    assert [device["machineId"] for device in devices] == expected
     assert await documents.count([DEVICES], where) == [len(expected)]
     limited = await documents.find(DEVICES, Query(where=tuple(where), limit=1))
-    assert [each["machineId"] for each in limited] == expected[:1]
+    assert [device["machineId"] for device in limited] == expected[:1]
 
 
 VALUES = [None, 5, 2.5, "a", "B", "a", "", True, False, *TIMES, ObjectId(), [1, 2], {"a": 1}, "ñ", -1, 2**40]
@@ -175,12 +175,12 @@ async def test_pages_hold_each_document_once_whatever_its_types(
     stored += [{"_id": "text"}, {"_id": 7, "name": "x"}, {"_id": 7.5, "createdAt": TIMES[0]}]
     await documents.upsert(DEVICES, stored)
     order = Order((path,), descending)
-    found = await walk(documents, DEVICES, order)
-    assert len(found) == len({str(each["_id"]) for each in found}) == len(stored)
-    whole = await documents.find(DEVICES, Query(order=order))
-    assert [each["_id"] for each in whole] == [each["_id"] for each in found]
+    devices = await walk(documents, DEVICES, order)
+    assert len(devices) == len({str(device["_id"]) for device in devices}) == len(stored)
+    all_devices = await documents.find(DEVICES, Query(order=order))
+    assert [device["_id"] for device in all_devices] == [device["_id"] for device in devices]
     if path == "name":
-        values = [get_order_value(each, ("name",)) for each in found]
+        values = [get_order_value(device, ("name",)) for device in devices]
         kinds = [type(v).__name__ for v in (values[::-1] if descending else values)]
         ranks = ["NoneType", "int float Int64", "str", "ObjectId", "bool", "datetime"]
         ranked = [next(i for i, names in enumerate(ranks) if kind in names) for kind in kinds]
@@ -196,8 +196,8 @@ async def test_a_page_is_not_moved_by_what_is_added_or_removed(documents: Docume
     await documents.insert(DEVICES, device("3", name="N3"))
     await documents.delete(DEVICES, [equals("machineId", "2")])
     after = (first[-1]["name"], first[-1]["_id"])
-    rest = await documents.find(DEVICES, Query(order=order, after=after))
-    assert [each["name"] for each in rest] == ["N3", "N4", "N6", "N8"]
+    next_page = await documents.find(DEVICES, Query(order=order, after=after))
+    assert [device["name"] for device in next_page] == ["N3", "N4", "N6", "N8"]
 
 
 async def test_several_queries_are_answered_in_their_order(documents: DocumentDatabase) -> None:
@@ -210,15 +210,15 @@ async def test_several_queries_are_answered_in_their_order(documents: DocumentDa
         Query(order=Order(descending=True), limit=1),
         Query(limit=0),
     ]
-    found = await documents.find_many(DEVICES, queries)
-    assert [[each["machineId"] for each in page] for page in found] == [["C"], ["A", "B"], [], ["C"], []]
+    pages = await documents.find_many(DEVICES, queries)
+    assert [[device["machineId"] for device in page] for page in pages] == [["C"], ["A", "B"], [], ["C"], []]
 
 
 async def test_a_projection_gives_the_keys_asked_for(documents: DocumentDatabase) -> None:
     await documents.insert(DEVICES, device("A", name="n", properties={"a": 1}))
-    [found] = await documents.find(DEVICES, Query(keys=frozenset({"name"})))
-    assert found["name"] == "n"
-    assert isinstance(found["_id"], ObjectId)
+    [stored] = await documents.find(DEVICES, Query(keys=frozenset({"name"})))
+    assert stored["name"] == "n"
+    assert isinstance(stored["_id"], ObjectId)
 
 
 async def test_what_is_unique_is_refused_and_nothing_is_written(documents: DocumentDatabase) -> None:
@@ -262,12 +262,12 @@ async def test_a_change_sets_unsets_adds_and_pulls(documents: DocumentDatabase) 
     )
     changed = await documents.update(DEVICES, [equals("machineId", "A")], change)
     assert changed is not None
-    [found] = await documents.find(DEVICES)
-    assert found == changed
-    found.pop("_id")
-    missing = found.pop("missing", {})
+    [stored] = await documents.find(DEVICES)
+    assert stored == changed
+    stored.pop("_id")
+    missing = stored.pop("missing", {})
     assert missing == {}
-    assert found == {
+    assert stored == {
         "machineId": "A",
         "deep": {"x": [TIMES[0]], "y": 2},
         "items": ["b"],
@@ -309,14 +309,14 @@ async def test_a_touched_time_is_later_than_every_one_before(
         )
         for i in range(20)
     )
-    done = await asyncio.gather(*touches)
+    results = await asyncio.gather(*touches)
     [stored] = await documents.find(DEVICES, Query(where=(equals("machineId", "B"),)))
     assert len(stored["n"]) == 20
     assert isinstance(stored["at"], str if as_string else datetime)
-    assert str(stored["at"]) == max(str(each["at"]) for each in done if each)
+    assert str(stored["at"]) == max(str(result["at"]) for result in results if result)
     # One after the other: the reply of the tests' MongoDB may already contain what a concurrent call changed.
     times = [await documents.update(DEVICES, [equals("machineId", "B")], change) for _ in range(20)]
-    assert len({str(each["at"]) for each in times if each}) == 20
+    assert len({str(result["at"]) for result in times if result}) == 20
 
 
 async def test_ten_upserts_at_once_make_one_document(documents: DocumentDatabase) -> None:
@@ -329,9 +329,9 @@ async def test_ten_upserts_at_once_make_one_document(documents: DocumentDatabase
         )
         for i in range(10)
     )
-    done = await asyncio.gather(*upserts)
+    results = await asyncio.gather(*upserts)
     [stored] = await documents.find(CONFIG)
-    assert len(stored["value"]) == sum(each is not None for each in done) >= 1
+    assert len(stored["value"]) == sum(result is not None for result in results) >= 1
 
 
 async def replace(documents: DocumentDatabase, where: Where, new: list[Document]) -> None:
@@ -347,11 +347,11 @@ async def test_a_replacement_is_whole_or_is_not(documents: DocumentDatabase) -> 
     await documents.insert(EVENT_CLASSES, entry("1", "b"))
     with pytest.raises(Conflict):
         await replace(documents, mine, [entry("3"), entry("3")])
-    found = await documents.find(EVENT_CLASSES, Query(where=tuple(mine)))
-    assert [each["id"] for each in found] == ["1", "2"]
+    event_classes = await documents.find(EVENT_CLASSES, Query(where=tuple(mine)))
+    assert [event_class["id"] for event_class in event_classes] == ["1", "2"]
     await replace(documents, mine, [entry("2"), entry("9")])
-    found = await documents.find(EVENT_CLASSES)
-    assert sorted((each["id"], each["applicationId"]) for each in found) == [
+    event_classes = await documents.find(EVENT_CLASSES)
+    assert sorted((event_class["id"], event_class["applicationId"]) for event_class in event_classes) == [
         ("1", "b"),
         ("2", "a"),
         ("9", "a"),
@@ -364,7 +364,9 @@ async def test_only_the_first_goes_where_that_is_asked(documents: DocumentDataba
     stored = [{"_id": ObjectId(), "name": "same"} for _ in range(3)]
     await documents.upsert(DEVICES, stored)
     assert await documents.delete(DEVICES, [equals("name", "same")], first_only=True) == 1
-    assert [each["_id"] for each in await documents.find(DEVICES)] == [each["_id"] for each in stored[1:]]
+    assert [device["_id"] for device in await documents.find(DEVICES)] == [
+        device["_id"] for device in stored[1:]
+    ]
     assert await documents.delete(DEVICES, [equals("name", "same")]) == 2
 
 
@@ -454,22 +456,24 @@ async def test_a_guarded_write_needs_the_document_that_it_depends_on(documents: 
 
 
 async def test_a_write_under_a_key_is_applied_once(documents: DocumentDatabase) -> None:
-    first, once = device("A"), Once("k", "input 1")
-    assert await documents.insert(DEVICES, first, once=once) == first
+    first, repetition = device("A"), IdempotencyKey("k", "input 1")
+    assert await documents.insert(DEVICES, first, idempotency=repetition) == first
     await documents.update(DEVICES, [equals("machineId", "A")], Change(set={("name",): "changed"}))
-    assert await documents.insert(DEVICES, device("A"), once=once) == first
+    assert await documents.insert(DEVICES, device("A"), idempotency=repetition) == first
     with pytest.raises(Conflict) as raised:
-        await documents.insert(DEVICES, device("B"), once=Once("k", "input 2"))
+        await documents.insert(DEVICES, device("B"), idempotency=IdempotencyKey("k", "input 2"))
     assert raised.value.extensions["fields"] == ["idempotencyKey"]
     assert await documents.count([DEVICES]) == [1]
     with pytest.raises(Conflict):  # a refused write leaves the key free
-        await documents.insert(DEVICES, device("A"), once=Once("other", "input 1"))
-    await documents.insert(DEVICES, device("C"), once=Once("other", "input 3"))
+        await documents.insert(DEVICES, device("A"), idempotency=IdempotencyKey("other", "input 1"))
+    await documents.insert(DEVICES, device("C"), idempotency=IdempotencyKey("other", "input 3"))
 
     create = UpdateOne(CONFIG, [equals("key", "x")], Change(set={("n",): 1}), {"_id": 1, "key": "x"})
     for _ in range(2):
-        result = await documents.write_all([create], once=Once("w", "f"), result={"answer": 1})
+        result = await documents.write_all(
+            [create], idempotency=IdempotencyKey("w", "f"), result={"answer": 1}
+        )
         assert result == {"answer": 1}
     again = UpdateOne(CONFIG, [equals("key", "y")], Change(set={("n",): 1}))
-    assert await documents.write_all([again], once=Once("v", "f")) is None
-    assert await documents.write_all([create], once=Once("v", "g"), result={}) == {}
+    assert await documents.write_all([again], idempotency=IdempotencyKey("v", "f")) is None
+    assert await documents.write_all([create], idempotency=IdempotencyKey("v", "g"), result={}) == {}

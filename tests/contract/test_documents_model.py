@@ -52,7 +52,7 @@ class Model(RuleBasedStateMachine):
     @rule(target=ids, machine=machine_ids, body=bodies)
     def insert(self, machine: str, body: dict[str, Any]) -> ObjectId:
         document = {"_id": ObjectId(), "machineId": machine, **body}
-        taken = any(each["machineId"] == machine for each in self.stored.values())
+        taken = any(document["machineId"] == machine for document in self.stored.values())
         try:
             self.runner.run(self.documents.insert(DEVICES, document))
         except Conflict:
@@ -63,17 +63,17 @@ class Model(RuleBasedStateMachine):
         return ObjectId(document["_id"])
 
     @rule(each=ids, name=names)
-    def update(self, each: ObjectId, name: Any) -> None:
+    def update(self, id_: ObjectId, name: Any) -> None:
         change = Change(set={("name",): name})
-        changed = self.runner.run(self.documents.update(DEVICES, [equals("_id", each)], change))
-        if each in self.stored:
-            self.stored[each] = {**self.stored[each], "name": name}
-        assert changed == self.stored.get(each)
+        changed = self.runner.run(self.documents.update(DEVICES, [equals("_id", id_)], change))
+        if id_ in self.stored:
+            self.stored[id_] = {**self.stored[id_], "name": name}
+        assert changed == self.stored.get(id_)
 
     @rule(each=ids)
-    def delete(self, each: ObjectId) -> None:
-        gone = self.runner.run(self.documents.delete(DEVICES, [equals("_id", each)]))
-        assert gone == (self.stored.pop(each, None) is not None)
+    def delete(self, id_: ObjectId) -> None:
+        is_deleted = self.runner.run(self.documents.delete(DEVICES, [equals("_id", id_)]))
+        assert is_deleted == (self.stored.pop(id_, None) is not None)
 
     @rule()
     def reopen(self) -> None:
@@ -82,24 +82,24 @@ class Model(RuleBasedStateMachine):
 
     @rule(name=names)
     def find_by_name(self, name: Any) -> None:
-        found = self.runner.run(self.documents.find(DEVICES, Query(where=(equals("name", name),))))
-        fitting = [d for d in self.stored.values() if order_key(d.get("name")) == order_key(name)]
-        assert found == fitting
+        documents = self.runner.run(self.documents.find(DEVICES, Query(where=(equals("name", name),))))
+        expected = [d for d in self.stored.values() if order_key(d.get("name")) == order_key(name)]
+        assert documents == expected
 
     @rule(descending=st.booleans(), limit=st.integers(1, 3))
     def page_by_name(self, descending: bool, limit: int) -> None:
-        order, found, after = Order(("name",), descending), [], None
+        order, documents, after = Order(("name",), descending), [], None
         while True:
             query = Query(order=order, after=after, limit=limit)
             page = self.runner.run(self.documents.find(DEVICES, query))
             if not page:
                 break
-            found += page
+            documents += page
             after = (get_order_value(page[-1], order.path), page[-1]["_id"])
         expected = sorted(
             self.stored.values(), key=lambda d: (order_key(d.get("name")), d["_id"]), reverse=descending
         )
-        assert found == expected
+        assert documents == expected
 
     @invariant()
     def everything_is_kept(self) -> None:
@@ -145,8 +145,8 @@ async def test_what_was_acknowledged_survives_a_kill(tmp_path: Path) -> None:
     acknowledged = await asyncio.to_thread(killed_while_writing, path)
     store = SqliteDocumentStore(path)
     documents = store.database("tenant")
-    found = await documents.find(DEVICES)
-    assert len(found) >= acknowledged[-1] + 1
-    assert [each["machineId"] for each in found] == [f"M{i}" for i in range(len(found))]
+    devices = await documents.find(DEVICES)
+    assert len(devices) >= acknowledged[-1] + 1
+    assert [device["machineId"] for device in devices] == [f"M{i}" for i in range(len(devices))]
     await documents.insert(DEVICES, {"_id": ObjectId(), "machineId": "after"})
     await store.close()

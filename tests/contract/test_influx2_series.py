@@ -119,8 +119,10 @@ def test_literals_and_bound_values_are_the_text_that_they_stand_for(
             for n, (name, text) in enumerate((script.bind(text), text) for text in texts)
         )
         async with opened(influxdb2_server) as store:
-            found = await store.client.query(f'import "array" array.from(rows: [{rows}])', script.values)
-        assert [(row.value, row.columns["same"]) for row in found] == [(f"={text}", "true") for text in texts]
+            answered = await store.client.query(f'import "array" array.from(rows: [{rows}])', script.values)
+        assert [(row.value, row.columns["same"]) for row in answered] == [
+            (f"={text}", "true") for text in texts
+        ]
 
     asyncio.run(check())
 
@@ -144,10 +146,10 @@ def test_a_machine_is_found_by_its_literal_id_or_not_at_all(
         points = [Point(measurement, ((MACHINE, name),), {"a": n}, T) for n, name in enumerate(names)]
         await send(influxdb2_server, influxdb2_server.bucket, [*points, Point(measurement, (), {"a": -1}, T)])
         async with opened(influxdb2_server) as store:
-            found = await store.database(influxdb2_server.bucket).latest(
+            latest = await store.database(influxdb2_server.bucket).latest(
                 SeriesQuery(measurement, ["a"], requested)
             )
-        assert found == {n: {"a": Sample(T, names.index(n))} for n in requested if n in names}
+        assert latest == {n: {"a": Sample(T, names.index(n))} for n in requested if n in names}
 
     asyncio.run(check())
 
@@ -209,12 +211,12 @@ async def test_the_future_and_the_time_before_1970_count(
     await send(influxdb2_server, series.database, [point(at, a=n) for n, at in enumerate(times)])
     source = [Source("state", "a")]
     assert await series.latest(SeriesQuery("state", ["a"], ["M1"])) == {"M1": {"a": Sample(times[-1], 5)}}
-    found = await series.points(SeriesQuery("state", ["a"], ["M1"], -END_OF_TIME, END_OF_TIME), 6)
-    assert found == {"M1": {"a": [Sample(at, n) for n, at in enumerate(times)]}}
+    samples = await series.points(SeriesQuery("state", ["a"], ["M1"], -END_OF_TIME, END_OF_TIME), 6)
+    assert samples == {"M1": {"a": [Sample(at, n) for n, at in enumerate(times)]}}
     assert await series.counts(SourceQuery(source, None, -END_OF_TIME, END_OF_TIME)) == {None: 6}
-    assert [each.time for each in await series.last(SourceQuery(source, None, 0, END_OF_TIME), 2)] == times[
-        :-3:-1
-    ]
+    assert [
+        occurrence.time for occurrence in await series.last(SourceQuery(source, None, 0, END_OF_TIME), 2)
+    ] == times[:-3:-1]
     windows = Windows((-120 * SECOND, -60 * SECOND, 0, 60 * SECOND), 60 * SECOND)
     query = SeriesQuery("state", ["a"], ["M1"], -120 * SECOND, SECOND)
     cells = await series.windows(query, windows, Aggregation("first"))
@@ -251,8 +253,12 @@ async def test_bytes_that_are_no_text_do_not_cost_the_others(
                 state,machine_id=M2 a="y" 7""",
         )
         assert written.status_code == 204
-    found = await series.last(SourceQuery([Source("state", "a")], None, 0, 9), 5)
-    assert [(each.machine, each.value) for each in found] == [("M2", "y"), ("M1", "\ufffd"), ("\ufffd", "x")]
+    occurrences = await series.last(SourceQuery([Source("state", "a")], None, 0, 9), 5)
+    assert [(occurrence.machine, occurrence.value) for occurrence in occurrences] == [
+        ("M2", "y"),
+        ("M1", "\ufffd"),
+        ("\ufffd", "x"),
+    ]
 
 
 async def test_a_quantile_is_asked_for_to_the_last_digit(
@@ -260,32 +266,32 @@ async def test_a_quantile_is_asked_for_to_the_last_digit(
 ) -> None:
     await send(influxdb2_server, series.database, [point(T + n, a=n) for n in range(3)])
     for q, expected in ((0.33333333, 0.0), (0.33333335, 1.0), (1e-12, 0.0), (0.99999999, 2.0)):
-        found = await series.windows(
+        cells = await series.windows(
             over(MINUTE, "state", ["a"], ["M1"]),
             MINUTE,
             Aggregation("quantile", q),
         )
-        assert found == {"M1": {"a": [(0, expected)]}}
+        assert cells == {"M1": {"a": [(0, expected)]}}
 
 
 async def test_too_many_points_are_counted_and_not_read(
     series: Influx2SeriesDatabase, influxdb2_server: InfluxDB2, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     await send(influxdb2_server, series.database, [point(T + n, f"M{n % 5}", a=n) for n in range(5000)])
-    answers = []
+    results = []
     query = Influx2Client.query
 
     async def noted(client: Influx2Client, script: str, values: Values, bucket: str) -> list[Row]:
-        answers.append(await query(client, script, values, bucket))
-        return answers[-1]
+        results.append(await query(client, script, values, bucket))
+        return results[-1]
 
     monkeypatch.setattr(Influx2Client, "query", noted)
     machines = [f"M{n}" for n in range(5)]
     with pytest.raises(LimitExceeded):
         await series.points(SeriesQuery("state", ["a"], machines, T, T + 5000), 4999)
-    assert sum(map(len, answers)) == 5
-    found = await series.points(SeriesQuery("state", ["a"], machines, T, T + 5000), 5000)
-    assert sum(len(by_field["a"]) for by_field in found.values()) == 5000
+    assert sum(map(len, results)) == 5
+    samples = await series.points(SeriesQuery("state", ["a"], machines, T, T + 5000), 5000)
+    assert sum(len(by_field["a"]) for by_field in samples.values()) == 5000
 
 
 @pytest.mark.parametrize("wrong", ["token", "organisation", "address", "server"])
@@ -301,7 +307,7 @@ async def test_what_the_server_refuses_is_unavailable_and_tells_nothing(
         for call in [*every_call(store.database(influxdb2_server.bucket)), store.ping()]:
             with pytest.raises(Unavailable) as raised:
                 await call
-            assert not any(each in str(raised.value) for each in (token, org, "127.0.0.1", "40"))
+            assert not any(secret in str(raised.value) for secret in (token, org, "127.0.0.1", "40"))
     assert "InfluxDB 2: " in caplog.text
     assert token not in caplog.text
     await store.close()
@@ -343,7 +349,7 @@ async def test_a_server_that_hangs_or_stops_is_told_in_time_and_found_again(
             async with asyncio.timeout(10 * DEADLINE):
                 failures = await asyncio.gather(*map(_failure, [*every_call(series), store.ping()]))
             # A CancelledError would pass for a cancellation of the caller.
-            assert {type(each) for each in failures} == {Unavailable}
+            assert {type(failure) for failure in failures} == {Unavailable}
             assert "127.0.0.1" not in str(failures)
             mend()
             assert await series.latest(SeriesQuery("state", ["power"], ["M1"])) == expected
@@ -390,9 +396,9 @@ async def relay(url: str, passed: int, cut: bool) -> AsyncIterator[str]:
 
     async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         serving.add(asyncio.current_task())
-        answers, requests = await asyncio.open_connection(address.hostname, address.port)
+        replies, requests = await asyncio.open_connection(address.hostname, address.port)
         forwarding = asyncio.create_task(forward(reader, requests))
-        answering = asyncio.create_task(answer(answers, writer))
+        answering = asyncio.create_task(answer(replies, writer))
         # The caller's end of the connection is the end of both.
         await asyncio.wait([forwarding, *([answering] if cut else [])], return_when=asyncio.FIRST_COMPLETED)
         for task in (forwarding, answering):

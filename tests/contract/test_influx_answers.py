@@ -158,10 +158,12 @@ async def test_rows_of_one_time_are_merged() -> None:
 
     async with answering(partial(choose_rows, Answer(200, json.dumps(rows).encode()))) as server:
         store = open_store("influxdb3", server.url)
-        made = calls(store.database("machines"))
-        assert await made["latest"]() == {"M1": {"count": Sample(5, 2)}}
-        assert await made["points"]() == {"M1": {"count": [Sample(5, 1), Sample(5, 2), Sample(5, 9)]}}
-        assert await made["windows"]() == {"M1": {"count": [(0, 9.0)]}}
+        calls_by_name = calls(store.database("machines"))
+        assert await calls_by_name["latest"]() == {"M1": {"count": Sample(5, 2)}}
+        assert await calls_by_name["points"]() == {
+            "M1": {"count": [Sample(5, 1), Sample(5, 2), Sample(5, 9)]}
+        }
+        assert await calls_by_name["windows"]() == {"M1": {"count": [(0, 9.0)]}}
         await store.close()
 
 

@@ -40,9 +40,9 @@ def test_what_is_written_is_read(
     measurement: str, tags: dict[str, str], fields: dict[str, Value], at: int
 ) -> None:
     point = Point(measurement, tuple(sorted(tags.items())), fields, at)
-    found = parse_one(line(point))
-    assert found == point
-    assert [type(value) for value in found.fields.values()] == [type(value) for value in fields.values()]
+    parsed = parse_one(line(point))
+    assert parsed == point
+    assert [type(value) for value in parsed.fields.values()] == [type(value) for value in fields.values()]
 
 
 @given(
@@ -56,9 +56,9 @@ def test_what_the_client_library_writes_is_read(
         written.tag(name, tag)
     for name, value in fields.items():
         written.field(name, value)
-    found = parse_one(written.to_line_protocol())
-    assert (found.measurement, dict(found.tags), found.time) == (measurement, tags, 7)
-    assert dict(found.fields) == fields
+    parsed = parse_one(written.to_line_protocol())
+    assert (parsed.measurement, dict(parsed.tags), parsed.time) == (measurement, tags, 7)
+    assert dict(parsed.fields) == fields
 
 
 @pytest.mark.parametrize(
@@ -83,9 +83,9 @@ def test_what_the_client_library_writes_is_read(
     ],
 )
 def test_literals(written: str, value: Value) -> None:
-    found = parse_one(f"m f={written} 5")
-    assert found.fields == {"f": value}
-    assert type(found.fields["f"]) is type(value)
+    parsed = parse_one(f"m f={written} 5")
+    assert parsed.fields == {"f": value}
+    assert type(parsed.fields["f"]) is type(value)
 
 
 @pytest.mark.parametrize(

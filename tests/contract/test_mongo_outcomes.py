@@ -16,7 +16,7 @@ from stores.contracts.documents import (
     Condition,
     CreateCollections,
     Exists,
-    Once,
+    IdempotencyKey,
     Query,
     UpdateOne,
     Write,
@@ -77,12 +77,12 @@ async def test_a_creation_whose_reply_is_lost_is_found_by_its_repetition(
             documents = store.database(f"t-{uuid.uuid4().hex[:8]}")
             await documents.insert(DEVICES, {"_id": 1, "machineId": "first"})
             line.is_armed = True
-            once = Once("key", "input")
+            repetition = IdempotencyKey("key", "input")
             with pytest.raises(Unavailable) as raised:
-                await documents.insert(DEVICES, {"_id": 2, "machineId": "lost"}, once=once)
+                await documents.insert(DEVICES, {"_id": 2, "machineId": "lost"}, idempotency=repetition)
             assert raised.value.extensions["outcome"] == "UNKNOWN"
             # Another one has to wait until the lost write cannot arrive any more, its repetition has not.
-            stored = await documents.insert(DEVICES, {"_id": 3, "machineId": "lost"}, once=once)
+            stored = await documents.insert(DEVICES, {"_id": 3, "machineId": "lost"}, idempotency=repetition)
             assert stored == {"_id": 2, "machineId": "lost"}
             assert await documents.count([DEVICES]) == [2]
 

@@ -67,8 +67,8 @@ async def test_a_document_that_cannot_be_copied_is_named_and_the_others_are_copi
         users = Organization.collection_of()
         await target.database(tenant).insert(users, {"_id": ObjectId(), "key": "taken"})
         twin = {"_id": ObjectId(), "key": "taken"}
-        others = [{"_id": ObjectId(), "key": f"k{n}"} for n in range(3)]
-        await source.database(tenant).upsert(users, [twin, *others])
+        other_documents = [{"_id": ObjectId(), "key": f"k{n}"} for n in range(3)]
+        await source.database(tenant).upsert(users, [twin, *other_documents])
         report = await copy_stores(source, target, lambda *_: None)
         assert report.written == 3
         refused = [line for line in report.differences if "cannot be copied" in line]
@@ -91,11 +91,11 @@ async def test_invalid_utf_8_passes_the_driver_in_both_directions(
     mongodb_server: Server, tmp_path: Path, driver: Literal["pymongo", "motor"]
 ) -> None:
     """The tests' MongoDB replaces what is not valid: it is exchanged on the way to the server and back."""
-    sent: list[bytes] = []
+    sent_messages: list[bytes] = []
 
     def change(data: bytes, is_client: bool) -> bytes:
         if is_client:
-            sent.append(data)
+            sent_messages.append(data)
             return data.replace(INVALID, PLACEHOLDER)
         return data.replace(PLACEHOLDER, INVALID)
 
@@ -105,7 +105,7 @@ async def test_invalid_utf_8_passes_the_driver_in_both_directions(
             documents = store.database(f"t-{uuid.uuid4().hex[:8]}")
             body = damaged(_id=1, name="a")
             await documents.write_raw(CONNECTORS, [body])
-            assert body in b"".join(sent)
+            assert body in b"".join(sent_messages)
             assert await documents.read_raw(CONNECTORS, Query()) == [body]
             [document] = await documents.find(CONNECTORS)
             assert "\ufffd" in document["text"]

@@ -75,22 +75,22 @@ async def test_what_was_never_written_is_empty(written: Written) -> None:
 
 async def test_the_catalogue_names_every_field_and_its_kind(written: Written) -> None:
     await written.put(point(T, a=1, b=1.0, c="", d=True), point(T, measurement="two words", a="x", tag_t="y"))
-    found = await written.series.catalogue()
-    assert found["state"] == {"a": "integer", "b": "float", "c": "string", "d": "boolean"}
-    assert found["two words"] == {"a": "string"}
+    catalogue = await written.series.catalogue()
+    assert catalogue["state"] == {"a": "integer", "b": "float", "c": "string", "d": "boolean"}
+    assert catalogue["two words"] == {"a": "string"}
 
 
 async def test_the_latest_value_is_that_of_each_field(written: Written) -> None:
     await written.put(point(T, power=True, mode="A"), point(T + 7, execution=""), point(T + 1, power=False))
     await written.put(point(T - 5, "M2", power=True), point(T, None, power=True), point(T, "M3", power=True))
-    found = await written.series.latest(
+    latest = await written.series.latest(
         SeriesQuery("state", ["power", "mode", "execution", "none"], ["M1", "M2", "M9"])
     )
-    assert found == {
+    assert latest == {
         "M1": {"power": Sample(T + 1, False), "mode": Sample(T, "A"), "execution": Sample(T + 7, "")},
         "M2": {"power": Sample(T - 5, True)},
     }
-    assert type(found["M1"]["power"].value) is bool
+    assert type(latest["M1"]["power"].value) is bool
     assert await written.series.latest(SeriesQuery("state", ["power"], ["M1"], stop=T + 1)) == {
         "M1": {"power": Sample(T, True)}
     }
@@ -99,8 +99,8 @@ async def test_the_latest_value_is_that_of_each_field(written: Written) -> None:
 async def test_points_of_a_time_are_merged_and_the_later_write_wins(written: Written) -> None:
     await written.put(point(T, a=1, b="x"))
     await written.put(point(T, a=2, c=0.5), point(T - 9, a=7))
-    found = await written.series.points(SeriesQuery("state", ["a", "b", "c"], ["M1"], T - 10, T + 1), 10)
-    assert found == {
+    samples = await written.series.points(SeriesQuery("state", ["a", "b", "c"], ["M1"], T - 10, T + 1), 10)
+    assert samples == {
         "M1": {"a": [Sample(T - 9, 7), Sample(T, 2)], "b": [Sample(T, "x")], "c": [Sample(T, 0.5)]}
     }
     assert await written.series.counts(SourceQuery([Source("state", "a")], None, T - 10, T + 1)) == {None: 2}
@@ -109,8 +109,8 @@ async def test_points_of_a_time_are_merged_and_the_later_write_wins(written: Wri
 async def test_points_are_of_a_half_open_range_and_within_a_limit(written: Written) -> None:
     await written.put(*(point(T + n, f"M{n % 2}", a=n) for n in range(10)))
     await written.put(point(T + 4, "M0", a=-4, tag_line="second"))
-    found = await written.series.points(SeriesQuery("state", ["a"], ["M0", "M1"], T + 3, T + 7), 5)
-    assert found == {
+    samples = await written.series.points(SeriesQuery("state", ["a"], ["M0", "M1"], T + 3, T + 7), 5)
+    assert samples == {
         "M0": {"a": [Sample(T + 4, -4), Sample(T + 4, 4), Sample(T + 6, 6)]},
         "M1": {"a": [Sample(T + 3, 3), Sample(T + 5, 5)]},
     }
@@ -142,7 +142,7 @@ async def test_windows_hold_what_their_values_come_to(written: Written, function
     await written.put(*(point(T + n * SECOND, **row) for n, row in enumerate(rows)))
     await written.put(point(T + 2 * MINUTE, i=8), point(T - 1, i=100), point(T + 3 * MINUTE, i=100))
     windows = minutes(T, T + 3 * MINUTE)
-    found = (
+    cells = (
         await written.series.windows(
             over(windows, "state", list("ifbs"), ["M1"]),
             windows,
@@ -150,13 +150,13 @@ async def test_windows_hold_what_their_values_come_to(written: Written, function
         )
     )["M1"]
     for name, expected in EXPECTED[function].items():
-        number, value = found[name][0]
+        number, value = cells[name][0]
         assert number == 0
         assert value == pytest.approx(expected) if isinstance(expected, float) else value == expected
         assert type(value) is type(expected)
-    assert set(found) == set(EXPECTED[function])
+    assert set(cells) == set(EXPECTED[function])
     alone = {"count": 1, "stddev": None, "mean": 8.0}.get(function, 8)
-    assert found["i"][1:] == ([] if alone is None else [(2, alone)])
+    assert cells["i"][1:] == ([] if alone is None else [(2, alone)])
 
 
 @pytest.mark.parametrize(
@@ -165,25 +165,25 @@ async def test_windows_hold_what_their_values_come_to(written: Written, function
 async def test_a_quantile_is_the_nearest_rank(written: Written, q: float, expected: float) -> None:
     for n in range(5):
         await written.put(point(T + n, i=VALUES["i"][n], f=VALUES["f"][n], b=VALUES["b"][n]))
-    found = await written.series.windows(
+    cells = await written.series.windows(
         over(minutes(T, T + MINUTE), "state", ["i", "b"], ["M1", "M2"]),
         minutes(T, T + MINUTE),
         Aggregation("quantile", q),
     )
-    assert found["M1"]["i"] == [(0, expected)]
-    assert found["M1"]["b"] == [(0, 0.0 if q <= 0.4 else 1.0)]
-    assert type(found["M1"]["i"][0][1]) is float
+    assert cells["M1"]["i"] == [(0, expected)]
+    assert cells["M1"]["b"] == [(0, 0.0 if q <= 0.4 else 1.0)]
+    assert type(cells["M1"]["i"][0][1]) is float
 
 
 async def test_sums_of_integers_are_exact_beyond_64_bits(written: Written) -> None:
     most = 2**63 - 1
     await written.put(*(point(T + n, a=most, c=-most) for n in range(3)))
-    found = await written.series.windows(
+    cells = await written.series.windows(
         over(minutes(T, T + MINUTE), "state", ["a", "c"], ["M1"]),
         minutes(T, T + MINUTE),
         Aggregation("sum"),
     )
-    assert found == {"M1": {"a": [(0, 3 * most)], "c": [(0, -3 * most)]}}
+    assert cells == {"M1": {"a": [(0, 3 * most)], "c": [(0, -3 * most)]}}
 
 
 async def test_a_database_that_does_not_exist_is_empty_or_on_a_server_an_error(written: Written) -> None:
@@ -217,9 +217,9 @@ async def test_unsigned_integers_of_64_bits_are_exact(written: Written) -> None:
         "min": 0, "max": most, "sum": sum(values), "count": 4, "first": 5, "last": 0,
     }  # fmt: skip
     for function, value in expected.items():
-        found = await series.windows(query, windows, Aggregation(function))
-        assert found == {"M1": {"a": [(0, value)]}}
-        assert type(found["M1"]["a"][0][1]) is int
+        cells = await series.windows(query, windows, Aggregation(function))
+        assert cells == {"M1": {"a": [(0, value)]}}
+        assert type(cells["M1"]["a"][0][1]) is int
     for aggregation, approximate in (
         (Aggregation("mean"), sum(values) / 4),
         (Aggregation("quantile", 0.75), 2.0**63),
@@ -236,12 +236,12 @@ async def test_several_series_of_a_machine_count_together(written: Written) -> N
     )
     windows = minutes(T, T + MINUTE)
     for function, expected in (("sum", 9), ("count", 3), ("first", 5), ("last", 3)):
-        found = await written.series.windows(
+        cells = await written.series.windows(
             over(windows, "state", ["a"], ["M1"]),
             windows,
             Aggregation(function),  # type: ignore[arg-type]
         )
-        assert found == {"M1": {"a": [(0, expected)]}}
+        assert cells == {"M1": {"a": [(0, expected)]}}
     assert await written.series.latest(SeriesQuery("state", ["a"], ["M1"], stop=T + 1)) == {
         "M1": {"a": Sample(T, 5)}
     }
@@ -249,7 +249,7 @@ async def test_several_series_of_a_machine_count_together(written: Written) -> N
 
 def days(zone: str, first: datetime, count: int) -> Windows:
     starts = [(first + timedelta(days=n)).replace(tzinfo=ZoneInfo(zone)) for n in range(count + 1)]
-    edges = tuple(int(each.timestamp()) * SECOND for each in starts)
+    edges = tuple(int(start.timestamp()) * SECOND for start in starts)
     return Windows(edges, None, "day", zone)
 
 
@@ -258,22 +258,22 @@ async def test_days_of_23_and_25_hours_are_whole(written: Written, first: dateti
     windows = days("Europe/Berlin", first, 4)
     hours = range(windows.edges[0], windows.edges[-1], 3600 * SECOND)
     await written.put(*(point(at, a=1) for at in hours))
-    found = await written.series.windows(
+    cells = await written.series.windows(
         over(windows, "state", ["a"], ["M1"]),
         windows,
         Aggregation("count"),
     )
     lengths = [(b - a) // (3600 * SECOND) for a, b in zip(windows.edges, windows.edges[1:], strict=False)]
     assert sorted(set(lengths)) in ([23, 24], [24, 25])
-    assert found["M1"]["a"] == list(enumerate(lengths))
+    assert cells["M1"]["a"] == list(enumerate(lengths))
 
 
 async def test_a_range_cuts_its_first_and_last_window(written: Written) -> None:
     await written.put(*(point(T + n * SECOND, a=1) for n in range(180)))
     windows = minutes(T, T + 3 * MINUTE)
     query = SeriesQuery("state", ["a"], ["M1"], T + 30 * SECOND, T + 130 * SECOND)
-    found = await written.series.windows(query, windows, Aggregation("count"))
-    assert found["M1"]["a"] == [(0, 30), (1, 60), (2, 10)]
+    cells = await written.series.windows(query, windows, Aggregation("count"))
+    assert cells["M1"]["a"] == [(0, 30), (1, 60), (2, 10)]
 
 
 async def test_the_last_values_are_in_the_order_of_time_source_and_machine(written: Written) -> None:
@@ -296,13 +296,17 @@ async def test_the_last_values_are_in_the_order_of_time_source_and_machine(writt
     assert await series.last(SourceQuery(SOURCES, None, T - 1, END_OF_TIME), 20) == everything
     assert await series.last(SourceQuery(SOURCES, None, T - 1, END_OF_TIME), 4) == everything[:4]
     assert await series.last(SourceQuery(SOURCES, None, T, T + 2), 20) == everything[1:6]
-    of_m1, of_m2 = ([each for each in everything if each.machine == name] for name in ("M1", "M2"))
+    of_m1, of_m2 = (
+        [occurrence for occurrence in everything if occurrence.machine == name] for name in ("M1", "M2")
+    )
     assert (
         await series.last(SourceQuery(SOURCES, ["M2", "M1", "M9"], T - 1, END_OF_TIME), 2)
         == of_m1[:2] + of_m2[:2]
     )
     narrowed = list_sources_of(("ALARM", "mode"))
-    assert [each.value for each in await series.last(SourceQuery(narrowed, None, 0, END_OF_TIME), 9)] == [
+    assert [
+        occurrence.value for occurrence in await series.last(SourceQuery(narrowed, None, 0, END_OF_TIME), 9)
+    ] == [
         "hot",
         "AUTO",
         "MANUAL",
@@ -355,9 +359,9 @@ async def test_times_keep_their_nanoseconds(written: Written, at: int) -> None:
 )
 async def test_values_are_what_was_written(written: Written, value: Value) -> None:
     await written.put(point(T, a=value))
-    [found] = (await written.series.points(SeriesQuery("state", ["a"], ["M1"], T, T + 1), 5))["M1"]["a"]
-    assert found == Sample(T, value)
-    assert type(found.value) is type(value)
+    [sample] = (await written.series.points(SeriesQuery("state", ["a"], ["M1"], T, T + 1), 5))["M1"]["a"]
+    assert sample == Sample(T, value)
+    assert type(sample.value) is type(value)
     [last] = await written.series.last(SourceQuery([Source("state", "a")], None, T, T + 1), 5)
     assert (last.value, type(last.value)) == (value, type(value))
 
@@ -369,8 +373,8 @@ async def test_names_are_names(written: Written) -> None:
         named = f"m{name}".replace('"', "''")  # line protocol knows no quote in the name of a field
         await written.put(point(T, name, a=n), Point(named, ((MACHINE, "M1"),), {named: n}, T))
     series = written.series
-    found = await series.latest(SeriesQuery("state", ["a"], HOSTILE))
-    assert {name: by_field["a"].value for name, by_field in found.items()} == {
+    latest = await series.latest(SeriesQuery("state", ["a"], HOSTILE))
+    assert {name: by_field["a"].value for name, by_field in latest.items()} == {
         name: n for n, name in enumerate(HOSTILE)
     }
     for n, name in enumerate(HOSTILE):
@@ -379,9 +383,9 @@ async def test_names_are_names(written: Written) -> None:
         assert await series.latest(SeriesQuery(named, [named], ["M1"])) == {"M1": {named: Sample(T, n)}}
         assert await series.latest(SeriesQuery(name, [name], ["M1"])) == {}
         where = Source("state", "a", (MACHINE,), ((MACHINE, (name,)),))
-        assert [each.tags for each in await series.last(SourceQuery([where], None, 0, END_OF_TIME), 5)] == [
-            (name,)
-        ]
+        assert [
+            occurrence.tags for occurrence in await series.last(SourceQuery([where], None, 0, END_OF_TIME), 5)
+        ] == [(name,)]
     for name in ("M1' --", 'M1" or true', "M1\n", "", " M1", "m1"):
         assert await series.latest(SeriesQuery("state", ["a"], [name])) == {}
 
@@ -389,8 +393,8 @@ async def test_names_are_names(written: Written) -> None:
 async def test_any_number_of_machines_may_be_asked_for(written: Written) -> None:
     names = [f"M{n}" for n in range(2500)]
     await written.put(*(point(T, name, power=True, mode="A") for name in names))
-    found = await written.series.latest(SeriesQuery("state", ["power"], names))
-    assert len(found) == 2500
+    latest = await written.series.latest(SeriesQuery("state", ["power"], names))
+    assert len(latest) == 2500
     assert len(await written.series.counts(SourceQuery([Source("state", "mode")], names, T, T + 1))) == 2500
     assert len(await written.series.last(SourceQuery([Source("state", "mode")], names, T, T + 1), 1)) == 2500
 
@@ -408,22 +412,22 @@ async def test_means_and_deviations_of_many_values_are_stable(written: Written) 
     mean = math.fsum(values) / 1000
     deviation = math.sqrt(math.fsum((value - mean) ** 2 for value in values) / 999)
     windows = minutes(T, T + MINUTE)
-    [(_, found)] = (
+    [(_, value)] = (
         await written.series.windows(
             over(windows, "state", ["a"], ["M1"]),
             windows,
             Aggregation("stddev"),
         )
     )["M1"]["a"]
-    assert found == pytest.approx(deviation, rel=1e-6)
-    [(_, found)] = (
+    assert value == pytest.approx(deviation, rel=1e-6)
+    [(_, value)] = (
         await written.series.windows(
             over(windows, "state", ["a"], ["M1"]),
             windows,
             Aggregation("mean"),
         )
     )["M1"]["a"]
-    assert found == pytest.approx(mean, rel=1e-14)
+    assert value == pytest.approx(mean, rel=1e-14)
 
 
 async def test_a_ping_is_answered(written: Written) -> None:

@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 from stores.contracts.document_store import DocumentDatabase
-from stores.contracts.documents import Document, Once
+from stores.contracts.documents import Document, IdempotencyKey
 from stores.contracts.errors import Conflict, Unavailable
 from stores.entities.devices import Device
 from stores.opening import open_documents
@@ -87,7 +87,9 @@ async def test_a_key_makes_a_creation_happen_once_between_processes(gateways: li
 
     async def create(gateway: DocumentDatabase, number: int, fingerprint: str = "same") -> Document:
         device: Document = {"_id": f"d{number}", "machineId": f"M{number}"}
-        return await gateway.insert(devices, device, guard=guard("cnc"), once=Once("key", fingerprint))
+        return await gateway.insert(
+            devices, device, guard=guard("cnc"), idempotency=IdempotencyKey("key", fingerprint)
+        )
 
     results = await asyncio.gather(*(create(gateways[i % 2], i) for i in range(10)))
     assert len({result["_id"] for result in results}) == 1
@@ -99,16 +101,16 @@ async def test_a_key_makes_a_creation_happen_once_between_processes(gateways: li
 async def test_a_caller_that_gave_up_learns_that_its_write_did_not_happen(tmp_path: Path) -> None:
     holder, store = open_documents(None, data=tmp_path), open_documents(None, data=tmp_path, deadline=0.3)
     devices = Device.collection_of("cnc")
-    release, held = asyncio.Event(), asyncio.Event()
+    release, is_holding = asyncio.Event(), asyncio.Event()
     loop = asyncio.get_running_loop()
 
     def hold(db: object) -> None:
-        loop.call_soon_threadsafe(held.set)
+        loop.call_soon_threadsafe(is_holding.set)
         asyncio.run_coroutine_threadsafe(release.wait(), loop).result()
 
     # The store inside of the deadline's wrapper holds the lock of the file for writing.
     holding = asyncio.create_task(holder._store.write(hold))  # type: ignore[attr-defined]
-    await held.wait()
+    await is_holding.wait()
     with pytest.raises(Unavailable) as raised:
         await store.database("t").insert(devices, {"_id": 1, "machineId": "A"})
     assert raised.value.extensions["outcome"] == "NOT_APPLIED"

@@ -83,9 +83,9 @@ def test_nothing_acknowledged_is_lost_when_the_process_is_killed(tmp_path: Path)
 
 async def _count(path: Path) -> int:
     store = SqliteSeriesStore(path)
-    found = await store.database("d").counts(SourceQuery(SOURCE, None, -END_OF_TIME, END_OF_TIME))
+    counts = await store.database("d").counts(SourceQuery(SOURCE, None, -END_OF_TIME, END_OF_TIME))
     await store.close()
-    return found[None]
+    return counts[None]
 
 
 async def test_readers_do_not_wait_for_the_writer(tmp_path: Path) -> None:
@@ -104,11 +104,11 @@ async def test_readers_do_not_wait_for_the_writer(tmp_path: Path) -> None:
 async def test_a_point_that_changes_a_kind_is_refused_and_the_others_are_kept(tmp_path: Path) -> None:
     store = SqliteSeriesStore(tmp_path / "series.db")
     refused = await store.write("d", [point(1, a=1), point(2, a="x", b=1), point(3, a=3), point(4, a=True)])
-    assert [each is None for each in refused] == [True, False, True, False]
+    assert [error is None for error in refused] == [True, False, True, False]
     assert "already exists as type integer" in str(refused[1])
-    found = await store.database("d").points(SeriesQuery("state", ["a", "b"], ["M1"], 0, 9), 9)
-    assert [sample.value for sample in found["M1"]["a"]] == [1, 3]
-    assert "b" not in found["M1"]
+    samples = await store.database("d").points(SeriesQuery("state", ["a", "b"], ["M1"], 0, 9), 9)
+    assert [sample.value for sample in samples["M1"]["a"]] == [1, 3]
+    assert "b" not in samples["M1"]
     await store.close()
 
 
@@ -140,8 +140,8 @@ def test_the_tally_is_what_a_count_would_be(
             await store.write("d", [point(at) for at in batch])
         await store.retain(cut)
         stored = {at for batch in batches for at in batch if at >= cut}
-        found = await store.database("d").counts(SourceQuery(SOURCE, None, start, stop))
-        assert found == {None: sum(start <= at < stop for at in stored)}
+        counts = await store.database("d").counts(SourceQuery(SOURCE, None, start, stop))
+        assert counts == {None: sum(start <= at < stop for at in stored)}
         await store.close()
 
     asyncio.run(check())

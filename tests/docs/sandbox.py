@@ -52,8 +52,8 @@ class Sandbox:
 
     def replace(self, text: str) -> str:
         """The text with addresses that exist."""
-        for shown, actual in self._replacements.items():
-            text = text.replace(shown, actual)
+        for documented, actual in self._replacements.items():
+            text = text.replace(documented, actual)
         return text
 
     def run(self, script: str) -> str:

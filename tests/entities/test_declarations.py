@@ -85,9 +85,9 @@ def test_a_kind_and_a_scope_name_one_entity() -> None:
 def test_a_stored_collection_is_recognized_by_its_name(entity: type[Entity]) -> None:
     is_default = entity.scope.value == "shared"
     collection = entity.collection_of("linea.3")
-    found = find_entity_of_collection(collection.name, is_default=is_default)
-    assert found is not None
-    assert found.collection == entity.collection
+    entity_found = find_entity_of_collection(collection.name, is_default=is_default)
+    assert entity_found is not None
+    assert entity_found.collection == entity.collection
     assert find_collection_of_name(collection.name, is_default=is_default) == collection
 
 

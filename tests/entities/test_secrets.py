@@ -96,7 +96,7 @@ BROKERS = [{"host": "a", "password": "A"}, {"host": "b", "password": "B"}]
 
 
 @pytest.mark.parametrize(
-    ("sent", "stored", "expected"),
+    ("input_value", "stored", "expected"),
     [
         # removed, reordered, changed and added items keep the secrets that are theirs
         ([{"host": "b", "password": MASK}], BROKERS, [BROKERS[1]]),
@@ -132,8 +132,10 @@ BROKERS = [{"host": "a", "password": "A"}, {"host": "b", "password": "B"}]
         ({"url": "mqtt://u:********@h?token=********"}, {"url": "mqtt://u:A@h"}, None),
     ],
 )
-def test_a_mask_stands_for_the_secret_of_its_item_or_stays(sent: Any, stored: Any, expected: Any) -> None:
-    restored = restore(sent, stored)
+def test_a_mask_stands_for_the_secret_of_its_item_or_stays(
+    input_value: Any, stored: Any, expected: Any
+) -> None:
+    restored = restore(input_value, stored)
     assert (None if has_mask(restored) else restored) == expected
 
 

@@ -36,22 +36,22 @@ def test_functions_are_short_or_say_why_not() -> None:
 
 
 def test_a_class_name_is_used_once_except_by_an_entity_and_its_type() -> None:
-    places: dict[str, list[Module]] = defaultdict(list)
+    modules_by_class: dict[str, list[Module]] = defaultdict(list)
     for module in modules():
         for node in ast.walk(module.parse()):
             if isinstance(node, ast.ClassDef) and not node.name.startswith("_"):
-                places[node.name].append(module)
+                modules_by_class[node.name].append(module)
     repeated = {
-        name: sorted(module.name for module in found)
-        for name, found in places.items()
-        if len(found) > 1 and not _are_entity_and_type(found)
+        name: sorted(module.name for module in modules)
+        for name, modules in modules_by_class.items()
+        if len(modules) > 1 and not _are_entity_and_type(modules)
     }
     assert repeated == {}
 
 
-def _are_entity_and_type(found: list[Module]) -> bool:
+def _are_entity_and_type(modules: list[Module]) -> bool:
     """Whether the classes are an entity, or a record inside of one, and its GraphQL type."""
-    rooms = sorted(module.name.rpartition(".")[0] for module in found)
+    rooms = sorted(module.name.rpartition(".")[0] for module in modules)
     return rooms in (["schema.types", "stores.entities"], ["resolvers", "schema.types"])
 
 

@@ -51,8 +51,8 @@ async def use(app: Starlette) -> None:
 
         listed = f"{{ maintenanceWindows({SCOPE}) {FIELDS} }}"
         assert (await run(listed))["maintenanceWindows"] == [window]
-        got = await run(f'{{ maintenanceWindow({SCOPE}, name: "spindles") {FIELDS} }}')
-        assert got["maintenanceWindow"] == window
+        data = await run(f'{{ maintenanceWindow({SCOPE}, name: "spindles") {FIELDS} }}')
+        assert data["maintenanceWindow"] == window
         node = f"query($id: ID!) {{ node(id: $id) {{ __typename ... on MaintenanceWindow {FIELDS} }} }}"
         assert (await run(node, id=window["id"]))["node"] == {"__typename": "MaintenanceWindow", **window}
         documents = await run(f"{{ documents({SCOPE}, of: MAINTENANCE_WINDOWS) }}")

@@ -51,11 +51,11 @@ def test_a_fill_value_without_its_mode_is_refused(mode: FillMode) -> None:
 
 def test_a_spike_of_one_sample_in_a_million_survives() -> None:
     values: list[Any] = [math.sin(i / 1000) for i in range(1_000_000)]
-    place = random.Random(7).randrange(1_000_000)
-    values[place] = 99.0
+    index = random.Random(7).randrange(1_000_000)
+    values[index] = 99.0
     times, stored = reduce_points(list(range(1_000_000)), values, 1000)
     assert len(times) <= 1000
-    assert (place, 99.0) in zip(times, stored, strict=True)
+    assert (index, 99.0) in zip(times, stored, strict=True)
 
 
 @given(st.lists(st.one_of(st.none(), st.integers(-9, 9), st.floats(-9, 9)), max_size=200), st.integers(4, 40))

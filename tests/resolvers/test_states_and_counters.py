@@ -12,8 +12,8 @@ def samples(*pairs: tuple[int, Value]) -> list[Sample]:
 
 
 def show_spans(*arguments: object) -> list[tuple[Value, int, int, bool]]:
-    found = find_spans(*arguments)  # type: ignore[arg-type]
-    return [(each.value, each.start, each.end, each.carried_in) for each in found]
+    spans = find_spans(*arguments)  # type: ignore[arg-type]
+    return [(span.value, span.start, span.end, span.carried_in) for span in spans]
 
 
 def test_a_state_is_carried_in_prolonged_and_lasts_to_the_end() -> None:
@@ -42,16 +42,19 @@ def test_of_two_samples_of_one_time_the_last_one_counts() -> None:
 
 
 def test_durations_are_shares_of_what_is_known() -> None:
-    found = sum_states(find_spans(None, samples((20, "A"), (50, "B"), (60, "A")), 10, 110))
-    assert [(each.value, each.duration) for each in found] == [("A", 80), ("B", 10)]
-    assert sum(each.share for each in found) == pytest.approx(1)
+    totals = sum_states(find_spans(None, samples((20, "A"), (50, "B"), (60, "A")), 10, 110))
+    assert [(total.value, total.duration) for total in totals] == [("A", 80), ("B", 10)]
+    assert sum(total.share for total in totals) == pytest.approx(1)
 
 
 def test_a_counter_that_falls_began_at_zero_again() -> None:
     samples_ = samples((10, 5), (20, 8), (30, 2), (40, 4))
     [whole] = find_increases(Sample(1, 4), samples_, (0, 50))
     assert (whole.increase, whole.resets) == (1 + 3 + 2 + 2, 1)
-    assert [(each.increase, each.resets) for each in find_increases(Sample(1, 4), samples_, (0, 25, 50))] == [
+    assert [
+        (increase.increase, increase.resets)
+        for increase in find_increases(Sample(1, 4), samples_, (0, 25, 50))
+    ] == [
         (4, 0),
         (4, 1),
     ]

@@ -120,13 +120,13 @@ def root_paths(kind: str) -> list[Path]:
     root = schema._schema.query_type if kind == "query" else schema._schema.mutation_type
     assert root is not None
     paths: list[Path] = []
-    seen: set[str] = set()
+    visited: set[str] = set()
     queue: list[tuple[Path, GraphQLOutputType]] = [((), root)]
     for path, type_ in queue:
         named = get_named_type(type_)
-        if not isinstance(named, GraphQLObjectType) or named.name in seen:
+        if not isinstance(named, GraphQLObjectType) or named.name in visited:
             continue
-        seen.add(named.name)
+        visited.add(named.name)
         for name, definition in named.fields.items():
             step = Step(named, name)
             if definition.args:

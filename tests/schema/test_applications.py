@@ -34,9 +34,9 @@ READ = """query($o: String!) { organization(organizationId: $o) { applicationCou
 
 async def stored(client: Client, organization: str) -> dict[str, object]:
     where = (equals("key", "applications"),)
-    found = await client.documents.database(organization).find(CONFIG, Query(where=where))
-    assert len(found) == 1
-    return dict(found[0]["value"])
+    entries = await client.documents.database(organization).find(CONFIG, Query(where=where))
+    assert len(entries) == 1
+    return dict(entries[0]["value"])
 
 
 @pytest.mark.parametrize("backend", BACKENDS)
@@ -57,9 +57,9 @@ async def test_twelve_applications_added_at_once_are_all_kept(client: Client, or
 async def test_an_application_is_registered_once(client: Client, organization: str) -> None:
     await client.run(CREATE_ORGANIZATION, organization=organization)
     variables = {"organization": organization, "application": "a"}
-    answers = await asyncio.gather(*(client.send(CREATE_APPLICATION, **variables) for _ in range(8)))
-    assert sum("errors" not in answer for answer in answers) == 1
-    assert {a["errors"][0]["extensions"]["code"] for a in answers if "errors" in a} == {"CONFLICT"}
+    responses = await asyncio.gather(*(client.send(CREATE_APPLICATION, **variables) for _ in range(8)))
+    assert sum("errors" not in response for response in responses) == 1
+    assert {a["errors"][0]["extensions"]["code"] for a in responses if "errors" in a} == {"CONFLICT"}
 
 
 @pytest.mark.parametrize("backend", BACKENDS)
@@ -75,8 +75,8 @@ async def test_an_update_keeps_what_is_not_given(client: Client, plant: str) -> 
 @pytest.mark.parametrize("backend", BACKENDS)
 async def test_a_deleted_application_leaves_nothing_behind(client: Client, plant: str) -> None:
     await client.run(CREATE_APPLICATION, organization=plant, application="oil")
-    gone = await client.run(DELETE, o=plant, a="cnc")
-    default = gone["deleteApplication"]["application"]["organization"]["defaultApplication"]
+    data = await client.run(DELETE, o=plant, a="cnc")
+    default = data["deleteApplication"]["application"]["organization"]["defaultApplication"]
     assert default == {"applicationId": "oil"}
     documents = client.documents.database(plant)
     names = [name for name in await documents.list_collections() if name.startswith("cnc_")]
@@ -84,8 +84,8 @@ async def test_a_deleted_application_leaves_nothing_behind(client: Client, plant
     assert await documents.count([EVENT_CLASSES], [equals("applicationId", "cnc")]) == [0]
     assert await client.code(DELETE, o=plant, a="cnc") == "NOT_FOUND"
     await client.run(CREATE_APPLICATION, organization=plant, application="cnc")
-    found = await client.run(READ, o=plant)
-    assert found["organization"]["applications"][1] == {
+    data = await client.run(READ, o=plant)
+    assert data["organization"]["applications"][1] == {
         "applicationId": "cnc",
         "name": "CNC",
         "deviceCount": 0,

@@ -22,7 +22,7 @@ from stores.opening import open_documents, open_series
 from tests.contract.series_stores import make_bucket, send
 from tests.randomized import randomized
 from tests.schema.arguments import Operation, operations, root_paths, walk_arguments
-from tests.schema.test_compiled import NOW, Both, stores
+from tests.schema.test_compiled import NOW, ExecutorPair, stores
 from tests.servers import InfluxDB2, InfluxDB3, Server
 
 INT64_MAX = 2**63 - 1
@@ -42,9 +42,9 @@ def plant(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("plant")
 
     async def fill() -> None:
-        async with stores(folder) as both:
-            assert isinstance(both.series, SqliteSeriesStore)
-            await both.series.write("machines", POINTS)
+        async with stores(folder) as pair:
+            assert isinstance(pair.series, SqliteSeriesStore)
+            await pair.series.write("machines", POINTS)
 
     asyncio.run(fill())
     return folder
@@ -53,7 +53,7 @@ def plant(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @asynccontextmanager
 async def opened(
     folder: Path, documents: str | None = None, series: InfluxDB2 | InfluxDB3 | None = None
-) -> AsyncIterator[Both]:
+) -> AsyncIterator[ExecutorPair]:
     """The embedded stores in `folder`, or servers in their place."""
     document_store = open_documents(documents, data=folder, deadline=20.0)
     if series is None:
@@ -63,23 +63,23 @@ async def opened(
         series_store = open_series(
             prefix + series.url, data=folder, deadline=20.0, token=series.token, org=org
         )
-    both = Both(folder, document_store, series_store)
+    pair = ExecutorPair(folder, document_store, series_store)
     try:
-        yield both
+        yield pair
     finally:
         await document_store.close()
         await series_store.close()
 
 
-async def check(both: Both, operation: Operation) -> None:
+async def check(pair: ExecutorPair, operation: Operation) -> None:
     run: OperationResult
     if operation.kind == "query":
-        run = await both.compare(operation.document, **operation.variables)
+        run = await pair.compare(operation.document, **operation.variables)
     else:
-        run = await both.run(both.plain, operation.document, **operation.variables)
+        run = await pair.run(pair.plain, operation.document, **operation.variables)
     codes = {error["extensions"]["code"] for error in run.errors}
-    shown = operation.document[:2000], str(operation.variables)[:2000]
-    assert not codes & {"INTERNAL", "UNAVAILABLE"}, shown
+    details = operation.document[:2000], str(operation.variables)[:2000]
+    assert not codes & {"INTERNAL", "UNAVAILABLE"}, details
 
 
 def test_every_argument_of_the_schema_is_reached() -> None:
@@ -97,9 +97,9 @@ def test_every_argument_of_the_schema_is_reached() -> None:
 @given(st.lists(QUERIES, min_size=10, max_size=20))
 def test_arguments_of_queries(plant: Path, generated: list[Operation]) -> None:
     async def run() -> None:
-        async with opened(plant) as both:
+        async with opened(plant) as pair:
             for operation in generated:
-                await check(both, operation)
+                await check(pair, operation)
 
     asyncio.run(run())
 
@@ -113,9 +113,9 @@ def test_arguments_of_mutations(
     shutil.copytree(plant, folder, dirs_exist_ok=True)
 
     async def run() -> None:
-        async with opened(folder) as both:
+        async with opened(folder) as pair:
             for operation in generated:
-                await check(both, operation)
+                await check(pair, operation)
 
     asyncio.run(run())
 
@@ -128,11 +128,11 @@ def test_arguments_on_mongodb(
     folder = tmp_path_factory.mktemp("mongodb")
 
     async def run() -> None:
-        async with opened(folder, documents=f"{own_mongodb_server.url}/{uuid.uuid4().hex[:12]}") as both:
+        async with opened(folder, documents=f"{own_mongodb_server.url}/{uuid.uuid4().hex[:12]}") as pair:
             # What an earlier example deleted is there again.
-            await demo.load(both.documents, SecretCipher.store_plain_text())
+            await demo.load(pair.documents, SecretCipher.store_plain_text())
             for operation in generated:
-                await check(both, operation)
+                await check(pair, operation)
 
     asyncio.run(run())
 
@@ -150,10 +150,10 @@ def test_arguments_on_time_series_servers(
         if isinstance(server, InfluxDB2):
             await make_bucket(server, database)
         await send(server, database, POINTS)
-        async with opened(plant, series=server) as both:
-            both.databases = {"ferro-works": database}
-            both.database = database
+        async with opened(plant, series=server) as pair:
+            pair.databases = {"ferro-works": database}
+            pair.database = database
             for operation in generated:
-                await check(both, operation)
+                await check(pair, operation)
 
     asyncio.run(run())

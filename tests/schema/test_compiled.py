@@ -46,7 +46,7 @@ BROKEN: list[dict[str, Any]] = [
 ]
 
 
-class Both:
+class ExecutorPair:
     """The same queries, compiled and by graphql-core alone, over the same stores."""
 
     def __init__(self, folder: Path, documents: DocumentStore, series: SeriesStore) -> None:
@@ -79,11 +79,11 @@ class Both:
 
 
 @asynccontextmanager
-async def stores(folder: Path) -> AsyncIterator[Both]:
+async def stores(folder: Path) -> AsyncIterator[ExecutorPair]:
     """The demo plant with broken devices among the others, and machines that reported."""
     documents, series = SqliteDocumentStore(folder / "documents.db"), SqliteSeriesStore(folder / "series.db")
     await demo.load(documents, PLAIN_TEXT)
-    broken = [{"_id": ObjectId(), **each} for each in BROKEN]
+    broken = [{"_id": ObjectId(), **document} for document in BROKEN]
     await documents.database("ferro-works").upsert(Device.collection_of("cnc-monitoring"), broken)
     machines = ("LATHE-01", "LATHE-02", "B1")
     points = [
@@ -95,14 +95,14 @@ async def stores(folder: Path) -> AsyncIterator[Both]:
     ]
     await series.write("machines", points)
     try:
-        yield Both(folder, documents, series)
+        yield ExecutorPair(folder, documents, series)
     finally:
         await documents.close()
         await series.close()
 
 
 @pytest.fixture
-async def both(tmp_path: Path) -> AsyncIterator[Both]:
+async def pair(tmp_path: Path) -> AsyncIterator[ExecutorPair]:
     async with stores(tmp_path) as opened:
         yield opened
 
@@ -125,33 +125,33 @@ FRAGMENT = " fragment F on Device { connectors { driver } name ...G } fragment G
 
 
 @pytest.mark.parametrize("selection", IN_LISTS)
-async def test_a_compiled_list_is_the_same(both: Both, selection: str) -> None:
+async def test_a_compiled_list_is_the_same(pair: ExecutorPair, selection: str) -> None:
     query = "{ " + DEVICES % selection + " }" + (FRAGMENT if "...F" in selection else "")
-    answer = await both.compare(query)
+    answer = await pair.compare(query)
     assert answer.compiled is not None
-    assert any(each.startswith("application.devices") for each in answer.compiled)
+    assert any(path.startswith("application.devices") for path in answer.compiled)
 
 
-async def test_conditions_are_those_of_the_request(both: Both) -> None:
+async def test_conditions_are_those_of_the_request(pair: ExecutorPair) -> None:
     query = "query($a: Boolean!, $b: Boolean! = true) { " + DEVICES % (
         "nodes { name @skip(if: $a) machineId @include(if: $b) ... @include(if: $a) { connectors { name } } }"
     ) + " }"  # fmt: skip
-    seen = set()
+    plans_run = set()
     for variables in ({"a": True}, {"a": False}, {"a": True, "b": False}, {"a": False, "b": True}):
-        answer = await both.compare(query, **variables)
+        answer = await pair.compare(query, **variables)
         assert answer.compiled is not None
-        seen.add(to_json(answer.data))
-    assert len(seen) == 3
+        plans_run.add(to_json(answer.data))
+    assert len(plans_run) == 3
 
 
-async def test_variables_are_those_of_the_request(both: Both) -> None:
+async def test_variables_are_those_of_the_request(pair: ExecutorPair) -> None:
     query = (
         'query($n: Int, $m: String!) { organization(organizationId: "ferro-works") { devices(first: $n)'
         " { nodes { machineId latest(measurement: $m, field: \"power\") { value } } } } }"
     )  # fmt: skip
-    assert len((await both.compare(query, n=2, m="state")).data["organization"]["devices"]["nodes"]) == 2  # type: ignore[index]
-    assert len((await both.compare(query, n=3, m="none")).data["organization"]["devices"]["nodes"]) == 3  # type: ignore[index]
-    refused = await both.compare(query, n="two", m="state")
+    assert len((await pair.compare(query, n=2, m="state")).data["organization"]["devices"]["nodes"]) == 2  # type: ignore[index]
+    assert len((await pair.compare(query, n=3, m="none")).data["organization"]["devices"]["nodes"]) == 3  # type: ignore[index]
+    refused = await pair.compare(query, n="two", m="state")
     assert refused.rejected
 
 
@@ -169,34 +169,34 @@ OTHERS = [
 
 
 @pytest.mark.parametrize("query", OTHERS)
-async def test_other_queries_are_the_same(both: Both, query: str) -> None:
-    await both.compare(query)
+async def test_other_queries_are_the_same(pair: ExecutorPair, query: str) -> None:
+    await pair.compare(query)
 
 
-async def test_an_interface_is_answered_by_the_type_of_each_object(both: Both) -> None:
-    found = await both.compare(
+async def test_an_interface_is_answered_by_the_type_of_each_object(pair: ExecutorPair) -> None:
+    answer = await pair.compare(
         "{ organizations { nodes { id applications { id devices(first: 1) { nodes { id } } } } } }"
     )
-    assert found.data is not None
-    organization = found.data["organizations"]["nodes"][0]
+    assert answer.data is not None
+    organization = answer.data["organizations"]["nodes"][0]
     application = organization["applications"][0]
     query = "query($id: ID!) { node(id: $id) { __typename id ... on Device { machineId } ... on Application { name } } }"
-    for each in (organization, application, application["devices"]["nodes"][0]):
-        answer = await both.compare(query, id=each["id"])
+    for object_ in (organization, application, application["devices"]["nodes"][0]):
+        answer = await pair.compare(query, id=object_["id"])
         assert answer.data is not None
-        assert answer.data["node"]["id"] == each["id"]
+        assert answer.data["node"]["id"] == object_["id"]
         assert answer.compiled is not None
 
 
-async def test_a_store_that_is_down_costs_its_fields(both: Both, tmp_path: Path) -> None:
+async def test_a_store_that_is_down_costs_its_fields(pair: ExecutorPair, tmp_path: Path) -> None:
     (tmp_path / "broken.db").write_bytes(b"no database" * 1000)
-    both.series = SqliteSeriesStore(tmp_path / "broken.db")
+    pair.series = SqliteSeriesStore(tmp_path / "broken.db")
     selection = "nodes { machineId connectors { name } status { power } events { value } connected }"
-    answer = await both.compare("{ " + DEVICES % selection + " }")
-    await both.series.close()
+    answer = await pair.compare("{ " + DEVICES % selection + " }")
+    await pair.series.close()
     nodes = answer.data["application"]["devices"]["nodes"]  # type: ignore[index]
     assert len(answer.errors) == 3 * len(nodes)
-    assert all(each["status"] is None for each in nodes)
+    assert all(node["status"] is None for node in nodes)
     assert answer.compiled is not None
 
 
@@ -216,17 +216,17 @@ class OneLost(SeriesStore):
         await self.bad.close()
 
 
-async def test_one_database_that_fails_costs_its_machines_alone(both: Both, tmp_path: Path) -> None:
+async def test_one_database_that_fails_costs_its_machines_alone(pair: ExecutorPair, tmp_path: Path) -> None:
     """Devices of two organizations are one list to a plan: the loader of one of them fails."""
     (tmp_path / "broken.db").write_bytes(b"no database" * 1000)
-    good = both.series
-    both.series = OneLost(good, SqliteSeriesStore(tmp_path / "broken.db"), "alpine")
-    both.databases = {"alpine-robotics": "alpine"}
+    good = pair.series
+    pair.series = OneLost(good, SqliteSeriesStore(tmp_path / "broken.db"), "alpine")
+    pair.databases = {"alpine-robotics": "alpine"}
     devices = "devices { nodes { machineId status { power } connected } }"
-    answer = await both.compare("{ organizations { nodes { name applications { " + devices + " } } } }")
-    await both.series.close()
-    both.series = good
-    found = {
+    answer = await pair.compare("{ organizations { nodes { name applications { " + devices + " } } } }")
+    await pair.series.close()
+    pair.series = good
+    by_organization = {
         organization["name"]: [
             device
             for application in organization["applications"]
@@ -234,12 +234,12 @@ async def test_one_database_that_fails_costs_its_machines_alone(both: Both, tmp_
         ]
         for organization in answer.data["organizations"]["nodes"]  # type: ignore[index]
     }
-    lost, stored = found["Alpine Robotics"], found["Ferro Works"]
+    lost, stored = by_organization["Alpine Robotics"], by_organization["Ferro Works"]
     assert answer.compiled is not None
     assert len(answer.errors) == 2 * len(lost) > 0
-    assert all(each["status"] is None and each["connected"] is None for each in lost)
-    assert any(each["status"] for each in stored)
-    assert all(each["connected"] is not None for each in stored)
+    assert all(device["status"] is None and device["connected"] is None for device in lost)
+    assert any(device["status"] for device in stored)
+    assert all(device["connected"] is not None for device in stored)
 
 
 class LostCollection(SqliteDocumentStore):
@@ -248,8 +248,8 @@ class LostCollection(SqliteDocumentStore):
     lost = ""
 
     def database(self, name: str) -> SqliteDocumentDatabase:
-        found = super().database(name)
-        return LostDocuments(self, name) if self.lost else found
+        database = super().database(name)
+        return LostDocuments(self, name) if self.lost else database
 
 
 class LostDocuments(SqliteDocumentDatabase):
@@ -268,28 +268,28 @@ class LostDocuments(SqliteDocumentDatabase):
     ],
 )
 async def test_one_collection_that_fails_costs_what_is_read_from_it(
-    both: Both, tmp_path: Path, lost: str, selection: str, compiled: bool
+    pair: ExecutorPair, tmp_path: Path, lost: str, selection: str, compiled: bool
 ) -> None:
-    both.documents = store = LostCollection(tmp_path / "documents.db")
+    pair.documents = store = LostCollection(tmp_path / "documents.db")
     query = "{ organizations { nodes { applications { devices { nodes { " + selection + " } } } } } }"
-    assert not (await both.compare(query)).errors
+    assert not (await pair.compare(query)).errors
     store.lost = lost
-    answer = await both.compare(query)
+    answer = await pair.compare(query)
     await store.close()
     assert answer.errors
     assert (answer.compiled is not None) is compiled
 
 
-async def test_a_null_where_none_may_be_is_left_to_the_reference(both: Both, tmp_path: Path) -> None:
+async def test_a_null_where_none_may_be_is_left_to_the_reference(pair: ExecutorPair, tmp_path: Path) -> None:
     (tmp_path / "broken.db").write_bytes(b"no database" * 1000)
-    documents, both.documents = both.documents, SqliteDocumentStore(tmp_path / "broken.db")
-    answer = await both.compare(
+    documents, pair.documents = pair.documents, SqliteDocumentStore(tmp_path / "broken.db")
+    answer = await pair.compare(
         '{ organization(organizationId: "ferro-works") { name deviceCount } services { name } }'
     )
-    await both.documents.close()
-    both.documents = documents
+    await pair.documents.close()
+    pair.documents = documents
     assert answer.data is None
-    assert both.compiled.counts["fell_back"] == 1
+    assert pair.compiled.counts["fell_back"] == 1
 
 
 @randomized(6)
@@ -300,20 +300,20 @@ def test_random_queries_are_the_same(
     """On a plant with broken devices, and with a time-series store that fails as well."""
 
     async def compare(folder: Path) -> None:
-        async with stores(folder) as both:
+        async with stores(folder) as pair:
             if down:
                 (folder / "broken.db").write_bytes(b"no database" * 1000)
-                both.series = SqliteSeriesStore(folder / "broken.db")
+                pair.series = SqliteSeriesStore(folder / "broken.db")
             for query in requested:
-                await both.compare(query)
+                await pair.compare(query)
             if down:
-                await both.series.close()
+                await pair.series.close()
 
     asyncio.run(compare(tmp_path_factory.mktemp("compiled")))
 
 
 async def test_a_plan_that_fails_unexpectedly_is_logged_once_and_counted(
-    both: Both, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+    pair: ExecutorPair, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     """The request is answered by graphql-core, as if there were no plan."""
 
@@ -321,9 +321,9 @@ async def test_a_plan_that_fails_unexpectedly_is_logged_once_and_counted(
         raise ZeroDivisionError("a fault of the plan")
 
     monkeypatch.setattr(Plan, "run", fail)
-    results = [await both.run(both.compiled, "{ organizations { totalCount } }") for _ in range(4)]
+    results = [await pair.run(pair.compiled, "{ organizations { totalCount } }") for _ in range(4)]
     assert all(result.data == results[0].data and not result.errors for result in results)
-    assert both.compiled.counts == {"first_seen": 1, "compiled": 1, "plan_failed": 3}
+    assert pair.compiled.counts == {"first_seen": 1, "compiled": 1, "plan_failed": 3}
     [record] = [record for record in caplog.records if record.name == "schema.engine.execution"]
     assert record.exc_info is not None
     assert record.exc_info[0] is ZeroDivisionError
@@ -333,7 +333,7 @@ async def test_a_plan_that_fails_unexpectedly_is_logged_once_and_counted(
     "function", ["resolvers.scopes.get_application", "resolvers.series.statuses.get_connected"]
 )
 async def test_a_fault_of_a_resolver_ends_the_plan_and_is_logged_once(
-    both: Both, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture, function: str
+    pair: ExecutorPair, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture, function: str
 ) -> None:
     """Only expected failures become errors of fields in a plan; graphql-core answers the others."""
     query = "{ services { name } " + DEVICES % "nodes { connected }" + " }"
@@ -342,44 +342,44 @@ async def test_a_fault_of_a_resolver_ends_the_plan_and_is_logged_once(
         raise ZeroDivisionError("a fault of a resolver")
 
     monkeypatch.setattr(function, fail)
-    results = [await both.run(both.compiled, query) for _ in range(4)]
+    results = [await pair.run(pair.compiled, query) for _ in range(4)]
     assert all(len(result.errors) == len(results[0].errors) > 0 for result in results)
     assert all(to_json(result.data) == to_json(results[0].data) for result in results)
-    assert both.compiled.counts == {"first_seen": 1, "compiled": 1, "plan_failed": 3}
+    assert pair.compiled.counts == {"first_seen": 1, "compiled": 1, "plan_failed": 3}
     assert len([record for record in caplog.records if record.name == "schema.engine.execution"]) == 1
 
 
 async def test_an_operation_that_cannot_be_compiled_is_logged_and_answered(
-    both: Both, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+    pair: ExecutorPair, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     def fail(*_: Any) -> Any:
         raise ZeroDivisionError("a fault of the compiler")
 
     monkeypatch.setattr("schema.engine.execution.compile_plan", fail)
-    results = [await both.run(both.compiled, "{ organizations { totalCount } }") for _ in range(3)]
+    results = [await pair.run(pair.compiled, "{ organizations { totalCount } }") for _ in range(3)]
     assert all(result.data == results[0].data and not result.errors for result in results)
-    assert both.compiled.counts == {"first_seen": 1, "plan_failed": 1}
+    assert pair.compiled.counts == {"first_seen": 1, "plan_failed": 1}
     assert len([record for record in caplog.records if record.name == "schema.engine.execution"]) == 1
 
 
-async def test_plans_stay_within_their_bound(both: Both) -> None:
+async def test_plans_stay_within_their_bound(pair: ExecutorPair) -> None:
     for n in range(MAX_PLANS + 100):
         for _ in range(2):
-            await both.run(both.compiled, f"{{ a{n}: __typename }}")
-    assert len(both.compiled._plans) == MAX_PLANS
-    assert len(both.compiled._documents) == MAX_PLANS
+            await pair.run(pair.compiled, f"{{ a{n}: __typename }}")
+    assert len(pair.compiled._plans) == MAX_PLANS
+    assert len(pair.compiled._documents) == MAX_PLANS
 
 
-async def test_a_document_that_is_seen_once_is_not_compiled(both: Both) -> None:
+async def test_a_document_that_is_seen_once_is_not_compiled(pair: ExecutorPair) -> None:
     for n in range(50):
-        await both.run(both.compiled, f"{{ a{n}: organizations {{ totalCount }} }}")
-    assert both.compiled.counts == {"first_seen": 50}
+        await pair.run(pair.compiled, f"{{ a{n}: organizations {{ totalCount }} }}")
+    assert pair.compiled.counts == {"first_seen": 50}
 
 
-async def test_large_documents_are_answered(both: Both) -> None:
+async def test_large_documents_are_answered(pair: ExecutorPair) -> None:
     aliases = " ".join(f"a{n}: name" for n in range(2000))
-    assert (await both.compare("{ " + DEVICES % f"nodes {{ {aliases} }}" + " }")).compiled is not None
+    assert (await pair.compare("{ " + DEVICES % f"nodes {{ {aliases} }}" + " }")).compiled is not None
     nested = " ".join(f"fragment F{n} on Device {{ ...F{n + 1} }}" for n in range(200))
-    await both.compare(
+    await pair.compare(
         "{ " + DEVICES % "nodes { ...F0 }" + " } " + nested + " fragment F200 on Device { name }"
     )

@@ -38,7 +38,7 @@ CHANGES = [
 @pytest.fixture
 async def ids(client: Client, plant: str) -> dict[str, Any]:
     """The plant with a function, a service and a legacy device: its variables."""
-    made = await client.run(
+    created = await client.run(
         """mutation($o: String!) {
           createFunction(input: {organizationId: $o, applicationId: "cnc", functionId: "f", name: "F",
             expression: "a", variables: ["a"]}) { function { id } }
@@ -50,16 +50,16 @@ async def ids(client: Client, plant: str) -> dict[str, Any]:
           updateOrganization(input: {organizationId: $o, name: "Ferro"}) { organization { id } } }""",
         o=plant,
     )
-    found = await client.run(
+    data = await client.run(
         """query($o: String!) { application(organizationId: $o, applicationId: "cnc") {
           connectors { documentId } } }""",
         o=plant,
     )
     return {
         "o": plant,
-        "u": made["createUser"]["user"]["documentId"],
-        "s": made["createService"]["service"]["documentId"],
-        "c": found["application"]["connectors"][0]["documentId"],
+        "u": created["createUser"]["user"]["documentId"],
+        "s": created["createService"]["service"]["documentId"],
+        "c": data["application"]["connectors"][0]["documentId"],
     }
 
 

@@ -77,8 +77,8 @@ async def test_calls_depend_on_the_number_of_applications_only(
     await client.run(COUNTS, o=organization)
     assert client.calls == ["find config", "count " + " ".join(f"{a}_devices" for a in names)]
 
-    found = await client.run(NESTED, o=organization)
-    nodes = [d for a in found["organization"]["applications"] for d in a["devices"]["nodes"]]
+    data = await client.run(NESTED, o=organization)
+    nodes = [d for a in data["organization"]["applications"] for d in a["devices"]["nodes"]]
     assert len(nodes) == devices
     assert all(len(node["connectors"]) == 2 for node in nodes)
     busy = [a for a in names if int(a[3:]) < devices]
@@ -156,12 +156,12 @@ async def test_on_mongodb_counts_of_many_collections_are_one_command(
 
 
 async def test_a_selection_reads_only_the_keys_that_it_needs(client: Client, plant: str) -> None:
-    seen: set[frozenset[str] | None] = set()  # a wrapper around a wrapper sees a call twice
+    requested_keys: set[frozenset[str] | None] = set()  # a wrapper around a wrapper sees a call twice
     documents = client.documents.database(plant)
     original = type(documents).find_many
 
     async def spy(self, collection, queries):  # type: ignore[no-untyped-def]
-        seen.update(query.keys for query in queries if collection.name == "cnc_devices")
+        requested_keys.update(query.keys for query in queries if collection.name == "cnc_devices")
         return await original(self, collection, queries)
 
     with pytest.MonkeyPatch.context() as patch:
@@ -169,7 +169,7 @@ async def test_a_selection_reads_only_the_keys_that_it_needs(client: Client, pla
         query = """query($o: String!) { application(organizationId: $o, applicationId: "cnc") {
           devices { nodes { ...Named connectors { driver } } } } } fragment Named on Device { id name }"""
         await client.run(query, o=plant)
-    assert seen == {frozenset({"name", "connectors", "_id"})}
+    assert requested_keys == {frozenset({"name", "connectors", "_id"})}
 
 
 @pytest.mark.parametrize("backend", BACKENDS)
@@ -178,13 +178,13 @@ async def test_the_total_is_counted_only_when_it_is_asked_for(client: Client, pl
       devices(first: 1) { nodes { machineId } totalCount @include(if: $t) } } }"""
     await client.run(query, o=plant, t=False)
     assert not any(call.startswith("count") for call in client.calls)
-    found = await client.run(query, o=plant, t=True)
-    assert found["application"]["devices"]["totalCount"] == 3
+    data = await client.run(query, o=plant, t=True)
+    assert data["application"]["devices"]["totalCount"] == 3
     assert client.calls.count("count cnc_devices") == 1
 
 
 async def test_reading_makes_no_organization(client: Client, organization: str) -> None:
     assert await client.run(COUNTS, o=organization) == {"organization": None}
     assert organization not in [info.name for info in await client.documents.list_databases()]
-    found = await client.documents.database(organization).count([CONFIG], [equals("key", "x")])
-    assert found == [0]
+    counts = await client.documents.database(organization).count([CONFIG], [equals("key", "x")])
+    assert counts == [0]

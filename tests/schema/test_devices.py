@@ -33,15 +33,15 @@ DEVICE = """query($o: String!, $m: String!) {
 
 async def walk(client: Client, query: str, **variables: Any) -> list[str]:
     """Every machine of a list, read page by page."""
-    found: list[str] = []
+    machine_ids: list[str] = []
     after = None
     while True:
         data = await client.run(query, after=after, **variables)
         page = next(iter(data.values()))["devices"]
-        found += [edge["node"]["machineId"] for edge in page["edges"]]
+        machine_ids += [edge["node"]["machineId"] for edge in page["edges"]]
         assert page["pageInfo"]["hasPreviousPage"] == (after is not None)
         if not page["pageInfo"]["hasNextPage"]:
-            return found
+            return machine_ids
         after = page["pageInfo"]["endCursor"]
 
 
@@ -82,15 +82,15 @@ async def test_filters_find_what_they_say(client: Client, plant: str) -> None:
         ({"property": {"key": "rack"}}, ["OLD"]),
         ({"search": "m", "machineIds": ["M0"], "connector": "Fanuc"}, ["M0"]),
     ):
-        found = await client.run(PAGE, o=plant, filter=filter)
-        page = found["application"]["devices"]
+        data = await client.run(PAGE, o=plant, filter=filter)
+        page = data["application"]["devices"]
         assert [edge["node"]["machineId"] for edge in page["edges"]] == expected, filter
         assert page["totalCount"] == len(expected), filter
 
 
 async def test_a_cursor_of_another_list_is_a_mistake(client: Client, plant: str) -> None:
-    found = await client.run(PAGE, o=plant, first=1)
-    cursor = found["application"]["devices"]["pageInfo"]["endCursor"]
+    data = await client.run(PAGE, o=plant, first=1)
+    cursor = data["application"]["devices"]["pageInfo"]["endCursor"]
     assert await client.code(ALL, o=plant, after=cursor) == "BAD_USER_INPUT"
     assert await client.code(PAGE, o=plant, after=cursor, order={"field": "NAME"}) == "BAD_USER_INPUT"
     crafted = (
@@ -139,13 +139,13 @@ async def test_a_page_beyond_the_cap_is_refused(client: Client, plant: str) -> N
 async def test_twenty_creations_of_one_machine_give_one(client: Client, plant: str) -> None:
     create = """mutation($o: String!, $d: JSON) { createDevice(input: {organizationId: $o,
       applicationId: "cnc", document: $d}) { device { machineId } } }"""
-    answers = await asyncio.gather(
+    responses = await asyncio.gather(
         *(client.send(create, o=plant, d={("machineId", "machine_id")[i % 2]: "X"}) for i in range(20))
     )
-    codes = [a["errors"][0]["extensions"]["code"] for a in answers if "errors" in a]
+    codes = [a["errors"][0]["extensions"]["code"] for a in responses if "errors" in a]
     assert codes == ["CONFLICT"] * 19
-    found = await client.run(PAGE, o=plant, filter={"machineIds": ["X"]})
-    assert found["application"]["devices"]["totalCount"] == 1
+    data = await client.run(PAGE, o=plant, filter={"machineIds": ["X"]})
+    assert data["application"]["devices"]["totalCount"] == 1
 
 
 @pytest.mark.parametrize("backend", BACKENDS)
@@ -161,9 +161,9 @@ async def test_an_update_changes_only_what_is_given(client: Client, plant: str) 
 
 @pytest.mark.parametrize("backend", BACKENDS)
 async def test_a_change_of_what_has_changed_since_is_a_conflict(client: Client, plant: str) -> None:
-    seen = (await client.run(DEVICE, o=plant, m="M1"))["device"]["updatedAt"]
-    await client.run(UPDATE, o=plant, m="M1", name="first", seen=seen)
-    error = await client.fail(UPDATE, o=plant, m="M1", name="second", seen=seen)
+    updated_at = (await client.run(DEVICE, o=plant, m="M1"))["device"]["updatedAt"]
+    await client.run(UPDATE, o=plant, m="M1", name="first", seen=updated_at)
+    error = await client.fail(UPDATE, o=plant, m="M1", name="second", seen=updated_at)
     assert error["extensions"]["code"] == "CONFLICT"
     assert error["extensions"]["current"]["name"] == "first"
     assert (await client.run(DEVICE, o=plant, m="M1"))["device"]["name"] == "first"
@@ -171,8 +171,8 @@ async def test_a_change_of_what_has_changed_since_is_a_conflict(client: Client, 
 
 @pytest.mark.parametrize("backend", BACKENDS)
 async def test_updates_at_once_are_each_later_than_the_other(client: Client, plant: str) -> None:
-    answers = await asyncio.gather(*(client.run(UPDATE, o=plant, m="M0", name=str(i)) for i in range(20)))
-    assert len({a["updateDevice"]["device"]["updatedAt"] for a in answers}) == 20
+    results = await asyncio.gather(*(client.run(UPDATE, o=plant, m="M0", name=str(i)) for i in range(20)))
+    assert len({a["updateDevice"]["device"]["updatedAt"] for a in results}) == 20
 
 
 async def test_a_machine_may_be_renamed_but_not_onto_another(client: Client, plant: str) -> None:
@@ -210,8 +210,8 @@ async def test_what_cannot_be_kept_is_refused_by_name(
     else:
         error = await client.fail(create, o=plant, d=document)
         assert error["extensions"] == {"code": "BAD_USER_INPUT", "fields": [field]}
-    found = await client.run(PAGE, o=plant)
-    assert found["application"]["devices"]["totalCount"] == 3
+    data = await client.run(PAGE, o=plant)
+    assert data["application"]["devices"]["totalCount"] == 3
 
 
 @pytest.mark.parametrize("backend", BACKENDS)
@@ -231,9 +231,9 @@ async def test_broken_documents_cost_their_own_fields(client: Client, plant: str
     query = """query($o: String!) { application(organizationId: $o, applicationId: "old") { devices { nodes {
       id machineId name createdAt updatedAt connectorNames connectors { name } properties document
       eventBindings { sourceId class } application { name } } } properties { key machines } } }"""
-    found = (await client.run(query, o=plant))["application"]
-    nodes = {node["machineId"]: node for node in found["devices"]["nodes"]}
-    assert len(found["devices"]["nodes"]) == 7
+    application = (await client.run(query, o=plant))["application"]
+    nodes = {node["machineId"]: node for node in application["devices"]["nodes"]}
+    assert len(application["devices"]["nodes"]) == 7
     assert nodes["7"]["name"] is None
     assert nodes["7"]["connectors"] == [{"name": "Fanuc"}]
     assert nodes["7"]["eventBindings"] == [{"sourceId": "5", "class": None}]
@@ -241,7 +241,7 @@ async def test_broken_documents_cost_their_own_fields(client: Client, plant: str
     assert nodes["far"]["createdAt"] is None
     assert nodes["text"]["createdAt"] == "2026-01-02T03:04:05.678Z"
     assert nodes["no id"]["updatedAt"] == "2026-01-02T00:00:00.000Z"
-    for node in found["devices"]["nodes"]:
+    for node in application["devices"]["nodes"]:
         again = await client.run("query($id: ID!) { node(id: $id) { id } }", id=node["id"])
         assert again["node"] == {"id": node["id"]}
     old = PAGE.replace('"cnc"', '"old"')
@@ -257,14 +257,14 @@ NULL_PROPERTIES = {"machineId": "x", "properties": None}
 
 async def test_legacy_devices_are_cast_as_their_schema_layer_did(client: Client) -> None:
     create = "mutation($d: JSON) { createDevice(input: {document: $d}) { device { document } } }"
-    sent = {
+    sent_document = {
         "machineId": 12,
         "connectors": "MQTT",
         "events": {"id": 1, "class": True, "more": 1},
         "properties": {"a": {}, "b": {"c": {}}, "d": [], "e": 1},
         "unknown": 1,
     }
-    stored = (await client.run(create, d=sent))["createDevice"]["device"]["document"]
+    stored = (await client.run(create, d=sent_document))["createDevice"]["device"]["document"]
     for name in ("_id", "createdAt", "updatedAt"):
         stored.pop(name)
     assert stored == {
@@ -283,8 +283,8 @@ async def test_legacy_devices_are_cast_as_their_schema_layer_did(client: Client)
     )
     for wrong in refused:
         assert await client.code(create, d=wrong) == "BAD_USER_INPUT"
-    found = await client.run("{ legacyDevices { nodes { machineId application { name } } } }")
-    assert found["legacyDevices"]["nodes"] == [{"machineId": "12", "application": None}]
+    data = await client.run("{ legacyDevices { nodes { machineId application { name } } } }")
+    assert data["legacyDevices"]["nodes"] == [{"machineId": "12", "application": None}]
 
 
 @pytest.mark.parametrize("backend", BACKENDS)

@@ -66,8 +66,8 @@ def test_no_entity_is_untested() -> None:
 @pytest.mark.parametrize("entity", CREATED, ids=lambda entity: entity.__name__)
 async def test_a_key_is_unique_under_concurrency(client: Client, plant: str, entity: type[Entity]) -> None:
     creation = creation_of(entity)
-    answers = await asyncio.gather(*(client.send(creation, o=plant, x=f"x-{plant}") for _ in range(10)))
-    codes = [answer["errors"][0]["extensions"]["code"] for answer in answers if "errors" in answer]
+    responses = await asyncio.gather(*(client.send(creation, o=plant, x=f"x-{plant}") for _ in range(10)))
+    codes = [response["errors"][0]["extensions"]["code"] for response in responses if "errors" in response]
     assert codes == ["CONFLICT"] * 9
 
 
@@ -75,8 +75,8 @@ async def test_a_key_is_unique_under_concurrency(client: Client, plant: str, ent
 async def test_ids_that_the_server_makes_do_not_collide(client: Client, plant: str) -> None:
     add = """mutation($o: String!) { addEventClass(input: {organizationId: $o, applicationId: "cnc",
       eventClass: {class: "C", topic: "t", type: "INT"}}) { eventClass { eventClassId } } }"""
-    answers = await asyncio.gather(*(client.run(add, o=plant) for _ in range(10)))
-    assert len({a["addEventClass"]["eventClass"]["eventClassId"] for a in answers}) == 10
+    results = await asyncio.gather(*(client.run(add, o=plant) for _ in range(10)))
+    assert len({a["addEventClass"]["eventClass"]["eventClassId"] for a in results}) == 10
 
 
 @pytest.mark.parametrize("backend", BACKENDS)
@@ -98,15 +98,15 @@ async def test_event_classes_are_replaced_all_or_not_at_all(client: Client, plan
 async def test_functions_fall_back_to_defaults_when_replaced(client: Client, plant: str) -> None:
     create = """mutation($o: String!) { createFunction(input: {organizationId: $o, applicationId: "cnc",
       name: "F", expression: "x * 2", variables: ["x"], description: "d"}) { function { functionId } } }"""
-    made = (await client.run(create, o=plant))["createFunction"]["function"]["functionId"]
+    function_id = (await client.run(create, o=plant))["createFunction"]["function"]["functionId"]
     update = """mutation($o: String!, $f: String!, $counter: JSON) { updateFunction(input: {
       organizationId: $o, applicationId: "cnc", functionId: $f, name: "P", type: "Counter",
       counter: $counter, variables: []}) {
       function { functionId expression description counter } } }"""
-    assert await client.code(update, o=plant, f=made) == "BAD_USER_INPUT"
-    changed = await client.run(update, o=plant, f=made, counter={"name": "pieces"})
+    assert await client.code(update, o=plant, f=function_id) == "BAD_USER_INPUT"
+    changed = await client.run(update, o=plant, f=function_id, counter={"name": "pieces"})
     assert changed["updateFunction"]["function"] == {
-        "functionId": made,
+        "functionId": function_id,
         "expression": "pieces",
         "description": "",
         "counter": {"name": "pieces"},
@@ -121,17 +121,19 @@ async def test_a_secret_goes_in_and_comes_out_only_as_a_mask(
     create = """mutation($c: JSON!) { createService(input: {name: "broker", type: MQTT, configuration: $c}) {
       service { documentId configuration document } } }"""
     secret = {"host": "h", "auth": {"Password": "demo-only", "empty_token": ""}, "API-Key": ["demo-only"]}
-    made = (await client.run(create, c=secret))["createService"]["service"]
-    assert "demo-only" not in json.dumps(made)
-    masked = made["configuration"]
+    service = (await client.run(create, c=secret))["createService"]["service"]
+    assert "demo-only" not in json.dumps(service)
+    masked = service["configuration"]
     assert masked["auth"] == {"Password": "********", "empty_token": ""}
     update = """mutation($d: String!, $c: JSON) { updateService(input: {documentId: $d, configuration: $c}) {
       service { configuration } } }"""
-    await client.run(update, d=made["documentId"], c={**masked, "host": "other"})
+    await client.run(update, d=service["documentId"], c={**masked, "host": "other"})
     [saved] = await client.documents.database(client.documents.default).find(Service.collection_of())
     assert "demo-only" not in str(saved)
     assert cipher(tmp_path).decrypt(saved)["configuration"] == {**secret, "host": "other"}
-    assert await client.code(update, d=made["documentId"], c={"new_secret": "********"}) == "BAD_USER_INPUT"
+    assert (
+        await client.code(update, d=service["documentId"], c={"new_secret": "********"}) == "BAD_USER_INPUT"
+    )
 
 
 def cipher(data: Path) -> SecretCipher:
@@ -165,12 +167,12 @@ async def test_a_connector_takes_the_secrets_of_its_template(
 ) -> None:
     create = """mutation($o: String!, $p: JSON) { createConnector(input: {organizationId: $o,
       applicationId: "cnc", name: "Copy", driver: "fanuc", properties: $p}) { connector { properties } } }"""
-    sent = {"host": "mine", "password": "********"}
-    made = await client.run(create, o=plant, p=sent)
-    assert made["createConnector"]["connector"]["properties"] == sent
-    found = await client.documents.database(plant).find(Connector.collection_of("cnc"))
-    assert "demo-only" not in str(found)
-    opened = cipher(tmp_path).decrypt(found[-1])["properties"]
+    properties = {"host": "mine", "password": "********"}
+    created = await client.run(create, o=plant, p=properties)
+    assert created["createConnector"]["connector"]["properties"] == properties
+    connectors = await client.documents.database(plant).find(Connector.collection_of("cnc"))
+    assert "demo-only" not in str(connectors)
+    opened = cipher(tmp_path).decrypt(connectors[-1])["properties"]
     assert opened == {"host": "mine", "password": "demo-only"}
 
 
@@ -216,8 +218,8 @@ def _ids(value: Any) -> list[str]:
 )
 async def test_a_forged_global_id_is_as_unknown_as_any(client: Client, forged: Any) -> None:
     raw = base64.urlsafe_b64encode(json.dumps(forged, separators=(",", ":")).encode()).decode().rstrip("=")
-    for each in (raw, raw + "=", "é", "", raw[:-1]):
-        assert await client.run("query($id: ID!) { node(id: $id) { id } }", id=each) == {"node": None}
+    for id_ in (raw, raw + "=", "é", "", raw[:-1]):
+        assert await client.run("query($id: ID!) { node(id: $id) { id } }", id=id_) == {"node": None}
 
 
 async def test_an_icon_is_kept_by_what_it_is(client: Client) -> None:
@@ -240,7 +242,7 @@ async def test_an_icon_is_kept_by_what_it_is(client: Client) -> None:
         assert await client.code(upload, c=category, n=name, b=encoded) == "BAD_USER_INPUT"
     scripted = plain.replace(b"<path", b'<script>alert(1)</script><path onload="x()"')
     await client.run(upload, c="drivers", n="evil", b=base64.b64encode(scripted).decode())
-    found = await client.run('{ icons(category: "drivers") { name format size } }')
-    sizes = {icon["name"]: icon["size"] for icon in found["icons"]}
+    data = await client.run('{ icons(category: "drivers") { name format size } }')
+    sizes = {icon["name"]: icon["size"] for icon in data["icons"]}
     assert {"evil", "fanuc", "haas"} <= set(sizes)  # beside those of the starter set
     assert sizes["fanuc"] == len(plain)

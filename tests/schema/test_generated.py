@@ -34,16 +34,16 @@ async def codes(folder: Path, queries: list[str]) -> set[str]:
     await demo.load(store, PLAIN_TEXT)
     series = SqliteSeriesStore(folder / "series.db")
     executor = Executor(schema, max_tokens=5000)
-    found: set[str] = set()
+    codes: set[str] = set()
     for query in queries:
         context = Context(
             Viewer(store, SeriesAccess(series)), Icons(open_icon_files(folder / "icons")), PLAIN_TEXT
         )
         answer = await executor.run(query, None, None, context)
-        found |= {str(error["extensions"]["code"]) for error in answer.errors}
+        codes |= {str(error["extensions"]["code"]) for error in answer.errors}
     await store.close()
     await series.close()
-    return found
+    return codes
 
 
 @randomized(25)

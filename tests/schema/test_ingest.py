@@ -61,9 +61,9 @@ async def test_the_client_library_writes_in_every_precision(
         point: Any = Point
         point = point("state").tag("machine_id", "M 1").field("power", True).time(at, precision)
         await client.write_api().write("machines", record=point, write_precision=precision)
-    found = await latest(writer, "M 1", "state", "power")
-    assert found["value"] is True
-    assert found["time"] == {0: "2026-09-21T14:13:20.000Z"}.get(digits, "2026-09-21T14:13:20.125Z")
+    sample = await latest(writer, "M 1", "state", "power")
+    assert sample["value"] is True
+    assert sample["time"] == {0: "2026-09-21T14:13:20.000Z"}.get(digits, "2026-09-21T14:13:20.125Z")
 
 
 async def test_the_synchronous_client_writes_many_points(url: str, writer: httpx.AsyncClient) -> None:

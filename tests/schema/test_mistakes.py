@@ -59,10 +59,10 @@ CONDITIONS = [
 async def test_null_for_a_condition_is_the_same_mistake_each_time(
     client: Client, plant: str, query: str
 ) -> None:
-    answers = [await client.send(query, f=None) for _ in range(RUNS)]
-    for answer in answers:
-        assert answer["errors"] == answers[0]["errors"]
-        assert {error["extensions"]["code"] for error in answer["errors"]} == {"BAD_USER_INPUT"}
+    responses = [await client.send(query, f=None) for _ in range(RUNS)]
+    for response in responses:
+        assert response["errors"] == responses[0]["errors"]
+        assert {error["extensions"]["code"] for error in response["errors"]} == {"BAD_USER_INPUT"}
 
 
 ONE_OF = [

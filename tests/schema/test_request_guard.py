@@ -206,10 +206,10 @@ async def test_forwarded_headers_count_from_trusted_proxies_only(
 async def test_what_the_application_sees_of_a_client_behind_a_proxy(
     trusted: list[str], client: str, scheme: str, host: str
 ) -> None:
-    seen: list[Scope] = []
+    clients_seen: list[Scope] = []
 
     async def application(scope: Scope, receive: Receive, send: Send) -> None:
-        seen.append(scope)
+        clients_seen.append(scope)
 
     headers = {
         "host": "gateway",
@@ -220,9 +220,9 @@ async def test_what_the_application_sees_of_a_client_behind_a_proxy(
     raw = [(name.encode(), value.encode()) for name, value in headers.items()]
     scope = {"type": "http", "scheme": "http", "client": ("192.0.2.7", 1234), "headers": raw}
     await TrustedProxies(application, trusted=trusted)(scope, _no_receive, _no_send)
-    assert seen[0]["client"][0] == client
-    assert seen[0]["scheme"] == scheme
-    assert Headers(scope=seen[0]).getlist("host") == [host]
+    assert clients_seen[0]["client"][0] == client
+    assert clients_seen[0]["scheme"] == scheme
+    assert Headers(scope=clients_seen[0]).getlist("host") == [host]
 
 
 async def _no_receive() -> Message:

@@ -30,7 +30,9 @@ def test_every_type_field_argument_and_value_is_described() -> None:
         elif isinstance(type_, GraphQLEnumType):
             described += [(f"{name}.{v}", x.description) for v, x in type_.values.items()]
         missing += [
-            place for place, text in described if not name.startswith("__") and not (text or "").strip()
+            coordinate
+            for coordinate, text in described
+            if not name.startswith("__") and not (text or "").strip()
         ]
     assert missing == []
 

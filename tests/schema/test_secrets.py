@@ -60,9 +60,9 @@ def test_a_key_file_is_its_owners_alone(tmp_path: Path) -> None:
 
 @pytest.mark.slow
 def test_a_key_that_is_none_is_not_repeated() -> None:
-    said = fails("demo", SYNC_GATEWAY_SECRETS__KEYS="demo-only")
-    assert "new-key" in said
-    assert "demo-only" not in said
+    message = fails("demo", SYNC_GATEWAY_SECRETS__KEYS="demo-only")
+    assert "new-key" in message
+    assert "demo-only" not in message
 
 
 @pytest.mark.slow
@@ -91,6 +91,6 @@ async def _put(folder: Path, document: Document) -> None:
 
 async def _services(folder: Path) -> list[Document]:
     store = open_documents(None, data=folder)
-    found = await store.database(store.default).find(SERVICES)
+    services = await store.database(store.default).find(SERVICES)
     await store.close()
-    return found
+    return services

@@ -57,14 +57,14 @@ async def test_the_status_is_the_newest_of_each_field_and_how_old_it_is(
     old = time.time_ns() - 2 * HOUR
     await write(series, [put("state", "M0", old, power=True, mode="AUTOMATIC")])
     await write(series, [put("state", "M0", old + 3 * MINUTE + 7, execution="ACTIVE")])
-    found = await device(client, plant, "status { power execution mode at age stale } connected")
-    status = found["status"]
+    machine = await device(client, plant, "status { power execution mode at age stale } connected")
+    status = machine["status"]
     assert (status["power"], status["execution"], status["mode"]) == (True, "ACTIVE", "AUTOMATIC")
     assert status["at"].endswith("Z")
     assert f"{(old + 3 * MINUTE + 7) % SECOND:09}".rstrip("0") in status["at"]
     assert status["age"].startswith("PT1H5")
     assert status["stale"] is True
-    assert found["connected"] is True
+    assert machine["connected"] is True
 
 
 async def test_a_machine_that_never_reported_has_no_status(client: Client, plant: str) -> None:
@@ -93,15 +93,15 @@ async def test_a_machine_that_was_on_this_morning_is_connected(
     )
     query = """query($o: String!) { application(organizationId: $o, applicationId: "cnc") {
         connectedDeviceCount lastActivity devices { nodes { machineId connected status { power } } } } }"""
-    found = (await client.run(query, o=plant))["application"]
-    assert [node["connected"] for node in found["devices"]["nodes"]] == [True, False, False]
-    assert [node["status"] and node["status"]["power"] for node in found["devices"]["nodes"]] == [
+    application = (await client.run(query, o=plant))["application"]
+    assert [node["connected"] for node in application["devices"]["nodes"]] == [True, False, False]
+    assert [node["status"] and node["status"]["power"] for node in application["devices"]["nodes"]] == [
         False,
         True,
         None,
     ]
-    assert found["connectedDeviceCount"] == 1
-    assert found["lastActivity"].startswith(iso(now - HOUR)[:19])
+    assert application["connectedDeviceCount"] == 1
+    assert application["lastActivity"].startswith(iso(now - HOUR)[:19])
 
 
 async def test_events_are_the_values_of_six_fields_newest_first(
@@ -126,9 +126,10 @@ async def test_events_are_the_values_of_six_fields_newest_first(
             put("events", "M1", now, {"event_id": "alarm", "event_class": "ALARM"}, event_value="other"),
         ],
     )
-    found = await device(client, plant, "events { machineId source eventId eventClass value }")
+    machine = await device(client, plant, "events { machineId source eventId eventClass value }")
     assert [
-        (each["source"], each["eventId"], each["eventClass"], each["value"]) for each in found["events"]
+        (event["source"], event["eventId"], event["eventClass"], event["value"])
+        for event in machine["events"]
     ] == [
         ("events", "alarm", "ALARM", "204"),
         ("production", "op_code", "op_code", "OP-7"),
@@ -136,16 +137,16 @@ async def test_events_are_the_values_of_six_fields_newest_first(
         ("state", "execution", "execution", "ACTIVE"),
         ("state", "mode", "mode", ""),
     ]
-    found = await device(
+    machine = await device(
         client, plant, 'events(classes: ["ALARM", "op_code"], range: {last: "P2D"}) { value }'
     )
-    assert [each["value"] for each in found["events"]] == ["204", "OP-7", "old"]
-    found = await device(client, plant, "events(first: 1) { value }")
-    assert [each["value"] for each in found["events"]] == ["204"]
+    assert [event["value"] for event in machine["events"]] == ["204", "OP-7", "old"]
+    machine = await device(client, plant, "events(first: 1) { value }")
+    assert [event["value"] for event in machine["events"]] == ["204"]
     query = """query($o: String!) { application(organizationId: $o, applicationId: "cnc") {
         events(first: 2) { machineId value } } }"""
-    found = (await client.run(query, o=plant))["application"]["events"]
-    assert found == [{"machineId": "M1", "value": "other"}, {"machineId": "M0", "value": "204"}]
+    events = (await client.run(query, o=plant))["application"]["events"]
+    assert events == [{"machineId": "M1", "value": "other"}, {"machineId": "M0", "value": "204"}]
 
 
 DAY_OF_PIECES = 'measurement: "production", field: "pieces_produced"'
@@ -202,9 +203,9 @@ async def test_holes_are_filled_as_asked(
     selection = (
         f'series({DAY_OF_PIECES}, {RANGE}, every: {{duration: "PT1H"}}, fill: {fill}) {{ values coverage }}'
     )
-    found = (await device(client, plant, selection))["series"]
-    assert found["values"] == [*map(float, range(30)), *filled, *map(float, range(40, 71))]
-    assert found["coverage"] == pytest.approx(61 / 71)
+    answer = (await device(client, plant, selection))["series"]
+    assert answer["values"] == [*map(float, range(30)), *filled, *map(float, range(40, 71))]
+    assert answer["coverage"] == pytest.approx(61 / 71)
 
 
 async def test_points_are_thinned_to_what_fits_and_that_is_told(
@@ -212,9 +213,9 @@ async def test_points_are_thinned_to_what_fits_and_that_is_told(
 ) -> None:
     await write_pieces(series)
     selection = f"series({DAY_OF_PIECES}, {RANGE}, maxPoints: 10) {{ count values truncated }}"
-    found = (await device(client, plant, selection))["series"]
-    assert found["count"] <= 10
-    assert (found["values"][0], found["values"][-1], found["truncated"]) == (0, 70, True)
+    answer = (await device(client, plant, selection))["series"]
+    assert answer["count"] <= 10
+    assert (answer["values"][0], answer["values"][-1], answer["truncated"]) == (0, 70, True)
 
 
 async def test_states_over_time_with_what_was_carried_in(
@@ -230,22 +231,22 @@ async def test_states_over_time_with_what_was_carried_in(
             put("state", "M0", begin + 3 * HOUR, execution="READY", mode="MANUAL"),
         ],
     )
-    found = await device(
+    machine = await device(
         client,
         plant,
         """states(range: {from: "2026-03-02T06:00:00Z", to: "2026-03-02T10:00:00Z"}) {
           execution { value start end duration carriedIn } power { value carriedIn duration }
           mode { value duration } durations { value duration share } }""",
     )
-    states = found["states"]
-    assert [(each["value"], each["duration"], each["carriedIn"]) for each in states["execution"]] == [
+    states = machine["states"]
+    assert [(span["value"], span["duration"], span["carriedIn"]) for span in states["execution"]] == [
         ("READY", "PT1H", True),
         ("ACTIVE", "PT2H", False),
         ("READY", "PT1H", False),
     ]
     assert states["power"] == [{"value": True, "carriedIn": True, "duration": "PT4H"}]
     assert states["mode"] == [{"value": "MANUAL", "duration": "PT1H"}]
-    assert {each["value"]: (each["duration"], each["share"]) for each in states["durations"]} == {
+    assert {span["value"]: (span["duration"], span["share"]) for span in states["durations"]} == {
         "READY": ("PT2H", 0.5),
         "ACTIVE": ("PT2H", 0.5),
     }
@@ -263,17 +264,17 @@ async def test_a_counter_counts_across_resets(
             for i, value in enumerate(values, -1)
         ],
     )
-    found = await device(
+    machine = await device(
         client,
         plant,
         f"""counter({DAY_OF_PIECES}, every: {{duration: "PT1H"}},
           range: {{from: "2026-03-02T06:00:00Z", to: "2026-03-02T09:00:00Z"}}) {{
           increase rate resets windows {{ start increase resets }} }}""",
     )
-    counter = found["counter"]
+    counter = machine["counter"]
     assert (counter["increase"], counter["resets"]) == (4 + 2 + 3, 1)
     assert counter["rate"] == pytest.approx(9 / (3 * 3600))
-    assert [each["increase"] for each in counter["windows"]] == [4, 2, 3]
+    assert [window["increase"] for window in counter["windows"]] == [4, 2, 3]
 
 
 BAD = [
@@ -323,8 +324,8 @@ async def test_texts_have_no_mean(client: Client, plant: str, series: WritableSe
     await write(series, [put("state", "M0", time.time_ns(), execution="ACTIVE")])
     field = 'series(measurement: "state", field: "execution", range: {last: "P1D"}, every: {duration: "PT1H"}'
     assert (await refused(client, plant, f"{field}) {{ count }}"))["fields"] == ["aggregate"]
-    found = await device(client, plant, f"{field}, aggregate: LAST) {{ values }}")
-    assert found["series"]["values"] == ["ACTIVE"]
+    machine = await device(client, plant, f"{field}, aggregate: LAST) {{ values }}")
+    assert machine["series"]["values"] == ["ACTIVE"]
 
 
 async def test_more_events_than_are_answered_are_refused(client: Client, plant: str) -> None:
@@ -350,11 +351,11 @@ async def test_a_strange_name_finds_its_machine_and_no_other(
 ) -> None:
     now = time.time_ns()
     names = [*STRANGE, "O", "x", "1"]
-    await write(series, [put("state", each, now, power=True, execution=each) for each in names])
+    await write(series, [put("state", name, now, power=True, execution=name) for name in names])
     query = """query($machine: String!) { machine(machineId: $machine) {
         machineId status { execution } events { machineId } } }"""
-    found = (await client.run(query, machine=name))["machine"]
-    assert found == {"machineId": name, "status": {"execution": name}, "events": [{"machineId": name}]}
+    machine = (await client.run(query, machine=name))["machine"]
+    assert machine == {"machineId": name, "status": {"execution": name}, "events": [{"machineId": name}]}
 
 
 async def test_organizations_with_a_database_of_their_own_read_no_other(
@@ -388,15 +389,15 @@ async def test_the_number_of_queries_is_the_same_for_any_number_of_machines(
     client: Client, plant: str, documents: DocumentStore, series: WritableSeriesStore, machines: int
 ) -> None:
     names = [f"A{i:04}" for i in range(machines)]
-    place = documents.database(plant)
-    await place.delete(Device.collection_of("cnc"), [])
-    await place.upsert(
+    database = documents.database(plant)
+    await database.delete(Device.collection_of("cnc"), [])
+    await database.upsert(
         Device.collection_of("cnc"), [{"_id": ObjectId(), "machineId": name, "name": name} for name in names]
     )
     now = time.time_ns()
     await write(series, [put("state", name, now - SECOND, power=True, execution=name) for name in names])
-    found = await client.run(EVERYTHING, o=plant, first=1000)
-    nodes = found["application"]["devices"]["nodes"]
+    data = await client.run(EVERYTHING, o=plant, first=1000)
+    nodes = data["application"]["devices"]["nodes"]
     assert len(nodes) == machines
     assert all(node["events"][0]["value"] == node["machineId"] for node in nodes)
     assert all(node["series"]["count"] == 1 and node["connected"] for node in nodes)
@@ -415,14 +416,14 @@ async def test_many_machines_and_fields_are_one_query_a_measurement(
         {measurement: "state", field: "execution"}, {measurement: "production", field: "pieces_produced"}]) {
         device { machineId } series { field values } } }"""
     machines = [{"organizationId": plant, "applicationId": "cnc", "machineId": f"M{i}"} for i in range(3)]
-    found = (await client.run(query, machines=machines))["series"]
-    assert [(each["device"]["machineId"], each["series"]["field"]) for each in found[:4]] == [
+    entries = (await client.run(query, machines=machines))["series"]
+    assert [(entry["device"]["machineId"], entry["series"]["field"]) for entry in entries[:4]] == [
         ("M0", "power"),
         ("M0", "execution"),
         ("M0", "pieces_produced"),
         ("M1", "power"),
     ]
-    assert [each["series"]["values"] for each in found[6:]] == [[True], ["ACTIVE"], [2]]
+    assert [entry["series"]["values"] for entry in entries[6:]] == [[True], ["ACTIVE"], [2]]
     assert len(client.series_calls) == 2
 
 
@@ -484,8 +485,8 @@ async def test_analytics_of_an_organization_count_its_machines_alone(
         analytics {{ {figures} events {{ machineId }} }} }}
         analytics {{ {figures} events {{ machineId value }}
         day: eventsProcessed(range: {{last: "P1D"}}) }} }}"""
-    found = await client.run(query, o=plant)
-    assert found["organization"]["analytics"] == {
+    data = await client.run(query, o=plant)
+    assert data["organization"]["analytics"] == {
         "connectedDevices": 1,
         "registeredDevices": 3,
         "registeredApplications": 1,
@@ -493,9 +494,9 @@ async def test_analytics_of_an_organization_count_its_machines_alone(
         "storageGigabytes": 1e-5,
         "events": [{"machineId": "M0"}],
     }
-    everybody = found["analytics"]
+    everybody = data["analytics"]
     assert (everybody["connectedDevices"], everybody["eventsProcessed"], everybody["day"]) == (3, 4, 3)
-    assert [each["value"] for each in everybody["events"]] == ["ACTIVE", "READY", "MDI"]
+    assert [event["value"] for event in everybody["events"]] == ["ACTIVE", "READY", "MDI"]
 
 
 async def test_of_a_processor_the_total_is_told(client: Client, series: WritableSeriesStore) -> None:
@@ -509,9 +510,9 @@ async def test_of_a_processor_the_total_is_told(client: Client, series: Writable
     await write(
         series, [Point("mem", (("host", "edge"),), {"available_percent": 40.0}, now)], "server__stats"
     )
-    found = (await client.run("{ analytics { cpu { host free usage } memory { free usage } } }"))["analytics"]
-    assert found["cpu"] == [{"host": "edge", "free": 75.0, "usage": 25.0}] * 2
-    assert found["memory"] == [{"free": 40.0, "usage": 60.0}]
+    analytics = (await client.run("{ analytics { cpu { host free usage } memory { free usage } } }"))["analytics"]
+    assert analytics["cpu"] == [{"host": "edge", "free": 75.0, "usage": 25.0}] * 2
+    assert analytics["memory"] == [{"free": 40.0, "usage": 60.0}]
 
 
 async def test_a_range_is_exact_to_the_nanosecond_and_local_without_an_offset(

@@ -113,8 +113,8 @@ async def test_a_number_as_machine_id_is_found_and_unique_under_what_is_shown(
     client: Client, plant: str
 ) -> None:
     await client.documents.database(plant).upsert(Device.collection_of("cnc"), NUMBERS)
-    shown = (await client.run(DEVICE, o=plant, m="5"))["application"]["device"]
-    assert shown == {"machineId": "5", "name": "12", "connectorNames": ["3"]}
+    device = (await client.run(DEVICE, o=plant, m="5"))["application"]["device"]
+    assert device == {"machineId": "5", "name": "12", "connectorNames": ["3"]}
     for machine in ("5", "6", "7.5"):
         read = (await client.run(DEVICE, o=plant, m=machine))["application"]
         assert read["device"]["machineId"] == machine

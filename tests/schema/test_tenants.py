@@ -125,7 +125,7 @@ async def test_viewers_see_connectors_without_secrets(
       connector(documentId: $d) { properties document } }
       documents(organizationId: $o, of: TEMPLATES) }"""
     variables = {"o": plant, "d": created["createConnector"]["connector"]["documentId"]}
-    for role, shown in (
+    for role, is_shown in (
         (
             Role.EDITOR,
             {
@@ -139,9 +139,9 @@ async def test_viewers_see_connectors_without_secrets(
     ):
         answer = await connect(Grant("key", role, frozenset({plant}))).run(query, **variables)
         connector = answer["organization"]["connector"]
-        assert connector["properties"] == connector["document"]["properties"] == shown
+        assert connector["properties"] == connector["document"]["properties"] == is_shown
         [template] = [d for d in answer["documents"] if d["name"] == "S"]
-        assert template["properties"] == shown
+        assert template["properties"] == is_shown
 
 
 async def test_only_operators_see_what_a_request_cost(connect: Callable[[Grant], Client], plant: str) -> None:
@@ -166,15 +166,15 @@ async def test_a_grant_for_some_applications_sees_these_only(
       devices: documents(organizationId: $o, applicationId: "cnc", of: DEVICES)
       classes: documents(organizationId: $o, applicationId: "cnc", of: EVENT_CLASSES)
       analytics { registeredDevices registeredApplications } }"""
-    whole = await client.run(everything, o=plant)
-    assert whole["organization"]["applicationCount"] == 2
-    assert len(whole["classes"]) == 1
+    all_data = await client.run(everything, o=plant)
+    assert all_data["organization"]["applicationCount"] == 2
+    assert len(all_data["classes"]) == 1
 
     narrow = connect(Grant("key", Role.ADMIN, frozenset({plant}), frozenset({"b"})))
-    seen = await narrow.run(everything, o=plant)
-    [own] = seen["organization"].pop("devices")["nodes"]
+    visible = await narrow.run(everything, o=plant)
+    [own] = visible["organization"].pop("devices")["nodes"]
     assert own["machineId"] == "B0"
-    assert seen == {
+    assert visible == {
         "organization": {
             "deviceCount": 1,
             "applicationCount": 1,
@@ -186,7 +186,7 @@ async def test_a_grant_for_some_applications_sees_these_only(
         "classes": [],
         "analytics": {"registeredDevices": 1, "registeredApplications": 1},
     }
-    [foreign] = [d for d in whole["organization"]["devices"]["nodes"] if d["machineId"] == "M0"]
+    [foreign] = [d for d in all_data["organization"]["devices"]["nodes"] if d["machineId"] == "M0"]
     node = "query($id: ID!) { node(id: $id) { id } }"
     assert (await narrow.run(node, id=foreign["id"]))["node"] is None
     assert (await narrow.run(node, id=own["id"]))["node"] == {"id": own["id"]}
@@ -204,4 +204,4 @@ async def test_a_grant_for_some_applications_sees_these_only(
     ):
         assert await narrow.code(mutation, o=plant) == "FORBIDDEN", mutation
     after = await client.run(everything, o=plant)
-    assert after["organization"]["applications"][0] == whole["organization"]["applications"][0]
+    assert after["organization"]["applications"][0] == all_data["organization"]["applications"][0]

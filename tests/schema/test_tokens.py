@@ -68,8 +68,8 @@ async def test_a_token_has_the_rights_that_its_claims_are_mapped_to(
     office = Grant(subject, Role.VIEWER, frozenset({"acme", "globex"}), expires_at=ends)
     assert await check_token(issuer.sign(key_id, exp=exp)) == office
     assert await check_token(issuer.sign(key_id, exp=exp, groups="office")) == office
-    both = await check_token(issuer.sign(key_id, exp=exp, groups=["office", "maintenance"]))
-    assert both == Grant(subject, Role.EDITOR, frozenset({"acme"}), ingest=True, expires_at=ends)
+    grant = await check_token(issuer.sign(key_id, exp=exp, groups=["office", "maintenance"]))
+    assert grant == Grant(subject, Role.EDITOR, frozenset({"acme"}), ingest=True, expires_at=ends)
     operator = await check_token(issuer.sign(key_id, exp=exp, groups=None, realm_access={"roles": ["it"]}))
     assert operator == Grant(subject, Role.OPERATOR, None, expires_at=ends)
 

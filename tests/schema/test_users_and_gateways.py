@@ -24,8 +24,8 @@ READ = """query($o: String!) { organization(organizationId: $o) {
 @pytest.fixture
 async def users(client: Client, plant: str) -> list[str]:
     """The document ids of two users of the plant."""
-    made = [await client.run(CREATE_USER, o=plant, email=email) for email in ("ada@b.c", "bob@b.c")]
-    return [answer["createUser"]["user"]["documentId"] for answer in made]
+    responses = [await client.run(CREATE_USER, o=plant, email=email) for email in ("ada@b.c", "bob@b.c")]
+    return [answer["createUser"]["user"]["documentId"] for answer in responses]
 
 
 @pytest.mark.parametrize("backend", BACKENDS)

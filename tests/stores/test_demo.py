@@ -110,7 +110,7 @@ async def test_the_machines_keep_reporting_without_a_gap(
     following.cancel()
     await asyncio.gather(following, return_exceptions=True)
     dates = {reporting._get_local_date(since + hours * 60 * MINUTE) for hours in range(27)}
-    coming = [
+    expected_points = [
         point
         for machine in NAMES
         for date_ in dates
@@ -119,7 +119,9 @@ async def test_the_machines_keep_reporting_without_a_gap(
     ]
     written = Counter(map(repr, writer.points["machines"]))
     assert (
-        Counter(repr(point) for point in coming if point.time <= now) <= written <= Counter(map(repr, coming))
+        Counter(repr(point) for point in expected_points if point.time <= now)
+        <= written
+        <= Counter(map(repr, expected_points))
     )
     messages = [record.getMessage() for record in caplog.records]
     assert messages == [f"the demo plant cannot report: {reason}" for reason in ("down", "no bucket")]

@@ -21,7 +21,7 @@ from stores.contracts.documents import (
     Collection,
     Document,
     Guard,
-    Once,
+    IdempotencyKey,
     Query,
     UpdateOne,
     Where,
@@ -108,15 +108,15 @@ class MongoDocumentDatabase(DocumentDatabase):
         document: Document,
         *,
         guard: Guard | None = None,
-        once: Once | None = None,
+        idempotency: IdempotencyKey | None = None,
     ) -> Document:
         await self._ensure_recovered()
-        if once is None:
+        if idempotency is None:
             await self._applier.insert(collection, document, guard)
             return document
         return await self._store.repetitions.insert_once(
             self.database,
-            once,
+            idempotency,
             document,
             lambda recorded: self._applier.insert(collection, recorded, guard),
             lambda document_id: self._applier.is_stored(collection, document_id),
@@ -142,11 +142,11 @@ class MongoDocumentDatabase(DocumentDatabase):
         writes: Sequence[Write],
         *,
         guard: Guard | None = None,
-        once: Once | None = None,
+        idempotency: IdempotencyKey | None = None,
         result: Document | None = None,
     ) -> Document | None:
         await self._ensure_recovered()
-        return await self._store.operations(self.database).apply(Request(writes, guard, once, result))
+        return await self._store.operations(self.database).apply(Request(writes, guard, idempotency, result))
 
     async def list_collections(self) -> list[str]:
         await self._ensure_recovered()

@@ -31,7 +31,7 @@ from stores.contracts.documents import (
     Document,
     DropCollections,
     Guard,
-    Once,
+    IdempotencyKey,
     UpdateOne,
     Write,
 )
@@ -49,7 +49,7 @@ class Request:
 
     writes: Sequence[Write]
     guard: Guard | None = None
-    once: Once | None = None
+    idempotency: IdempotencyKey | None = None
     result: Document | None = None
 
 
@@ -67,8 +67,8 @@ class Operations:
         """Apply all writes of a request or none; see `DocumentDatabase.write_all`."""
         async with self._locks.hold([digest("operation", self._database)]) as hold:
             await self._finish_recorded()
-            if request.once is not None:
-                first = await self._repetitions.find(self._database, request.once)
+            if request.idempotency is not None:
+                first = await self._repetitions.find(self._database, request.idempotency)
                 if first is not None:
                     return bson.decode(first["result"], CODEC)
             await self._applier.check_guard(request.guard)
@@ -90,7 +90,9 @@ class Operations:
             "database": self._database,
             "writes": Binary(encode_writes(request.writes)),
             "target": target.document_id,
-            "once": None if request.once is None else [request.once.key, request.once.fingerprint],
+            "once": None
+            if request.idempotency is None
+            else [request.idempotency.key, request.idempotency.fingerprint],
             "result": None if request.result is None else Binary(bson.encode(request.result)),
             "sweep_at": None,
         }
@@ -133,7 +135,7 @@ class Operations:
                 log.exception("a write of an operation in %s is left out", self._database)
         result = bson.decode(operation["result"], CODEC) if operation["result"] else document or {}
         if operation["once"] is not None:
-            await self._repetitions.record_done(self._database, Once(*operation["once"]), result)
+            await self._repetitions.record_done(self._database, IdempotencyKey(*operation["once"]), result)
         if _is_swept(writes):
             await self._keep_for_sweep(operation)
         else:

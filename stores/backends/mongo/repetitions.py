@@ -10,12 +10,12 @@ from pymongo.errors import DuplicateKeyError
 
 from stores.backends.mongo.connection import MongoConnection
 from stores.backends.mongo.locks import HIDDEN_PREFIX, digest
-from stores.contracts.documents import CODEC, Document, Once
+from stores.contracts.documents import CODEC, Document, IdempotencyKey
 from stores.contracts.errors import Conflict, GatewayError
 from stores.contracts.outcomes import proves_refusal
 
 REPETITIONS = f"{HIDDEN_PREFIX}repetitions"
-KEPT_S = 24 * 3600
+REPETITIONS_TTL_S = 24 * 3600
 
 
 class Repetitions:
@@ -27,7 +27,7 @@ class Repetitions:
     async def insert_once(
         self,
         database: str,
-        once: Once,
+        idempotency: IdempotencyKey,
         document: Document,
         insert: Callable[[Document], Awaitable[None]],
         is_stored: Callable[[Any], Awaitable[bool]],
@@ -37,8 +37,8 @@ class Repetitions:
         The document is recorded first: a call that was cut off is finished by its repetition, with the same
         `_id`, which is stored at most once.
         """
-        while not await self._record(database, once, document, is_done=False):
-            first = await self.find(database, once)
+        while not await self._record(database, idempotency, document, is_done=False):
+            first = await self.find(database, idempotency)
             if first is None:
                 continue  # another call under the key has failed, or its record was too old
             if first["done"]:
@@ -51,44 +51,46 @@ class Repetitions:
             is_first = isinstance(error, Conflict) and await is_stored(document["_id"])
             if not is_first:
                 if proves_refusal(error):
-                    await self._delete_pending(database, once)
+                    await self._delete_pending(database, idempotency)
                 raise
-        await self.record_done(database, once, document)
+        await self.record_done(database, idempotency, document)
         return document
 
-    async def find(self, database: str, once: Once) -> Document | None:
+    async def find(self, database: str, idempotency: IdempotencyKey) -> Document | None:
         """The record of a key. Raises `Conflict` if it is of another request."""
-        key = digest("once", database, once.key)
+        key = digest("once", database, idempotency.key)
         async with self._connection.command():
             record: Document | None = await self._collection().find_one({"_id": key})
-            if record is not None and record["at"] < time.time() - KEPT_S:
+            if record is not None and record["at"] < time.time() - REPETITIONS_TTL_S:
                 await self._collection().delete_one({"_id": key, "at": record["at"]})
                 return None
-        if record is not None and record["fingerprint"] != once.fingerprint:
+        if record is not None and record["fingerprint"] != idempotency.fingerprint:
             raise Conflict("the idempotency key was used for another request", fields=["idempotencyKey"])
         return record
 
-    async def record_done(self, database: str, once: Once, result: Document) -> None:
+    async def record_done(self, database: str, idempotency: IdempotencyKey, result: Document) -> None:
         """Record the result of a write that was applied."""
-        record = _record(database, once, result, is_done=True)
+        record = _record(database, idempotency, result, is_done=True)
         async with self._connection.command():
             await self._collection().replace_one({"_id": record["_id"]}, record, upsert=True)
 
     async def purge(self) -> None:
         """Delete records that are too old."""
         async with self._connection.command():
-            await self._collection().delete_many({"at": {"$lt": time.time() - KEPT_S}})
+            await self._collection().delete_many({"at": {"$lt": time.time() - REPETITIONS_TTL_S}})
 
-    async def _record(self, database: str, once: Once, document: Document, *, is_done: bool) -> bool:
+    async def _record(
+        self, database: str, idempotency: IdempotencyKey, document: Document, *, is_done: bool
+    ) -> bool:
         async with self._connection.command():
             try:
-                await self._collection().insert_one(_record(database, once, document, is_done))
+                await self._collection().insert_one(_record(database, idempotency, document, is_done))
             except DuplicateKeyError:
                 return False
         return True
 
-    async def _delete_pending(self, database: str, once: Once) -> None:
-        key = digest("once", database, once.key)
+    async def _delete_pending(self, database: str, idempotency: IdempotencyKey) -> None:
+        key = digest("once", database, idempotency.key)
         async with self._connection.command():
             await self._collection().delete_one({"_id": key, "done": False})
 
@@ -96,10 +98,10 @@ class Repetitions:
         return self._connection.collection(self._connection.default, REPETITIONS)
 
 
-def _record(database: str, once: Once, result: Document, is_done: bool) -> Document:
+def _record(database: str, idempotency: IdempotencyKey, result: Document, is_done: bool) -> Document:
     return {
-        "_id": digest("once", database, once.key),
-        "fingerprint": once.fingerprint,
+        "_id": digest("once", database, idempotency.key),
+        "fingerprint": idempotency.fingerprint,
         "result": Binary(bson.encode(result)),
         "done": is_done,
         "at": time.time(),

@@ -24,7 +24,7 @@ from stores.contracts.documents import (
     Collection,
     Document,
     Guard,
-    Once,
+    IdempotencyKey,
     Query,
     UpdateOne,
     Where,
@@ -149,15 +149,15 @@ class SqliteDocumentDatabase(DocumentDatabase):
         document: Document,
         *,
         guard: Guard | None = None,
-        once: Once | None = None,
+        idempotency: IdempotencyKey | None = None,
     ) -> Document:
         def write(db: apsw.Connection) -> Document:
-            first = find_first_result(db, self.database, once)
+            first = find_first_result(db, self.database, idempotency)
             if first is not None:
                 return first
             check_guard(partial(self._rows, db), guard)
             self._rows(db, collection).insert(document)
-            record_result(db, self.database, once, document)
+            record_result(db, self.database, idempotency, document)
             return document
 
         return await self._store.write(write)
@@ -178,11 +178,11 @@ class SqliteDocumentDatabase(DocumentDatabase):
         writes: Sequence[Write],
         *,
         guard: Guard | None = None,
-        once: Once | None = None,
+        idempotency: IdempotencyKey | None = None,
         result: Document | None = None,
     ) -> Document | None:
         def write(db: apsw.Connection) -> Document | None:
-            first = find_first_result(db, self.database, once)
+            first = find_first_result(db, self.database, idempotency)
             if first is not None:
                 return first
             check_guard(partial(self._rows, db), guard)
@@ -192,7 +192,7 @@ class SqliteDocumentDatabase(DocumentDatabase):
                 if index == 0 and results[0] is None:
                     return None
             returned = result if result is not None else results[0]
-            record_result(db, self.database, once, returned)
+            record_result(db, self.database, idempotency, returned)
             return returned
 
         return await self._store.write(write)
