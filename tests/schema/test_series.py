@@ -510,7 +510,9 @@ async def test_of_a_processor_the_total_is_told(client: Client, series: Writable
     await write(
         series, [Point("mem", (("host", "edge"),), {"available_percent": 40.0}, now)], "server__stats"
     )
-    analytics = (await client.run("{ analytics { cpu { host free usage } memory { free usage } } }"))["analytics"]
+    analytics = (await client.run("{ analytics { cpu { host free usage } memory { free usage } } }"))[
+        "analytics"
+    ]
     assert analytics["cpu"] == [{"host": "edge", "free": 75.0, "usage": 25.0}] * 2
     assert analytics["memory"] == [{"free": 40.0, "usage": 60.0}]
 
