@@ -4,6 +4,7 @@ import asyncio
 import logging
 import socket
 from collections.abc import Callable
+from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING, Annotated
 
@@ -90,9 +91,9 @@ def _create_demo_app(settings: "Settings") -> "Starlette":
 
 
 def _run(application: "Starlette", settings: "Settings", listener: socket.socket, access: str) -> None:
-    import uvicorn
-
+    from schema.server.client_connections import ClientConnections, ConnectionLimits
     from schema.server.gc_tuning import freeze_startup_objects
+    from schema.server.http_server import create_server, limit_connections
     from schema.server.logs import configure_logging
     from schema.server.settings_loading import list_warnings
 
@@ -100,18 +101,13 @@ def _run(application: "Starlette", settings: "Settings", listener: socket.socket
     for warning in list_warnings():
         log.warning(warning)
     _print_banner(settings, listener, access)
-    server_config = uvicorn.Config(
-        application,
-        log_config=None,
-        access_log=settings.log.level == "debug",
-        server_header=False,
-        proxy_headers=False,  # the application knows the trusted proxies
-        timeout_keep_alive=30,
-        timeout_graceful_shutdown=10,
-    )
+    limits = ConnectionLimits()
+    limits = replace(limits, connections=limit_connections(limits.connections))
+    connections = ClientConnections(limits, trusted=settings.server.trusted_proxies)
+    server = create_server(application, connections, access_log=settings.log.level == "debug")
     freeze_startup_objects()
     with print_errors_as_one_line():
-        uvicorn.Server(server_config).run([listener])
+        server.run([listener])
 
 
 def _listen(server: "ServerSettings") -> socket.socket:

@@ -1,7 +1,9 @@
 """The command line as a person uses it: what it prints, and that it fails without a traceback."""
 
+import contextlib
 import json
 import os
+import shlex
 import signal
 import socket
 import sqlite3
@@ -80,6 +82,30 @@ def test_it_serves_until_it_is_stopped(tmp_path: Path) -> None:
         finally:
             serving.send_signal(signal.SIGTERM)
             serving.wait(15)
+
+
+def test_connections_leave_file_descriptors_for_the_rest(tmp_path: Path) -> None:
+    serve = shlex.join([*GATEWAY, "serve", "--port", "0", "--data", str(tmp_path)])
+    command = ["sh", "-c", f"ulimit -n 150; exec {serve}"]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as serving:
+        assert serving.stdout is not None
+        assert serving.stderr is not None
+        banner = serving.stdout.readline()
+        host, port = next(word for word in banner.split() if "127.0.0.1" in word).split("/")[2].split(":")
+        assert "accepts 22 connections" in serving.stderr.readline()
+        with contextlib.ExitStack() as clients:
+            for _ in range(200):
+                client = clients.enter_context(socket.create_connection((host, int(port)), timeout=30))
+            with contextlib.suppress(ConnectionResetError):
+                assert client.recv(100) in (b"", b"HTTP/1.1 503")
+        for _ in range(100):
+            answer = httpx.get(f"http://{host}:{port}/health/ready", trust_env=False)
+            if answer.status_code == 200:
+                break
+            time.sleep(0.1)
+        assert answer.json()["status"] == "ok"
+        serving.send_signal(signal.SIGTERM)
+        serving.communicate(timeout=30)
 
 
 def test_an_unreachable_store_is_reported_at_start(tmp_path: Path) -> None:
