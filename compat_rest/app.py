@@ -1,5 +1,6 @@
 """The served application: the graph, and the old routes mapped onto its operations."""
 
+from collections.abc import Awaitable, Callable
 from typing import Any
 
 from starlette.applications import Starlette
@@ -10,8 +11,11 @@ from starlette.routing import Route
 from compat_rest import migration, openapi
 from compat_rest.handler import OPERATIONS, OldRoutes
 from schema.server.app import create_app as create_graph
-from schema.server.authentication import AnonymousAccess
+from schema.server.authentication import AccessDenied, AnonymousAccess
 from schema.server.settings import Settings
+from stores.contracts.errors import GatewayError
+
+Respond = Callable[[Request], Awaitable[Response]]
 
 
 def create_app(settings: Settings, **options: Any) -> Starlette:
@@ -19,15 +23,27 @@ def create_app(settings: Settings, **options: Any) -> Starlette:
     app = create_graph(settings, **options)
     page = migration.render_page(OPERATIONS)
 
+    state = app.state.app_state
+    authenticate = AnonymousAccess(state.authenticate, settings.compat.anonymous)
+
     async def migrate(request: Request) -> Response:
         return HTMLResponse(page, headers={"Content-Security-Policy": migration.POLICY})
 
     async def describe(request: Request) -> Response:
         return JSONResponse(openapi.build_document())
 
-    app.router.routes += [Route(migration.PAGE, migrate), Route(openapi.PATH, describe)]
+    def guarded(respond: Respond) -> Respond:
+        async def respond_to_known(request: Request) -> Response:
+            try:
+                await authenticate(request)
+            except GatewayError as error:
+                denied = AccessDenied(error)
+                return JSONResponse({"error": denied.message}, denied.status, denied.headers)
+            return await respond(request)
+
+        return respond_to_known
+
+    app.router.routes += [Route(migration.PAGE, guarded(migrate)), Route(openapi.PATH, guarded(describe))]
     # As the default for every other path, because the router's patterns do not match line feeds in a path.
-    state = app.state.app_state
-    authenticate = AnonymousAccess(state.authenticate, settings.compat.anonymous)
     app.router.default = OldRoutes(state, authenticate, otherwise=app.router.default)
     return app

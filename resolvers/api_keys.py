@@ -3,19 +3,20 @@
 These functions take the database that holds the keys, so that the command line works beside a running server.
 """
 
-from dataclasses import dataclass
+from dataclasses import asdict, astuple, dataclass
 from datetime import datetime, timedelta
 
 from bson import ObjectId
 
-from resolvers.grants import Grant, Role
+from resolvers.grants import NO_LIMITS, Grant, GrantLimits, Role
 from resolvers.rules.checks import require_name
 from resolvers.rules.key_text import generate_key
-from stores.contracts.document_store import DocumentDatabase
+from resolvers.scopes import CONFIG_ENTRIES
+from stores.contracts.document_store import DocumentDatabase, DocumentStore
 from stores.contracts.documents import Change, Document, equals, utc_now
 from stores.contracts.errors import BadUserInput, NotFound
 from stores.entities.api_keys import ApiKey
-from stores.entities.organizations import is_organization_id
+from stores.entities.organizations import Organization, is_organization_id
 
 KEYS = ApiKey.collection_of()
 MAX_OVERLAP = timedelta(days=366)
@@ -31,6 +32,7 @@ class KeySpec:
     ingest: bool = False
     application_ids: tuple[str, ...] | None = None
     expires_at: datetime | None = None  # naive and in UTC
+    limits: GrantLimits = NO_LIMITS
 
 
 async def create_api_key(
@@ -48,6 +50,7 @@ async def create_api_key(
         "organizationIds": list(spec.organization_ids),
         "applicationIds": None if spec.application_ids is None else list(spec.application_ids),
         "ingest": spec.ingest,
+        "limits": {name: limit for name, limit in asdict(spec.limits).items() if limit is not None},
         "createdBy": created_by,
         "createdAt": utc_now(),
         "expiresAt": spec.expires_at,
@@ -56,6 +59,22 @@ async def create_api_key(
     }
     await documents.insert(KEYS, document)
     return ApiKey(document), key.text
+
+
+async def require_places(store: DocumentStore, spec: KeySpec) -> None:
+    """Raise `NotFound` if an organization of a new key, or one of its applications there, does not exist."""
+    databases = {info.name for info in await store.list_databases()} - {store.default}
+    for organization_id in filter(is_organization_id, spec.organization_ids):
+        entries = await store.database(organization_id).find(Organization.collection_of(), CONFIG_ENTRIES)
+        if not entries and organization_id not in databases:
+            raise NotFound(f"there is no organization {organization_id!r}", fields=["organizationIds"])
+        registered = {a.application_id for a in Organization(organization_id, entries[::-1]).applications}
+        for application_id in spec.application_ids or ():
+            if application_id not in registered:
+                raise NotFound(
+                    f"the organization {organization_id!r} has no application {application_id!r}",
+                    fields=["applicationIds"],
+                )
 
 
 def _check(spec: KeySpec) -> None:
@@ -75,6 +94,8 @@ def _check(spec: KeySpec) -> None:
     for organization_id in spec.organization_ids:
         if not is_organization_id(organization_id):
             raise BadUserInput(f"{organization_id!r} is not an organization id.", fields=["organizationIds"])
+    if any(limit is not None and limit < 1 for limit in astuple(spec.limits)):
+        raise BadUserInput("A limit of a key must be positive.", fields=["limits"])
     if spec.expires_at is not None and spec.expires_at <= utc_now():
         raise BadUserInput("The key would have expired already.", fields=["expiresAt"])
 
@@ -112,6 +133,7 @@ async def rotate_api_key(
         old.ingest,
         None if old.application_ids is None else tuple(old.application_ids),
         old.expires_at,
+        grant.limits,
     )
     _check(spec)
     ends = utc_now() + overlap
@@ -152,4 +174,5 @@ def grant_of(key: ApiKey) -> Grant:
         applications=None if is_operator or key.application_ids is None else frozenset(key.application_ids),
         ingest=key.ingest,
         expires_at=key.expires_at,
+        limits=GrantLimits(**key.limits),
     )

@@ -3,7 +3,7 @@
 Grants do not inherit and do not add up: a request has exactly one.
 """
 
-from dataclasses import dataclass
+from dataclasses import astuple, dataclass
 from datetime import datetime
 from enum import IntEnum
 
@@ -15,6 +15,22 @@ class Role(IntEnum):
     EDITOR = 2  # changes devices, connectors, event classes and functions
     ADMIN = 3  # changes the organization, its users, gateways, applications, icons and keys
     OPERATOR = 4  # does everything, in every organization: services, metrics, traces
+
+
+@dataclass(frozen=True, slots=True)
+class GrantLimits:
+    """What the subject of a grant may use at most. None is what the settings say."""
+
+    cost_per_minute: int | None = None
+    concurrent_requests: int | None = None
+
+    def are_within(self, own: "GrantLimits") -> bool:
+        """Whether these limits permit nothing that `own` limits do not permit."""
+        pairs = zip(astuple(self), astuple(own), strict=True)
+        return all(most is None or (limit is not None and limit <= most) for limit, most in pairs)
+
+
+NO_LIMITS = GrantLimits()
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,6 +47,7 @@ class Grant:
     applications: frozenset[str] | None = None
     ingest: bool = False
     expires_at: datetime | None = None
+    limits: GrantLimits = NO_LIMITS
 
     def __post_init__(self) -> None:
         if self.role is Role.OPERATOR and (self.organizations, self.applications) != (None, None):

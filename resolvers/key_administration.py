@@ -7,12 +7,13 @@ from resolvers.api_keys import (
     KeySpec,
     create_api_key,
     find_api_key,
+    grant_of,
     list_api_keys,
     revoke_api_key,
     rotate_api_key,
 )
 from resolvers.context import Context
-from resolvers.grants import Role
+from resolvers.grants import GrantLimits, Role
 from resolvers.scopes import require_application, require_organization
 from stores.contracts.errors import Forbidden, NotFound
 from stores.entities.api_keys import ApiKey
@@ -36,6 +37,7 @@ async def create_key(context: Context, spec: KeySpec) -> tuple[ApiKey, str]:
             await require_application(context, organization_id, application_id)
     _check_rights(context, spec.role, spec.application_ids)
     _check_end(context, spec.expires_at)
+    _check_limits(context, spec.limits)
     return await create_api_key(context.viewer.key_documents, spec, created_by=context.viewer.grant.subject)
 
 
@@ -49,6 +51,7 @@ async def rotate_key(context: Context, key_id: str, overlap: timedelta) -> tuple
     """A key with the rights of an old one, which ends after `overlap`. Raises `NotFound` and `Forbidden`."""
     key = await _require_key(context, key_id)
     _check_end(context, key.expires_at)
+    _check_limits(context, grant_of(key).limits)
     subject = context.viewer.grant.subject
     return await rotate_api_key(context.viewer.key_documents, key_id, overlap, created_by=subject)
 
@@ -91,6 +94,11 @@ def _check_end(context: Context, expires_at: datetime | None) -> None:
     end = context.viewer.grant.expires_at
     if end is not None and (expires_at is None or expires_at > end):
         raise Forbidden("A new key must end no later than your own rights", fields=["expiresAt"])
+
+
+def _check_limits(context: Context, limits: GrantLimits) -> None:
+    if not limits.are_within(context.viewer.grant.limits):
+        raise Forbidden("A new key may use no more than you may use", fields=["limits"])
 
 
 def _role_of(key: ApiKey) -> Role | None:

@@ -24,6 +24,19 @@ def lock_folder(data: Path) -> Callable[[], None]:
     return DataFolder(data).lock().release
 
 
+def has_had_api_keys(data: Path) -> bool:
+    """Whether API keys were created for the gateway of this folder, even if their store is lost.
+
+    Raises `Unavailable` if the list of the folder's files is damaged.
+    """
+    return DataFolder(data).has_had_api_keys()
+
+
+def record_api_keys(data: Path) -> None:
+    """Remember in the folder that API keys were created, so that the loss of their store opens nothing."""
+    DataFolder(data).record_api_keys()
+
+
 def start_anew(data: Path, documents_url: str | None, series_url: str | None) -> list[Path]:
     """Let a server start with new, empty files in place of lost or damaged ones of the embedded stores.
 

@@ -2,7 +2,7 @@
 
 import asyncio
 import re
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterable
 from datetime import timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, TypeVar
@@ -12,6 +12,7 @@ import typer
 from compat_rest.commands.terminal import (
     ConfigOption,
     DataOption,
+    err,
     load_settings,
     out,
     print_errors_as_one_line,
@@ -19,8 +20,9 @@ from compat_rest.commands.terminal import (
 )
 
 if TYPE_CHECKING:
-    from resolvers.grants import Role
-    from stores.contracts.document_store import DocumentDatabase
+    from resolvers.grants import GrantLimits, Role
+    from schema.server.settings import Settings
+    from stores.contracts.document_store import DocumentDatabase, DocumentStore
     from stores.entities.api_keys import ApiKey
 
 T = TypeVar("T")
@@ -45,12 +47,30 @@ def create(
     expires: Annotated[
         str | None, typer.Option(help="When the key ends: after 90d, 12h or 8w. It does not end by default.")
     ] = None,
+    limit: Annotated[
+        list[str] | None,
+        typer.Option(help="A limit of its own: cost_per_minute=N or concurrent_requests=N; may be repeated."),
+    ] = None,
+    allow_missing: Annotated[
+        bool,
+        typer.Option("--allow-missing", help="Permit organizations and applications that do not exist yet."),
+    ] = False,
     config: ConfigOption = None,
     data: DataOption = None,
 ) -> None:
     """Create a key and print it. It is not stored and cannot be shown again."""
-    from resolvers.api_keys import KeySpec, create_api_key
+    from resolvers.api_keys import KeySpec, create_api_key, require_places
     from stores.contracts.documents import utc_now
+    from stores.contracts.errors import NotFound
+    from stores.embedded import record_api_keys
+
+    async def create_checked(store: "DocumentStore") -> tuple["ApiKey", str]:
+        if not allow_missing:
+            try:
+                await require_places(store, spec)
+            except NotFound as error:
+                raise NotFound(f"{error.message}. Create it first, or pass --allow-missing") from None
+        return await create_api_key(store.database(store.default), spec, created_by=CREATED_BY)
 
     with print_errors_as_one_line():
         spec = KeySpec(
@@ -60,8 +80,11 @@ def create(
             ingest,
             tuple(application) if application else None,
             None if expires is None else utc_now() + _parse_duration(expires),
+            _parse_limits(limit or ()),
         )
-        key, text = _run(config, data, lambda keys: create_api_key(keys, spec, created_by=CREATED_BY))
+        settings = load_settings(config, data)
+        key, text = _run(settings, create_checked)
+        record_api_keys(settings.data)
     _print_new(key, text)
 
 
@@ -73,10 +96,19 @@ def list_(config: ConfigOption = None, data: DataOption = None) -> None:
     from resolvers.api_keys import list_api_keys
 
     with print_errors_as_one_line():
-        stored = _run(config, data, list_api_keys)
+        stored = _run_on_keys(config, data, list_api_keys)
     table = Table()
     table.add_column("id", no_wrap=True, min_width=12)
-    for title in ("name", "rights", "organizations", "applications", "expires", "last used", "state"):
+    for title in (
+        "name",
+        "rights",
+        "organizations",
+        "applications",
+        "limits",
+        "expires",
+        "last used",
+        "state",
+    ):
         table.add_column(title)
     for key in stored:
         times = (key.expires_at, key.last_used_at)
@@ -86,6 +118,7 @@ def list_(config: ConfigOption = None, data: DataOption = None) -> None:
             " + ".join([*([key.role] if key.role else []), *(["ingest"] if key.ingest else [])]),
             ", ".join(key.organization_ids) or "all",
             "all" if key.application_ids is None else ", ".join(key.application_ids),
+            ", ".join(f"{name}={limit}" for name, limit in key.limits.items()),
             *("" if time is None else f"{time:%Y-%m-%d %H:%M}" for time in times),
             _state(key),
         )
@@ -102,7 +135,7 @@ def revoke(
     from resolvers.api_keys import revoke_api_key
 
     with print_errors_as_one_line():
-        key = _run(config, data, lambda keys: revoke_api_key(keys, key_id))
+        key = _run_on_keys(config, data, lambda keys: revoke_api_key(keys, key_id))
     out.print(f"The key {key.key_id} ({key.name}) is revoked.", soft_wrap=True, markup=False)
 
 
@@ -118,24 +151,28 @@ def rotate(
 
     with print_errors_as_one_line():
         duration = _parse_duration(overlap)
-        key, text = _run(
+        key, text = _run_on_keys(
             config, data, lambda keys: rotate_api_key(keys, key_id, duration, created_by=CREATED_BY)
         )
     _print_new(key, text)
-    out.print(f"The key {key_id} ends in {overlap}.", markup=False)
+    err.print(f"The key {key_id} ends in {overlap}.", markup=False, highlight=False)
 
 
-def _run(config: Path | None, data: Path | None, work: Callable[["DocumentDatabase"], Awaitable[T]]) -> T:
+def _run(settings: "Settings", work: Callable[["DocumentStore"], Awaitable[T]]) -> T:
     from schema.server.opening import open_documents
 
-    settings = load_settings(config, data)
-    return asyncio.run(
-        run_and_close(open_documents(settings), lambda store: work(store.database(store.default)))
-    )
+    return asyncio.run(run_and_close(open_documents(settings), work))
+
+
+def _run_on_keys(
+    config: Path | None, data: Path | None, work: Callable[["DocumentDatabase"], Awaitable[T]]
+) -> T:
+    return _run(load_settings(config, data), lambda store: work(store.database(store.default)))
 
 
 def _print_new(key: "ApiKey", text: str) -> None:
-    out.print(f"The key {key.key_id} ({key.name}), shown only now:", soft_wrap=True, markup=False)
+    """Print the key alone on standard output, so that a script can read it."""
+    err.print(f"The key {key.key_id} ({key.name}), shown only now:", soft_wrap=True, markup=False)
     out.print(text, soft_wrap=True, markup=False, highlight=False)
 
 
@@ -154,6 +191,22 @@ def _parse_role(role: str) -> "Role":
     if role.upper() not in Role.__members__:
         raise BadUserInput(f"{role!r} is not a role: viewer, editor, admin or operator")
     return Role[role.upper()]
+
+
+def _parse_limits(texts: Iterable[str]) -> "GrantLimits":
+    from dataclasses import fields
+
+    from resolvers.grants import GrantLimits
+    from stores.contracts.errors import BadUserInput
+
+    names = [field.name for field in fields(GrantLimits)]
+    limits: dict[str, int] = {}
+    for text in texts:
+        name, _, number = text.partition("=")
+        if name not in names or not re.fullmatch(r"[0-9]{1,12}", number):
+            raise BadUserInput(f"{text!r} is not a limit: write {'=N or '.join(names)}=N")
+        limits[name] = int(number)
+    return GrantLimits(**limits)
 
 
 def _parse_duration(text: str) -> timedelta:

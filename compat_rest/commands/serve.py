@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from compat_rest.commands.access import describe_access
+from compat_rest.commands.access import describe_access, list_access_warnings
 from compat_rest.commands.demo import DAYS, load_demo, report_live
 from compat_rest.commands.terminal import (
     ConfigOption,
@@ -48,10 +48,13 @@ def serve(
     ] = False,
 ) -> None:
     """Serve the graph at /graphql."""
+    from schema.server.tls import check_certificate
+
     with print_errors_as_one_line():
         settings = load_settings(config, data, host=host, port=port, open=open)
         # Before anything else: a port that is taken must not cost the time that loading the demo plant takes.
         listener = _listen(settings.server)
+        check_certificate(settings.server.tls)
         settings.data.mkdir(parents=True, exist_ok=True)
         unlock = _lock_folder(settings, new_data)
         access = describe_access(settings)
@@ -98,13 +101,15 @@ def _run(application: "Starlette", settings: "Settings", listener: socket.socket
     from schema.server.settings_loading import list_warnings
 
     configure_logging(settings.log)
-    for warning in list_warnings():
+    for warning in [*list_warnings(), *list_access_warnings(settings, access)]:
         log.warning(warning)
     _print_banner(settings, listener, access)
     limits = ConnectionLimits()
     limits = replace(limits, connections=limit_connections(limits.connections))
     connections = ClientConnections(limits, trusted=settings.server.trusted_proxies)
-    server = create_server(application, connections, access_log=settings.log.level == "debug")
+    server = create_server(
+        application, connections, settings.server.tls, access_log=settings.log.level == "debug"
+    )
     freeze_startup_objects()
     with print_errors_as_one_line():
         server.run([listener])
@@ -122,10 +127,10 @@ def _listen(server: "ServerSettings") -> socket.socket:
 def _print_banner(settings: "Settings", listener: socket.socket, access: str) -> None:
     from schema.server.store_names import name_documents, name_series
 
-    host = settings.server.host
+    host, scheme = settings.server.host, "https" if settings.server.tls.certificate else "http"
     name = f"[{host}]" if ":" in host else host
     out.print(
-        f"Sync Gateway on http://{name}:{listener.getsockname()[1]}/graphql"
+        f"Sync Gateway on {scheme}://{name}:{listener.getsockname()[1]}/graphql"
         f" (documents: {name_documents(settings)}; time series: {name_series(settings)}); {access}",
         soft_wrap=True,
         markup=False,

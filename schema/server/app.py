@@ -37,7 +37,18 @@ from schema.server.store_settings import SeriesSettings
 from schema.types.root import schema
 from stores.contracts.document_store import DocumentStore
 from stores.contracts.series import SECOND, SeriesStore, WritableSeriesStore
+from stores.embedded import has_had_api_keys, record_api_keys
 from stores.entities.machine_events import STATISTICS
+
+# What pages of listed origins may read of an answer, beside its body and type.
+EXPOSED_HEADERS = [
+    "Retry-After",
+    "WWW-Authenticate",
+    "X-RateLimit-Limit",
+    "X-RateLimit-Remaining",
+    "X-RateLimit-Reset",
+    "X-Request-Id",
+]
 
 
 def create_app(
@@ -55,7 +66,11 @@ def create_app(
     stores when it stops. `tasks` run in the background, by name.
     """
     documents = documents or open_documents(settings)
-    key_ring = KeyRing(documents.database(documents.default))
+    key_ring = KeyRing(
+        documents.database(documents.default),
+        had_keys=has_had_api_keys(settings.data),
+        record_keys=partial(record_api_keys, settings.data),
+    )
     check_token = open_token_check(settings)
     state = AppState(
         documents=documents,
@@ -83,7 +98,7 @@ def _may_be_open(settings: Settings) -> bool:
 
 
 def _routes(state: AppState, settings: Settings) -> list[BaseRoute]:
-    health = Health(state.documents, state.series.store)
+    health = Health(state)
     graphql = _make_graphql_endpoint(state, settings)
     return [
         Route("/graphql", graphql),
@@ -91,7 +106,7 @@ def _routes(state: AppState, settings: Settings) -> list[BaseRoute]:
         PrintedSchema(state.authenticate).route(),
         *([make_resource_metadata_route(settings.auth.issuers)] if settings.auth.issuers else []),
         *health.routes(),
-        Route("/metrics", Metrics(state, health).answer),
+        Route("/metrics", Metrics(state, health, settings.auth.metrics_token).answer),
         *([explorer.mount_assets()] if settings.graphql.graphiql else []),
         *_ingest_routes(state, settings),
     ]
@@ -120,6 +135,7 @@ def _middleware(settings: Settings, *, needs_credentials: bool) -> list[Middlewa
             allow_credentials=True,
             allow_methods=["GET", "POST", "PUT", "DELETE", "PATCH", "OPTIONS"],
             allow_headers=["Content-Type", "Authorization", "X-API-Key", "Idempotency-Key", TRACE_HEADER],
+            expose_headers=EXPOSED_HEADERS,
         ),
         *([Middleware(BearerChallenge)] if settings.auth.issuers else []),
     ]
@@ -149,7 +165,7 @@ def _make_graphql_endpoint(state: AppState, settings: Settings) -> GraphQLEndpoi
 
 def _ingest_routes(state: AppState, settings: Settings) -> list[Route]:
     """The routes that writers of points use. There are none if a server stores the series."""
-    store, token = state.series.store, settings.series.token
+    store = state.series.store
     if not isinstance(store, WritableSeriesStore):
         return []
     databases = [*state.series.list_all_databases(), STATISTICS]
@@ -158,7 +174,7 @@ def _ingest_routes(state: AppState, settings: Settings) -> list[Route]:
         databases,
         state.series.database_of,
         state.authenticate,
-        token.get_secret_value() if token else None,
+        settings.series.token,
     ).routes()
 
 

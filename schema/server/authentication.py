@@ -1,20 +1,26 @@
 """From the credential of a request to its grant."""
 
+import hmac
 import ipaddress
+import logging
 from collections.abc import Awaitable, Callable
 
+from pydantic import SecretStr
 from starlette.requests import Request
 
 from resolvers.grants import OPEN, PUBLIC, Grant, Role
 from resolvers.rules.key_text import KEY_PREFIX
 from schema.server.bodies import BadRequest
 from schema.server.key_ring import KeyRing
+from schema.server.origins import is_loopback
+from schema.server.proxies import TRUSTED_PROXY
 from schema.server.settings import AnonymousSettings
 from stores.contracts.errors import GatewayError, Unauthenticated
 
 # The grant of a request. Raises `Unauthenticated` if its credential is missing or not valid, and
 # `Unavailable` if it cannot be checked.
 Authenticate = Callable[[Request], Awaitable[Grant]]
+log = logging.getLogger(__name__)
 SCHEMES = ("bearer", "token")  # InfluxDB's clients send `Token`
 
 
@@ -42,18 +48,33 @@ class Authenticator:
         may_be_open: bool,
     ) -> None:
         self.key_ring, self._check_token, self._may_be_open = key_ring, check_token, may_be_open
+        self._has_warned = False
 
     async def __call__(self, request: Request) -> Grant:
         """The grant of a request. Raises `Unauthenticated`, and `Unavailable` if it cannot be checked now."""
         if self._may_be_open and await self.key_ring.is_empty():
             return OPEN
         credential = read_credential(request)
+        if credential is not None and not self._has_warned:
+            self._warn_of_plain_text(request)
         if credential is not None and self._check_token is not None and not credential.startswith(KEY_PREFIX):
             return await self._check_token(credential)
         if credential is not None:
             return await self.key_ring.check(credential)
         kinds = "an API key" if self._check_token is None else "an API key or a token"
         raise Unauthenticated(f"Send {kinds} in the header `Authorization: Bearer KEY` or `X-API-Key: KEY`")
+
+    def _warn_of_plain_text(self, request: Request) -> None:
+        """Warn, once, if whoever is on the way between the client and the gateway can read its credential."""
+        scope = request.scope
+        address = scope["client"][0] if scope.get("client") else ""
+        if scope["scheme"] == "http" and TRUSTED_PROXY not in scope and address and not is_loopback(address):
+            self._has_warned = True
+            log.warning(
+                "a credential came from %s over plain HTTP, where it can be read on its way: set server.tls,"
+                " or serve behind a proxy that ends TLS and list it in server.trusted_proxies",
+                address,
+            )
 
 
 class AnonymousAccess:
@@ -86,6 +107,14 @@ class AnonymousAccess:
 async def authenticate_nobody(request: Request) -> Grant:
     """The grant of what needs no credential: no organization exists for it."""
     return PUBLIC
+
+
+def sends_token(request: Request, token: SecretStr) -> bool:
+    """Whether the credential of a request is a token of the settings. Raises `Unauthenticated`."""
+    credential = read_credential(request)
+    return credential is not None and hmac.compare_digest(
+        credential.encode(), token.get_secret_value().encode()
+    )
 
 
 def read_credential(request: Request) -> str | None:

@@ -7,16 +7,21 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
+from schema.server.state import AppState
 from stores.contracts.document_store import DocumentStore
-from stores.contracts.errors import Unavailable
+from stores.contracts.errors import GatewayError, Unavailable
 from stores.contracts.series import SeriesStore
 
 
 class Health:
     """Answers `/health/live` and `/health/ready`."""
 
-    def __init__(self, documents: DocumentStore, series: SeriesStore) -> None:
-        self._stores: dict[str, DocumentStore | SeriesStore] = {"documents": documents, "series": series}
+    def __init__(self, state: AppState) -> None:
+        self._authenticate = state.authenticate
+        self._stores: dict[str, DocumentStore | SeriesStore] = {
+            "documents": state.documents,
+            "series": state.series.store,
+        }
 
     def routes(self) -> list[Route]:
         return [Route("/health/live", self.answer_live), Route("/health/ready", self.answer_ready)]
@@ -26,19 +31,25 @@ class Health:
         return JSONResponse({"status": "ok"})
 
     async def answer_ready(self, request: Request) -> Response:
-        """200 if every store can be read, else 503. The body says which store fails, but not where it is.
+        """200 if every store can be read, else 503.
 
-        If all can be read and one cannot be written, the body also has `writes: unavailable`.
+        Operators are told which store fails, and `writes: unavailable` if all can be read and one cannot be
+        written.
         """
         readable = await _check_all({name: store.ping for name, store in self._stores.items()})
         is_ready = all(readable.values())
-        body = {
-            "status": _state(is_ready),
-            **{name: _state(is_readable) for name, is_readable in readable.items()},
-        }
-        if is_ready and not all((await self.check_writes()).values()):
-            body["writes"] = "unavailable"
+        body = {"status": _state(is_ready)}
+        if await self._is_operator(request):
+            body |= {name: _state(is_readable) for name, is_readable in readable.items()}
+            if is_ready and not all((await self.check_writes()).values()):
+                body["writes"] = "unavailable"
         return JSONResponse(body, 200 if is_ready else 503)
+
+    async def _is_operator(self, request: Request) -> bool:
+        try:
+            return (await self._authenticate(request)).is_operator
+        except GatewayError:  # the check itself needs no credential
+            return False
 
     async def check_writes(self) -> dict[str, bool]:
         """By name of each store whether it takes writes."""

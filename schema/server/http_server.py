@@ -9,6 +9,7 @@ from starlette.applications import Starlette
 
 from schema.server.client_connections import ClientConnections
 from schema.server.http_protocol import LimitedHttpProtocol
+from schema.server.tls import TlsSettings
 
 log = logging.getLogger(__name__)
 SHUTDOWN_S = 10
@@ -17,9 +18,13 @@ MIN_CONNECTIONS = 16
 
 
 def create_server(
-    app: Starlette, connections: ClientConnections, *, access_log: bool = False
+    app: Starlette,
+    connections: ClientConnections,
+    tls: TlsSettings | None = None,
+    *,
+    access_log: bool = False,
 ) -> uvicorn.Server:
-    """The server of an application. Its lifespan opens and closes the application."""
+    """The server of an application, of HTTPS if `tls` names a certificate. Its lifespan opens and closes the application."""
     config = uvicorn.Config(
         app,
         http=partial(LimitedHttpProtocol, connections=connections),  # type: ignore[arg-type]  # makes protocols
@@ -28,6 +33,8 @@ def create_server(
         access_log=access_log,
         server_header=False,
         proxy_headers=False,  # the application knows the trusted proxies
+        ssl_certfile=tls.certificate if tls else None,
+        ssl_keyfile=tls.key if tls else None,
         timeout_keep_alive=connections.limits.idle_seconds,  # type: ignore[arg-type]  # fractions are fine
         timeout_graceful_shutdown=SHUTDOWN_S,
     )

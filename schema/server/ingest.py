@@ -1,19 +1,19 @@
 """The write endpoint of the embedded time-series store, compatible with InfluxDB 2 and its clients."""
 
 import asyncio
-import hmac
 import threading
 import time
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from importlib.metadata import version
 
+from pydantic import SecretStr
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
 from resolvers.grants import OPEN, Grant
-from schema.server.authentication import AccessDenied, Authenticate, read_credential
+from schema.server.authentication import AccessDenied, Authenticate, sends_token
 from schema.server.bodies import BadRequest, check_encoding, decompress, parse_content_type, read_body
 from schema.server.line_protocol import parse_lines
 from stores.contracts.errors import Forbidden, GatewayError, Unauthenticated, Unavailable
@@ -57,7 +57,7 @@ class Ingest:
         databases: Sequence[str],
         database_of: Callable[[str], str],
         authenticate: Authenticate,
-        token: str | None,
+        token: SecretStr | None,
     ) -> None:
         self._store = store
         self._databases, self._database_of = databases, database_of
@@ -135,7 +135,7 @@ class Ingest:
     async def _admit(self, request: Request) -> Grant:
         """The grant of a request that may write points. Raises `AccessDenied`."""
         try:
-            if self._token is not None and self._sends_token(request):
+            if self._token is not None and sends_token(request, self._token):
                 return OPEN
             grant = await self._authenticate(request)
             if self._token is not None and grant is OPEN:
@@ -146,10 +146,6 @@ class Ingest:
             return grant
         except GatewayError as error:
             raise AccessDenied(error) from None
-
-    def _sends_token(self, request: Request) -> bool:
-        credential = read_credential(request)
-        return credential is not None and hmac.compare_digest(credential.encode(), str(self._token).encode())
 
     def _target(self, request: Request, grant: Grant) -> tuple[str, int]:
         database = request.query_params.get("bucket", "")

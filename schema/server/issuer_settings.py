@@ -3,7 +3,7 @@
 from typing import Literal, Self
 from urllib.parse import urlsplit
 
-from pydantic import Field, field_validator, model_validator
+from pydantic import Field, SecretStr, field_validator, model_validator
 
 from schema.server.origins import is_loopback
 from schema.server.settings_section import Section
@@ -102,6 +102,12 @@ class AuthSettings(Section):
         default=(),
         description="The identity providers whose tokens are accepted. As soon as there is one, credentials"
         " are required. docs/security.md has an example.",
+    )
+    metrics_token: SecretStr | None = Field(
+        default=None,
+        min_length=16,
+        description="A token that reads `/metrics` and nothing else, for a monitoring system. Null: only"
+        " operators read it.",
     )
 
     @field_validator("issuers")

@@ -26,17 +26,29 @@ MIN_USE_INTERVAL_S = 60.0  # between two writes of the time of last use
 @dataclass(slots=True)
 class _State:
     keys: dict[str, ApiKey] = field(default_factory=dict)
-    exists: bool = False  # whether a key was ever seen, be it one that cannot be read
-    read_at: float | None = None  # None: never read
+    exists: bool = False  # whether a key was ever created, be it one that cannot be read
+    read_at: float | None = None  # when the last reading began; None: never read
     failed_at: float | None = None
 
 
 class KeyRing:
-    """The keys of the database `documents`, as they were at most `MAX_AGE_S` ago."""
+    """The keys of the database `documents`, as they were at most `MAX_AGE_S` ago.
 
-    def __init__(self, documents: DocumentDatabase, clock: Callable[[], float] = time.monotonic) -> None:
+    `had_keys` is whether keys were created before, even if the database has none now; `record_keys` is called
+    when the first one is seen.
+    """
+
+    def __init__(
+        self,
+        documents: DocumentDatabase,
+        clock: Callable[[], float] = time.monotonic,
+        *,
+        had_keys: bool = False,
+        record_keys: Callable[[], None] = lambda: None,
+    ) -> None:
         self._documents, self._clock = documents, clock
-        self._state = _State()
+        self._state = _State(exists=had_keys)
+        self._record_keys = record_keys
         self._reading = asyncio.Lock()
         self._checked: dict[str, float] = {}  # when a valid key was last checked against fresh data
         self._used: dict[str, float] = {}  # when the use of a key was last written
@@ -67,7 +79,7 @@ class KeyRing:
             raise Unauthenticated("The API key is not valid")
         if is_fresh:
             self._checked[key.key_id] = now
-        self._record_use(key.key_id, now)
+        self._record_use(key, now)
         return grant_of(key)
 
     async def close(self) -> None:
@@ -78,11 +90,13 @@ class KeyRing:
         """Whether the keys are fresh, after reading them again if they were not."""
         if self._is_fresh(max_age_s):
             return True
+        asked_at = self._clock()
         async with self._reading:  # one reads for all
-            if self._is_fresh(max_age_s):
+            # A slow reading that began after this request is as fresh as another one would be.
+            if self._is_fresh(max_age_s) or (self._state.read_at or asked_at) > asked_at:
                 return True
-            failed_at = self._state.failed_at
-            if failed_at is not None and self._clock() - failed_at < RETRY_S:
+            began_at, failed_at = self._clock(), self._state.failed_at
+            if failed_at is not None and began_at - failed_at < RETRY_S:
                 return False
             try:
                 keys = await list_api_keys(self._documents)
@@ -92,19 +106,26 @@ class KeyRing:
                 self._state.failed_at = self._clock()
                 log.warning("API keys cannot be read: %s", error.message)
                 return False
+            if stored > 0 and not self._state.exists:
+                self._record_keys()
             exists = self._state.exists or stored > 0
-            self._state = _State({key.key_id: key for key in keys}, exists, self._clock())
+            self._state = _State({key.key_id: key for key in keys}, exists, began_at)
             return True
 
     def _is_fresh(self, max_age_s: float) -> bool:
         read_at = self._state.read_at
         return read_at is not None and self._clock() - read_at < max_age_s
 
-    def _record_use(self, key_id: str, now: float) -> None:
-        if now - self._used.get(key_id, -MIN_USE_INTERVAL_S) < MIN_USE_INTERVAL_S:
+    def _record_use(self, key: ApiKey, now: float) -> None:
+        if now - self._used.get(key.key_id, -MIN_USE_INTERVAL_S) < MIN_USE_INTERVAL_S:
             return
-        self._used[key_id] = now
-        task = asyncio.get_running_loop().create_task(self._write_use(key_id))
+        self._used[key.key_id] = now
+        if key.last_used_at is not None:
+            age_s = (utc_now() - key.last_used_at).total_seconds()
+            if 0 <= age_s < MIN_USE_INTERVAL_S:  # another process has written it
+                self._used[key.key_id] = now - age_s
+                return
+        task = asyncio.get_running_loop().create_task(self._write_use(key.key_id))
         self._writes.add(task)
         task.add_done_callback(self._writes.discard)
 

@@ -5,10 +5,11 @@ from collections.abc import Iterator
 from prometheus_client import CONTENT_TYPE_LATEST, CollectorRegistry, generate_latest
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
 from prometheus_client.registry import Collector
+from pydantic import SecretStr
 from starlette.requests import Request
 from starlette.responses import PlainTextResponse, Response
 
-from schema.server.authentication import AccessDenied
+from schema.server.authentication import AccessDenied, sends_token
 from schema.server.health import Health
 from schema.server.state import AppState
 from stores.contracts.errors import Forbidden, GatewayError
@@ -17,8 +18,8 @@ from stores.contracts.errors import Forbidden, GatewayError
 class Metrics(Collector):
     """Answers `/metrics` from the counters of the executor and the state of the stores."""
 
-    def __init__(self, state: AppState, health: Health) -> None:
-        self._authenticate, self._health = state.authenticate, health
+    def __init__(self, state: AppState, health: Health, token: SecretStr | None = None) -> None:
+        self._authenticate, self._health, self._token = state.authenticate, health, token
         self._executor, self._documents = state.executor, state.documents
         self._writable: dict[str, bool] = {}
         self._registry = CollectorRegistry()
@@ -48,10 +49,12 @@ class Metrics(Collector):
         )
 
     async def answer(self, request: Request) -> Response:
-        """The response to `GET /metrics`, which is for operators."""
+        """The response to `GET /metrics`, which is for operators and whoever sends the token."""
         try:
-            if not (await self._authenticate(request)).is_operator:
-                raise Forbidden("Metrics require the role operator")
+            if not (self._token is not None and sends_token(request, self._token)):
+                grant = await self._authenticate(request)
+                if not grant.is_operator:
+                    raise Forbidden("Metrics require the role operator")
         except GatewayError as error:
             denied = AccessDenied(error)
             return PlainTextResponse(denied.message, denied.status, denied.headers)

@@ -84,6 +84,7 @@ def is_local_name(name: str) -> bool:
     return True
 
 
+@lru_cache(maxsize=1024)
 def is_loopback(host: str) -> bool:
     """Whether only this machine reaches an address or a name to listen on."""
     try:

@@ -6,6 +6,8 @@ from starlette.datastructures import Headers
 from starlette.types import ASGIApp, Receive, Scope, Send
 from uvicorn.middleware.proxy_headers import ProxyHeadersMiddleware
 
+TRUSTED_PROXY = "sync_gateway.trusted_proxy"  # in the scope of a request that a trusted proxy has sent
+
 
 class TrustedProxies:
     """Middleware that applies `X-Forwarded-For`, `-Proto` and `-Host` of the listed addresses and networks.
@@ -20,6 +22,7 @@ class TrustedProxies:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         client = scope.get("client")
         if client is not None and client[0] in self._proxy_headers.trusted_hosts:
+            scope[TRUSTED_PROXY] = True
             _apply_host(scope)
             await self._proxy_headers(scope, receive, send)  # type: ignore[arg-type]
         else:

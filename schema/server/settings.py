@@ -10,6 +10,7 @@ from schema.server.issuer_settings import AuthSettings, RoleName
 from schema.server.origins import parse_host, parse_origin
 from schema.server.settings_section import Section
 from schema.server.store_settings import DocumentSettings, SeriesSettings
+from schema.server.tls import TlsSettings
 
 
 class ServerSettings(Section):
@@ -41,6 +42,7 @@ class ServerSettings(Section):
         description="The IP addresses or networks of reverse proxies whose X-Forwarded-For, -Proto and -Host"
         " headers count, such as 10.0.0.0/8.",
     )
+    tls: TlsSettings = TlsSettings()
 
     @field_validator("hosts")
     @classmethod

@@ -18,6 +18,8 @@ def mask_settings(settings: Settings) -> dict[str, Any]:
             values[section]["url"] = mask_url(model.url.get_secret_value())
     if settings.series.token is not None:
         values["series"]["token"] = MASK
+    if settings.auth.metrics_token is not None:
+        values["auth"]["metrics_token"] = MASK
     values["secrets"]["keys"] = [MASK for _ in settings.secrets.keys]
     return values
 

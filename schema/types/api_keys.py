@@ -1,5 +1,6 @@
 """API keys in the graph."""
 
+from dataclasses import asdict
 from datetime import timedelta
 from enum import Enum
 from typing import Annotated
@@ -8,13 +9,17 @@ import strawberry
 
 from resolvers import key_administration
 from resolvers.api_keys import KeySpec
-from resolvers.grants import Role
+from resolvers.grants import GrantLimits, Role
 from schema.engine.fields import Info, argument, as_type, attribute, derived, mutation
 from schema.engine.inputs import optional, required
-from schema.engine.scalars import DateTime, Duration
+from schema.engine.scalars import JSON, DateTime, Duration
 from schema.types.shared import CREATED_AT
 from stores.entities import api_keys as stored
 
+LIMITS = (
+    "The limits of its own by name, such as `{cost_per_minute: 60000}`. What is not named is as the settings"
+    " say."
+)
 WEEK = Duration(7 * 24 * 3600 * 1_000_000_000)  # nanoseconds
 
 
@@ -42,6 +47,7 @@ class ApiKey:
         "The applications that it is limited to. Null if it is not."
     )
     ingest: bool = attribute("Whether it may write points.")
+    limits: JSON = attribute(LIMITS)
     created_at: DateTime | None = attribute(CREATED_AT)
     created_by: str | None = attribute("The id of the key that created it.")
     expires_at: DateTime | None = attribute("The time when it ends. Null if it does not.")
@@ -53,6 +59,12 @@ class ApiKey:
         return key_administration.get_visible_organizations(info.context, root)
 
 
+@strawberry.input(description="What a key may use at most.")
+class KeyLimitsInput:
+    cost_per_minute: int | None = optional("The cost of its requests in a minute.", None)
+    concurrent_requests: int | None = optional("The number of its requests at the same time.", None)
+
+
 @strawberry.input(description="A new API key.")
 class CreateApiKeyInput:
     name: str = required("What the key is for, such as a dashboard.")
@@ -61,6 +73,7 @@ class CreateApiKeyInput:
     ingest: bool = optional("Whether it may write points.", False)
     application_ids: list[str] | None = optional("Only these applications of the organizations.", None)
     expires_at: DateTime | None = optional("The time when it ends.", None)
+    limits: KeyLimitsInput | None = optional("Limits of its own, below those of the settings.", None)
 
 
 @strawberry.input(description="An API key to revoke.")
@@ -103,6 +116,7 @@ class ApiKeyMutations:
             input.ingest,
             None if input.application_ids is None else tuple(input.application_ids),
             input.expires_at,
+            GrantLimits() if input.limits is None else GrantLimits(**asdict(input.limits)),
         )
         key, text = await key_administration.create_key(info.context, spec)
         return ApiKeyPayload(api_key=as_type(ApiKey, key), secret=text)

@@ -6,6 +6,7 @@ from stores.contracts.records import (
     Stored,
     optional,
     read_bool,
+    read_object,
     read_or_empty,
     read_string,
     read_strings,
@@ -16,6 +17,17 @@ from stores.entities.entity import SHARED, Entity
 
 def _read_applications(value: Any) -> list[str] | None:
     return None if value is None else read_strings(value)
+
+
+def _read_limits(value: Any) -> dict[str, int]:
+    """The limits of a key. One that cannot be read permits as little as possible."""
+    names = ("cost_per_minute", "concurrent_requests")
+    limits = {name: read_object(value).get(name) for name in names}
+    return {
+        name: limit if type(limit) is int and limit > 0 else 1
+        for name, limit in limits.items()
+        if limit is not None
+    }
 
 
 class ApiKey(Entity):
@@ -38,6 +50,7 @@ class ApiKey(Entity):
     organization_ids = read_or_empty(read_strings, "organizationIds")
     application_ids = optional(_read_applications, "applicationIds")
     ingest = Stored(read_bool, "ingest", default=False)
+    limits = read_or_empty(_read_limits, "limits")
     created_by = optional(read_string, "createdBy")
     expires_at = optional(read_time, "expiresAt")
     revoked_at = optional(read_time, "revokedAt")

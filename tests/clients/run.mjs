@@ -14,7 +14,7 @@ const { typePolicies, keys } = await import(pathToFileURL(configuration));
 const device = 'device(organizationId: "ferro-works", applicationId: "cnc-monitoring", machineId: "LATHE-01")';
 const range = 'range: { last: "PT1H" }';
 const first = gql`query First { ${device} { id name status { power } states(${range}) { start } connectors { id name } }
-  organization(organizationId: "ferro-works") { id analytics { registeredDevices } } viewer { name } }`;
+  organization(organizationId: "ferro-works") { id analytics { registeredDevices } } viewer { subject } }`;
 const second = gql`query Second { ${device} { id name status { execution } states(${range}) { stop } eventBindings { label } }
   organization(organizationId: "ferro-works") { id analytics { registeredApplications } } viewer { role } }`;
 const rename = gql`mutation Rename($name: String!) { updateDevice(input: { organizationId: "ferro-works",

@@ -47,7 +47,7 @@ async def test_an_address_of_the_networks_uses_the_old_routes(
 ) -> None:
     async with connect(address) as http:
         assert (await http.get("/api/organizations/own")).status_code == status
-        graph = await http.post("/graphql", json={"query": "{ viewer { name } }"})
+        graph = await http.post("/graphql", json={"query": "{ viewer { subject } }"})
         assert graph.status_code == 401, "the graph always requires a credential"
         assert (await http.get("/metrics")).status_code == 401
 

@@ -1,7 +1,7 @@
 """API keys: what is stored of them, who they let in, and how soon that ends."""
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from datetime import timedelta
 from pathlib import Path
 
@@ -18,7 +18,7 @@ from resolvers.api_keys import (
     revoke_api_key,
     rotate_api_key,
 )
-from resolvers.grants import Grant, Role
+from resolvers.grants import Grant, GrantLimits, Role
 from resolvers.rules.key_text import generate_key, parse_key
 from schema.server.key_ring import KeyRing
 from schema.server.settings import Settings
@@ -26,6 +26,7 @@ from stores.contracts.document_store import DocumentDatabase, DocumentStore
 from stores.contracts.documents import Change, equals, utc_now
 from stores.contracts.errors import BadUserInput, NotFound, Unauthenticated, Unavailable
 from stores.contracts.series import WritableSeriesStore
+from stores.embedded import start_anew
 from stores.wrappers.documents import WrappedDocumentDatabase
 from stores.wrappers.interception import Interceptor, StoreCall
 from tests.schema.clock import Clock
@@ -40,9 +41,11 @@ class Faults(Interceptor):
     def __init__(self) -> None:
         self.calls: list[str] = []
         self.down = False
+        self.on_call: Callable[[], None] = lambda: None
 
     async def run(self, call: StoreCall, proceed):  # type: ignore[no-untyped-def]
         self.calls.append(str(call))
+        self.on_call()
         if self.down:
             raise Unavailable("down")
         return await proceed()
@@ -98,6 +101,7 @@ async def test_of_a_key_only_its_id_and_a_hash_are_stored(database: DocumentData
         (KeySpec("name", ("a/b",), Role.VIEWER), "organizationIds"),
         (KeySpec("old", ("acme",), Role.VIEWER, expires_at=utc_now() - timedelta(days=1)), "expiresAt"),
         (KeySpec(" ", ("acme",), Role.VIEWER), "name"),
+        (KeySpec("dash", ("acme",), Role.VIEWER, limits=GrantLimits(concurrent_requests=0)), "limits"),
         (KeySpec("line", ("acme",), ingest=True, application_ids=("cnc",)), "applicationIds"),
     ],
 )
@@ -114,10 +118,11 @@ async def test_a_key_has_the_rights_that_it_was_created_with(
     database: DocumentDatabase, ring: KeyRing
 ) -> None:
     expires_at = utc_now() + timedelta(days=1)
-    spec = KeySpec("dash", ("a", "b"), Role.EDITOR, False, ("cnc",), expires_at)
+    limits = GrantLimits(cost_per_minute=7)
+    spec = KeySpec("dash", ("a", "b"), Role.EDITOR, False, ("cnc",), expires_at, limits)
     key, text = await create_api_key(database, spec, created_by="test")
     grant = await ring.check(text)
-    rights = (frozenset({"a", "b"}), frozenset({"cnc"}), False, expires_at)
+    rights = (frozenset({"a", "b"}), frozenset({"cnc"}), False, expires_at, limits)
     assert grant == Grant(key.key_id, Role.EDITOR, *rights)
 
 
@@ -126,11 +131,13 @@ async def test_what_cannot_be_read_of_a_stored_key_gives_no_right(
 ) -> None:
     key, text = await create_api_key(database, VIEWER, created_by="test")
     for broken in ("emperor", 7, None):
-        change = Change(set={("role",): broken, ("organizationIds",): {"x": 1}})
+        limits = {"cost_per_minute": broken or "many"}
+        change = Change(set={("role",): broken, ("organizationIds",): {"x": 1}, ("limits",): limits})
         await database.update(KEYS, [equals("keyId", key.key_id)], change)
         clock.now += 5
         grant = await ring.check(text)
         assert (grant.role, grant.organizations, grant.ingest) == (None, frozenset(), False)
+        assert (grant.limits.cost_per_minute, grant.limits.concurrent_requests) in ((1, None), (7, None))
 
 
 @pytest.mark.parametrize("end", ["revokedAt", "expiresAt"])
@@ -173,6 +180,33 @@ async def test_a_request_does_not_cost_a_call(
     assert key.last_used_at is not None
 
 
+async def test_the_last_use_is_written_once_a_minute_by_all_processes_together(
+    database: DocumentDatabase, ring: KeyRing, clock: Clock, faults: Faults
+) -> None:
+    key, text = await create_api_key(database, VIEWER, created_by="test")
+    # Another process has written the last use this many seconds ago.
+    for age_s, seconds, writes in ((30, 0, 0), (59, 29, 0), (61, 6, 1)):
+        clock.now += seconds
+        change = Change(set={("lastUsedAt",): utc_now() - timedelta(seconds=age_s)})
+        await database.update(KEYS, [equals("keyId", key.key_id)], change)
+        await ring.check(text)
+        await ring.close()
+        assert faults.calls.count(f"update {KEYS.name}") == writes
+
+
+async def test_a_slow_reading_does_not_delay_a_revocation(
+    database: DocumentDatabase, ring: KeyRing, clock: Clock, faults: Faults
+) -> None:
+    key, text = await create_api_key(database, VIEWER, created_by="test")
+    faults.on_call = lambda: setattr(clock, "now", clock.now + 1.5)  # for each of the two calls of a reading
+    await ring.check(text)
+    faults.on_call = lambda: None
+    await revoke_api_key(database, key.key_id)
+    clock.now += 2
+    with pytest.raises(Unauthenticated):
+        await ring.check(text)
+
+
 async def test_while_the_store_is_down_keys_go_on_that_were_checked_in_the_last_minute(
     database: DocumentDatabase, ring: KeyRing, clock: Clock, faults: Faults
 ) -> None:
@@ -204,6 +238,28 @@ async def test_keys_that_cannot_be_read_do_not_open_the_gateway(
     assert not await list_api_keys(database)
     assert not await ring.is_empty()
     assert not await KeyRing(database, clock).is_empty()
+
+
+async def test_a_lost_store_of_keys_does_not_open_the_gateway(tmp_path: Path) -> None:
+    query = {"query": "{ viewer { subject } }"}
+
+    async def ask(*, creates: bool) -> int:
+        app = create_app(Settings(data=tmp_path))
+        state = app.state.app_state
+        if creates:
+            await create_api_key(state.documents.database(state.documents.default), VIEWER, created_by="test")
+        async with httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://gateway") as http:
+            status = (await http.post("/graphql", json=query)).status_code
+        await state.documents.close()
+        await state.series.store.close()
+        return status
+
+    assert await ask(creates=False) == 200
+    assert await ask(creates=True) == 401
+    for name in ("documents.db", "documents.db-wal", "documents.db-shm"):
+        await asyncio.to_thread((tmp_path / name).unlink, missing_ok=True)
+    start_anew(tmp_path, None, None)
+    assert await ask(creates=False) == 401
 
 
 async def test_a_new_ring_over_a_store_that_is_down_lets_nobody_in(ring: KeyRing, faults: Faults) -> None:
@@ -251,7 +307,7 @@ async def test_credentials_are_required_as_soon_as_a_key_exists(
     http: httpx.AsyncClient, database: DocumentDatabase
 ) -> None:
     _, text = await create_api_key(database, VIEWER, created_by="test")
-    query = {"query": "{ viewer { role organizationIds } }"}
+    query = {"query": "{ viewer { role organizations } }"}
     assert (await http.post("/graphql", json=query)).status_code == 401
     for path in ("/api/organizations", "/metrics"):
         assert (await http.get(path)).status_code == 401, path
@@ -263,7 +319,7 @@ async def test_credentials_are_required_as_soon_as_a_key_exists(
         {"X-API-Key": text},
     ):
         answer = await http.post("/graphql", json=query, headers=headers)
-        assert answer.json() == {"data": {"viewer": {"role": "viewer", "organizationIds": []}}}
+        assert answer.json() == {"data": {"viewer": {"role": "viewer", "organizations": []}}}
         assert (await http.get("/api/organizations", headers=headers)).status_code == 200
         assert (await http.get("/metrics", headers=headers)).status_code == 403
         write = await http.post("/api/v2/write?bucket=machines", content="m f=1", headers=headers)
@@ -287,7 +343,7 @@ async def test_a_credential_that_is_not_valid_is_rejected_without_details(
     await create_api_key(database, VIEWER, created_by="test")
     pairs = headers.items() if isinstance(headers, dict) else headers
     encoded = [(name.encode(), value.encode()) for name, value in pairs]
-    answer = await http.post("/graphql", json={"query": "{ viewer { name } }"}, headers=encoded)
+    answer = await http.post("/graphql", json={"query": "{ viewer { subject } }"}, headers=encoded)
     assert answer.status_code == 401
     [error] = answer.json()["errors"]
     assert error["extensions"] == {"code": "UNAUTHENTICATED"}

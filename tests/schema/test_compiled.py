@@ -162,7 +162,7 @@ OTHERS = [
     "{ organization(organizationId: \"a b\") { name } organizations { nodes { name } } }",
     "{ node(id: \"nonsense\") { id ... on Device { name } } }",
     "{ analytics { registeredDevices connectedDevices eventsProcessed events { value } } }",
-    "{ icons { name category } viewer { name role } machine(machineId: \"LATHE-01\") { status { power } } }",
+    "{ icons { name category } viewer { subject role } machine(machineId: \"LATHE-01\") { status { power } } }",
     "{ machine(machineId: \"x\") { machineId connected states(range: {last: \"-PT1H\"}) { coverage } } }",
     "{ organizations(first: 0) { nodes { name } pageInfo { endCursor } } services { name configuration } }",
 ]  # fmt: skip

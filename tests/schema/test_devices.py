@@ -106,7 +106,8 @@ async def test_a_cursor_that_is_not_valid_costs_its_own_field(client: Client, pl
     query = """query($o: String!) { organization(organizationId: $o) { name
       devices(after: "x") { totalCount } applications { name devices(after: "x") { totalCount }
       connectors { devices(after: "x") { totalCount } } } }
-      organizations(after: "x") { totalCount } legacyDevices(after: "x") { totalCount } viewer { name } }"""
+      organizations(after: "x") { totalCount } legacyDevices(after: "x") { totalCount }
+      viewer { subject } }"""
     for _ in range(3):  # executed, compiled and run as a plan
         answer = await client.send(query, o=plant)
         assert answer["data"] == {
@@ -117,7 +118,7 @@ async def test_a_cursor_that_is_not_valid_costs_its_own_field(client: Client, pl
             },
             "organizations": None,
             "legacyDevices": None,
-            "viewer": {"name": "open"},
+            "viewer": {"subject": "open"},
         }
         assert [error["path"] for error in answer["errors"]] == [
             ["organization", "devices"],

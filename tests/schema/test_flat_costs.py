@@ -149,7 +149,7 @@ async def open_mongodb(server: Server, folder: Path) -> tuple[Commands, MongoDoc
     commands = Commands()
     store = MongoDocumentStore(server.url, listeners=[commands])
     client = Client(create_app(Settings(data=folder), documents=store), store)
-    await client.run("{ viewer { name } }")
+    await client.run("{ viewer { subject } }")
     warm: Any = await store.database("warm").find(CONFIG)  # what the first use of a store recovers
     assert warm == []
     return commands, store, client

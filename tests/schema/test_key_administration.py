@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from resolvers.api_keys import KeySpec, create_api_key, list_api_keys
-from resolvers.grants import Grant, Role
+from resolvers.grants import Grant, GrantLimits, Role
 from schema.server.key_ring import KeyRing
 from stores.contracts.document_store import DocumentStore
 from stores.contracts.documents import format_time, utc_now
@@ -104,6 +104,24 @@ async def test_a_key_ends_no_later_than_the_rights_of_who_creates_it(
         assert await admin.code(CREATE, input=spec(expiresAt=expires_at)) == "FORBIDDEN"
     created = await admin.run(CREATE, input=spec(expiresAt=format_time(utc_now() + timedelta(hours=1))))
     assert await admin.run(ROTATE, id=created["createApiKey"]["apiKey"]["keyId"])
+    lasting = await operator.run(CREATE, input=spec())
+    assert await admin.code(ROTATE, id=lasting["createApiKey"]["apiKey"]["keyId"]) == "FORBIDDEN"
+
+
+async def test_a_key_uses_no_more_than_who_creates_it(connect: Connect, operator: Client) -> None:
+    limits = GrantLimits(cost_per_minute=100)
+    admin = connect(Grant("admin", Role.ADMIN, frozenset({"own"}), limits=limits))
+    assert (await admin.run("{ viewer { limits } }"))["viewer"]["limits"] == {"cost_per_minute": 100}
+    for more in (None, {"costPerMinute": 101}, {"concurrentRequests": 1}):
+        assert await admin.code(CREATE, input=spec(limits=more)) == "FORBIDDEN"
+    assert await operator.code(CREATE, input=spec(limits={"costPerMinute": 0})) == "BAD_USER_INPUT"
+    created = await admin.run(CREATE, input=spec(limits={"costPerMinute": 100, "concurrentRequests": 2}))
+    [key] = (await admin.run("{ apiKeys { keyId limits } }"))["apiKeys"]
+    assert key["limits"] == {"cost_per_minute": 100, "concurrent_requests": 2}
+    await admin.run(ROTATE, id=created["createApiKey"]["apiKey"]["keyId"])
+    assert [key["limits"] for key in (await admin.run("{ apiKeys { limits } }"))["apiKeys"]] == [
+        key["limits"]
+    ] * 2
     lasting = await operator.run(CREATE, input=spec())
     assert await admin.code(ROTATE, id=lasting["createApiKey"]["apiKey"]["keyId"]) == "FORBIDDEN"
 

@@ -49,8 +49,8 @@ async def test_null_for_an_argument_with_a_default_names_the_argument(
 CONDITIONS = [
     "query($f: Boolean = true) { organizations { nodes { name @include(if: $f) } } }",
     "query($f: Boolean = true) { organizations @skip(if: $f) { totalCount } }",
-    "query($f: Boolean = true) { ...F @include(if: $f) } fragment F on Query { viewer { name } }",
-    "query($f: Boolean = true) { viewer { ... @skip(if: $f) { name } } }",
+    "query($f: Boolean = true) { ...F @include(if: $f) } fragment F on Query { viewer { subject } }",
+    "query($f: Boolean = true) { viewer { ... @skip(if: $f) { subject } } }",
     "query($f: Boolean = true) { organizations { nodes { applications { name @include(if: $f) } } } }",
 ]
 
@@ -176,12 +176,12 @@ async def test_a_sum_beyond_64_bits_is_answered_with_every_digit(
         Point("big", (("machine_id", "A"),), {"v": value}, time) for time, value in enumerate(values, 1)
     ]
     await series.write("machines", points)
-    query = """{ viewer { name } machine(machineId: "A") { series(measurement: "big", field: "v",
+    query = """{ viewer { subject } machine(machineId: "A") { series(measurement: "big", field: "v",
       range: {from: "1970-01-01T00:00:00Z", to: "1970-01-01T00:01:00Z"}, every: {duration: "PT1M"},
       aggregate: SUM) { values } } }"""
     for _ in range(RUNS):
         answer = await client.run(query)
-        assert answer == {"viewer": {"name": "open"}, "machine": {"series": {"values": [sum(values)]}}}
+        assert answer == {"viewer": {"subject": "open"}, "machine": {"series": {"values": [sum(values)]}}}
 
 
 @pytest.mark.parametrize("value", [2**64, -(2**63) - 1, 10**400, 2**64 - 1, -(2**63), True])
@@ -197,5 +197,5 @@ async def test_a_resolver_that_returns_another_type_is_not_the_clients_mistake(
 ) -> None:
     monkeypatch.setattr(schema._schema.type_map["Viewer"], "is_type_of", lambda *_: False)
     for _ in range(RUNS):
-        assert await client.code("{ viewer { name } }") == "INTERNAL"
+        assert await client.code("{ viewer { subject } }") == "INTERNAL"
     assert [record for record in caplog.records if record.exc_info]

@@ -10,8 +10,8 @@ import pytest
 from schema.server.persisted_queries import PersistedQueries, PersistedQuery, PersistedQueryError
 from tests.schema.client import RESPONSE, Client
 
-QUERY = "query Name { viewer { name } }"
-DATA = {"data": {"viewer": {"name": "open"}}}
+QUERY = "query Name { viewer { subject } }"
+DATA = {"data": {"viewer": {"subject": "open"}}}
 
 
 def sha256(document: str) -> str:
@@ -71,10 +71,10 @@ async def test_a_persisted_mutation_is_rejected_by_get(client: Client) -> None:
 
 
 async def test_variables_are_those_of_the_request(client: Client) -> None:
-    query = "query($s: Boolean!) { viewer { name @skip(if: $s) role } }"
+    query = "query($s: Boolean!) { viewer { subject @skip(if: $s) role } }"
     await post(client, query=query, variables={"s": True}, extensions=extensions(query))
     response = await post(client, variables={"s": False}, extensions=extensions(query))
-    assert response.json() == {"data": {"viewer": {"name": "open", "role": "operator"}}}
+    assert response.json() == {"data": {"viewer": {"subject": "open", "role": "operator"}}}
 
 
 async def test_a_document_must_match_its_hash(client: Client) -> None:
@@ -111,7 +111,7 @@ async def test_a_malformed_extension_is_a_mistake(client: Client, value: Any, co
 
 def test_the_documents_are_bounded_and_the_least_recently_used_go_first() -> None:
     stored = PersistedQueries(max_characters=100)
-    documents = [f"query Q{n} {{ viewer {{ name }} }}" for n in range(20)]
+    documents = [f"query Q{n} {{ viewer {{ subject }} }}" for n in range(20)]
     hashes = [PersistedQuery(sha256(document)) for document in documents]
     for document, persisted in zip(documents, hashes, strict=True):
         stored.remember(document, persisted)

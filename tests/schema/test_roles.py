@@ -134,7 +134,7 @@ async def test_without_a_credential_only_what_is_public_is_answered(
     async with httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://gateway") as http:
         for path in ("/status", "/health/live", "/api/library/drivers/fanuc/icon"):
             assert (await http.get(path)).status_code == 200, path
-        graph = await http.post("/graphql", json={"query": "{ viewer { name } }"})
+        graph = await http.post("/graphql", json={"query": "{ viewer { subject } }"})
         assert graph.json()["errors"][0]["extensions"] == {"code": "UNAUTHENTICATED"}
         old = await http.get("/api/organizations")
         assert old.json() == {"error": "Send a key"}

@@ -85,7 +85,7 @@ async def test_a_foreign_organization_does_not_exist(
 
 
 async def test_lists_hold_the_own_organizations_only(client: Client, viewer: Client, plant: str) -> None:
-    query = "{ organizations { totalCount nodes { organizationId } } viewer { organizationIds } }"
+    query = "{ organizations { totalCount nodes { organizationId } } viewer { organizations } }"
     await client.run(
         'mutation { createOrganization(input: {organizationId: "own"}) { organization { name } } }'
     )
@@ -93,7 +93,7 @@ async def test_lists_hold_the_own_organizations_only(client: Client, viewer: Cli
     assert everybody["organizations"]["totalCount"] == 2
     assert await viewer.run(query) == {
         "organizations": {"totalCount": 1, "nodes": [{"organizationId": "own"}]},
-        "viewer": {"organizationIds": ["own"]},
+        "viewer": {"organizations": ["own"]},
     }
 
 
@@ -145,7 +145,7 @@ async def test_viewers_see_connectors_without_secrets(
 
 
 async def test_only_operators_see_what_a_request_cost(connect: Callable[[Grant], Client], plant: str) -> None:
-    query = "{ viewer { name } }"
+    query = "{ viewer { subject } }"
     assert "trace" in (await connect(OPEN).send(query))["extensions"]
     assert "extensions" not in await connect(Grant("key", Role.ADMIN, frozenset({plant}))).send(query)
 

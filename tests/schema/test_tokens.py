@@ -27,7 +27,7 @@ from tests.schema.clock import Clock
 from tests.schema.issuer import AUDIENCE, Issuer, make_rsa_key
 from tests.serving import served
 
-VIEWER = {"query": "{ viewer { name role expiresAt } }"}
+VIEWER = {"query": "{ viewer { subject role expiresAt } }"}
 METADATA = "/.well-known/oauth-protected-resource"
 
 
@@ -211,7 +211,7 @@ async def test_credentials_are_required_as_soon_as_an_issuer_is_configured(
         answer = await http.post("/graphql", json=VIEWER, headers=headers)
         ends = datetime.fromtimestamp(exp, UTC).strftime("%Y-%m-%dT%H:%M:%S.000Z")
         name = f"{issuer.url}|jane"
-        assert answer.json() == {"data": {"viewer": {"name": name, "role": "viewer", "expiresAt": ends}}}
+        assert answer.json() == {"data": {"viewer": {"subject": name, "role": "viewer", "expiresAt": ends}}}
 
 
 async def test_the_keys_are_read_at_the_start(

@@ -80,6 +80,15 @@ class DataFolder:
         if list(checks) != marker["keys"]:
             self._write({**marker, "keys": list(checks)})
 
+    def has_had_api_keys(self) -> bool:
+        """Whether API keys were created, even if the store that held them is lost."""
+        return bool(self._read()["apiKeys"])
+
+    def record_api_keys(self) -> None:
+        """Remember that API keys were created."""
+        if not self.has_had_api_keys():
+            self._write({**self._read(), "apiKeys": True})
+
     def lock(self) -> "FolderLock":
         """Lock the folder for a server. Raises `Unavailable` if another process has locked it."""
         self.path.mkdir(parents=True, exist_ok=True)
@@ -115,7 +124,8 @@ class DataFolder:
             marker = json.loads(path.read_bytes())
             version, files, keys = marker["version"], marker["files"], marker["keys"]
         except FileNotFoundError:
-            return {"version": MARKER_VERSION, "files": self._list_adopted_files(), "keys": []}
+            adopted = self._list_adopted_files()
+            return {"version": MARKER_VERSION, "files": adopted, "keys": [], "apiKeys": False}
         except (ValueError, KeyError, TypeError):
             raise Unavailable(
                 f"{path} is damaged. It lists the files of the folder: restore it from a backup, or delete it"
@@ -123,7 +133,7 @@ class DataFolder:
             ) from None
         if version != MARKER_VERSION:
             raise Unavailable(f"{path} was written by a newer version. Install the newer version")
-        return {"version": version, "files": files, "keys": keys}
+        return {"version": version, "files": files, "keys": keys, "apiKeys": marker.get("apiKeys", False)}
 
     def _list_adopted_files(self) -> list[str]:
         """The files of a folder without a marker: those that are there, and those that must have been."""
