@@ -30,8 +30,8 @@ CREATED_BY = "command line"
 keys = typer.Typer(no_args_is_help=True, help="Create, list, revoke and rotate API keys.")
 
 
-# Long because typer makes the options of its parameters.
 @keys.command()
+# Long because typer makes the options of its parameters.
 def create(
     name: Annotated[str, typer.Argument(help="What the key is for, such as a dashboard.")],
     organization: Annotated[
