@@ -24,7 +24,7 @@ def create_server(
     *,
     access_log: bool = False,
 ) -> uvicorn.Server:
-    """The server of an application, of HTTPS if `tls` names a certificate. Its lifespan opens and closes the application."""
+    """The server of an application, whose lifespan opens and closes it. With `tls` it speaks HTTPS."""
     config = uvicorn.Config(
         app,
         http=partial(LimitedHttpProtocol, connections=connections),  # type: ignore[arg-type]  # makes protocols
