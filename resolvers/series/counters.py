@@ -2,82 +2,132 @@
 
 from asyncio import gather
 from bisect import bisect_right
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 
 from resolvers.context import Context
 from resolvers.series.budget import spend_points
-from resolvers.series.machine_series import SeriesRequest
 from resolvers.series.machines import HasMachineId, get_readings
-from resolvers.series.ranges import resolve_range, zone_in_force
-from resolvers.series.windows import make_windows
+from resolvers.series.ranges import RequestedRange, resolve_range, zone_in_force
+from resolvers.series.windows import CalendarUnitName, make_windows
+from stores.contracts.errors import BadUserInput
 from stores.contracts.series import SECOND, Sample
 
 
 @dataclass(frozen=True, slots=True)
+class CounterSamples:
+    """The samples of one counter in a range, the last one before the range and the first one after it."""
+
+    before: Sample | None
+    samples: Sequence[Sample]
+    after: Sample | None
+
+    def list_numbers(self) -> Iterator[tuple[int, float]]:
+        """Yield the time and the value of each sample that is a number, oldest first."""
+        for sample in (self.before, *self.samples, self.after):
+            if sample is not None and not isinstance(sample.value, str):
+                yield sample.time, sample.value
+
+
+@dataclass(frozen=True, slots=True)
 class Increase:
-    """By how much a counter increased from `start` to `end` (nanoseconds), and how often it was reset."""
+    """By how much a counter increased from `start` to `end` (nanoseconds), and how often it was reset.
+
+    `rate` is the increase per second, or None where it is not known. An incomplete window is cut by the
+    range, or not over yet.
+    """
 
     start: int
     end: int
     increase: float
+    rate: float | None
     resets: int
+    complete: bool
 
-    @property
-    def rate(self) -> float:
-        """The increase per second."""
-        return self.increase * SECOND / (self.end - self.start)
+
+@dataclass(frozen=True, slots=True)
+class CounterRequest:
+    """The arguments of a counter. Samples that are further apart than `max_gap` are not compared."""
+
+    range: RequestedRange
+    every: int | CalendarUnitName | None = None  # nanoseconds, or a unit of the calendar
+    max_gap: int | None = None  # nanoseconds; None for any distance
+
+    def __post_init__(self) -> None:
+        if self.max_gap is not None and self.max_gap <= 0:
+            raise BadUserInput("`maxGap` must be longer than zero", fields=["maxGap"])
 
 
 @dataclass(frozen=True, slots=True)
 class CounterResult:
-    """The increase of a counter in a range, and in each of its windows."""
+    """The increase of a counter in a range (see `Increase`), and in each of its windows."""
 
     increase: float
-    rate: float
+    rate: float | None
     resets: int
     windows: list[Increase]
 
 
 async def get_counter(
-    context: Context, machine: HasMachineId, measurement: str, field: str, request: SeriesRequest
+    context: Context, machine: HasMachineId, measurement: str, field: str, request: CounterRequest
 ) -> CounterResult:
     """Return the increase of a counter and, with `every`, of each window. All machines are two queries."""
-    limits = context.viewer.series.limits
     start, stop = resolve_range(context, request.range)
     readings = get_readings(context, machine)
     carried, samples = await gather(
         readings.latest(measurement, (field,), start).load(machine.machine_id),
         readings.points(measurement, start, stop).load((machine.machine_id, field)),
     )
-    before = carried.get(field)
-    [total] = find_increases(before, samples, (start, stop))
-    if request.every is None:
-        return CounterResult(total.increase, total.rate, total.resets, [])
-    windows = make_windows(start, stop, request.every, zone_in_force(context, request.range), limits)
-    spend_points(context, len(windows.edges))
-    increases = find_increases(before, samples, windows.edges)
+    counters = [CounterSamples(carried.get(field), samples, None)]
+    span = start, min(stop, context.now + 1)
+    increases: list[Increase] = []
+    if request.every is not None:
+        zone = zone_in_force(context, request.range)
+        windows = make_windows(start, stop, request.every, zone, context.viewer.series.limits)
+        spend_points(context, len(windows.edges))
+        increases = find_increases(counters, windows.edges, span, request.max_gap)
+    [total] = find_increases(counters, (start, stop), span, request.max_gap)
     return CounterResult(total.increase, total.rate, total.resets, increases)
 
 
-def find_increases(before: Sample | None, samples: Sequence[Sample], edges: Sequence[int]) -> list[Increase]:
-    """Return the increase between consecutive edges. `before` is the last sample before them.
+def find_increases(
+    counters: Sequence[CounterSamples],
+    edges: Sequence[int],
+    span: tuple[int, int],
+    max_gap: int | None = None,
+) -> list[Increase]:
+    """Return the increase of all counters together between consecutive edges, within a span of time.
 
     A value below the previous one is a reset: the counter started again at 0. An increase belongs to the
-    window of its later sample. Strings are ignored.
+    window of its later sample, so that increases are whole and add up. The rate is that of the lines between
+    the samples, over the time that they cover. Samples further apart than `max_gap` are not compared.
     """
-    increases, resets = [0.0] * (len(edges) - 1), [0] * (len(edges) - 1)
-    previous = before.value if before else None
-    for sample in samples:
-        if isinstance(sample.value, str):
-            continue
-        index = bisect_right(edges, sample.time) - 1
-        if isinstance(previous, int | float):
-            is_reset = sample.value < previous
-            increases[index] += sample.value if is_reset else sample.value - previous
-            resets[index] += is_reset
-        previous = sample.value
-    return [
-        Increase(edges[i], edges[i + 1], increase, reset_count)
-        for i, (increase, reset_count) in enumerate(zip(increases, resets, strict=True))
-    ]
+    start, stop = span
+    count = len(edges) - 1
+    increases, resets = [0.0] * count, [0] * count
+    rates: list[float | None] = [None] * count
+    for counter in counters:
+        slopes, covered = [0.0] * count, [0] * count
+        for (earlier, before), (later, after) in pairwise(counter.list_numbers()):
+            if max_gap is not None and later - earlier > max_gap:
+                continue
+            is_reset = after < before
+            increase = after if is_reset else after - before
+            if start <= later < stop:
+                index = bisect_right(edges, later) - 1
+                increases[index] += increase
+                resets[index] += is_reset
+            for index in range(max(bisect_right(edges, earlier) - 1, 0), count):
+                low, high = max(edges[index], start, earlier), min(edges[index + 1], stop, later)
+                if low < high:
+                    slopes[index] += increase * ((high - low) / (later - earlier))
+                    covered[index] += high - low
+                if edges[index + 1] >= later:
+                    break
+        for index, duration in enumerate(covered):
+            if duration:
+                rates[index] = (rates[index] or 0.0) + slopes[index] * SECOND / duration
+    complete = [start <= edge and following <= stop for edge, following in pairwise(edges)]
+    columns = edges, edges[1:], increases, rates, resets, complete
+    return [Increase(*window) for window in zip(*columns, strict=False)]

@@ -1,8 +1,10 @@
 """Series of the fields of machines: their samples, or aggregated windows."""
 
+from bisect import bisect_right
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import get_args
 
 from loaders.batching import gather_settled
 from resolvers.context import Context
@@ -13,7 +15,7 @@ from resolvers.series.ranges import RequestedRange, resolve_range, zone_in_force
 from resolvers.series.shaping import NO_FILL, FillRule, Times, Values, fill_gaps, reduce_points
 from resolvers.series.windows import CalendarUnitName, make_windows
 from stores.contracts.errors import BadUserInput, LimitExceeded, NotFound
-from stores.contracts.series import NUMERIC, Aggregation, Windows
+from stores.contracts.series import NUMERIC, AggregateFunction, Aggregation, Windows
 from stores.entities.devices import Device
 
 MAX_SERIES = 3_000
@@ -21,11 +23,11 @@ MAX_SERIES = 3_000
 
 @dataclass(frozen=True, slots=True)
 class SeriesRequest:
-    """The arguments of a series. Without `every` and `aggregation`, the samples are requested."""
+    """The arguments of a series. Without `aggregation`, the samples themselves are requested."""
 
     range: RequestedRange
     every: int | CalendarUnitName | None = None  # nanoseconds, or a unit of the calendar in the range's zone
-    aggregation: Aggregation | None = None  # the mean if only `every` is given
+    aggregation: Aggregation | None = None
     fill: FillRule = NO_FILL
     max_points: int | None = None
 
@@ -35,7 +37,8 @@ class SeriesResult:
     """The points of a field from `start` to `stop`, in nanoseconds since 1970.
 
     `coverage` is the share of the windows that have samples, None without windows. `truncated` is whether
-    points were left out because of `max_points`.
+    points were left out because of `max_points`. Windows that start within `whole` are neither cut by the
+    range nor still going on; it is None without windows.
     """
 
     measurement: str
@@ -46,52 +49,61 @@ class SeriesResult:
     values: Values
     coverage: float | None
     truncated: bool
+    whole: tuple[int, int] | None
+
+    @property
+    def complete(self) -> list[bool] | None:
+        """For each point, whether its window is whole; None without windows."""
+        if self.whole is None:
+            return None
+        first, end = self.whole
+        return [first <= time < end for time in self.times]
 
 
 async def get_series(
     context: Context, machine: HasMachineId, measurement: str, field: str, request: SeriesRequest
 ) -> SeriesResult:
     """Return a machine's series. Machines and fields of a measurement with the same request are one query."""
-    _check_request(context, request)
-    start, stop = resolve_range(context, request.range)
+    start, stop, windows = _resolve_request(context, request)
     coverage: float | None = None
+    whole: tuple[int, int] | None = None
     times: Times
     values: Values
-    if request.every is None and request.aggregation is None:
+    if request.aggregation is None:
         loader = get_readings(context, machine).points(measurement, start, stop)
         samples = await loader.load((machine.machine_id, field))
         times, values = map(list, zip(*samples, strict=True)) if samples else ([], [])
     else:
-        times, values, coverage = await _get_windows(
-            context, machine, measurement, field, request, start, stop
-        )
+        readings = get_readings(context, machine)
+        windows_loader = readings.windows(measurement, start, stop, windows, request.aggregation)
+        cells = await windows_loader.load((machine.machine_id, field))
+        if not cells and request.aggregation.function in NUMERIC:
+            await _reject_strings(context, machine, measurement, field, request.aggregation)
+        times, values = fill_gaps(cells, windows.edges, request.fill)
+        coverage = len(cells) / (len(windows.edges) - 1)
+        whole = start, windows.edges[bisect_right(windows.edges, min(stop, context.now + 1)) - 1]
     count = len(times)
     if request.max_points is not None:
         times, values = reduce_points(times, values, request.max_points)
     spend_points(context, len(times))
-    return SeriesResult(measurement, field, start, stop, times, values, coverage, len(times) < count)
+    return SeriesResult(measurement, field, start, stop, times, values, coverage, len(times) < count, whole)
 
 
-async def _get_windows(
-    context: Context,
-    machine: HasMachineId,
-    measurement: str,
-    field: str,
-    request: SeriesRequest,
-    start: int,
-    stop: int,
-) -> tuple[Times, Values, float]:
-    """Return the starts of the windows, the aggregated values and the coverage."""
-    windows = Windows((start, stop), stop - start)
-    if request.every is not None:
-        limits = context.viewer.series.limits
-        windows = make_windows(start, stop, request.every, zone_in_force(context, request.range), limits)
-    aggregation = request.aggregation or Aggregation("mean")
-    loader = get_readings(context, machine).windows(measurement, start, stop, windows, aggregation)
-    cells = await loader.load((machine.machine_id, field))
-    if not cells and aggregation.function in NUMERIC:
-        await _reject_strings(context, machine, measurement, field, aggregation)
-    return *fill_gaps(cells, windows.edges, request.fill), len(cells) / (len(windows.edges) - 1)
+def _resolve_request(context: Context, request: SeriesRequest) -> tuple[int, int, Windows]:
+    """Return start, stop and windows of a request; without `every`, one window that is the whole range.
+
+    Raises what is wrong with the request, whatever machine it is for.
+    """
+    start, stop = resolve_range(context, request.range)
+    if request.every is None:
+        if request.aggregation is None and request.fill.mode != "none":
+            raise BadUserInput("`fill` requires `every`", fields=["fill"])
+        return start, stop, Windows((start, stop), stop - start)
+    if request.aggregation is None:
+        names = ", ".join(name.upper() for name in get_args(AggregateFunction))
+        raise BadUserInput(f"`every` requires `aggregate`: one of {names}", fields=["aggregate"])
+    zone, limits = zone_in_force(context, request.range), context.viewer.series.limits
+    return start, stop, make_windows(start, stop, request.every, zone, limits)
 
 
 async def _reject_strings(
@@ -131,7 +143,7 @@ async def get_series_of_machines(
     repeated = [item for item, count in Counter([*machines, *fields]).items() if count > 1]
     if repeated:
         raise BadUserInput(f"{' '.join(repeated[0])} is requested twice", fields=["machines", "fields"])
-    _check_request(context, request)
+    _resolve_request(context, request)
     devices = await gather_settled(_require_device(context, *machine) for machine in machines)
     pairs = [(device, field) for device in devices for field in fields]
     results = await gather_settled(
@@ -141,16 +153,6 @@ async def get_series_of_machines(
         if isinstance(result, LimitExceeded):
             raise result
     return results
-
-
-def _check_request(context: Context, request: SeriesRequest) -> None:
-    """Raise what is wrong with a request, whatever machine it is for."""
-    limits = context.viewer.series.limits
-    start, stop = resolve_range(context, request.range)
-    if request.every is not None:
-        make_windows(start, stop, request.every, zone_in_force(context, request.range), limits)
-    elif request.aggregation is None and request.fill.mode != "none":
-        raise BadUserInput("`fill` requires `every`", fields=["fill"])
 
 
 async def _require_device(

@@ -1,14 +1,15 @@
 """The time-series fields that devices and unregistered machines share."""
 
 from collections.abc import Sequence
-from typing import Any
+from typing import Annotated, Any
 
 import strawberry
 
 from resolvers.series import counters, events, machine_series, states, statuses
 from resolvers.series.machines import HasMachineId
-from schema.engine.fields import Info, batched, derived
+from schema.engine.fields import Info, argument, batched, derived
 from schema.engine.inputs import UNSET
+from schema.engine.scalars import Duration
 from schema.types.series import Counter, DeviceStatus, MachineEvent, Series, SeriesPoint, StateTimeline
 from schema.types.series_arguments import (
     AggregateArgument,
@@ -97,6 +98,10 @@ class MachineFields:
         range: Range,
         every: EveryArgument = None,
         time_zone: TimeZone = UNSET,
+        max_gap: Annotated[
+            Duration | None,
+            argument("The longest time between two samples that are compared; any time if it is omitted."),
+        ] = None,
     ) -> Any:
-        request = machine_series.SeriesRequest(to_range(range, time_zone), to_width(every))
+        request = counters.CounterRequest(to_range(range, time_zone), to_width(every), max_gap)
         return await counters.get_counter(info.context, root, measurement, field, request)

@@ -24,6 +24,10 @@ class Series:
     start: DateTime = attribute("The start of the range, included.")
     stop: DateTime = attribute("The end of the range, excluded.")
     coverage: float | None = attribute("The share of the windows that have samples; null without windows.")
+    complete: list[bool] | None = attribute(
+        "For each point, whether the range includes its whole window, and the window is over; null without"
+        " windows."
+    )
     truncated: bool = attribute("Whether points were left out because of `maxPoints`.")
 
     @derived("The number of points.")
@@ -86,19 +90,27 @@ class StateTimeline:
         return states.sum_states(getattr(root, str(of.value)))
 
 
+RATE = (
+    "The increase per second of the lines between the samples, over the time that they cover; null if they"
+    " cover none."
+)
+COMPLETE = "Whether the range includes the whole window, and the window is over."
+
+
 @strawberry.type(description="The increase of a counter in a window.")
 class CounterWindow:
     start: DateTime = attribute("The start of the window, included.")
     end: DateTime = attribute("The end of the window, excluded.")
     increase: float = attribute("The increase; after a reset the counter starts again at 0.")
-    rate: float = attribute("The increase per second.")
+    rate: float | None = attribute(RATE)
     resets: int = attribute("How often the counter was reset.")
+    complete: bool = attribute(COMPLETE)
 
 
 @strawberry.type(description="The increase of a counter in a range.")
 class Counter:
     increase: float = attribute("The increase; after a reset the counter starts again at 0.")
-    rate: float = attribute("The increase per second.")
+    rate: float | None = attribute(RATE)
     resets: int = attribute("How often the counter was reset.")
     windows: list[CounterWindow] = attribute("The increase of each window; empty without `every`.")
 

@@ -201,11 +201,13 @@ async def test_holes_are_filled_as_asked(
 ) -> None:
     await write_pieces(series)
     selection = (
-        f'series({DAY_OF_PIECES}, {RANGE}, every: {{duration: "PT1H"}}, fill: {fill}) {{ values coverage }}'
+        f'series({DAY_OF_PIECES}, {RANGE}, every: {{duration: "PT1H"}}, aggregate: MEAN, fill: {fill})'
+        " { values coverage complete }"
     )
-    answer = (await device(client, plant, selection))["series"]
-    assert answer["values"] == [*map(float, range(30)), *filled, *map(float, range(40, 71))]
-    assert answer["coverage"] == pytest.approx(61 / 71)
+    found = (await device(client, plant, selection))["series"]
+    assert found["values"] == [*map(float, range(30)), *filled, *map(float, range(40, 71))]
+    assert found["coverage"] == pytest.approx(61 / 71)
+    assert all(found["complete"])
 
 
 async def test_points_are_thinned_to_what_fits_and_that_is_told(
@@ -269,12 +271,14 @@ async def test_a_counter_counts_across_resets(
         plant,
         f"""counter({DAY_OF_PIECES}, every: {{duration: "PT1H"}},
           range: {{from: "2026-03-02T06:00:00Z", to: "2026-03-02T09:00:00Z"}}) {{
-          increase rate resets windows {{ start increase resets }} }}""",
+          increase rate resets windows {{ start increase rate resets complete }} }}""",
     )
     counter = machine["counter"]
     assert (counter["increase"], counter["resets"]) == (4 + 2 + 3, 1)
-    assert counter["rate"] == pytest.approx(9 / (3 * 3600))
+    assert counter["rate"] == pytest.approx((2 + 3) / (2 * 3600))  # of the hours between the samples
     assert [window["increase"] for window in counter["windows"]] == [4, 2, 3]
+    assert [window["rate"] for window in counter["windows"]] == [2 / 3600, 3 / 3600, None]
+    assert all(window["complete"] for window in counter["windows"])
 
 
 BAD = [
@@ -285,11 +289,14 @@ BAD = [
         "BAD_USER_INPUT",
     ),
     (
-        'series(measurement: "a", field: "b", range: {last: "P7D"}, every: {duration: "PT0S"})',
+        'series(measurement: "a", field: "b", range: {last: "P7D"}, aggregate: MAX, '
+        'every: {duration: "PT0S"})',
         "BAD_USER_INPUT",
     ),
+    ('series(measurement: "a", field: "b", range: {last: "P7D"}, every: {unit: DAY})', "BAD_USER_INPUT"),
     (
-        'series(measurement: "a", field: "b", range: {last: "P365D"}, every: {duration: "PT0.001S"})',
+        'series(measurement: "a", field: "b", range: {last: "P365D"}, aggregate: MAX, '
+        'every: {duration: "PT0.001S"})',
         "LIMIT_EXCEEDED",
     ),
     ('series(measurement: "a", field: "b", range: {last: "P4000D"})', "LIMIT_EXCEEDED"),
@@ -305,7 +312,8 @@ BAD = [
     ('series(measurement: "a", field: "b", range: {last: "P1D"}, fill: NULL)', "BAD_USER_INPUT"),
     ('series(measurement: "a", field: "b", range: {last: "P1D"}, maxPoints: 2)', "BAD_USER_INPUT"),
     (
-        'series(measurement: "a", field: "b", range: {last: "P1D"}, every: {unit: DAY}, timeZone: "Mars")',
+        'series(measurement: "a", field: "b", range: {last: "P1D"}, every: {unit: DAY}, aggregate: MAX, '
+        'timeZone: "Mars")',
         "BAD_USER_INPUT",
     ),
 ]
@@ -323,9 +331,9 @@ async def test_what_cannot_be_asked_is_refused_before_the_store_is(
 async def test_texts_have_no_mean(client: Client, plant: str, series: WritableSeriesStore) -> None:
     await write(series, [put("state", "M0", time.time_ns(), execution="ACTIVE")])
     field = 'series(measurement: "state", field: "execution", range: {last: "P1D"}, every: {duration: "PT1H"}'
-    assert (await refused(client, plant, f"{field}) {{ count }}"))["fields"] == ["aggregate"]
-    machine = await device(client, plant, f"{field}, aggregate: LAST) {{ values }}")
-    assert machine["series"]["values"] == ["ACTIVE"]
+    assert (await refused(client, plant, f"{field}, aggregate: MEAN) {{ count }}"))["fields"] == ["aggregate"]
+    found = await device(client, plant, f"{field}, aggregate: LAST) {{ values }}")
+    assert found["series"]["values"] == ["ACTIVE"]
 
 
 async def test_more_events_than_are_answered_are_refused(client: Client, plant: str) -> None:
@@ -450,7 +458,7 @@ async def test_a_machine_that_does_not_exist_costs_its_own_entry(client: Client,
     [
         'range: {last: "PT0S"}',
         'range: {last: "PT1H"}, fill: NULL',
-        'range: {last: "PT1H"}, every: {duration: "PT0S"}',
+        'range: {last: "PT1H"}, aggregate: MAX, every: {duration: "PT0S"}',
     ],
 )
 async def test_a_request_that_is_wrong_for_every_machine_is_one_error(
