@@ -28,6 +28,7 @@ from rich.table import Table
 from bench.machine import machine
 from resolvers.context import Context, SeriesAccess, Viewer
 from schema.engine.execution import Executor
+from schema.engine.structure import StructureLimits
 from schema.types.root import schema
 from stores.contracts.document_store import DocumentStore
 from stores.contracts.documents import utc_now
@@ -91,7 +92,7 @@ async def run(store: DocumentStore, query: str, **variables: Any) -> tuple[Any, 
 
 
 CIPHER = SecretCipher.store_plain_text()  # signs the cursors of all requests alike
-EXECUTOR = Executor(schema, max_tokens=5000)
+EXECUTOR = Executor(schema, StructureLimits())
 SERIES = open_series("http://127.0.0.1:1", data=Path())  # no query needs it
 
 

@@ -24,6 +24,7 @@ from bench.machine import machine
 from resolvers.context import Context, SeriesAccess, Viewer
 from schema.engine.execution import Executor
 from schema.engine.scalars import to_json
+from schema.engine.structure import StructureLimits
 from schema.server.gc_tuning import freeze_startup_objects
 from schema.types.root import schema
 from stores.contracts.series import (
@@ -156,8 +157,8 @@ class MeasuredGateway:
     def __init__(self, folder: Path, store: WritableSeriesStore) -> None:
         self.documents = open_documents(None, data=folder)
         self.store, self.folder = store, folder
-        self.compiled = Executor(schema, max_tokens=20_000)
-        self.plain = Executor(schema, max_tokens=20_000, compiled=False)
+        self.compiled = Executor(schema, StructureLimits(tokens=20_000))
+        self.plain = Executor(schema, StructureLimits(tokens=20_000), compiled=False)
 
     async def run(self, query: str, executor: Executor) -> tuple[Any, float, list[str]]:
         """The data, the least CPU time of four runs in milliseconds, and the store queries of one."""

@@ -17,10 +17,11 @@ from compat_rest.responses import render_json
 from compat_rest.routes import TABLE
 from compat_rest.routes.route import IDEMPOTENCY_KEY, OldRoute
 from compat_rest.routes.shapes import OldRequest
-from schema.engine.errors import REST_STATUS
+from schema.engine.errors import find_rest_status
 from schema.server.authentication import AccessDenied, Authenticate, authenticate_nobody
 from schema.server.bodies import BadRequest
 from schema.server.graphql_http import CLIENT_CLOSED_REQUEST
+from schema.server.limit_rejection import reject_over_limit
 from schema.server.state import AppState
 from schema.types.roles import find_roles_of_operations
 
@@ -43,7 +44,7 @@ class OldRoutes:
         missing = [route.operation for route in TABLE if route.operation not in self._roles]
         if missing:
             raise LookupError(f"operations.graphql lacks {', '.join(missing)}")
-        state.executor.check(OPERATIONS)
+        state.executor.add_own(OPERATIONS)
         self._routes = [(route, route.path.split("/")[1:]) for route in TABLE]
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -109,14 +110,16 @@ class OldRoutes:
             # If the store of the credentials is down, the mistakes of a request are still reported first.
             if denied.code != "UNAVAILABLE":
                 raise
-            invalid = await _read(request, route, parameters)
+            with reject_over_limit(self._state.limits, None):
+                invalid = await _read(request, route, parameters)
             if isinstance(invalid, Response):
                 return invalid
             raise
         role = self._roles[route.operation]
         if not context.viewer.grant.allows(role):
             raise HTTPException(403, f"This route requires the role {role.name.lower()}")
-        read = await _read(request, route, parameters)
+        with reject_over_limit(context.limits, context.viewer.grant):
+            read = await _read(request, route, parameters)
         if isinstance(read, Response):
             return read
         route, old_request = read
@@ -150,8 +153,8 @@ def _render_error(error: Any, route: OldRoute, old_request: OldRequest, request:
     if route.when_unavailable is not None and code == "UNAVAILABLE":
         return render_json(route.when_unavailable, 200, request)
     if extensions.get("fields") == ["idempotencyKey"]:  # which no shape of an old error is about
-        return render_json({"error": error["message"]}, REST_STATUS[code], request)
-    status = route.conflict_status if code == "CONFLICT" else REST_STATUS[code]
+        return render_json({"error": error["message"]}, find_rest_status(extensions), request)
+    status = route.conflict_status if code == "CONFLICT" else find_rest_status(extensions)
     if extensions.get("reason") == "DISK_FULL":
         status = 507
     response = render_json(route.error(error, old_request), status, request)

@@ -13,7 +13,14 @@ from starlette.datastructures import FormData, UploadFile
 from starlette.formparsers import MultiPartException, MultiPartParser
 from starlette.requests import Request
 
-from schema.server.bodies import BadRequest, check_encoding, decompress, parse_content_type, read_body
+from schema.server.bodies import (
+    BadRequest,
+    check_encoding,
+    check_size,
+    decompress,
+    parse_content_type,
+    read_body,
+)
 
 MAX_BODY_BYTES = 100 * 1024
 MAX_FORM_PARAMETERS = 1000
@@ -130,8 +137,7 @@ async def _read_upload(form: FormData) -> dict[str, str]:
     if (file.content_type or "").lower() not in ICON_TYPES:
         raise BadRequest(400, "The icon must be a PNG, a JPEG or an SVG")
     content = await file.read()
-    if len(content) >= MAX_ICON_BYTES:
-        raise BadRequest(413, "The file must be smaller than 5 MiB")
+    check_size(len(content), MAX_ICON_BYTES - 1, limit="icon_bytes")
     fields = {name: value for name, value in form.items() if isinstance(value, str)}
     return {"category": "misc", "name": "icon", **fields, "content": base64.b64encode(content).decode()}
 

@@ -67,9 +67,10 @@ class Readings:
             count = len(query.machines) * len(query.fields) * (len(windows.edges) - 1)
             if count > self._max_points:
                 raise LimitExceeded(
-                    f"{count} windows are requested, at most {self._max_points} are allowed"
-                    " (series.max_points)",
-                    limit=self._max_points,
+                    "points",
+                    self._max_points,
+                    count,
+                    "One query requests too many windows (series.max_points): widen `every`.",
                 )
             by_machine = await self.series.windows(query, windows, aggregation)
             return [by_machine.get(machine, {}).get(field, []) for machine, field in keys]

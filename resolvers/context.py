@@ -12,7 +12,7 @@ from loaders import Loaders, StoreLoaders
 from loaders.readings import Readings
 from resolvers.granted_store import NO_DATABASE, GrantedDocumentStore
 from resolvers.grants import OPEN, Grant
-from resolvers.limits import LIMITS, Limits
+from resolvers.limits import LIMITS, LimitPolicy, Limits
 from stores.contracts.document_store import DatabaseInfo, DocumentDatabase, DocumentStore
 from stores.contracts.documents import IdempotencyKey
 from stores.contracts.errors import BadUserInput
@@ -146,6 +146,7 @@ class Context:
     now: int = field(
         default_factory=time.time_ns
     )  # nanoseconds since 1970, one for the whole request, so that windows are shared
+    limits: LimitPolicy = field(default_factory=LimitPolicy)
     points: int = 0  # of series in the answer so far
     idempotency: IdempotencyKey | None = None  # the idempotency key of a creation
     trace: Callable[[], dict[str, Any]] | None = None  # what the request cost, if the client asks for it

@@ -48,6 +48,7 @@ class Grant:
     ingest: bool = False
     expires_at: datetime | None = None
     limits: GrantLimits = NO_LIMITS
+    is_authenticated: bool = True  # whether there was a credential, or none is needed because none exists
 
     def __post_init__(self) -> None:
         if self.role is Role.OPERATOR and (self.organizations, self.applications) != (None, None):
@@ -72,5 +73,5 @@ class Grant:
         return self.applications is None or application_id in self.applications
 
 
-PUBLIC = Grant("public", Role.VIEWER)  # of everybody, for what needs no credential
+PUBLIC = Grant("public", Role.VIEWER, is_authenticated=False)  # of everybody, for what needs no credential
 OPEN = Grant("open", Role.OPERATOR, organizations=None)  # of everybody, while no credential exists

@@ -1,15 +1,21 @@
-"""The limits that an operator sets for the time series of a request."""
+"""The limits that an operator sets, and what happens to a request that is over one of them."""
 
+import logging
+from collections import Counter
+from collections.abc import Collection
 from dataclasses import dataclass
 
+from stores.contracts.errors import LimitExceeded
 from stores.contracts.series import SECOND
+
+log = logging.getLogger(__name__)
 
 DAY = 24 * 3600 * SECOND  # in nanoseconds
 
 
 @dataclass(frozen=True, slots=True)
 class Limits:
-    """The longest range (nanoseconds), the windows of one series, and the points of one response."""
+    """Limits of time series: the longest range (nanoseconds), windows of one series, points of a response."""
 
     range: int = 400 * DAY
     windows: int = 50_000
@@ -17,3 +23,22 @@ class Limits:
 
 
 LIMITS = Limits()
+
+
+class LimitPolicy:
+    """Which limits only warn, and how often each limit was exceeded."""
+
+    def __init__(self, warn_only: Collection[str] = ()) -> None:
+        self._warn_only = frozenset(warn_only)
+        self.hits: Counter[str] = Counter()  # by the name of the limit
+
+    def enforce(self, error: LimitExceeded) -> None:
+        """Raise the error, or log it if its limit only warns."""
+        if error.name not in self._warn_only:
+            raise error
+        self.count(error)
+        log.warning("limits.warn_only let a request pass: %s", error.message)
+
+    def count(self, error: LimitExceeded) -> None:
+        """Count a request that is over a limit. Whoever answers the request with the error calls it."""
+        self.hits[error.name] += 1

@@ -30,7 +30,9 @@ def page_size(first: int | None) -> int:
     if first < 0:
         raise BadUserInput("first must not be negative", fields=["first"])
     if first > MAX_PAGE_SIZE:
-        raise LimitExceeded(f"first must be at most {MAX_PAGE_SIZE}", fields=["first"], limit=MAX_PAGE_SIZE)
+        raise LimitExceeded(
+            "page_size", MAX_PAGE_SIZE, first, "Request the list page by page.", fields=["first"]
+        )
     return first
 
 

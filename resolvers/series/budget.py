@@ -10,7 +10,8 @@ def spend_points(context: Context, count: int) -> None:
     context.points += count
     if context.points > limit:
         raise LimitExceeded(
-            f"the response has more than {limit} points (series.max_points): request a shorter range, a wider"
-            " `every` or fewer `maxPoints`",
-            limit=limit,
+            "points",
+            limit,
+            advice="The response has too many points (series.max_points): request a shorter range, a wider"
+            " `every` or fewer `maxPoints`.",
         )

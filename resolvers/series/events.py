@@ -81,6 +81,6 @@ def _check_arguments(
     if first < 0:
         raise BadUserInput("`first` must not be negative", fields=["first"])
     if first > MAX_EVENTS:
-        raise LimitExceeded(f"at most {MAX_EVENTS} events", fields=["first"], limit=MAX_EVENTS)
+        raise LimitExceeded("events", MAX_EVENTS, first, "Request fewer events.", fields=["first"])
     start, stop = resolve_range(context, requested or LAST_DAY, open_ended=True)
     return list_sources_of(None if classes is None else tuple(classes)), start, stop

@@ -139,7 +139,13 @@ async def get_series_of_machines(
     raised: `BadUserInput` and `LimitExceeded`.
     """
     if len(machines) * len(fields) > MAX_SERIES:
-        raise LimitExceeded(f"at most {MAX_SERIES} series", fields=["machines", "fields"], limit=MAX_SERIES)
+        raise LimitExceeded(
+            "series",
+            MAX_SERIES,
+            len(machines) * len(fields),
+            "Request fewer machines or fields.",
+            fields=["machines", "fields"],
+        )
     repeated = [item for item, count in Counter([*machines, *fields]).items() if count > 1]
     if repeated:
         raise BadUserInput(f"{' '.join(repeated[0])} is requested twice", fields=["machines", "fields"])

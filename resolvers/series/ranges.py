@@ -61,7 +61,7 @@ def to_nanoseconds(
     if stop - start > limits.range + SECOND:
         days = limits.range // DAY
         raise LimitExceeded(
-            f"the range is longer than {days} days (series.max_range_days)", fields=["range"], limit=days
+            "range_days", days, advice="The range is too long (series.max_range_days).", fields=["range"]
         )
     return start, END_OF_TIME if open_ended and requested.stop is None else stop
 

@@ -80,7 +80,7 @@ def reduce_points(times: Times, values: Values, max_points: int) -> tuple[Times,
         changes = [i for i in range(len(values)) if i == 0 or values[i] != values[i - 1]]
         if len(changes) > max_points:
             raise LimitExceeded(
-                f"the series changes more than {max_points} times (maxPoints)", limit=max_points
+                "maxPoints", max_points, len(changes), "The series changes more often than `maxPoints`."
             )
         return [times[i] for i in changes], [values[i] for i in changes]
     has_nulls = None in values

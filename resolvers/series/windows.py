@@ -39,9 +39,10 @@ def make_windows(
         raise BadUserInput("`every` must be longer than zero", fields=["every"])
     if (stop - start) // width > limits.windows:
         raise LimitExceeded(
-            f"the range has more than {limits.windows} windows (series.max_windows): widen `every`",
+            "windows",
+            limits.windows,
+            advice="The range has too many windows (series.max_windows): widen `every`.",
             fields=["every"],
-            limit=limits.windows,
         )
     if isinstance(every, int):
         return Windows(tuple(range(start // every * every, stop + every, every)), every)

@@ -6,15 +6,21 @@ from typing import Any
 
 from graphql import FieldNode, GraphQLError
 
-from stores.contracts.errors import BadUserInput, GatewayError
+from stores.contracts.errors import BadUserInput, GatewayError, LimitExceeded, find_limit_status
 
 log = logging.getLogger(__name__)
 INTERNAL = "INTERNAL"
 REST_STATUS = {code: error.rest_status for code, error in GatewayError.by_code.items()} | {INTERNAL: 500}
 
 
-def format_error(error: GraphQLError, request_id: str) -> dict[str, Any]:
-    """The error as the response contains it.
+def find_rest_status(extensions: dict[str, Any]) -> int:
+    """The status of an old route whose operation failed with an error that has these extensions."""
+    code = extensions["code"]
+    return find_limit_status(extensions["limit"]) if code == LimitExceeded.code else REST_STATUS[code]
+
+
+def format_error(error: GraphQLError, request_id: str, *, is_authenticated: bool) -> dict[str, Any]:
+    """The error as the response contains it. Only an authenticated caller sees the numbers of limits.
 
     An expected failure shows its message and its code. A fault of the document, of its variables or of an
     argument is for the client to fix. Anything else is logged, and the client sees only a request id.
@@ -22,8 +28,8 @@ def format_error(error: GraphQLError, request_id: str) -> dict[str, Any]:
     formatted = error.formatted
     cause = error.original_error
     if isinstance(cause, GatewayError):
-        extensions = {"code": cause.code, **cause.extensions}
-        return {**formatted, "message": cause.message, "extensions": extensions}
+        message, extensions = cause.describe(is_authenticated=is_authenticated)
+        return {**formatted, "message": message, "extensions": extensions}
     if _is_fault_of_document(error):
         return {**formatted, "extensions": {"code": BadUserInput.code}}
     log.error("request %s failed at %s", request_id, error.path, exc_info=cause or error)

@@ -9,32 +9,27 @@ from typing import Any, Literal
 
 from cachetools import LRUCache
 from graphql import (
-    DirectiveNode,
     DocumentNode,
     ExecutionResult,
     GraphQLError,
     GraphQLSchema,
     OperationDefinitionNode,
     OperationType,
-    VariableNode,
-    Visitor,
-    parse,
-    validate,
-    visit,
 )
 from graphql.execution.executor import Executor as CoreExecutor
-from graphql.validation.validate import ValidationAbortedError
 from strawberry import Schema
 
 from resolvers.context import Context
+from schema.engine.documents import DocumentErrors, Documents, ValidDocument
 from schema.engine.errors import format_error, sort_errors
 from schema.engine.plans.compiler import Plan, compile_plan
 from schema.engine.plans.completion import FallBack
+from schema.engine.structure import StructureLimits
+from stores.contracts.errors import LimitExceeded
 
 log = logging.getLogger(__name__)
-MAX_DOCUMENTS = 512  # parsed documents that are cached
+MAX_DOCUMENT_BYTES = 64 * 1024 * 1024  # of the parsed documents that are cached, by estimate
 MAX_PLANS = 512  # compiled operations that are cached
-MAX_ERRORS = 20  # of the validation of one document
 
 
 @dataclass(slots=True)
@@ -48,34 +43,17 @@ class OperationResult:
     compiled: list[str] | None = None  # the lists that a plan completed; None if graphql-core executed
 
 
-@dataclass(frozen=True, slots=True)
-class ValidDocument:
-    """A parsed and valid document, and the variables in the conditions of its `@skip` and `@include`."""
-
-    document: DocumentNode
-    conditions: tuple[str, ...]
-
-
-class DocumentErrors(Exception):
-    """The document is not valid, or has no such operation."""
-
-    def __init__(self, errors: list[GraphQLError]) -> None:
-        super().__init__(errors)
-        self.errors = errors
-
-
 class Executor:
-    """Executes operations of one schema. `max_tokens` limits the length of a document.
+    """Executes operations of one schema. `limits` are those of a document's structure.
 
     An operation that is requested again is compiled, unless `compiled` is false. graphql-core executes what a
     plan does not handle.
     """
 
-    def __init__(self, schema: Schema, *, max_tokens: int, compiled: bool = True) -> None:
+    def __init__(self, schema: Schema, limits: StructureLimits, *, compiled: bool = True) -> None:
         self._schema = schema
-        self._max_tokens = max_tokens
         self._compiled = compiled
-        self._documents: LRUCache[Hashable, ValidDocument | list[GraphQLError]] = LRUCache(MAX_DOCUMENTS)
+        self._documents = Documents(limits, MAX_DOCUMENT_BYTES)
         self._plans: LRUCache[Hashable, Plan | Literal["seen", "not compiled"]] = LRUCache(MAX_PLANS)
         self.counts: Counter[str] = Counter()  # how operations were executed, by event
 
@@ -95,10 +73,12 @@ class Executor:
         """
         view = view or self._schema._schema
         try:
-            valid = self._get_valid_document(query, view)
+            valid = self._documents.find(query, view, context.limits)
             operation = _find_operation(valid.document, operation_name)
         except DocumentErrors as invalid:
             return _reject(invalid.errors, context)
+        except LimitExceeded as error:
+            return _reject([GraphQLError(error.message, original_error=error)], context)
         if read_only and operation.operation is not OperationType.QUERY:
             result = _reject([GraphQLError("a GET request may only query; send a mutation by POST")], context)
             result.rejected_mutation = True
@@ -113,19 +93,18 @@ class Executor:
         if isinstance(core, list):  # a variable is not of its type
             return _reject(core, context)
         try:
-            data, errors, compiled = await self._execute(query, valid, core)
+            data, errors, compiled = await self._execute(valid, core)
         finally:
             # These hold loaded data in reference cycles, which the garbage collector would free much later.
             context.viewer.discard_loaded()
             core.async_helpers = None  # type: ignore[assignment]
-        formatted = [format_error(error, context.request_id) for error in sort_errors(errors, data)]
-        return OperationResult(data, formatted, compiled=compiled)
+        return OperationResult(data, _format_errors(sort_errors(errors, data), context), compiled=compiled)
 
     async def _execute(
-        self, query: str, valid: ValidDocument, core: CoreExecutor[Any]
+        self, valid: ValidDocument, core: CoreExecutor[Any]
     ) -> tuple[dict[str, Any] | None, Sequence[GraphQLError], list[str] | None]:
         """The data, the errors, and the lists that a plan completed."""
-        plan = self._plan(query, valid, core)
+        plan = self._plan(valid, core)
         if plan is not None:
             result = await self._run_plan(plan, core)
             if result is not None:
@@ -154,14 +133,14 @@ class Executor:
         self.counts["answered_by_plan"] += 1
         return result
 
-    def _plan(self, query: str, valid: ValidDocument, core: CoreExecutor[Any]) -> Plan | None:
+    def _plan(self, valid: ValidDocument, core: CoreExecutor[Any]) -> Plan | None:
         """The plan of an operation that is requested again; None if there is none."""
         operation = core.operation
         if not self._compiled or operation.operation is not OperationType.QUERY or operation.directives:
             return None
         variables = core.variable_values.coerced
         name = operation.name.value if operation.name else None
-        key = (core.schema, query, name, tuple(variables.get(condition) for condition in valid.conditions))
+        key = (valid, name, tuple(variables.get(condition) for condition in valid.conditions))
         plan = self._plans.get(key)
         if plan is None:  # it may never be requested again, and compiling costs more than executing once
             self._plans[key] = "seen"
@@ -184,33 +163,12 @@ class Executor:
         return plan
 
     def get_cache_sizes(self) -> dict[str, int]:
-        """How many documents and operations are cached."""
-        return {"documents": len(self._documents), "operations": len(self._plans)}
+        """The memory of the cached documents in bytes, and the number of cached operations."""
+        return {"documents": self._documents.cached_bytes(), "operations": len(self._plans)}
 
-    def check(self, query: str) -> None:
-        """Raise `DocumentErrors` unless the document is valid."""
-        self._get_valid_document(query, self._schema._schema)
-
-    def _get_valid_document(self, query: str, view: GraphQLSchema) -> ValidDocument:
-        valid = self._documents.get((view, query))
-        if valid is None:
-            valid = self._documents[view, query] = self._parse(query, view)
-        if isinstance(valid, list):
-            raise DocumentErrors(valid)
-        return valid
-
-    def _parse(self, query: str, view: GraphQLSchema) -> ValidDocument | list[GraphQLError]:
-        try:
-            document = parse(query, max_tokens=self._max_tokens, allow_empty_selection_sets=False)
-        except GraphQLError as error:
-            return [error]
-        except RecursionError:
-            return [GraphQLError("the document is nested too deeply")]
-        errors = validate(view, document, max_errors=MAX_ERRORS)
-        if errors and isinstance(errors[-1], ValidationAbortedError):
-            # The library stops comparing fields where that would take quadratic time, or after enough errors.
-            errors[-1] = GraphQLError("the document has too many errors, or repeats too many fields")
-        return errors or ValidDocument(document, _conditions(document))
+    def add_own(self, text: str) -> None:
+        """Cache a document of the application itself; no limit applies to it. Raises `DocumentErrors`."""
+        self._documents.add_own(text, self._schema._schema)
 
 
 def _find_operation(document: DocumentNode, name: str | None) -> OperationDefinitionNode:
@@ -224,20 +182,6 @@ def _find_operation(document: DocumentNode, name: str | None) -> OperationDefini
     raise DocumentErrors([GraphQLError(f"the document has {missing}")])
 
 
-def _conditions(document: DocumentNode) -> tuple[str, ...]:
-    """The variables that decide which fields are selected."""
-    names: dict[str, None] = {}
-
-    class Conditions(Visitor):
-        def enter_directive(self, node: DirectiveNode, *_: Any) -> None:
-            for argument in node.arguments or ():
-                if isinstance(argument.value, VariableNode):
-                    names[argument.value.name.value] = None
-
-    visit(document, Conditions())
-    return tuple(names)
-
-
 def _name(core: CoreExecutor[Any]) -> str:
     """The operation as the log names it: without literals, which may be secret."""
     operation = core.operation
@@ -245,5 +189,13 @@ def _name(core: CoreExecutor[Any]) -> str:
 
 
 def _reject(errors: list[GraphQLError], context: Context) -> OperationResult:
-    formatted = [format_error(error, context.request_id) for error in errors]
-    return OperationResult(errors=formatted, rejected=True)
+    return OperationResult(errors=_format_errors(errors, context), rejected=True)
+
+
+def _format_errors(errors: Sequence[GraphQLError], context: Context) -> list[dict[str, Any]]:
+    """The errors as the caller sees them. Each limit among them is counted once for the request."""
+    causes = [error.original_error for error in errors]
+    for limit in {cause.name: cause for cause in causes if isinstance(cause, LimitExceeded)}.values():
+        context.limits.count(limit)
+    is_authenticated = context.viewer.grant.is_authenticated
+    return [format_error(error, context.request_id, is_authenticated=is_authenticated) for error in errors]

@@ -11,7 +11,7 @@ from starlette.middleware import Middleware
 from starlette.routing import BaseRoute, Route
 
 from resolvers.context import SeriesAccess
-from resolvers.limits import DAY, Limits
+from resolvers.limits import DAY, LimitPolicy, Limits
 from schema.engine.execution import Executor
 from schema.server import explorer
 from schema.server.authentication import Authenticate, Authenticator
@@ -77,8 +77,13 @@ def create_app(
         series=_make_series_access(series or open_series(settings), settings.series),
         icons=open_icons(settings),
         cipher=open_cipher(settings),
-        executor=Executor(schema, max_tokens=settings.graphql.max_tokens, compiled=settings.graphql.compiled),
+        executor=Executor(
+            schema,
+            settings.limits.structure(settings.graphql.max_tokens),
+            compiled=settings.graphql.compiled,
+        ),
         authenticate=authenticate or Authenticator(key_ring, check_token, may_be_open=_may_be_open(settings)),
+        limits=LimitPolicy(settings.limits.warn_only),
     )
     background = {**tasks, **(check_token.tasks() if check_token else {})}
     app = Starlette(
@@ -175,6 +180,7 @@ def _ingest_routes(state: AppState, settings: Settings) -> list[Route]:
         state.series.database_of,
         state.authenticate,
         settings.series.token,
+        state.limits,
     ).routes()
 
 

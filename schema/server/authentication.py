@@ -88,7 +88,7 @@ class AnonymousAccess:
         self._networks = [ipaddress.ip_network(network) for network in settings.networks]
         role = Role[settings.role.upper()]
         organizations = None if role is Role.OPERATOR else frozenset(settings.organizations)
-        self._grant = Grant("anonymous", role, organizations)
+        self._grant = Grant("anonymous", role, organizations, is_authenticated=False)
 
     async def __call__(self, request: Request) -> Grant:
         """The grant of a request. Raises as `authenticate` does."""

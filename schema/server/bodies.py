@@ -4,12 +4,13 @@ import codecs
 import zlib
 from collections.abc import Iterator
 from functools import lru_cache
+from typing import Any
 
 import brotli
 from python_multipart.multipart import parse_options_header
 from starlette.requests import Request
 
-from stores.contracts.errors import BadUserInput
+from stores.contracts.errors import BadUserInput, LimitExceeded
 
 _CHUNK_BYTES = 1024  # of compressed data: bounds what is copied where one gzip member follows another
 
@@ -27,17 +28,27 @@ class BadRequest(Exception):
         super().__init__(message)
         self.status, self.message, self.headers = status, message, headers
 
+    @property
+    def extensions(self) -> dict[str, Any]:
+        """What a GraphQL error shows beside the message."""
+        return {"code": self.code}
+
+
+def check_size(length: int, max_bytes: int, *, limit: str = "body_bytes") -> None:
+    """Raise `LimitExceeded` if the length is over the limit of this name."""
+    if length > max_bytes:
+        raise LimitExceeded(limit, max_bytes, length, "Send less.")
+
 
 async def read_body(request: Request, max_bytes: int) -> bytes:
-    """The body as it was sent. Raises `BadRequest` (413) as soon as it is longer than `max_bytes`."""
+    """The body as it was sent. Raises `LimitExceeded` as soon as it is longer than `max_bytes`."""
     length = request.headers.get("content-length", "0")
-    if length.isascii() and length.isdigit() and int(length) > max_bytes:
-        raise _make_too_large_error(max_bytes)
+    if length.isascii() and length.isdigit():
+        check_size(int(length), max_bytes)
     body = bytearray()
     async for chunk in request.stream():
         body += chunk
-        if len(body) > max_bytes:
-            raise _make_too_large_error(max_bytes)
+        check_size(len(body), max_bytes)
     return bytes(body)
 
 
@@ -53,8 +64,8 @@ def check_encoding(request: Request, *allowed: str) -> str:
 def decompress(body: bytes, encoding: str, max_bytes: int) -> bytes:
     """The content of a body that is encoded as "identity", "gzip", "deflate" or "br".
 
-    The time is linear in the sizes of the body and of its content. Raises `BadRequest`: 413 if the content is
-    longer than `max_bytes`, 400 if the body is not of its encoding or is truncated.
+    The time is linear in the sizes of the body and of its content. Raises `LimitExceeded` if the content is
+    longer than `max_bytes`, and `BadRequest` if the body is not of its encoding or is truncated.
     """
     if encoding == "identity":
         return body
@@ -67,8 +78,7 @@ def decompress(body: bytes, encoding: str, max_bytes: int) -> bytes:
     try:
         for part in parts:
             content += part
-            if len(content) > max_bytes:
-                raise _make_too_large_error(max_bytes)
+            check_size(len(content), max_bytes)
     except (zlib.error, brotli.error):
         raise BadRequest(400, f"The body is not valid {encoding}.") from None
     return bytes(content)
@@ -110,7 +120,3 @@ def parse_content_type(header: str) -> tuple[str, str]:
     except (LookupError, ValueError):
         raise BadRequest(415, "The charset of the body is unknown. Send the body in UTF-8.") from None
     return media_type.decode("latin-1").lower(), codec
-
-
-def _make_too_large_error(max_bytes: int) -> BadRequest:
-    return BadRequest(413, f"The body is larger than {max_bytes} bytes.")

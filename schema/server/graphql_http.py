@@ -27,6 +27,7 @@ from schema.server.graphql_request import (
     negotiate_media_type,
     read_request,
 )
+from schema.server.limit_rejection import reject_over_limit
 from schema.server.persisted_queries import PersistedQueries
 from schema.types.roles import view_of
 from stores.contracts.errors import Forbidden, LimitExceeded
@@ -72,10 +73,11 @@ class GraphQLEndpoint:
         try:
             media_type = negotiate_media_type(request.headers.get("accept", ""))
             context = await self._create_context(request, request_id)
-            graphql_request = await read_request(request, self._limits)
-            response = await self._execute(request, graphql_request, media_type, context)
+            with reject_over_limit(context.limits, context.viewer.grant):
+                graphql_request = await read_request(request, self._limits)
+                response = await self._execute(request, graphql_request, media_type, context)
         except BadRequest as error:
-            body = _make_error_body(error.message, code=error.code)
+            body = _make_error_body(error.message, **error.extensions)
             response = _make_json_response(body, error.status, media_type, error.headers)
         except ClientDisconnect:
             response = Response(status_code=CLIENT_CLOSED_REQUEST)
@@ -108,18 +110,22 @@ class GraphQLEndpoint:
             self._persisted_queries.remember(document, persisted)
         response = _answer_response(answer, media_type, context)
         if len(response.body) > self._max_answer_bytes:
-            response = _answer_response(self._reject_size(), media_type, context)
+            too_long = LimitExceeded(
+                "answer_bytes",
+                self._max_answer_bytes,
+                len(response.body),
+                "The answer is too long (graphql.max_answer_bytes): request fewer objects or fields.",
+            )
+            try:
+                context.limits.enforce(too_long)
+            except LimitExceeded:
+                context.limits.count(too_long)
+                message, extensions = too_long.describe(
+                    is_authenticated=context.viewer.grant.is_authenticated
+                )
+                failed = OperationResult(errors=_make_error_body(message, **extensions)["errors"])
+                response = _answer_response(failed, media_type, context)
         return response
-
-    def _reject_size(self) -> OperationResult:
-        error = LimitExceeded(
-            f"The answer is longer than {self._max_answer_bytes} bytes (graphql.max_answer_bytes)."
-            " Request fewer objects or fields.",
-            limit=self._max_answer_bytes,
-        )
-        return OperationResult(
-            errors=_make_error_body(error.message, code=error.code, **error.extensions)["errors"]
-        )
 
 
 def _make_error_body(message: str, **extensions: Any) -> dict[str, Any]:

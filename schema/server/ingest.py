@@ -13,10 +13,12 @@ from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
 from resolvers.grants import OPEN, Grant
+from resolvers.limits import LimitPolicy
 from schema.server.authentication import AccessDenied, Authenticate, sends_token
 from schema.server.bodies import BadRequest, check_encoding, decompress, parse_content_type, read_body
+from schema.server.limit_rejection import reject_over_limit
 from schema.server.line_protocol import parse_lines
-from stores.contracts.errors import Forbidden, GatewayError, Unauthenticated, Unavailable
+from stores.contracts.errors import Forbidden, GatewayError, LimitExceeded, Unauthenticated, Unavailable
 from stores.contracts.series import Point, WritableSeriesStore
 
 WRITE_PATH = "/api/v2/write"
@@ -31,6 +33,7 @@ CODES = {
     413: "request too large",
     415: "invalid",
     422: "unprocessable entity",
+    429: "too many requests",
     503: "unavailable",
 }
 MAX_REPORTED_LINES, MAX_REPORTED_CHARACTERS = 10, 200  # of the lines that are invalid
@@ -58,11 +61,13 @@ class Ingest:
         database_of: Callable[[str], str],
         authenticate: Authenticate,
         token: SecretStr | None,
+        limits: LimitPolicy,
     ) -> None:
         self._store = store
         self._databases, self._database_of = databases, database_of
         self._authenticate = authenticate
         self._token = token
+        self._limits = limits
         self._active = 0
         self._parser = ThreadPoolExecutor(1, thread_name_prefix="line-protocol")
 
@@ -87,14 +92,8 @@ class Ingest:
         self._active += 1
         try:
             grant = await self._admit(request)
-            database, unit = self._target(request, grant)
-            _, charset = parse_content_type(request.headers.get("content-type", ""))
-            if charset != "utf-8":
-                raise BadRequest(415, "send line protocol in UTF-8")
-            encoding = check_encoding(request, "gzip", "x-gzip").removeprefix("x-")
-            body = await read_body(request, MAX_BYTES)
-            points, rejected = await self._parse(request, body, encoding, unit)
-            rejected += await self._write_batches(database, points)
+            with reject_over_limit(self._limits, grant):
+                rejected = await self._receive(request, grant)
         except BadRequest as error:
             return _error(error.status, error.message, **error.headers)
         except Unavailable as error:
@@ -105,6 +104,17 @@ class Ingest:
             reason = f"{rejected[0]} dropped={len(rejected)}"
             return _error(422, f"failure writing points to database: partial write: {reason}")
         return Response(status_code=204, headers=NAME)
+
+    async def _receive(self, request: Request, grant: Grant) -> list[str]:
+        """Read and write the points of a request. Return why points were rejected."""
+        database, unit = self._target(request, grant)
+        _, charset = parse_content_type(request.headers.get("content-type", ""))
+        if charset != "utf-8":
+            raise BadRequest(415, "send line protocol in UTF-8")
+        encoding = check_encoding(request, "gzip", "x-gzip").removeprefix("x-")
+        body = await read_body(request, MAX_BYTES)
+        points, rejected = await self._parse(request, body, encoding, unit)
+        return rejected + await self._write_batches(database, points)
 
     async def _parse(self, request: Request, body: bytes, encoding: str, unit: int) -> ParsedPoints:
         """Parse a body in a thread. The parsing stops when the client disconnects or the server stops."""
@@ -168,11 +178,13 @@ def parse_points(
 ) -> ParsedPoints:
     """Return the points of an encoded body, and why others are rejected.
 
-    Raises `BadRequest` if any of its lines is invalid.
+    Raises `BadRequest` if any of its lines is invalid, and `LimitExceeded`.
     """
     content = decompress(body, encoding, MAX_BYTES)
     if len(content) > max(MAX_RATIO * len(body), MIN_LIMITED_BYTES):
-        raise BadRequest(413, f"the body is compressed to less than 1/{MAX_RATIO} of its content")
+        raise LimitExceeded(
+            "compression_ratio", MAX_RATIO, len(content) // len(body), "The body is compressed too well."
+        )
     points: list[Point] = []
     errors: list[str] = []
     rejected: list[str] = []

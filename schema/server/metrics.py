@@ -20,6 +20,7 @@ class Metrics(Collector):
 
     def __init__(self, state: AppState, health: Health, token: SecretStr | None = None) -> None:
         self._authenticate, self._health, self._token = state.authenticate, health, token
+        self._limits = state.limits
         self._executor, self._documents = state.executor, state.documents
         self._writable: dict[str, bool] = {}
         self._registry = CollectorRegistry()
@@ -30,6 +31,12 @@ class Metrics(Collector):
         for event, count in self._executor.counts.items():
             queries.add_metric([event], count)
         yield queries
+        limits = CounterMetricFamily(
+            "sync_gateway_limits_hit", "Requests over a limit, by its name.", labels=["limit"]
+        )
+        for name, count in self._limits.hits.items():
+            limits.add_metric([name], count)
+        yield limits
         cached = GaugeMetricFamily(
             "sync_gateway_cached", "Cached parsed documents and operations.", labels=["what"]
         )

@@ -7,6 +7,7 @@ from typing import Literal
 from pydantic import Field, SecretStr, field_validator, model_validator
 
 from schema.server.issuer_settings import AuthSettings, RoleName
+from schema.server.limit_settings import LimitSettings
 from schema.server.origins import parse_host, parse_origin
 from schema.server.settings_section import Section
 from schema.server.store_settings import DocumentSettings, SeriesSettings
@@ -193,4 +194,5 @@ class Settings(Section):
     auth: AuthSettings = AuthSettings()
     compat: CompatSettings = CompatSettings()
     graphql: GraphQLSettings = GraphQLSettings()
+    limits: LimitSettings = LimitSettings()
     log: LogSettings = LogSettings()

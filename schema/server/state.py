@@ -5,6 +5,7 @@ from dataclasses import dataclass, replace
 from starlette.requests import Request
 
 from resolvers.context import Context, SeriesAccess, Viewer
+from resolvers.limits import LimitPolicy
 from schema.engine.execution import Executor
 from schema.server.authentication import AccessDenied, Authenticate
 from stores.contracts.document_store import DocumentStore
@@ -20,7 +21,7 @@ TRACE_HEADER = "X-Gateway-Trace"
 
 @dataclass(frozen=True, slots=True)
 class AppState:
-    """The open stores, the cipher of secrets, the executor of queries and who may do what."""
+    """The open stores, the cipher of secrets, the executor of queries, who may do what, and the limits."""
 
     documents: DocumentStore
     series: SeriesAccess
@@ -28,6 +29,7 @@ class AppState:
     cipher: SecretCipher
     executor: Executor
     authenticate: Authenticate
+    limits: LimitPolicy
 
     async def create_context(
         self, request: Request, request_id: str, authenticate: Authenticate | None = None
@@ -42,10 +44,11 @@ class AppState:
         except GatewayError as error:
             raise AccessDenied(error) from None
         if request.headers.get(TRACE_HEADER) != "1" or not grant.is_operator:
-            return Context(Viewer(self.documents, self.series, grant), self.icons, self.cipher, request_id)
+            viewer = Viewer(self.documents, self.series, grant)
+            return Context(viewer, self.icons, self.cipher, request_id, limits=self.limits)
         document_calls, series_calls = CallCounter(), CallCounter()
         documents = WrappedDocumentStore(self.documents, document_calls)
         series = WrappedSeriesStore(self.series.store, series_calls)
         viewer = Viewer(documents, replace(self.series, store=series), grant)
         trace = {"documentCalls": document_calls.calls, "seriesCalls": series_calls.calls}
-        return Context(viewer, self.icons, self.cipher, request_id, trace=lambda: trace)
+        return Context(viewer, self.icons, self.cipher, request_id, limits=self.limits, trace=lambda: trace)

@@ -27,6 +27,10 @@ class GatewayError(Exception):
         if fields:
             self.extensions["fields"] = list(fields)
 
+    def describe(self, *, is_authenticated: bool) -> tuple[str, dict[str, Any]]:
+        """The message and the extensions as a caller sees them."""
+        return self.message, {"code": self.code, **self.extensions}
+
 
 class BadUserInput(GatewayError, code="BAD_USER_INPUT", rest_status=400):
     """A value is not valid. `fields` names the paths of the values."""
@@ -49,7 +53,53 @@ class Conflict(GatewayError, code="CONFLICT", rest_status=409):
 
 
 class LimitExceeded(GatewayError, code="LIMIT_EXCEEDED", rest_status=400):
-    """The request is over a limit of the gateway."""
+    """The request is over a limit of the gateway. `limit` names the limit.
+
+    `maximum` and `actual` are shown to authenticated callers only. `advice` is a sentence without these
+    numbers that says what to do. `retry_after_s` is when the same request may pass.
+    """
+
+    def __init__(
+        self,
+        name: str,
+        maximum: float,
+        actual: float | None = None,
+        advice: str = "",
+        *,
+        fields: Sequence[str] = (),
+        retry_after_s: float | None = None,
+    ) -> None:
+        numbers = f"at most {maximum}" if actual is None else f"{actual}, at most {maximum}"
+        known = {"maximum": maximum} if actual is None else {"maximum": maximum, "actual": actual}
+        super().__init__(_over_limit(f"{name} ({numbers})", advice), fields=fields, limit=name, **known)
+        self.name, self.maximum, self.actual, self.advice = name, maximum, actual, advice
+        self.retry_after_s = retry_after_s
+
+    @property
+    def status(self) -> int:
+        """The HTTP status."""
+        return find_limit_status(self.name)
+
+    def describe(self, *, is_authenticated: bool) -> tuple[str, dict[str, Any]]:
+        if is_authenticated:
+            return super().describe(is_authenticated=True)
+        public: dict[str, Any] = {
+            name: self.extensions[name] for name in ("limit", "fields") if name in self.extensions
+        }
+        return _over_limit(self.name, self.advice), {"code": self.code, **public}
+
+
+# The HTTP status of a request over a limit: 413 for sizes, 429 for budgets, 503 for overload; 400 for others.
+LIMIT_STATUS = {"body_bytes": 413, "icon_bytes": 413, "compression_ratio": 413}
+
+
+def find_limit_status(name: str) -> int:
+    """The HTTP status of a request that is over the limit `name`."""
+    return LIMIT_STATUS.get(name, LimitExceeded.rest_status)
+
+
+def _over_limit(limit: str, advice: str) -> str:
+    return f"The request is over the limit {limit}. {advice}".rstrip()
 
 
 class Unavailable(GatewayError, code="UNAVAILABLE", rest_status=503):

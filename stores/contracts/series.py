@@ -260,8 +260,9 @@ class WritableSeriesStore(SeriesStore):
 def make_too_many_points_error(limit: int) -> LimitExceeded:
     """Return the error of `SeriesDatabase.points`."""
     return LimitExceeded(
-        f"the range holds more than {limit} points (series.max_points): request a shorter range, or windows",
-        limit=limit,
+        "points",
+        limit,
+        advice="The range holds too many points (series.max_points): request a shorter range, or windows.",
     )
 
 

@@ -116,7 +116,9 @@ def check_content(content: bytes) -> tuple[str, bytes]:
     The time is linear in the size. Raises `BadUserInput` or `LimitExceeded`.
     """
     if len(content) >= MAX_BYTES:
-        raise LimitExceeded("an icon must be smaller than 5 MiB", fields=["content"], limit=MAX_BYTES)
+        raise LimitExceeded(
+            "icon_bytes", MAX_BYTES - 1, len(content), "An icon must be smaller.", fields=["content"]
+        )
     if content.startswith(b"\x89PNG\r\n\x1a\n"):
         return "png", content
     if content.startswith(b"\xff\xd8\xff"):

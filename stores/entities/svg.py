@@ -20,7 +20,9 @@ def sanitize_svg(content: bytes) -> bytes:
     namespaces in scope. A parser that stops at the first violation therefore limits all three before.
     """
     if len(content) > MAX_SVG_BYTES:
-        raise LimitExceeded("an SVG must not exceed 1 MiB", fields=["content"], limit=MAX_SVG_BYTES)
+        raise LimitExceeded(
+            "svg_bytes", MAX_SVG_BYTES, len(content), "An SVG must be smaller.", fields=["content"]
+        )
     try:
         parts = _SvgParser(content).parts
         cleaned: bytes = py_svg_hush.filter_svg(content)

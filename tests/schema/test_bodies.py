@@ -3,11 +3,13 @@
 import gzip
 import zlib
 from collections.abc import Callable
+from typing import Any
 
 import brotli
 import pytest
 
 from schema.server.bodies import BadRequest, decompress, parse_content_type
+from stores.contracts.errors import LimitExceeded
 
 ENCODERS: dict[str, Callable[[bytes], bytes]] = {
     "identity": bytes,
@@ -42,7 +44,8 @@ def test_the_members_of_a_gzip_body_are_joined() -> None:
 def test_a_body_that_is_too_large_or_damaged_is_rejected(
     encoding: str, change: Callable[[bytes], bytes], max_bytes: int, status: int
 ) -> None:
-    with pytest.raises(BadRequest) as raised:
+    error: Any = LimitExceeded if status == 413 else BadRequest
+    with pytest.raises(error) as raised:
         decompress(change(ENCODERS[encoding](b"x" * 50_000)), encoding, max_bytes)
     assert raised.value.status == status
 

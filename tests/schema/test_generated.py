@@ -10,6 +10,7 @@ from hypothesis_graphql import from_schema, nodes
 
 from resolvers.context import Context, SeriesAccess, Viewer
 from schema.engine.execution import Executor
+from schema.engine.structure import StructureLimits
 from schema.types.root import schema
 from stores.backends.sqlite.documents import SqliteDocumentStore
 from stores.backends.sqlite.series import SqliteSeriesStore
@@ -33,7 +34,7 @@ async def codes(folder: Path, queries: list[str]) -> set[str]:
     store = SqliteDocumentStore(folder / "documents.db")
     await demo.load(store, PLAIN_TEXT)
     series = SqliteSeriesStore(folder / "series.db")
-    executor = Executor(schema, max_tokens=5000)
+    executor = Executor(schema, StructureLimits())
     codes: set[str] = set()
     for query in queries:
         context = Context(

@@ -1,0 +1,79 @@
+"""The settings of the limits: one for each limit, with the name that errors and metrics show."""
+
+from typing import Literal, get_args
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from schema.engine.structure import StructureLimits
+
+# The limits of an operation that can be told to warn only. `tokens` is the setting graphql.max_tokens.
+LimitName = Literal[
+    "tokens",
+    "depth",
+    "aliases",
+    "root_fields",
+    "introspections",
+    "directives",
+    "variables",
+    "operations",
+    "recursion",
+    "repetitions",
+    "selections",
+    "answer_bytes",
+]
+LIMIT_NAMES: tuple[str, ...] = get_args(LimitName)
+
+
+class LimitSettings(BaseModel):
+    """What a request may cost. A request over a limit is rejected with `LIMIT_EXCEEDED`."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    warn_only: tuple[LimitName, ...] = Field(
+        default=(),
+        description="The names of limits that are not enforced: a request over one of them passes, and the"
+        " log and the metrics say so.",
+    )
+    depth: int = Field(
+        default=20, ge=4, le=100, description="The maximum nesting of fields. Standard introspection has 15."
+    )
+    aliases: int = Field(
+        default=30,
+        ge=1,
+        description="The maximum number of aliases under which one field of one object is selected.",
+    )
+    root_fields: int = Field(
+        default=50, ge=1, description="The maximum number of fields that an operation selects of its root."
+    )
+    introspections: int = Field(
+        default=5, ge=1, description="The maximum number of `__schema` and `__type` fields of an operation."
+    )
+    directives: int = Field(default=100, ge=1, description="The maximum number of directives in a document.")
+    variables: int = Field(
+        default=100, ge=1, description="The maximum number of variables that an operation declares."
+    )
+    operations: int = Field(default=50, ge=1, description="The maximum number of operations in a document.")
+    recursion: int = Field(
+        default=2,
+        ge=1,
+        description="How often a path may contain the same field of a type, as device, application, devices,"
+        " application does.",
+    )
+    repetitions: int = Field(
+        default=100,
+        ge=1,
+        description="How often an operation may repeat a field of one object under the same name. Repeated"
+        " fields are merged, after each has been compared with each.",
+    )
+    selections: int = Field(
+        default=5000,
+        ge=100,
+        le=100_000,
+        description="The maximum number of selections of a document, where a fragment counts each time that"
+        " it is spread.",
+    )
+
+    def structure(self, max_tokens: int) -> StructureLimits:
+        """The limits of a document's structure."""
+        names = StructureLimits.__dataclass_fields__.keys() - {"tokens"}
+        return StructureLimits(tokens=max_tokens, **{name: getattr(self, name) for name in names})
