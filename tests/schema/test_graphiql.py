@@ -10,10 +10,13 @@ import pytest
 from graphql import parse, validate
 from playwright.async_api import Page, Route, TimeoutError, async_playwright
 
+from resolvers.api_keys import KeySpec, create_api_key
+from resolvers.grants import Role
 from schema.server.app import create_app
 from schema.server.explorer import BUILT
 from schema.server.settings import Settings
 from schema.types.root import schema
+from stores.contracts.document_store import DocumentStore
 from stores.demo import plant as demo
 from tests.schema.client import Client
 from tests.serving import served
@@ -79,6 +82,54 @@ async def test_a_browser_runs_a_query_and_asks_nobody_else(url: str, chromium: s
     assert [name.strip() for name in tabs if name.strip()][:4] == ["Plant", "Machines", "OneMachine", "Month"]
     assert 'shouldPersistHeaders\\":true' not in stored
     assert outside == []
+    assert complaints == []
+
+
+async def test_a_browser_asks_for_a_key_and_keeps_it_for_the_tab_only(
+    documents: DocumentStore, tmp_path: Path, chromium: str
+) -> None:
+    app = create_app(Settings(data=tmp_path), documents=documents)
+    await demo.load(documents, app.state.app_state.cipher)
+    spec = KeySpec("dashboard", ("ferro-works",), Role.VIEWER)
+    _, text = await create_api_key(documents.database(documents.default), spec, created_by="test")
+    complaints: list[str] = []
+    async with served(app) as url, async_playwright() as playwright:
+        browser = await playwright.chromium.launch(executable_path=chromium, args=QUIET)
+        context = await browser.new_context(viewport={"width": 1400, "height": 860})
+        context.set_default_timeout(90_000)
+        page = await context.new_page()
+        page.on("pageerror", lambda error: complaints.append(str(error)))
+        page.on("console", lambda m: complaints.append(m.text) if "Security Policy" in m.text else None)
+        await page.goto(f"{url}/graphql")
+        dialog = page.get_by_role("dialog", name="This gateway asks for an API key")
+        entry, use = (
+            dialog.get_by_label("API key or token"),
+            dialog.get_by_role("button", name="Use this key"),
+        )
+        await entry.fill("swk_mistyped")
+        await use.click()
+        await dialog.get_by_role("alert").wait_for()
+        if screenshot := os.environ.get("SYNC_TEST_SCREENSHOT"):
+            await page.screenshot(path=f"{screenshot}.key.png")
+        await entry.fill(f" {text} ")
+        await use.click()
+        await dialog.wait_for(state="hidden")
+        await page.get_by_role("tab", name="Machines").click()
+        await page.locator(".graphiql-query-editor", has_text="query Machines").wait_for()
+        await answered(page)
+        # It survives a reload, but neither another tab nor what is stored beyond the tab has it.
+        await page.reload()
+        await page.get_by_role("button", name="API key of this tab").click()
+        await page.get_by_role("button", name="Forget the key").wait_for()
+        other = await context.new_page()
+        await other.goto(f"{url}/graphql")
+        await other.get_by_role("dialog", name="This gateway asks for an API key").wait_for()
+        state = json.dumps(await context.storage_state())
+        await page.get_by_role("button", name="Forget the key").click()
+        await page.get_by_role("dialog", name="This gateway asks for an API key").wait_for()
+        left = await page.evaluate("JSON.stringify([sessionStorage, document.cookie])")
+        await browser.close()
+    assert text not in state + left
     assert complaints == []
 
 
