@@ -15,6 +15,7 @@ from stores.contracts.series import WritableSeriesStore
 from stores.opening import open_documents, open_series
 from tests.schema.client import Client
 from tests.schema.clock import Clock
+from tests.schema.executors import ExecutorPair, stores
 from tests.schema.issuer import Issuer
 from tests.serving import served
 
@@ -112,3 +113,9 @@ CREATE_DEVICE = """mutation($organization: String!, $machine: String!) {
   createDevice(input: {organizationId: $organization, applicationId: "cnc", machineId: $machine,
     name: "Machine", connectorNames: ["Line 1", "Fanuc"], properties: {ip: "192.0.2.1", port: 8193},
     eventBindings: [{sourceId: "execution", class: "EXECUTION", label: "Execution"}]}) { device { id } } }"""
+
+
+@pytest.fixture
+async def pair(tmp_path: Path) -> AsyncIterator[ExecutorPair]:
+    async with stores(tmp_path) as opened:
+        yield opened

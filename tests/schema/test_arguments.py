@@ -22,7 +22,7 @@ from stores.opening import open_documents, open_series
 from tests.contract.series_stores import make_bucket, send
 from tests.randomized import randomized
 from tests.schema.arguments import Operation, operations, root_paths, walk_arguments
-from tests.schema.test_compiled import NOW, ExecutorPair, stores
+from tests.schema.executors import NOW, ExecutorPair, stores
 from tests.servers import InfluxDB2, InfluxDB3, Server
 
 INT64_MAX = 2**63 - 1
