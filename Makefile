@@ -12,6 +12,9 @@ SEED ?= $(shell date +%s)
 PYTEST = $(BIN)/python -m pytest
 PARALLEL = -n $(WORKERS) --maxprocesses 4 --dist load --maxschedchunk 1
 
+# The suite starts Python dozens of times: compiled modules are kept, whatever the environment says.
+export PYTHONDONTWRITEBYTECODE :=
+
 .PHONY: run test test-fast test-long lint check bench bench-check lock format clean
 
 run: .venv/runtime

@@ -1,5 +1,6 @@
 """Moving from the old routes to the graph: headers on each response, and a page with every operation."""
 
+from functools import cache
 from html import escape
 
 from graphql import FragmentDefinitionNode, OperationDefinitionNode, parse, print_ast, visit
@@ -50,6 +51,7 @@ def make_deprecation_headers(route: OldRoute) -> dict[str, str]:
     return {"Deprecation": DEPRECATED, "Link": link}
 
 
+@cache
 def render_page(document_text: str) -> str:
     """An HTML page with every operation and the old routes that it replaces, ready to paste into GraphiQL."""
     printed = print_operations(document_text)

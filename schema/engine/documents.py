@@ -2,6 +2,7 @@
 
 from collections.abc import Hashable, Iterable
 from dataclasses import dataclass
+from functools import cache
 from typing import Any
 
 from cachetools import LRUCache
@@ -76,8 +77,7 @@ class Documents:
 
     def add_own(self, text: str, schema: GraphQLSchema) -> None:
         """Cache a document of the application itself for ever; no limit applies. Raises `DocumentErrors`."""
-        document, tokens = self._parse(text, None)
-        self._own[text] = _validate(document, tokens, text, schema, ())
+        self._own[text] = _read_own(text, schema)
 
     def cached_bytes(self) -> int:
         """The memory of the cached documents, by estimate."""
@@ -113,6 +113,13 @@ class Documents:
             advice = "Send a shorter document (graphql.max_tokens)."
             raise LimitExceeded("tokens", self._limits.tokens, advice=advice)
         raise DocumentErrors([error])
+
+
+@cache
+def _read_own(text: str, schema: GraphQLSchema) -> ValidDocument:
+    """A document of the application itself, which all applications of a process share."""
+    parser = Parser(text, allow_empty_selection_sets=False)
+    return _validate(parser.parse_document(), parser.token_count, text, schema, ())
 
 
 def _estimated_bytes(valid: ValidDocument) -> int:

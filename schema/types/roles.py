@@ -3,7 +3,9 @@
 A row names a type, for all of its fields, or one field. Every field of the schema needs a row.
 """
 
+from collections.abc import Mapping
 from functools import cache
+from types import MappingProxyType
 
 from graphql import (
     FieldNode,
@@ -145,7 +147,8 @@ class _HighestRole(Visitor):
             self.role = max(self.role, find_required_role(parent.name, node.name.value))
 
 
-def find_roles_of_operations(document_text: str) -> dict[str, Role]:
+@cache
+def find_roles_of_operations(document_text: str) -> Mapping[str, Role]:
     """The role that each named operation of a document requires: the highest of its fields."""
     roles: dict[str, Role] = {}
     for name, document in separate_operations(parse(document_text)).items():
@@ -153,7 +156,7 @@ def find_roles_of_operations(document_text: str) -> dict[str, Role]:
         highest = _HighestRole(types)
         visit(document, TypeInfoVisitor(types, highest))
         roles[name] = highest.role
-    return roles
+    return MappingProxyType(roles)
 
 
 def view_of(grant: Grant) -> GraphQLSchema:

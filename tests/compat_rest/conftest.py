@@ -11,6 +11,9 @@ from compat_rest.app import create_app
 from schema.server.settings import Settings
 from stores.contracts.document_store import DocumentStore
 from stores.opening import open_documents, open_series
+from tests.validation import validated_once
+
+__all__ = ["validated_once"]
 
 ORGANIZATION = "/api/organizations/acme"
 CNC = f"{ORGANIZATION}/applications/cnc"

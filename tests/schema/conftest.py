@@ -18,6 +18,9 @@ from tests.schema.clock import Clock
 from tests.schema.executors import ExecutorPair, stores
 from tests.schema.issuer import Issuer
 from tests.serving import served
+from tests.validation import validated_once
+
+__all__ = ["validated_once"]
 
 BACKENDS = ("sqlite", "mongodb")
 

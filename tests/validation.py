@@ -1,0 +1,26 @@
+"""Documents that hundreds of applications are asked: each is validated once in a process."""
+
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+from graphql import DocumentNode, GraphQLError, GraphQLSchema, validate
+
+from schema.engine import documents
+
+
+@pytest.fixture(scope="session", autouse=True)
+def validated_once() -> Iterator[None]:
+    """Remember the errors of a text; the cache of an application lives no longer than its test."""
+    known: dict[Any, list[GraphQLError]] = {}
+
+    def validate_once(schema: GraphQLSchema, document: DocumentNode, **options: Any) -> list[GraphQLError]:
+        assert document.loc
+        key = schema, document.loc.source.body, tuple(options.items())
+        if key not in known:
+            known[key] = validate(schema, document, **options)
+        return list(known[key])
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(documents, "validate", validate_once)
+        yield
