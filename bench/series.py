@@ -177,7 +177,7 @@ class MeasuredGateway:
         return data, least, calls
 
 
-MEAN = 'range: {last: "PT24H"}, every: {duration: "PT1M"}, aggregate: MEAN) { times values }'
+MEAN = 'range: {last: "PT24H"}, every: {duration: "PT1M"}, aggregate: MEAN) { timesMs numbers }'
 MEANS = " ".join(
     f'{name}: series(measurement: "{measurement}", field: "{name}", {MEAN}'
     for measurement, name in (
@@ -202,7 +202,13 @@ async def dashboards(folder: Path, store: WritableSeriesStore, console: Console)
     ask = f'series(measurement: "signal", field: "v", {LAST_HOURS}) {{ %s }}'
     ask = f'{{ machine(machineId: "S") {{ {ask} }} }}'
     _, reading, _ = await gateway.run(ask % "coverage", gateway.compiled)
-    _, columns, _ = await gateway.run(ask % "times values", gateway.compiled)
+    _, columns, _ = await gateway.run(ask % "timesMs numbers", gateway.compiled)
+    _, plain, _ = await gateway.run(ask % "timesMs values", gateway.compiled)
+    _, dates, _ = await gateway.run(ask % "times numbers", gateway.compiled)
+    console.print(
+        f"100,000 points: `timesMs numbers` takes {columns / plain:.2f} times the CPU of the untyped"
+        f" `values`, `times numbers` {dates / plain:.2f} times"
+    )
     for executor, by in ((gateway.compiled, "compiled"), (gateway.plain, "by graphql-core")):
         _, objects, _ = await gateway.run(ask % "points { time value }", executor)
         console.print(

@@ -23,6 +23,7 @@ DateTime = NewType("DateTime", WrittenTime)  # in answers a datetime or an int: 
 Duration = NewType("Duration", int)  # nanoseconds
 JSON = NewType("JSON", object)
 Base64 = NewType("Base64", bytes)
+BigInt = NewType("BigInt", int)
 
 
 def to_json(value: Any) -> bytes:
@@ -96,6 +97,7 @@ def _format_second(seconds: int) -> str:
     return f"{datetime.fromtimestamp(seconds, UTC):%Y-%m-%dT%H:%M:%S}"
 
 
+_INTEGER = re.compile(r"-?[0-9]{1,100}")
 _DURATION = re.compile(
     r"P(?:(\d{1,9})W)?(?:(\d{1,9})D)?(?:T(?:(\d{1,9})H)?(?:(\d{1,9})M)?(?:(\d{1,9})(?:[.,](\d{1,9}))?S)?)?"
 )
@@ -119,6 +121,12 @@ def _format_duration(value: int) -> str:
     if seconds or fraction or not parts:
         parts += f"{seconds}{'.' * bool(fraction)}{fraction}S"
     return f"PT{parts}"
+
+
+def _parse_integer(value: object) -> int:
+    if isinstance(value, str) and _INTEGER.fullmatch(value):
+        return int(value)
+    raise ValueError("a BigInt is a string of at most 100 decimal digits")
 
 
 def _parse_bytes(value: object) -> bytes:
@@ -155,6 +163,12 @@ CONFIG = StrawberryConfig(
             description="Any JSON value.",
             serialize=lambda value: value,
             parse_value=lambda value: value,
+        ),
+        BigInt: strawberry.scalar(
+            name="BigInt",
+            description="An integer of any size, as a string of decimal digits: `18446744073709551615`.",
+            serialize=str,
+            parse_value=_parse_integer,
         ),
         Base64: strawberry.scalar(
             name="Base64",

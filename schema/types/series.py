@@ -5,10 +5,11 @@ from typing import Annotated, Any
 
 import strawberry
 
-from resolvers.series import states
+from resolvers.series import columns, states
 from resolvers.series.machine_series import SeriesResult
 from schema.engine.fields import argument, attribute, derived
-from schema.engine.scalars import JSON, DateTime, Duration
+from schema.engine.plans.completion import CompletedList
+from schema.engine.scalars import JSON, BigInt, DateTime, Duration
 
 
 @strawberry.type(name="Point", description="A value and its time.")
@@ -34,21 +35,46 @@ class Series:
     def count(root: strawberry.Parent[SeriesResult]) -> int:
         return len(root.times)
 
-    @derived("The points as objects. For many points, `times` and `values` are much cheaper.")
+    @derived("The points as objects. For many points, columns (`timesMs`, `numbers`) are much cheaper.")
     def points(root: strawberry.Parent[SeriesResult]) -> list[SeriesPoint]:
         return [SeriesPoint(time=t, value=v) for t, v in zip(root.times, root.values, strict=True)]  # type: ignore[arg-type]  # nanoseconds
 
-    @derived("The times of all points as one list, in milliseconds since 1970.", JSON)
+    @derived("The times of all points.", list[DateTime])
     def times(root: strawberry.Parent[SeriesResult]) -> Any:
-        return [time // 1_000_000 if time % 1_000_000 == 0 else time / 1e6 for time in root.times]
+        return root.times
+
+    @derived("The times of all points in milliseconds since 1970.", list[float])
+    def times_ms(root: strawberry.Parent[SeriesResult]) -> Any:
+        times = [time // 1_000_000 if time % 1_000_000 == 0 else time / 1e6 for time in root.times]
+        return CompletedList(times)
 
     @derived(
-        "The values of all points as one list, in the order of `times`. Integers have all their digits, also"
-        " beyond 2^53, where JavaScript's own parser rounds them.",
+        "The values in the order of `times`, of any type. Integers have all their digits, also beyond 2^53,"
+        " where JavaScript's own parser rounds them.",
         JSON,
     )
     def values(root: strawberry.Parent[SeriesResult]) -> Any:
         return root.values
+
+    @derived(
+        "The numbers in the order of `times`; null for other values, and for integers that a double cannot"
+        " represent exactly.",
+        list[float | None],
+    )
+    def numbers(root: strawberry.Parent[SeriesResult]) -> Any:
+        return CompletedList(columns.select_numbers(root.values))
+
+    @derived("The integers in the order of `times`; null for other values.", list[BigInt | None])
+    def integers(root: strawberry.Parent[SeriesResult]) -> Any:
+        return columns.select_integers(root.values)
+
+    @derived("The strings in the order of `times`; null for other values.", list[str | None])
+    def strings(root: strawberry.Parent[SeriesResult]) -> Any:
+        return CompletedList(columns.select_strings(root.values))
+
+    @derived("The booleans in the order of `times`; null for other values.", list[bool | None])
+    def booleans(root: strawberry.Parent[SeriesResult]) -> Any:
+        return CompletedList(columns.select_booleans(root.values))
 
 
 @strawberry.enum(description="A field of a machine's state.")

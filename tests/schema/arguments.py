@@ -56,6 +56,7 @@ VALUES: dict[str, list[Any]] = {
         *(["a"] * 5000, {"password": "********"}, {"password": None}, [{}], {"class": 5}, {"name": "c"}),
         *({"name": "c", "eventClass": "EXECUTION"}, {"machineId": 5}, {"name": {}, "type": [], "driver": 1}),
     ],
+    "BigInt": ["", "1", "x", "1.5", "9" * 101],
     "Base64": ["", "!", "A", "AAAA", "iVBORw0KGgo=", "/9j/", "PHN2Zy8+", "PHN2Zz4=", "PD94bWwgdmVyc2lvbg=="],
 }
 WRONG = [5, 1.5, "1", True, [], {}, 10**30, 2**31, 10**400, "NONSENSE"]

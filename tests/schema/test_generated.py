@@ -26,6 +26,7 @@ SCALARS = {
     "DateTime": st.just("2026-01-31T09:05:07.123Z").map(nodes.String),
     "JSON": st.sampled_from(["text", "", "$set"]).map(nodes.String),
     "Duration": st.sampled_from(["PT5M", "PT24H", "PT1S"]).map(nodes.String),
+    "BigInt": st.sampled_from(["0", "-1", "18446744073709551615"]).map(nodes.String),
     "Base64": st.sampled_from(["", "PHN2Zy8+"]).map(nodes.String),
 }
 

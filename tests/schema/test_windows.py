@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from stores.contracts.series import SECOND, WritableSeriesStore
+from stores.contracts.series import SECOND, Unsigned, WritableSeriesStore
 from tests.schema.client import Client
 from tests.schema.machines import DAY, HOUR, device, put, refused, write
 
@@ -26,11 +26,11 @@ async def test_a_series_is_its_samples_or_what_its_windows_come_to(
 ) -> None:
     await write_pieces(series)
     plain = (
-        await device(client, plant, f"series({DAY_OF_PIECES}, {RANGE}) {{ count values times coverage }}")
+        await device(client, plant, f"series({DAY_OF_PIECES}, {RANGE}) {{ count values timesMs coverage }}")
     )["series"]
     assert plain["count"] == 61
     assert plain["values"][:3] == [0, 1, 2]
-    assert plain["times"][0] == datetime(2026, 3, 28, 23, tzinfo=UTC).timestamp() * 1000
+    assert plain["timesMs"][0] == datetime(2026, 3, 28, 23, tzinfo=UTC).timestamp() * 1000
     assert plain["coverage"] is None
     selection = f"""series({DAY_OF_PIECES}, {RANGE}, every: {{unit: DAY}}, timeZone: "Europe/Madrid",
         aggregate: COUNT) {{ points {{ time value }} coverage truncated start stop measurement field }}"""
@@ -215,3 +215,33 @@ async def test_a_range_is_exact_to_the_nanosecond_and_local_without_an_offset(
     assert await values("2025-01-01T00:00:00", "2025-01-01T00:00:01") == [1, 2]
     nowhere = 'series(measurement: "exact", field: "v", range: {last: "P1D", timeZone: "Mars"}) { count }'
     assert (await refused(client, plant, nowhere))["code"] == "BAD_USER_INPUT"
+
+
+async def test_columns_are_typed_and_integers_exact(
+    client: Client, plant: str, series: WritableSeriesStore
+) -> None:
+    begin = int(datetime(2025, 1, 1, tzinfo=UTC).timestamp()) * SECOND
+    values = [1, 2**53 + 1, 2**63 - 1]
+    await write(series, [put("big", "M0", begin + i * 500, v=value) for i, value in enumerate(values)])
+    await write(series, [put("big", "M0", begin + i, u=Unsigned(2**64 - i - 1)) for i in range(2)])
+    columns = "times timesMs numbers integers strings booleans"
+    range_ = 'range: {from: "2025-01-01T00:00:00Z", to: "2025-01-01T00:00:01Z"}'
+    machine = await device(
+        client,
+        plant,
+        f"""v: series(measurement: "big", field: "v", {range_}) {{ {columns} }}
+        u: series(measurement: "big", field: "u", {range_}) {{ integers numbers }}""",
+    )
+    assert machine["v"] == {
+        "times": [
+            "2025-01-01T00:00:00.000Z",
+            "2025-01-01T00:00:00.000000500Z",
+            "2025-01-01T00:00:00.000001Z",
+        ],
+        "timesMs": [begin / 1e6, begin / 1e6 + 0.0005, begin / 1e6 + 0.001],
+        "numbers": [1, None, None],
+        "integers": ["1", "9007199254740993", "9223372036854775807"],
+        "strings": [None] * 3,
+        "booleans": [None] * 3,
+    }
+    assert machine["u"]["integers"] == ["18446744073709551615", "18446744073709551614"]

@@ -42,8 +42,14 @@ def make_leaf_completer(type_: GraphQLOutputType) -> Complete | None:
     return complete_value
 
 
+class CompletedList(list[Any]):
+    """A list of leaves as they are in the response: a plan does not complete each of them."""
+
+
 def _list_completer(complete_item: Complete) -> Complete:
     def complete_list(values: Any) -> Any:
+        if type(values) is CompletedList:
+            return values
         if type(values) not in (list, tuple):
             raise FallBack
         return [complete_item(value) for value in values]

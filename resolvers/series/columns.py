@@ -1,0 +1,54 @@
+"""The values of a series as columns of one type each, with None where a value is not of the type."""
+
+from collections.abc import Sequence
+from itertools import repeat
+from typing import TypeVar
+
+from stores.contracts.series import Value
+
+T = TypeVar("T", bound=Value)
+MAX_EXACT = 2**53  # up to here, every integer is a float
+NONE = type(None)
+
+
+def select_numbers(values: Sequence[Value | None]) -> list[float | None]:
+    """Return the floats, and the integers that a float represents exactly."""
+    types = set(map(type, values)) - {NONE}
+    if types <= {float} or (types == {int} and _are_small(values)):
+        return list(values)  # type: ignore[arg-type]  # of this type
+    return [value if _is_exact(value) else None for value in values]  # type: ignore[misc]  # a number
+
+
+def select_integers(values: Sequence[Value | None]) -> list[int | None]:
+    """Return the integers."""
+    return _select(int, values)
+
+
+def select_strings(values: Sequence[Value | None]) -> list[str | None]:
+    """Return the strings."""
+    return _select(str, values)
+
+
+def select_booleans(values: Sequence[Value | None]) -> list[bool | None]:
+    """Return the booleans."""
+    return _select(bool, values)
+
+
+def _select(type_: type[T], values: Sequence[Value | None]) -> list[T | None]:
+    types = set(map(type, values))
+    if types <= {type_, NONE}:
+        return list(values)  # type: ignore[arg-type]  # of this type
+    if type_ not in types:
+        return list(repeat(None, len(values)))
+    return [value if type(value) is type_ else None for value in values]
+
+
+def _are_small(values: Sequence[Value | None]) -> bool:
+    numbers = [value for value in values if value is not None] if None in values else values
+    return min(numbers) >= -MAX_EXACT and max(numbers) <= MAX_EXACT  # type: ignore[operator,type-var]  # integers
+
+
+def _is_exact(value: Value | None) -> bool:
+    if type(value) is not int:
+        return type(value) is float
+    return -MAX_EXACT <= value <= MAX_EXACT or (abs(value) < 2**1023 and int(float(value)) == value)
