@@ -19,7 +19,8 @@ SCHEMA = """
 type Query { organization(organizationId: String!): Organization
   application(organizationId: String!, applicationId: String!): Application }
 type Organization { name: String! applications: [Application!]! }
-type Application { applicationId: String! name: String! deviceCount: Int! devices(first: Int = 50): DeviceConnection! }
+type Application { applicationId: String! name: String! deviceCount: Int!
+  devices(first: Int = 50): DeviceConnection! }
 type DeviceConnection { nodes: [Device!]! }
 type Device { documentId: String! machineId: String! name: String createdAt: String updatedAt: String
   eventBindings: [EventBinding!]! connectors: [Connector!]! status: Status }

@@ -97,7 +97,7 @@ class Executor:
         finally:
             # These hold loaded data in reference cycles, which the garbage collector would free much later.
             context.viewer.discard_loaded()
-            core.async_helpers = None  # type: ignore[assignment]
+            core.async_helpers = None  # type: ignore[assignment]  # the executor is not used again
         return OperationResult(data, _format_errors(sort_errors(errors, data), context), compiled=compiled)
 
     async def _execute(

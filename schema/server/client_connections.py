@@ -101,7 +101,7 @@ class ClientConnections:
         if not self._trusted:
             return False
         network = ipaddress.ip_network(peer)
-        return any(network.version == known.version and network.subnet_of(known) for known in self._trusted)  # type: ignore[arg-type]
+        return any(network.version == known.version and network.subnet_of(known) for known in self._trusted)  # type: ignore[arg-type]  # the versions are equal
 
     @property
     def may_answer_refused(self) -> bool:

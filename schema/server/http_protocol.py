@@ -81,7 +81,7 @@ class LimitedHttpProtocol(HttpToolsProtocol):
 
     # The transport
 
-    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
+    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]  # uvicorn narrows it too
         super().connection_made(transport)
         self.peer = peer_of(self.client[0]) if self.client else ""
         self._deadline = self.loop.time() + self._limits.head_seconds

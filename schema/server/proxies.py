@@ -17,14 +17,14 @@ class TrustedProxies:
 
     def __init__(self, app: ASGIApp, *, trusted: Sequence[str]) -> None:
         self._app = app
-        self._proxy_headers = ProxyHeadersMiddleware(app, list(trusted))  # type: ignore[arg-type]
+        self._proxy_headers = ProxyHeadersMiddleware(app, list(trusted))  # type: ignore[arg-type]  # uvicorn's types of ASGI
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         client = scope.get("client")
         if client is not None and client[0] in self._proxy_headers.trusted_hosts:
             scope[TRUSTED_PROXY] = True
             _apply_host(scope)
-            await self._proxy_headers(scope, receive, send)  # type: ignore[arg-type]
+            await self._proxy_headers(scope, receive, send)  # type: ignore[arg-type]  # uvicorn's types of ASGI
         else:
             await self._app(scope, receive, send)
 

@@ -15,7 +15,7 @@ from schema.types.shared import OrganizationId
 class DocumentKind(Enum):
     """One member for each entity that declares a `document_kind`."""
 
-    _ignore_ = ["members", "kind", "entity"]  # noqa: RUF012
+    _ignore_ = ["members", "kind", "entity"]  # noqa: RUF012 - the enumeration reads a list
     members = vars()
     for kind, entity in documents.KINDS.items():
         members[kind.upper()] = strawberry.enum_value(

@@ -33,7 +33,8 @@ IDEMPOTENCY_KEY = (
     "returns the first result. The same key with another input is a `CONFLICT`."
 )
 
-# Entities refer to each other in both directions; these references are resolved when the schema is built.
+# Entities refer to each other in both directions; these references are resolved when the schema is built. The
+# linters take the names in quotes for variables.
 ORGANIZATION = Annotated["Organization", strawberry.lazy("schema.types.organizations")]  # type: ignore[name-defined]  # noqa: F821
 APPLICATION = Annotated["Application", strawberry.lazy("schema.types.applications")]  # type: ignore[name-defined]  # noqa: F821
 CONNECTOR = Annotated["Connector", strawberry.lazy("schema.types.connectors")]  # type: ignore[name-defined]  # noqa: F821

@@ -85,7 +85,12 @@ class SecretCipher:
     def has_undecryptable(self, document: Document) -> bool:
         """Whether a document contains an encrypted secret that no key decrypts."""
         strings: list[str] = []
-        self.rules.convert(document, lambda text: strings.append(text) or text)  # type: ignore[func-returns-value]
+
+        def collect(text: str) -> str:
+            strings.append(text)
+            return text
+
+        self.rules.convert(document, collect)
         return any(text.startswith(ENCRYPTED) and _decrypt(self._any, text) is None for text in strings)
 
     def _decrypt(self, text: str) -> str:

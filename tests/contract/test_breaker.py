@@ -139,7 +139,7 @@ async def test_a_chain_passes_calls_through_all_interceptors_in_order() -> None:
         def __init__(self, name: str) -> None:
             self.name = name
 
-        async def run(self, call: StoreCall, proceed: Callable[[], Awaitable[str]]) -> str:  # type: ignore[override]
+        async def run(self, call: StoreCall, proceed: Callable[[], Awaitable[str]]) -> str:  # type: ignore[override]  # one type of result
             order.append(self.name)
             return await proceed()
 

@@ -5,7 +5,7 @@ import re
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from influxdb_client import Point as ClientPoint  # type: ignore[attr-defined]
+from influxdb_client import Point as ClientPoint  # type: ignore[attr-defined]  # no types
 
 from schema.server import line_fields, line_protocol
 from schema.server.line_fields import InvalidLine
@@ -51,7 +51,7 @@ def test_what_is_written_is_read(
 def test_what_the_client_library_writes_is_read(
     measurement: str, tags: dict[str, str], fields: dict[str, Value]
 ) -> None:
-    written = ClientPoint(measurement).time(7)  # type: ignore[no-untyped-call]
+    written = ClientPoint(measurement).time(7)  # type: ignore[no-untyped-call]  # the client has no types
     for name, tag in tags.items():
         written.tag(name, tag)
     for name, value in fields.items():

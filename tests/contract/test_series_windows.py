@@ -127,7 +127,7 @@ async def test_several_series_of_a_machine_count_together(written: Written) -> N
         cells = await written.series.windows(
             over(windows, "state", ["a"], ["M1"]),
             windows,
-            Aggregation(function),  # type: ignore[arg-type]
+            Aggregation(function),  # type: ignore[arg-type]  # a parameter of the test
         )
         assert cells == {"M1": {"a": [(0, expected)]}}
     assert await written.series.latest(SeriesQuery("state", ["a"], ["M1"], stop=T + 1)) == {

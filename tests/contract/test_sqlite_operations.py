@@ -109,7 +109,7 @@ async def test_a_caller_that_gave_up_learns_that_its_write_did_not_happen(tmp_pa
         asyncio.run_coroutine_threadsafe(release.wait(), loop).result()
 
     # The store inside of the deadline's wrapper holds the lock of the file for writing.
-    holding = asyncio.create_task(holder._store.write(hold))  # type: ignore[attr-defined]
+    holding = asyncio.create_task(holder._store.write(hold))  # type: ignore[attr-defined]  # of SQLite only
     await is_holding.wait()
     with pytest.raises(Unavailable) as raised:
         await store.database("t").insert(devices, {"_id": 1, "machineId": "A"})

@@ -14,7 +14,7 @@ def samples(*pairs: tuple[int, Value]) -> list[Sample]:
 
 
 def show_spans(*arguments: object) -> list[tuple[Value, int, int, bool]]:
-    spans = find_spans(*arguments)  # type: ignore[arg-type]
+    spans = find_spans(*arguments)  # type: ignore[arg-type]  # as the tests pass them
     return [(span.value, span.start, span.end, span.carried_in) for span in spans]
 
 

@@ -43,7 +43,7 @@ class Faults(Interceptor):
         self.down = False
         self.on_call: Callable[[], None] = lambda: None
 
-    async def run(self, call: StoreCall, proceed):  # type: ignore[no-untyped-def]
+    async def run(self, call: StoreCall, proceed):  # type: ignore[no-untyped-def]  # as the contract types it
         self.calls.append(str(call))
         self.on_call()
         if self.down:

@@ -48,8 +48,8 @@ async def test_twelve_applications_added_at_once_are_all_kept(client: Client, or
     )
     await asyncio.gather(*creations)
     value = await stored(client, organization)
-    assert sorted(value["applicationSettings"]) == sorted(names)  # type: ignore[call-overload]
-    assert sorted(value["availableApplications"]) == sorted(names)  # type: ignore[call-overload]
+    assert sorted(value["applicationSettings"]) == sorted(names)  # type: ignore[call-overload]  # it is a list
+    assert sorted(value["availableApplications"]) == sorted(names)  # type: ignore[call-overload]  # it is a list
     assert value["defaultApplication"] in names
 
 

@@ -106,11 +106,11 @@ async def test_no_half_open_request_stays() -> None:
         "half an upgrade": (UPGRADE, b""),
     }
     async with serving(SHORT) as (port, connections):
-        answers = await asyncio.gather(*(exchange(port, data, drip=drip) for data, drip in kinds.values()))
-        assert {kind: status(answer) for kind, answer in zip(kinds, answers, strict=True)} == {
+        replies = await asyncio.gather(*(exchange(port, data, drip=drip) for data, drip in kinds.values()))
+        assert {kind: status(reply) for kind, reply in zip(kinds, replies, strict=True)} == {
             kind: None if kind in ("nothing", "empty lines") else 408 for kind in kinds
         }
-        assert b'"code":"LIMIT_EXCEEDED","limit":"body_seconds"' in answers[5]
+        assert b'"code":"LIMIT_EXCEEDED","limit":"body_seconds"' in replies[5]
         await eventually(lambda: len(connections) == 0)
 
 

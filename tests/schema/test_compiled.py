@@ -57,8 +57,10 @@ async def test_variables_are_those_of_the_request(pair: ExecutorPair) -> None:
         'query($n: Int, $m: String!) { organization(organizationId: "ferro-works") { devices(first: $n)'
         " { nodes { machineId latest(measurement: $m, field: \"power\") { value } } } } }"
     )  # fmt: skip
-    assert len((await pair.compare(query, n=2, m="state")).data["organization"]["devices"]["nodes"]) == 2  # type: ignore[index]
-    assert len((await pair.compare(query, n=3, m="none")).data["organization"]["devices"]["nodes"]) == 3  # type: ignore[index]
+    for n, measurement in ((2, "state"), (3, "none")):
+        answer = await pair.compare(query, n=n, m=measurement)
+        assert answer.data is not None
+        assert len(answer.data["organization"]["devices"]["nodes"]) == n
     refused = await pair.compare(query, n="two", m="state")
     assert refused.rejected
 

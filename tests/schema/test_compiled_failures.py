@@ -25,7 +25,7 @@ async def test_a_store_that_is_down_costs_its_fields(pair: ExecutorPair, tmp_pat
     selection = "nodes { machineId connectors { name } status { power } events { value } connected }"
     answer = await pair.compare("{ " + DEVICES % selection + " }")
     await pair.series.close()
-    nodes = answer.data["application"]["devices"]["nodes"]  # type: ignore[index]
+    nodes = answer.data["application"]["devices"]["nodes"]  # type: ignore[index]  # there is data
     assert len(answer.errors) == 3 * len(nodes)
     assert all(node["status"] is None for node in nodes)
     assert answer.compiled is not None
@@ -63,7 +63,7 @@ async def test_one_database_that_fails_costs_its_machines_alone(pair: ExecutorPa
             for application in organization["applications"]
             for device in application["devices"]["nodes"]
         ]
-        for organization in answer.data["organizations"]["nodes"]  # type: ignore[index]
+        for organization in answer.data["organizations"]["nodes"]  # type: ignore[index]  # there is data
     }
     lost, stored = by_organization["Alpine Robotics"], by_organization["Ferro Works"]
     assert answer.compiled is not None

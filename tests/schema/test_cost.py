@@ -160,7 +160,7 @@ async def test_a_selection_reads_only_the_keys_that_it_needs(client: Client, pla
     documents = client.documents.database(plant)
     original = type(documents).find_many
 
-    async def spy(self, collection, queries):  # type: ignore[no-untyped-def]
+    async def spy(self, collection, queries):  # type: ignore[no-untyped-def]  # as the contract types it
         requested_keys.update(query.keys for query in queries if collection.name == "cnc_devices")
         return await original(self, collection, queries)
 

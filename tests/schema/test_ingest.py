@@ -9,7 +9,7 @@ from typing import Any
 
 import httpx
 import pytest
-from influxdb_client import InfluxDBClient, Point, WritePrecision  # type: ignore[attr-defined]
+from influxdb_client import InfluxDBClient, Point, WritePrecision  # type: ignore[attr-defined]  # no types
 from influxdb_client.client.influxdb_client_async import InfluxDBClientAsync
 from influxdb_client.client.write_api import SYNCHRONOUS
 from influxdb_client.rest import ApiException

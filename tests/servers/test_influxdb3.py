@@ -40,7 +40,7 @@ def parse(text: str) -> list[ParsedPoint | str]:
     ],
 )
 def test_fields_are_read(line: str, fields: dict[str, object]) -> None:
-    assert parse(line) == [ParsedPoint("m", (), fields, None)]  # type: ignore[arg-type]
+    assert parse(line) == [ParsedPoint("m", (), fields, None)]  # type: ignore[arg-type]  # values of JSON
 
 
 def test_a_quote_in_a_name_does_not_swallow_the_next_line() -> None:
@@ -106,7 +106,7 @@ def test_what_is_escaped_is_read_back(tags: dict[str, str], fields: dict[str, st
     )
     expected = {name: ("string", value) for name, value in fields.items()}
     assert parse(text) == [
-        ParsedPoint("m", tuple(sorted(tags.items())), expected, 1),  # type: ignore[arg-type]
+        ParsedPoint("m", tuple(sorted(tags.items())), expected, 1),  # type: ignore[arg-type]  # values of JSON
         ParsedPoint("m", (), {"a": ("float", 1.0)}, None),
     ]
 

@@ -70,6 +70,7 @@ class Selection:
     def _complete_columns(self, objects: Sequence[Any]) -> list[dict[str, Any]]:
         # Whether an object is of a type depends only on its class.
         examples = dict(zip(map(type, objects), objects, strict=True))
+        # Types of this schema do not read the information of the field, which is None.
         if self._is_type_of and not all(self._is_type_of(example, None) for example in examples.values()):  # type: ignore[arg-type]
             raise FallBack
         class_ = next(iter(examples)) if len(examples) == 1 else object

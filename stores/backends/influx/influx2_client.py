@@ -20,7 +20,7 @@ from stores.contracts.errors import Unavailable
 
 log = logging.getLogger(__name__)
 NAME = "InfluxDB 2"
-DIALECT = Dialect(header=True, delimiter=",", annotations=["datatype"])  # type: ignore[no-untyped-call]
+DIALECT = Dialect(header=True, delimiter=",", annotations=["datatype"])  # type: ignore[no-untyped-call]  # no types
 NO_BUCKET = "could not find bucket"  # any other 404 comes from a server that is not an InfluxDB
 Values = dict[str, str | bool | int | float]
 
@@ -38,7 +38,7 @@ class Influx2Client:
 
     async def close(self) -> None:
         if self._client is not None:
-            await self._client.close()  # type: ignore[no-untyped-call]
+            await self._client.close()  # type: ignore[no-untyped-call]  # the client has no types
 
     async def query(self, script: str, values: Values, bucket: str = "") -> list[Row]:
         """Return the rows of a script that reads a bucket. Raises `Unavailable`."""

@@ -34,7 +34,7 @@ def aggregate(
 
 
 # Long because each aggregate function has a statement of its own.
-def _aggregate_steps(  # noqa: C901
+def _aggregate_steps(  # noqa: C901 - one case for each function
     db: apsw.Connection,
     group: Sequence[StoredSeries],
     start: int,
