@@ -6,7 +6,9 @@ built while the other tests run (`tests/servers/preparing.py`).
 
 import os
 import random
+import shutil
 import time
+from pathlib import Path
 
 import pytest
 
@@ -15,11 +17,21 @@ from tests.servers import preparing
 pytest_plugins = ["tests.servers.fixtures"]
 
 DEFAULT_SEED = "1"
+MEMORY = Path("/dev/shm")
+MIN_MEMORY_BYTES = 3 << 30  # many times what the folders of a run take
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    os.environ.setdefault("SYNC_TEST_SEED", DEFAULT_SEED)  # the worker processes inherit it
+    os.environ.setdefault("SYNC_TEST_SEED", DEFAULT_SEED)  # the worker processes inherit these
+    if "PYTEST_DEBUG_TEMPROOT" not in os.environ and _has_memory():
+        # Every embedded store waits for the disk each time it writes: in memory it need not.
+        os.environ["PYTEST_DEBUG_TEMPROOT"] = str(MEMORY)
     config.pluginmanager.register(preparing.Preparation(config), "preparation")
+
+
+def _has_memory() -> bool:
+    is_writable = MEMORY.is_dir() and os.access(MEMORY, os.W_OK)
+    return is_writable and shutil.disk_usage(MEMORY).free > MIN_MEMORY_BYTES
 
 
 def pytest_report_header() -> str:
