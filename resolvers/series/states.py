@@ -1,14 +1,18 @@
 """The states that a machine was in over time."""
 
 from asyncio import gather
+from bisect import bisect_right
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 
 from resolvers.context import Context
 from resolvers.series.budget import spend_points
 from resolvers.series.machines import HasMachineId, get_readings
-from resolvers.series.ranges import RequestedRange, resolve_range
-from stores.contracts.series import Sample, Value
+from resolvers.series.ranges import RequestedRange, resolve_range, zone_in_force
+from resolvers.series.windows import CalendarUnitName, make_windows
+from stores.contracts.series import SECOND, Sample, Value
 from stores.entities.machine_events import STATE, STATUS
 
 
@@ -25,30 +29,62 @@ class StateSpan:
     def duration(self) -> int:
         return self.end - self.start
 
+    @property
+    def seconds(self) -> float:
+        return self.duration / SECOND
+
 
 @dataclass(frozen=True, slots=True)
 class StateTotal:
-    """How long a state lasted altogether, in nanoseconds, and its share of the time whose state is known."""
+    """How long a state lasted altogether, in nanoseconds, and its share of the time whose state is known.
+
+    `entries` is how often it began; a state that began before the range, or the window, is not counted.
+    """
 
     value: Value
     duration: int
     share: float
+    entries: int
+
+    @property
+    def seconds(self) -> float:
+        return self.duration / SECOND
+
+
+@dataclass(frozen=True, slots=True)
+class WindowTotals:
+    """The totals of the states in a window. An incomplete window is cut by the range, or not over yet."""
+
+    start: int
+    end: int
+    complete: bool
+    states: list[StateTotal]
 
 
 @dataclass(frozen=True, slots=True)
 class StateHistory:
-    """The states of a machine from `start` to `stop`, in nanoseconds since 1970."""
+    """The states of a machine from `start` to `stop`, in nanoseconds since 1970, and the edges of windows."""
 
     start: int
     stop: int
+    edges: Sequence[int]
     power: list[StateSpan]
     execution: list[StateSpan]
     mode: list[StateSpan]
 
 
-async def get_states(context: Context, machine: HasMachineId, requested: RequestedRange) -> StateHistory:
+async def get_states(
+    context: Context,
+    machine: HasMachineId,
+    requested: RequestedRange,
+    every: int | CalendarUnitName | None = None,
+) -> StateHistory:
     """Return a machine's states. All machines are two queries: the samples of the range, and those before."""
     start, stop = resolve_range(context, requested)
+    edges: Sequence[int] = ()
+    if every is not None:
+        zone, limits = zone_in_force(context, requested), context.viewer.series.limits
+        edges = make_windows(start, stop, every, zone, limits).edges
     stop = max(min(stop, context.now), start + 1)  # future states are not known
     readings = get_readings(context, machine)
     points = readings.points(STATE, start, stop)
@@ -61,7 +97,7 @@ async def get_states(context: Context, machine: HasMachineId, requested: Request
         find_spans(carried.get(field), of_field, start, stop)
         for field, of_field in zip(STATUS, samples, strict=True)
     )
-    return StateHistory(start, stop, *spans)
+    return StateHistory(start, stop, edges, *spans)
 
 
 def find_spans(carried: Sample | None, samples: Sequence[Sample], start: int, stop: int) -> list[StateSpan]:
@@ -84,10 +120,28 @@ def find_spans(carried: Sample | None, samples: Sequence[Sample], start: int, st
 
 
 def sum_states(spans: Sequence[StateSpan]) -> list[StateTotal]:
-    """Return the total duration and the share of each state, the longest first."""
-    durations: dict[Value, int] = {}
+    """Return the total of each state, the longest first."""
+    durations: Counter[Value] = Counter()
+    entries: Counter[Value] = Counter()
     for span in spans:
-        durations[span.value] = durations.get(span.value, 0) + span.duration
+        durations[span.value] += span.duration
+        entries[span.value] += not span.carried_in
     known = sum(durations.values())
     ordered = sorted(durations.items(), key=lambda item: (-item[1], str(item[0])))
-    return [StateTotal(value, duration, duration / known) for value, duration in ordered]
+    return [StateTotal(value, duration, duration / known, entries[value]) for value, duration in ordered]
+
+
+def split_states(history: StateHistory, spans: Sequence[StateSpan]) -> list[WindowTotals]:
+    """Return the total of each state in each window. A state is entered in the window in which it begins."""
+    parts: list[list[StateSpan]] = [[] for _ in history.edges[1:]]
+    for span in spans:
+        index = max(bisect_right(history.edges, span.start) - 1, 0)
+        is_first = True
+        while index < len(parts) and history.edges[index] < span.end:
+            start, end = max(span.start, history.edges[index]), min(span.end, history.edges[index + 1])
+            parts[index].append(StateSpan(span.value, start, end, span.carried_in or not is_first))
+            index, is_first = index + 1, False
+    return [
+        WindowTotals(start, end, history.start <= start and end <= history.stop, sum_states(part))
+        for (start, end), part in zip(pairwise(history.edges), parts, strict=True)
+    ]

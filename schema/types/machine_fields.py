@@ -15,6 +15,7 @@ from schema.types.series_arguments import (
     AggregateArgument,
     Classes,
     EventRange,
+    Every,
     EveryArgument,
     Field,
     Fill,
@@ -86,8 +87,14 @@ class MachineFields:
         return await machine_series.get_series(info.context, root, measurement, field, request)
 
     @derived("The states that the machine was in.", StateTimeline | None, needs=NEEDS)
-    async def states(root: Parent, info: Info, range: Range) -> Any:
-        return await states.get_states(info.context, root, to_range(range))
+    async def states(
+        root: Parent,
+        info: Info,
+        range: Range,
+        every: Annotated[Every | None, argument("The width of the windows in `windows`.")] = None,
+        time_zone: TimeZone = UNSET,
+    ) -> Any:
+        return await states.get_states(info.context, root, to_range(range, time_zone), to_width(every))
 
     @derived("The increase of one of the machine's counters.", Counter | None, needs=NEEDS)
     async def counter(

@@ -122,6 +122,7 @@ REQUIRED_ROLES: dict[str, Role] = {
     "StateDuration": VIEWER,
     "StateInterval": VIEWER,
     "StateTimeline": VIEWER,
+    "StateWindow": VIEWER,
     "User": VIEWER,
     "UserPayload": ADMIN,
     "Viewer": VIEWER,

@@ -11,6 +11,8 @@ from schema.engine.fields import argument, attribute, derived
 from schema.engine.plans.completion import CompletedList
 from schema.engine.scalars import JSON, BigInt, DateTime, Duration
 
+COMPLETE = "Whether the range includes the whole window, and the window is over."
+
 
 @strawberry.type(name="Point", description="A value and its time.")
 class SeriesPoint:
@@ -90,6 +92,7 @@ class StateInterval:
     start: DateTime = attribute("When the state began, or the start of the range if it began before.")
     end: DateTime = attribute("When the next state began, or the end of the range.")
     duration: Duration = attribute("How long the state lasted.")
+    seconds: float = attribute("The same in seconds.")
     carried_in: bool = attribute("Whether the state began before the range.")
 
 
@@ -97,7 +100,17 @@ class StateInterval:
 class StateDuration:
     value: JSON = attribute("The state.")
     duration: Duration = attribute("The duration of all its intervals together.")
+    seconds: float = attribute("The same in seconds.")
     share: float = attribute("Its share of the time for which the state is known.")
+    entries: int = attribute("How often the state began, apart from one that began before.")
+
+
+@strawberry.type(description="The total duration of each state in a window.")
+class StateWindow:
+    start: DateTime = attribute("The start of the window, included.")
+    end: DateTime = attribute("The end of the window, excluded.")
+    complete: bool = attribute(COMPLETE)
+    states: list[StateDuration] = attribute("The states, the longest first.")
 
 
 @strawberry.type(description="The states of a machine over time.")
@@ -115,12 +128,18 @@ class StateTimeline:
     ) -> Any:
         return states.sum_states(getattr(root, str(of.value)))
 
+    @derived("The total duration of each state in each window; empty without `every`.", list[StateWindow])
+    def windows(
+        root: strawberry.Parent[states.StateHistory],
+        of: Annotated[StateField, argument("The field whose states are totalled.")] = StateField.EXECUTION,
+    ) -> Any:
+        return states.split_states(root, getattr(root, str(of.value)))
+
 
 RATE = (
     "The increase per second of the lines between the samples, over the time that they cover; null if they"
     " cover none."
 )
-COMPLETE = "Whether the range includes the whole window, and the window is over."
 
 
 @strawberry.type(description="The increase of a counter in a window.")

@@ -5,7 +5,7 @@ from itertools import pairwise
 import pytest
 
 from resolvers.series.counters import CounterSamples, find_increases
-from resolvers.series.states import find_spans, sum_states
+from resolvers.series.states import StateHistory, find_spans, split_states, sum_states
 from stores.contracts.series import SECOND, Sample, Value
 
 
@@ -107,3 +107,19 @@ def test_several_counters_of_a_machine_add_up() -> None:
     ]
     [whole] = find_increases(spindles, (0, 30 * SECOND), (0, 30 * SECOND))
     assert (whole.increase, whole.resets, whole.rate) == pytest.approx((22, 0, 1.1))
+
+
+def test_windows_divide_the_states_of_a_range() -> None:
+    spans = find_spans(Sample(3, "A"), samples((20, "B"), (50, "A"), (55, "B")), 10, 70)
+    history = StateHistory(10, 70, (0, 30, 60, 90), [], spans, [])
+    windows = split_states(history, spans)
+    assert [(window.start, window.end, window.complete) for window in windows] == [
+        (0, 30, False),
+        (30, 60, True),
+        (60, 90, False),
+    ]
+    assert [
+        [(total.value, total.duration, total.entries) for total in window.states] for window in windows
+    ] == [[("A", 10, 0), ("B", 10, 1)], [("B", 25, 1), ("A", 5, 1)], [("B", 10, 0)]]
+    assert sum(total.duration for window in windows for total in window.states) == 60
+    assert [total.entries for total in sum_states(spans)] == [2, 1]
