@@ -11,7 +11,7 @@ from starlette.requests import Request
 from resolvers.grants import OPEN, PUBLIC, Grant, Role
 from resolvers.rules.key_text import KEY_PREFIX
 from schema.server.bodies import BadRequest
-from schema.server.key_ring import KeyRing
+from schema.server.key_ring import MAX_AGE_S, MIN_INTERVAL_S, KeyRing
 from schema.server.origins import is_loopback
 from schema.server.proxies import TRUSTED_PROXY
 from schema.server.settings import AnonymousSettings
@@ -52,7 +52,7 @@ class Authenticator:
 
     async def __call__(self, request: Request) -> Grant:
         """The grant of a request. Raises `Unauthenticated`, and `Unavailable` if it cannot be checked now."""
-        if self._may_be_open and await self.key_ring.is_empty():
+        if self._may_be_open and await self._is_open(request):
             return OPEN
         credential = read_credential(request)
         if credential is not None and not self._has_warned:
@@ -63,6 +63,11 @@ class Authenticator:
             return await self.key_ring.check(credential)
         kinds = "an API key" if self._check_token is None else "an API key or a token"
         raise Unauthenticated(f"Send {kinds} in the header `Authorization: Bearer KEY` or `X-API-Key: KEY`")
+
+    async def _is_open(self, request: Request) -> bool:
+        # Who sends a credential has perhaps just created the first key.
+        sends_credential = not {"authorization", "x-api-key"}.isdisjoint(request.headers)
+        return await self.key_ring.is_empty(MIN_INTERVAL_S if sends_credential else MAX_AGE_S)
 
     def _warn_of_plain_text(self, request: Request) -> None:
         """Warn, once, if whoever is on the way between the client and the gateway can read its credential."""

@@ -26,6 +26,7 @@ MIN_USE_INTERVAL_S = 60.0  # between two writes of the time of last use
 @dataclass(slots=True)
 class _State:
     keys: dict[str, ApiKey] = field(default_factory=dict)
+    grants: dict[str, Grant] = field(default_factory=dict)  # of the keys that were checked
     exists: bool = False  # whether a key was ever created, be it one that cannot be read
     read_at: float | None = None  # when the last reading began; None: never read
     failed_at: float | None = None
@@ -54,9 +55,14 @@ class KeyRing:
         self._used: dict[str, float] = {}  # when the use of a key was last written
         self._writes: set[asyncio.Task[None]] = set()
 
-    async def is_empty(self) -> bool:
-        """Whether no key was ever created. Raises `Unavailable` if that was never read."""
-        await self._refresh()
+    async def is_empty(self, max_age_s: float = MAX_AGE_S) -> bool:
+        """Whether no key was ever created, as known at most `max_age_s` ago.
+
+        Raises `Unavailable` if that was never read.
+        """
+        if self._state.exists:
+            return False
+        await self._refresh(max_age_s)
         if self._state.read_at is None:
             raise Unavailable("API keys cannot be checked now")
         return not self._state.exists
@@ -80,7 +86,10 @@ class KeyRing:
         if is_fresh:
             self._checked[key.key_id] = now
         self._record_use(key, now)
-        return grant_of(key)
+        grants = self._state.grants
+        if key.key_id not in grants:
+            grants[key.key_id] = grant_of(key)
+        return grants[key.key_id]
 
     async def close(self) -> None:
         """Wait for what is being written."""
@@ -109,7 +118,7 @@ class KeyRing:
             if stored > 0 and not self._state.exists:
                 self._record_keys()
             exists = self._state.exists or stored > 0
-            self._state = _State({key.key_id: key for key in keys}, exists, began_at)
+            self._state = _State({key.key_id: key for key in keys}, {}, exists, began_at)
             return True
 
     def _is_fresh(self, max_age_s: float) -> bool:

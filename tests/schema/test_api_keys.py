@@ -8,6 +8,7 @@ from pathlib import Path
 import apsw
 import httpx
 import pytest
+from starlette.requests import Request
 
 from compat_rest.app import create_app
 from resolvers.api_keys import (
@@ -18,8 +19,9 @@ from resolvers.api_keys import (
     revoke_api_key,
     rotate_api_key,
 )
-from resolvers.grants import Grant, GrantLimits, Role
+from resolvers.grants import OPEN, Grant, GrantLimits, Role
 from resolvers.rules.key_text import generate_key, parse_key
+from schema.server.authentication import Authenticator
 from schema.server.key_ring import KeyRing
 from schema.server.settings import Settings
 from stores.contracts.document_store import DocumentDatabase, DocumentStore
@@ -238,6 +240,24 @@ async def test_keys_that_cannot_be_read_do_not_open_the_gateway(
     assert not await list_api_keys(database)
     assert not await ring.is_empty()
     assert not await KeyRing(database, clock).is_empty()
+
+
+async def test_the_first_key_is_checked_before_others_need_one(
+    database: DocumentDatabase, ring: KeyRing, clock: Clock
+) -> None:
+    authenticate = Authenticator(ring, may_be_open=True)
+
+    def request(*headers: tuple[bytes, bytes]) -> Request:
+        return Request({"type": "http", "scheme": "http", "client": None, "headers": headers})
+
+    assert await authenticate(request()) is OPEN
+    key, text = await create_api_key(database, VIEWER, created_by="test")
+    clock.now += 1
+    assert await authenticate(request()) is OPEN
+    grant = await authenticate(request((b"authorization", f"Bearer {text}".encode())))
+    assert grant.subject == key.key_id
+    with pytest.raises(Unauthenticated):
+        await authenticate(request())
 
 
 async def test_a_lost_store_of_keys_does_not_open_the_gateway(tmp_path: Path) -> None:
