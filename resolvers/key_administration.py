@@ -15,7 +15,7 @@ from resolvers.api_keys import (
 from resolvers.context import Context
 from resolvers.grants import GrantLimits, Role
 from resolvers.scopes import require_application, require_organization
-from stores.contracts.errors import Forbidden, NotFound
+from stores.contracts.errors import BadUserInput, Forbidden, NotFound
 from stores.entities.api_keys import ApiKey
 
 
@@ -48,7 +48,12 @@ async def revoke_key(context: Context, key_id: str) -> ApiKey:
 
 
 async def rotate_key(context: Context, key_id: str, overlap: timedelta) -> tuple[ApiKey, str]:
-    """A key with the rights of an old one, which ends after `overlap`. Raises `NotFound` and `Forbidden`."""
+    """A key with the rights of an old one, which ends after `overlap`.
+
+    Raises `BadUserInput`, `NotFound` and `Forbidden`.
+    """
+    if overlap < timedelta():
+        raise BadUserInput("`overlap` must not be negative", fields=["overlap"])
     key = await _require_key(context, key_id)
     _check_end(context, key.expires_at)
     _check_limits(context, grant_of(key).limits)

@@ -10,7 +10,7 @@ from resolvers.context import Context
 from resolvers.series.budget import spend_points
 from resolvers.series.machines import HasMachineId, get_readings
 from resolvers.series.ranges import RequestedRange, resolve_range, zone_in_force
-from resolvers.series.windows import CalendarUnitName, make_windows
+from resolvers.series.windows import Every, make_windows
 from stores.contracts.errors import BadUserInput
 from stores.contracts.series import SECOND, Sample
 
@@ -51,7 +51,7 @@ class CounterRequest:
     """The arguments of a counter. Samples that are further apart than `max_gap` are not compared."""
 
     range: RequestedRange
-    every: int | CalendarUnitName | None = None  # nanoseconds, or a unit of the calendar
+    every: Every | None = None
     max_gap: int | None = None  # nanoseconds; None for any distance
 
     def __post_init__(self) -> None:

@@ -1,9 +1,10 @@
 """Series of the fields of machines: their samples, or aggregated windows."""
 
+from asyncio import gather
 from bisect import bisect_right
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import get_args
 
 from loaders.batching import gather_settled
@@ -13,9 +14,10 @@ from resolvers.series.budget import spend_points
 from resolvers.series.machines import HasMachineId, get_readings
 from resolvers.series.ranges import RequestedRange, resolve_range, zone_in_force
 from resolvers.series.shaping import NO_FILL, FillRule, Times, Values, fill_gaps, reduce_points
-from resolvers.series.windows import CalendarUnitName, make_windows
+from resolvers.series.windows import Every, make_windows
 from stores.contracts.errors import BadUserInput, LimitExceeded, NotFound
 from stores.contracts.series import NUMERIC, AggregateFunction, Aggregation, Windows
+from stores.contracts.times import WrittenDuration
 from stores.entities.devices import Device
 
 MAX_SERIES = 3_000
@@ -26,10 +28,11 @@ class SeriesRequest:
     """The arguments of a series. Without `aggregation`, the samples themselves are requested."""
 
     range: RequestedRange
-    every: int | CalendarUnitName | None = None  # nanoseconds, or a unit of the calendar in the range's zone
+    every: Every | None = None
     aggregation: Aggregation | None = None
     fill: FillRule = NO_FILL
     max_points: int | None = None
+    compare: WrittenDuration | None = None  # how much earlier the range of the compared series is
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,6 +53,7 @@ class SeriesResult:
     coverage: float | None
     truncated: bool
     whole: tuple[int, int] | None
+    compared: "SeriesResult | None" = None
 
     @property
     def complete(self) -> list[bool] | None:
@@ -63,7 +67,24 @@ class SeriesResult:
 async def get_series(
     context: Context, machine: HasMachineId, measurement: str, field: str, request: SeriesRequest
 ) -> SeriesResult:
-    """Return a machine's series. Machines and fields of a measurement with the same request are one query."""
+    """Return a machine's series, and that of the range it is compared with.
+
+    Machines and fields of a measurement with the same request are one query.
+    """
+    if request.compare is None:
+        return await _get_series(context, machine, measurement, field, request)
+    offsets = *request.range.offsets, request.compare.as_past()
+    earlier = replace(request, range=replace(request.range, offsets=offsets), compare=None)
+    series, compared = await gather(
+        _get_series(context, machine, measurement, field, request),
+        _get_series(context, machine, measurement, field, earlier),
+    )
+    return replace(series, compared=compared)
+
+
+async def _get_series(
+    context: Context, machine: HasMachineId, measurement: str, field: str, request: SeriesRequest
+) -> SeriesResult:
     start, stop, windows = _resolve_request(context, request)
     coverage: float | None = None
     whole: tuple[int, int] | None = None

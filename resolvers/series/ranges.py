@@ -1,26 +1,38 @@
 """Requested ranges of time, and the times that they mean."""
 
 from dataclasses import dataclass
+from datetime import timedelta
 from zoneinfo import ZoneInfo
 
 from resolvers.context import Context
 from resolvers.limits import DAY, Limits
+from resolvers.series.calendar import (
+    CalendarUnitName,
+    find_first_day,
+    find_midnight,
+    move_by_days,
+    to_local,
+)
 from stores.contracts.errors import BadUserInput, LimitExceeded
 from stores.contracts.series import END_OF_TIME, SECOND
-from stores.contracts.times import WrittenTime
+from stores.contracts.times import WrittenDuration, WrittenTime
 
 
 @dataclass(frozen=True, slots=True)
 class RequestedRange:
-    """A range from `start` to `stop` (by default now), or the `last` nanoseconds up to now.
+    """A range from `start` to `stop` (by default now), the `last` nanoseconds up to now, or a calendar unit.
 
-    `zone` is the IANA time zone of its times without an offset and of its calendar units; None for that of
-    the settings.
+    `current` is the unit up to now, and `previous` the whole one before it. `offsets` move the range, by days
+    of the local calendar as far as they are written in days. `zone` is the IANA time zone of times without an
+    offset and of calendar units; None for that of the settings.
     """
 
     start: WrittenTime | None = None
     stop: WrittenTime | None = None
     last: int | None = None
+    current: CalendarUnitName | None = None
+    previous: CalendarUnitName | None = None
+    offsets: tuple[WrittenDuration, ...] = ()
     zone: str | None = None
 
 
@@ -44,18 +56,22 @@ def to_nanoseconds(
     requested: RequestedRange, zone: ZoneInfo, now: int, limits: Limits, *, open_ended: bool = False
 ) -> tuple[int, int]:
     """Return what `resolve_range` returns, for a time zone, a time `now` and limits."""
-    if (requested.last is None) == (requested.start is None):
-        raise BadUserInput("a range needs either `last`, or `from` and optionally `to`", fields=["range"])
-    if requested.last is not None:
-        if requested.stop is not None:
-            raise BadUserInput("a range with `last` ends now: omit `to`", fields=["range.to"])
-        if requested.last <= 0:
-            raise BadUserInput("`last` must be longer than zero", fields=["range.last"])
-        start, stop = now - requested.last, now + 1
-    else:
-        assert requested.start is not None
-        start = _find_instant(requested.start, zone)
-        stop = now + 1 if requested.stop is None else _find_instant(requested.stop, zone)
+    begins = (requested.last, requested.start, requested.current, requested.previous)
+    if sum(begin is not None for begin in begins) != 1:
+        raise BadUserInput(
+            "a range needs one of `last`, `current`, `previous`, or `from` and optionally `to`",
+            fields=["range"],
+        )
+    if requested.stop is not None and requested.start is None:
+        raise BadUserInput("`to` requires `from`", fields=["range.to"])
+    try:
+        start, stop = _find_bounds(requested, zone, now)
+        for offset in requested.offsets:
+            start, stop = (_move(instant, offset, zone) for instant in (start, stop))
+    except (OverflowError, ValueError):
+        start = stop = END_OF_TIME
+    if max(abs(start), abs(stop)) >= END_OF_TIME:
+        raise BadUserInput("a range lies between the years 1678 and 2262", fields=["range"])
     if stop <= start:
         raise BadUserInput("the range is empty, or ends before it begins", fields=["range"])
     if stop - start > limits.range + SECOND:
@@ -63,18 +79,29 @@ def to_nanoseconds(
         raise LimitExceeded(
             "range_days", days, advice="The range is too long (series.max_range_days).", fields=["range"]
         )
-    return start, END_OF_TIME if open_ended and requested.stop is None else stop
+    is_open = requested.stop is None and requested.previous is None and not requested.offsets
+    return start, END_OF_TIME if open_ended and is_open else stop
 
 
-def _find_instant(time: WrittenTime, zone: ZoneInfo) -> int:
-    """Return the nanoseconds since 1970 of a time that a series can have."""
-    try:
-        instant = time.nanoseconds(zone)
-    except (OverflowError, ValueError):
-        instant = END_OF_TIME
-    if abs(instant) >= END_OF_TIME:
-        raise BadUserInput("a range lies between the years 1678 and 2262", fields=["range"])
-    return instant
+def _find_bounds(requested: RequestedRange, zone: ZoneInfo, now: int) -> tuple[int, int]:
+    if requested.start is not None:
+        start = requested.start.nanoseconds(zone)
+        return start, now + 1 if requested.stop is None else requested.stop.nanoseconds(zone)
+    if requested.last is not None:
+        if requested.last <= 0:
+            raise BadUserInput("`last` must be longer than zero", fields=["range.last"])
+        return now - requested.last, now + 1
+    unit = requested.current or requested.previous
+    assert unit is not None
+    today = to_local(now, zone).date()
+    first = find_first_day(today, unit)
+    if requested.current:
+        return find_midnight(first, zone), now + 1
+    return find_midnight(find_first_day(first - timedelta(days=1), unit), zone), find_midnight(first, zone)
+
+
+def _move(instant: int, offset: WrittenDuration, zone: ZoneInfo) -> int:
+    return move_by_days(instant, offset.days, zone) + offset.rest if offset.days else instant + offset.rest
 
 
 def find_zone(name: str) -> ZoneInfo:

@@ -11,7 +11,7 @@ from resolvers.context import Context
 from resolvers.series.budget import spend_points
 from resolvers.series.machines import HasMachineId, get_readings
 from resolvers.series.ranges import RequestedRange, resolve_range, zone_in_force
-from resolvers.series.windows import CalendarUnitName, make_windows
+from resolvers.series.windows import Every, make_windows
 from stores.contracts.series import SECOND, Sample, Value
 from stores.entities.machine_events import STATE, STATUS
 
@@ -77,7 +77,7 @@ async def get_states(
     context: Context,
     machine: HasMachineId,
     requested: RequestedRange,
-    every: int | CalendarUnitName | None = None,
+    every: Every | None = None,
 ) -> StateHistory:
     """Return a machine's states. All machines are two queries: the samples of the range, and those before."""
     start, stop = resolve_range(context, requested)

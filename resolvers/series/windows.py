@@ -1,19 +1,25 @@
-"""The windows of a range: of a fixed duration, or of a unit of the local calendar."""
+"""The windows of a range: of a fixed duration, of a calendar unit, or between times of the day."""
 
-from bisect import bisect_left
 from collections.abc import Iterator
-from datetime import date, datetime, timedelta
+from dataclasses import dataclass
+from datetime import date, time, timedelta
 from functools import lru_cache
 from itertools import pairwise
-from typing import Literal
 from zoneinfo import ZoneInfo
 
 from resolvers.limits import Limits
+from resolvers.series.calendar import (
+    CalendarUnitName,
+    find_first_day,
+    find_instant,
+    find_midnight,
+    find_next_day,
+    to_local,
+)
 from resolvers.series.ranges import find_zone
 from stores.contracts.errors import BadUserInput, LimitExceeded
 from stores.contracts.series import SECOND, Windows
 
-CalendarUnitName = Literal["hour", "day", "week", "month"]
 HOUR = 3600 * SECOND
 # The shortest window of each unit: clocks are changed by up to two hours.
 SHORTEST: dict[CalendarUnitName, int] = {
@@ -24,83 +30,100 @@ SHORTEST: dict[CalendarUnitName, int] = {
 }
 
 
-@lru_cache(maxsize=64)
-def make_windows(
-    start: int, stop: int, every: int | CalendarUnitName, zone_name: str, limits: Limits
-) -> Windows:
-    """Return the windows of a range: multiples of `every` nanoseconds since 1970, or units of the calendar.
+@dataclass(frozen=True, slots=True)
+class Every:
+    """How windows follow each other: exactly one of `duration`, `unit` and `day_times`.
 
-    Raises `BadUserInput` for a width of zero or an unknown time zone, and `LimitExceeded` before too many
-    windows are made.
+    A duration (nanoseconds) is counted from 1970 and `offset`. `day_times` are local times at which the
+    windows of each day begin, such as those of shifts.
+    """
+
+    duration: int | None = None
+    offset: int = 0
+    unit: CalendarUnitName | None = None
+    day_times: tuple[time, ...] = ()
+
+    def __post_init__(self) -> None:
+        if (self.duration is not None) + (self.unit is not None) + bool(self.day_times) != 1:
+            raise BadUserInput(
+                "`every` needs exactly one of `duration`, `unit` and `dayTimes`", fields=["every"]
+            )
+        if self.duration is not None and self.duration <= 0:
+            raise BadUserInput("`every` must be longer than zero", fields=["every"])
+        if self.offset and self.duration is None:
+            raise BadUserInput("`offset` of `every` requires `duration`", fields=["every.offset"])
+        if len(set(self.day_times)) < len(self.day_times):
+            raise BadUserInput("`dayTimes` has a time twice", fields=["every.dayTimes"])
+
+    @property
+    def shortest(self) -> int:
+        """About the shortest duration of a window, in nanoseconds."""
+        if self.unit is not None:
+            return SHORTEST[self.unit]
+        return self.duration or SHORTEST["day"] // len(self.day_times)
+
+
+@lru_cache(maxsize=64)
+def make_windows(start: int, stop: int, every: Every, zone_name: str, limits: Limits) -> Windows:
+    """Return the windows of a range in a time zone.
+
+    Raises `BadUserInput` for an unknown time zone, and `LimitExceeded` before too many windows are made.
     """
     zone = find_zone(zone_name)
-    width = every if isinstance(every, int) else SHORTEST[every]
-    if width <= 0:
-        raise BadUserInput("`every` must be longer than zero", fields=["every"])
-    if (stop - start) // width > limits.windows:
-        raise LimitExceeded(
-            "windows",
-            limits.windows,
-            advice="The range has too many windows (series.max_windows): widen `every`.",
-            fields=["every"],
-        )
-    if isinstance(every, int):
-        return Windows(tuple(range(start // every * every, stop + every, every)), every)
+    if (stop - start) // every.shortest > limits.windows:
+        advice = "Widen `every`, or request a shorter range (series.max_windows)."
+        raise LimitExceeded("windows", limits.windows, advice=advice, fields=["every"])
+    if every.duration is not None:
+        first = (start - every.offset) // every.duration * every.duration + every.offset
+        return Windows(tuple(range(first, stop + every.duration, every.duration)), every.duration)
     try:
-        edges = _list_calendar_edges(start, stop, every, zone)
+        edges = _list_edges(start, stop, every, zone)
     except (OverflowError, ValueError):
         raise BadUserInput("the range is outside the calendar", fields=["range"]) from None
     widths = {following - edge for edge, following in pairwise(edges)}
-    return Windows(edges, widths.pop() if len(widths) == 1 else None, every, zone_name)
+    return Windows(edges, widths.pop() if len(widths) == 1 else None, every.unit, zone_name)
 
 
-def _list_calendar_edges(start: int, stop: int, unit: CalendarUnitName, zone: ZoneInfo) -> tuple[int, ...]:
-    day = datetime.fromtimestamp(start // SECOND, zone).date()
+def _list_edges(start: int, stop: int, every: Every, zone: ZoneInfo) -> tuple[int, ...]:
+    day = to_local(start, zone).date()
+    if every.unit == "hour":
+        candidates = _list_hours(day, zone)
+    elif every.unit is not None:
+        candidates = _list_days(day, every.unit, zone)
+    else:
+        candidates = _list_day_times(day, sorted(every.day_times), zone)
     edges: list[int] = []
-    for edge in _list_hours(day, zone) if unit == "hour" else _list_days(day, unit, zone):
+    for edge in candidates:
         if edges and edges[-1] >= stop:
             break
         if edge <= start:
             edges = [edge]
-        elif edge > edges[-1]:  # otherwise clocks skip the whole day
+        elif edge > edges[-1]:  # otherwise clocks skip the whole window
             edges.append(edge)
     return tuple(edges)
 
 
 def _list_hours(day: date, zone: ZoneInfo) -> Iterator[int]:
     """Yield the starts of the local hours from the start of a day; a clock change may shorten an hour."""
-    second = _get_start_of_day(day, zone)
+    edge = find_midnight(day, zone)
     while True:
-        yield second * SECOND
-        local = datetime.fromtimestamp(second, zone)
-        second += 3600 - local.minute * 60 - local.second
+        yield edge
+        local = to_local(edge, zone)
+        edge += (3600 - local.minute * 60 - local.second) * SECOND
 
 
 def _list_days(day: date, unit: CalendarUnitName, zone: ZoneInfo) -> Iterator[int]:
     """Yield the starts of the days, weeks or months from the one that a day is in."""
-    if unit == "week":
-        day -= timedelta(days=day.weekday())
-    elif unit == "month":
-        day = day.replace(day=1)
+    day = find_first_day(day, unit)
     while True:
-        yield _get_start_of_day(day, zone) * SECOND
-        day = (
-            (day + timedelta(days=31)).replace(day=1)
-            if unit == "month"
-            else day + timedelta(days=7 if unit == "week" else 1)
-        )
+        yield find_midnight(day, zone)
+        day = find_next_day(day, unit)
 
 
-def _get_start_of_day(day: date, zone: ZoneInfo) -> int:
-    """Return the second at which a local day begins; if clocks skip midnight, the one at which they do."""
-    midnight = datetime(day.year, day.month, day.day, tzinfo=zone)
-    before, after = (int(midnight.replace(fold=fold).timestamp()) for fold in (0, 1))
-    if before <= after:  # midnight exists, perhaps twice
-        return before
-    # Midnight is skipped: it is too late in the offset before the change, and too early in the one after it.
-    new_offset = midnight.replace(fold=1).utcoffset()
-
-    def is_changed(second: int) -> bool:
-        return datetime.fromtimestamp(second, zone).utcoffset() == new_offset
-
-    return after + bisect_left(range(after, before), True, key=is_changed)
+def _list_day_times(day: date, times: list[time], zone: ZoneInfo) -> Iterator[int]:
+    """Yield the instants of times of the day, from the day before on."""
+    day -= timedelta(days=1)
+    while True:
+        for clock in times:
+            yield find_instant(day, clock, zone)
+        day += timedelta(days=1)

@@ -16,11 +16,11 @@ from strawberry.schema.config import StrawberryConfig
 
 from stores.contracts.documents import format_time
 from stores.contracts.series import SECOND
-from stores.contracts.times import WrittenTime
+from stores.contracts.times import WrittenDuration, WrittenTime
 from stores.contracts.values import format_scalar
 
 DateTime = NewType("DateTime", WrittenTime)  # in answers a datetime or an int: nanoseconds since 1970
-Duration = NewType("Duration", int)  # nanoseconds
+Duration = NewType("Duration", WrittenDuration)  # in answers an int: nanoseconds
 JSON = NewType("JSON", object)
 Base64 = NewType("Base64", bytes)
 BigInt = NewType("BigInt", int)
@@ -98,18 +98,15 @@ def _format_second(seconds: int) -> str:
 
 
 _INTEGER = re.compile(r"-?[0-9]{1,100}")
-_DURATION = re.compile(
-    r"P(?:(\d{1,9})W)?(?:(\d{1,9})D)?(?:T(?:(\d{1,9})H)?(?:(\d{1,9})M)?(?:(\d{1,9})(?:[.,](\d{1,9}))?S)?)?"
-)
-_LENGTHS = (604_800, 86_400, 3_600, 60, 1)  # seconds of a week, a day, an hour, a minute
 
 
-def _parse_duration(value: object) -> int:
-    match = _DURATION.fullmatch(value) if isinstance(value, str) else None
-    if match is None or match[0][-1] in "PT":
-        raise ValueError("a Duration is a string such as PT5M, PT24H or P7D")
-    seconds = sum(int(n or 0) * length for n, length in zip(match.groups()[:5], _LENGTHS, strict=True))
-    return seconds * SECOND + int((match[6] or "").ljust(9, "0"))
+def _parse_duration(value: object) -> WrittenDuration:
+    try:
+        if isinstance(value, str):
+            return WrittenDuration.parse(value)
+    except ValueError:
+        pass
+    raise ValueError("a Duration is a string such as PT5M, PT24H or P7D")
 
 
 def _format_duration(value: int) -> str:

@@ -14,13 +14,14 @@ from schema.engine.fields import Info, argument, as_type, attribute, derived, mu
 from schema.engine.inputs import optional, required
 from schema.engine.scalars import JSON, DateTime, Duration
 from schema.types.shared import CREATED_AT
+from stores.contracts.times import WrittenDuration
 from stores.entities import api_keys as stored
 
 LIMITS = (
     "The limits of its own by name, such as `{cost_per_minute: 60000}`. What is not named is as the settings"
     " say."
 )
-WEEK = Duration(7 * 24 * 3600 * 1_000_000_000)  # nanoseconds
+WEEK = Duration(WrittenDuration.parse("P7D"))
 
 
 @strawberry.enum(name="Role", description="What a key may do in its organizations.")

@@ -14,6 +14,7 @@ from schema.types.series import Counter, DeviceStatus, MachineEvent, Series, Ser
 from schema.types.series_arguments import (
     AggregateArgument,
     Classes,
+    Compare,
     EventRange,
     Every,
     EveryArgument,
@@ -31,7 +32,7 @@ from schema.types.series_arguments import (
     to_optional_range,
     to_range,
     to_series_request,
-    to_width,
+    to_windows,
 )
 from stores.entities.devices import Device
 
@@ -80,9 +81,10 @@ class MachineFields:
         fill_value: FillValue = None,
         max_gap: MaxGap = None,
         max_points: MaxPoints = None,
+        compare: Compare = None,
     ) -> Any:
         request = to_series_request(
-            range, every, time_zone, aggregate, quantile, fill, fill_value, max_gap, max_points
+            range, every, time_zone, aggregate, quantile, fill, fill_value, max_gap, max_points, compare
         )
         return await machine_series.get_series(info.context, root, measurement, field, request)
 
@@ -94,7 +96,7 @@ class MachineFields:
         every: Annotated[Every | None, argument("The width of the windows in `windows`.")] = None,
         time_zone: TimeZone = UNSET,
     ) -> Any:
-        return await states.get_states(info.context, root, to_range(range, time_zone), to_width(every))
+        return await states.get_states(info.context, root, to_range(range, time_zone), to_windows(every))
 
     @derived("The increase of one of the machine's counters.", Counter | None, needs=NEEDS)
     async def counter(
@@ -110,5 +112,5 @@ class MachineFields:
             argument("The longest time between two samples that are compared; any time if it is omitted."),
         ] = None,
     ) -> Any:
-        request = counters.CounterRequest(to_range(range, time_zone), to_width(every), max_gap)
+        request = counters.CounterRequest(to_range(range, time_zone), to_windows(every), max_gap)
         return await counters.get_counter(info.context, root, measurement, field, request)

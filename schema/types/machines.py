@@ -13,6 +13,7 @@ from schema.types.machine_fields import MachineFields
 from schema.types.series import Series
 from schema.types.series_arguments import (
     AggregateArgument,
+    Compare,
     EveryArgument,
     FieldRef,
     Fill,
@@ -64,12 +65,13 @@ class MachineQueries:
         fill_value: FillValue = None,
         max_gap: MaxGap = None,
         max_points: MaxPoints = None,
+        compare: Compare = None,
     ) -> Any:
         return await get_series_of_machines(
             info.context,
             [(ref.organization_id, ref.application_id, ref.machine_id) for ref in machines],
             [(ref.measurement, ref.field) for ref in fields],
             to_series_request(
-                range, every, time_zone, aggregate, quantile, fill, fill_value, max_gap, max_points
+                range, every, time_zone, aggregate, quantile, fill, fill_value, max_gap, max_points, compare
             ),
         )

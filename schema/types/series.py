@@ -33,6 +33,10 @@ class Series:
     )
     truncated: bool = attribute("Whether points were left out because of `maxPoints`.")
 
+    compared: "Series | None" = attribute(
+        "The series of the earlier range, whose times are those of that range; null without `compare`."
+    )
+
     @derived("The number of points.")
     def count(root: strawberry.Parent[SeriesResult]) -> int:
         return len(root.times)

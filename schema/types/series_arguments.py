@@ -1,32 +1,21 @@
 """The arguments of series: ranges of time, windows, aggregate functions, and how gaps are filled."""
 
+import re
+from datetime import time
 from enum import Enum
 from typing import Annotated, cast
 
 import strawberry
 
 from resolvers.series import machine_series, ranges, shaping, windows
+from resolvers.series.calendar import CalendarUnitName
 from schema.engine.fields import argument
-from schema.engine.inputs import optional, required
+from schema.engine.inputs import UNSET, optional, required, select_provided_values
 from schema.engine.scalars import DateTime, Duration
 from stores.contracts.errors import BadUserInput
 from stores.contracts.series import AggregateFunction, Aggregation
 
-
-@strawberry.input(
-    description="A range of time: either the duration `last` up to now, or from `from` to `to`."
-)
-class TimeRange:
-    from_: DateTime | None = strawberry.field(
-        name="from", default=None, description="The start of the range, included."
-    )
-    to: DateTime | None = optional("The end of the range, excluded; now if it is omitted.", None)
-    last: Duration | None = optional("How long before now the range starts.", None)
-    time_zone: str | None = optional(
-        "The IANA time zone, such as Europe/Berlin, of times without an offset and of calendar units; that of"
-        " the setting `series.time_zone` if it is omitted.",
-        None,
-    )
+_DAY_TIME = re.compile(r"([01][0-9]|2[0-3]):[0-5][0-9](:[0-5][0-9])?")
 
 
 @strawberry.enum(description="A unit of the local calendar; weeks start on Monday.")
@@ -37,13 +26,40 @@ class CalendarUnit(Enum):
     MONTH = strawberry.enum_value("month", description="From the first of a month to that of the next.")
 
 
-@strawberry.input(description="The width of windows: exactly one of the two.", one_of=True)
-class Every:
-    duration: Duration | None = strawberry.field(
-        default=strawberry.UNSET, description="A fixed width, such as PT5M, counted from 1970."
+@strawberry.input(
+    description="A range of time: from `from` to `to`, the duration `last` up to now, the `current` unit of"
+    " the calendar up to now, or the whole `previous` one."
+)
+class TimeRange:
+    from_: DateTime | None = strawberry.field(
+        name="from", default=None, description="The start of the range, included."
     )
-    unit: CalendarUnit | None = strawberry.field(
-        default=strawberry.UNSET, description="A unit of the calendar in the time zone in force."
+    to: DateTime | None = optional("The end of the range, excluded; now if it is omitted.", None)
+    last: Duration | None = optional("How long before now the range starts.", None)
+    current: CalendarUnit | None = optional("The unit of the calendar that now is in, up to now.", None)
+    previous: CalendarUnit | None = optional("The whole unit of the calendar before the current one.", None)
+    offset: Duration | None = optional(
+        "How far the range is moved, such as `-P7D`: by days of the local calendar as far as it is written in"
+        " days or weeks.",
+        None,
+    )
+    time_zone: str | None = optional(
+        "The IANA time zone, such as Europe/Berlin, of times without an offset and of calendar units; that of"
+        " the setting `series.time_zone` if it is omitted.",
+        None,
+    )
+
+
+@strawberry.input(
+    description="How windows follow each other: exactly one of `duration`, `unit` and `dayTimes`."
+)
+class Every:
+    duration: Duration | None = optional("A fixed width, such as PT5M, counted from 1970.")
+    offset: Duration | None = optional("By how much windows of a fixed width begin later.")
+    unit: CalendarUnit | None = optional("A unit of the calendar in the time zone in force.")
+    day_times: list[str] | None = optional(
+        "Local times at which the windows of each day begin, such as those of shifts:"
+        ' `["06:00", "14:00", "22:00"]`.'
     )
 
 
@@ -108,29 +124,52 @@ MaxPoints = Annotated[
     int | None,
     argument("The maximum number of points: others are left out, but every peak and trough is kept."),
 ]
+Compare = Annotated[
+    Duration | None,
+    argument("How much earlier the range of `compared` is, such as P7D for the week before."),
+]
 First = Annotated[int, argument("How many events, at most 1000.")]
 Classes = Annotated[list[str] | None, argument("Only events of these classes.")]
 Measurement = Annotated[str, argument("The measurement, such as `production`.")]
 Field = Annotated[str, argument("The field, such as `pieces_produced`.")]
 
 
-def to_range(range: TimeRange, time_zone: str | None = strawberry.UNSET) -> ranges.RequestedRange:
+def to_range(range: TimeRange, time_zone: str | None = UNSET) -> ranges.RequestedRange:
     """Return a range, in a time zone of the field if it has one. Raises `BadUserInput` for null."""
     if time_zone is None:
         raise BadUserInput("`timeZone` must not be null: omit it instead", fields=["timeZone"])
-    zone = range.time_zone if time_zone is strawberry.UNSET else time_zone
-    return ranges.RequestedRange(range.from_, range.to, range.last, zone)
+    zone = range.time_zone if time_zone is UNSET else time_zone
+    current, previous = (unit and _to_unit(unit) for unit in (range.current, range.previous))
+    offsets = () if range.offset is None else (range.offset,)
+    return ranges.RequestedRange(range.from_, range.to, range.last, current, previous, offsets, zone)
 
 
 def to_optional_range(range: TimeRange | None) -> ranges.RequestedRange | None:
     return None if range is None else to_range(range)
 
 
-def to_width(every: Every | None) -> int | windows.CalendarUnitName | None:
-    """Return the width of windows in nanoseconds, or a unit of the calendar."""
+def to_windows(every: Every | None) -> windows.Every | None:
+    """Return how windows follow each other. Raises `BadUserInput`."""
     if every is None:
         return None
-    return cast(windows.CalendarUnitName, every.unit.value) if every.unit else every.duration
+    provided = select_provided_values(every, "duration", "offset", "unit", "day_times")
+    if None in provided.values():
+        raise BadUserInput("the keys of `every` must not be null: omit them instead", fields=["every"])
+    if "unit" in provided:
+        provided["unit"] = _to_unit(provided["unit"])
+    if "day_times" in provided:
+        provided["day_times"] = tuple(_to_time(text) for text in provided["day_times"])
+    return windows.Every(**provided)
+
+
+def _to_unit(unit: CalendarUnit) -> CalendarUnitName:
+    return cast(CalendarUnitName, unit.value)
+
+
+def _to_time(text: str) -> time:
+    if not _DAY_TIME.fullmatch(text):
+        raise BadUserInput("`dayTimes` are local times such as 06:00", fields=["every.dayTimes"])
+    return time.fromisoformat(text)
 
 
 def to_series_request(
@@ -143,6 +182,7 @@ def to_series_request(
     fill_value: float | None,
     max_gap: int | None,
     max_points: int | None,
+    compare: Duration | None,
 ) -> machine_series.SeriesRequest:
     """Return the arguments of a series as one value. Raises `BadUserInput` if they contradict each other."""
     if (aggregate is Aggregate.QUANTILE) != (quantile is not None):
@@ -151,8 +191,9 @@ def to_series_request(
         raise BadUserInput("`quantile` must be from 0 to 1", fields=["quantile"])
     return machine_series.SeriesRequest(
         to_range(range, time_zone),
-        to_width(every),
+        to_windows(every),
         None if aggregate is None else Aggregation(cast(AggregateFunction, aggregate.value), quantile),
         shaping.FillRule(cast(shaping.FillMode, fill.value), fill_value, max_gap),
         max_points,
+        compare,
     )

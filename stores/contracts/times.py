@@ -1,10 +1,14 @@
-"""Times as clients write them: exact to the nanosecond, and with or without an offset."""
+"""Times and durations as clients write them: exact to the nanosecond, and with what was written."""
 
 import re
 from datetime import UTC, datetime, tzinfo
 
 from stores.contracts.series import SECOND
 
+_DURATION = re.compile(
+    r"(-?)P(?:(\d{1,9})W)?(?:(\d{1,9})D)?"
+    r"(?:T(?:(\d{1,9})H)?(?:(\d{1,9})M)?(?:(\d{1,9})(?:[.,](\d{1,9}))?S)?)?"
+)
 _TIME = re.compile(r"(\d{4}-?\d\d-?\d\dT[\d:]+)(?:[.,](\d{1,9}))?(Z|[+-][\d:]+)?")
 
 
@@ -42,3 +46,35 @@ class WrittenTime(datetime):
         """Return the nanoseconds since 1970. Raises `OverflowError` at the ends of the calendar."""
         second = self._second if self._second.tzinfo else self._second.replace(tzinfo=zone)
         return int(second.timestamp()) * SECOND + self._rest
+
+
+class WrittenDuration(int):
+    """A duration from a client, in nanoseconds, with 24 hours a day. It may be negative.
+
+    `days` are those that it was written in, as days or weeks, and `rest` are the other nanoseconds.
+    """
+
+    days: int
+    rest: int
+
+    @classmethod
+    def of(cls, days: int, rest: int) -> "WrittenDuration":
+        """Return the duration of some days and nanoseconds."""
+        duration = cls(days * 24 * 3600 * SECOND + rest)
+        duration.days, duration.rest = days, rest
+        return duration
+
+    def as_past(self) -> "WrittenDuration":
+        """Return the same duration, negative."""
+        return WrittenDuration.of(-self.days, -self.rest) if self > 0 else self
+
+    @classmethod
+    def parse(cls, text: str) -> "WrittenDuration":
+        """Return the duration of a string such as PT5M, P1DT12H or -P7D. Raises `ValueError` for others."""
+        match = _DURATION.fullmatch(text)
+        if match is None or match[0][-1] in "PT":
+            raise ValueError(f"{text!r} is not a duration")
+        weeks, days, hours, minutes, seconds = (int(number or 0) for number in match.groups()[1:6])
+        sign = -1 if match[1] else 1
+        rest = (hours * 3600 + minutes * 60 + seconds) * SECOND + int((match[7] or "").ljust(9, "0"))
+        return cls.of(sign * (7 * weeks + days), sign * rest)
