@@ -49,7 +49,7 @@ from stores.wrappers.series import WrappedSeriesStore
 
 MACHINES, DAYS, BATCH, ROUNDS = 200, 30, 5000, 20
 DAY = 86_400 * SECOND
-DATABASE = "machines"
+DATABASE = "machines"  # of machines that no organization has registered
 NAMES = [f"M{n:03}" for n in range(MACHINES)]
 NOW = time.time_ns() // SECOND * SECOND
 
@@ -165,7 +165,7 @@ class MeasuredGateway:
         least, calls, data = float("inf"), [], None
         for _ in range(4):
             counter = CallCounter()
-            viewer = Viewer(self.documents, SeriesAccess(WrappedSeriesStore(self.store, counter), DATABASE))
+            viewer = Viewer(self.documents, SeriesAccess(WrappedSeriesStore(self.store, counter)))
             began = time.process_time()
             icons = Icons(open_icon_files(self.folder))
             context = Context(viewer, icons, SecretCipher.store_plain_text())

@@ -71,6 +71,10 @@ class Loader(Generic[K, V]):
             await asyncio.wait(running)
         return [call.result()[index] for call, index in entries]
 
+    async def load_settled(self, keys: Sequence[K]) -> list[V | Exception]:
+        """As `load_many`; a key that may fail on its own has its exception in place of its value."""
+        return [*await self.load_many(keys)]
+
     def clear(self) -> None:
         self._cached.clear()
 

@@ -1,6 +1,6 @@
 """Many reads of machines' series in one tick become one query: the loaders of a tenant and a request."""
 
-from collections.abc import Callable, Coroutine, Hashable, Sequence
+from collections.abc import Awaitable, Callable, Collection, Coroutine, Hashable, Mapping, Sequence
 from typing import Any, TypeVar
 
 from loaders.batching import Loader
@@ -20,6 +20,8 @@ from stores.contracts.series import (
     Windows,
 )
 
+# By machine id, why some of these machines must not be read.
+FindConflicts = Callable[[Collection[str]], Awaitable[Mapping[str, Exception]]]
 K = TypeVar("K", bound=Hashable)
 V = TypeVar("V")
 
@@ -28,12 +30,16 @@ class Readings:
     """The loaders of one tenant's series; the same arguments give the same loader, and so one query.
 
     `max_points` limits the values that one query may request: a larger one raises `LimitExceeded`, before the
-    store is queried where the size is known in advance.
+    store is queried where the size is known in advance. `find_conflicts` returns by machine id why some
+    machines must not be read.
     """
 
-    def __init__(self, series: SeriesDatabase, max_points: int) -> None:
+    def __init__(
+        self, series: SeriesDatabase, max_points: int, find_conflicts: FindConflicts | None = None
+    ) -> None:
         self.series = series
         self._max_points = max_points
+        self._find_conflicts = find_conflicts
         self._loaders: dict[Hashable, Loader[Any, Any]] = {}
 
     def latest(
@@ -126,8 +132,44 @@ class Readings:
 
     def _loader(self, key: Hashable, load: Callable[[list[K]], Coroutine[Any, Any, list[V]]]) -> Loader[K, V]:
         if key not in self._loaders:
-            self._loaders[key] = Loader(load)
+            if self._find_conflicts is None or key == "catalogue":
+                self._loaders[key] = Loader(load)
+            else:
+                self._loaders[key] = GuardedLoader(load, self._find_conflicts)
         return self._loaders[key]
+
+
+class GuardedLoader(Loader[K, V]):
+    """Loads what machines have reported, except for those that must not be read."""
+
+    def __init__(
+        self, load: Callable[[list[K]], Coroutine[Any, Any, list[V]]], find_conflicts: FindConflicts
+    ) -> None:
+        async def load_allowed(keys: list[K]) -> list[V | Exception]:
+            machines = [_machine_of(key) for key in keys]
+            conflicts = await find_conflicts({machine for machine in machines if machine is not None})
+            allowed = [key for key, machine in zip(keys, machines, strict=True) if machine not in conflicts]
+            values = iter(await load(allowed) if allowed else [])
+            return [conflicts[m] if m is not None and m in conflicts else next(values) for m in machines]
+
+        super().__init__(load_allowed)  # type: ignore[arg-type]  # `load_many` raises the exceptions
+
+    async def load_many(self, keys: Sequence[K]) -> list[V]:
+        values: list[V] = []
+        for value in await self.load_settled(keys):
+            if isinstance(value, Exception):
+                raise value
+            values.append(value)
+        return values
+
+    async def load_settled(self, keys: Sequence[K]) -> list[V | Exception]:
+        return [*await super().load_many(keys)]
+
+
+def _machine_of(key: Any) -> str | None:
+    """The machine id of a loader's key, which is a pair of it and a field, or itself."""
+    machine: str | None = key[0] if isinstance(key, tuple) else key
+    return machine
 
 
 def _query(measurement: str, keys: Sequence[tuple[str, str]], start: int, stop: int) -> SeriesQuery:

@@ -2,46 +2,49 @@
 
 import time
 from asyncio import Future, ensure_future
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Iterable, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any
 
 from cachetools import TTLCache
 
 from loaders import Loaders, StoreLoaders
+from loaders.batching import Loader
 from loaders.readings import Readings
 from resolvers.granted_store import NO_DATABASE, GrantedDocumentStore
 from resolvers.grants import OPEN, Grant
 from resolvers.limits import LIMITS, LimitPolicy, Limits
+from resolvers.machine_owners import MachineOwners
 from stores.contracts.document_store import DatabaseInfo, DocumentDatabase, DocumentStore
 from stores.contracts.documents import IdempotencyKey
-from stores.contracts.errors import BadUserInput
-from stores.contracts.series import SECOND, SeriesStore
+from stores.contracts.errors import BadUserInput, Conflict
+from stores.contracts.series import SECOND, SeriesStore, WritableSeriesStore
 from stores.entities.cipher import SecretCipher
 from stores.entities.icons import Icons
 from stores.entities.organizations import is_organization_id
+from stores.entities.series_layout import SeriesLayout, SeriesPlace
+from stores.wrappers.tagged import TaggedSeriesDatabase
+
+MACHINE_CONFLICT = (
+    "The machine id {} is not unique among the organizations that share a database of time series."
+    " The operator can separate them by series.databases or series.organization_tag"
+)
 
 
 @dataclass(slots=True)
 class SeriesAccess:
-    """The time-series store, which of its databases belongs to which organization, and the limits."""
+    """The time-series store, where in it the series of each organization are, and the limits."""
 
     store: SeriesStore
-    database: str = "machines"  # of the organizations without a database of their own
-    databases: Mapping[str, str] = field(default_factory=dict)  # by organization
+    layout: SeriesLayout = field(default_factory=SeriesLayout)
     limits: Limits = LIMITS
     stale_after: int = 900 * SECOND
     time_zone: str = "UTC"  # an IANA name; in force where a request names none
     counts: TTLCache[Any, int] = field(
         default_factory=lambda: TTLCache(1024, 30)
     )  # of all events, by organization
-
-    def database_of(self, organization_id: str | None) -> str:
-        """The name of the database that holds the series of an organization, or of none."""
-        return self.databases.get(organization_id or "", self.database)
-
-    def list_all_databases(self) -> list[str]:
-        return list(dict.fromkeys([self.database, *self.databases.values()]))
+    owners: MachineOwners | None = None  # of machine ids; None asks the documents of each request
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,9 +67,11 @@ class Viewer:
         self.series = series
         self.grant = grant
         self._tenants: dict[str, Tenant] = {}
-        self._readings: dict[str, Readings] = {}
+        self._readings: dict[SeriesPlace, Readings] = {}
+        self.owners = series.owners or MachineOwners(store)
         self._databases: Future[dict[str, DatabaseInfo]] | None = None
         self.across = StoreLoaders(self._store)  # of reads in the databases of several tenants
+        self._owners_loader: Loader[str, frozenset[str]] | None = None
 
     def tenant(self, organization_id: str) -> Tenant:
         """The data of an organization. Raises `BadUserInput` if no organization can have this id."""
@@ -112,27 +117,75 @@ class Viewer:
     def discard_loaded(self) -> None:
         """Discard what the request has loaded, because the store has changed."""
         self._databases = None
+        self.owners.forget()
+        self._owners_loader = None
         self.across.clear()
         for tenant in self._tenants.values():
             tenant.loaders.clear()
+            tenant.readings.clear()
         for readings in self._readings.values():
             readings.clear()
 
-    def readings(self, database: str) -> Readings:
-        """The loaders of a database of series, which several tenants may share."""
-        if database not in self._readings:
-            series = self.series.store.database(database)
-            self._readings[database] = Readings(series, self.series.limits.points)
-        return self._readings[database]
+    async def list_owners(self, machine_ids: Sequence[str]) -> list[frozenset[str]]:
+        """The organizations that have registered each machine id, whoever may see them: for operators.
+
+        All that a request asks for together are one call. Raises `Unavailable`.
+        """
+        if self._owners_loader is None:
+            self._owners_loader = Loader(partial(_load_owners, self.owners))
+        return await self._owners_loader.load_many(machine_ids)
+
+    def all_readings(self, organization_ids: Iterable[str]) -> list[Readings]:
+        """The loaders of all points of these organizations and of none, whosever they are: for operators."""
+        names = self.series.layout.list_databases(organization_ids)
+        store = self.series.store
+        if isinstance(store, WritableSeriesStore):
+            return [Readings(store.combine(names), self.series.limits.points)]
+        return [self._readings_at(SeriesPlace(name)) for name in names]
+
+    def _readings_at(self, place: SeriesPlace) -> Readings:
+        if place not in self._readings:
+            series = self.series.store.database(place.database)
+            if place.tag is not None:
+                series = TaggedSeriesDatabase(series, place.tag)
+            self._readings[place] = Readings(series, self.series.limits.points)
+        return self._readings[place]
+
+    def _readings_of(self, organization_id: str | None) -> Readings:
+        """The loaders of an organization's series, or of those that belong to none."""
+        layout = self.series.layout
+        place = layout.place_of(organization_id)
+        if organization_id is None or not place.is_shared:
+            return self._readings_at(place)
+        find_conflicts = partial(_find_conflicts, self.owners, layout, organization_id)
+        series = self.series.store.database(place.database)
+        return Readings(series, self.series.limits.points, find_conflicts)
 
     def _tenant(self, database: str, organization_id: str | None) -> Tenant:
         name = f"{database}/{organization_id}"
         if name not in self._tenants:
             covered = self.grant.covers(organization_id)
             documents = self._store.database(database) if covered else self._granted_store.hidden
-            readings = self.readings(self.series.database_of(organization_id) if covered else NO_DATABASE)
+            readings = (
+                self._readings_of(organization_id) if covered else self._readings_at(SeriesPlace(NO_DATABASE))
+            )
             self._tenants[name] = Tenant(organization_id, documents, Loaders(documents), readings)
         return self._tenants[name]
+
+
+async def _load_owners(owners: MachineOwners, machine_ids: list[str]) -> list[frozenset[str]]:
+    return list((await owners.find(machine_ids)).values())
+
+
+async def _find_conflicts(
+    owners: MachineOwners, layout: SeriesLayout, organization_id: str, machine_ids: Collection[str]
+) -> dict[str, Exception]:
+    """The machines of an organization that another one has too, in the database that they share."""
+    return {
+        machine_id: Conflict(MACHINE_CONFLICT.format(machine_id))
+        for machine_id, ids in (await owners.find(machine_ids)).items()
+        if any(layout.shares(organization_id, id_) for id_ in ids if id_ != organization_id)
+    }
 
 
 @dataclass(slots=True)

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from stores.backends.sqlite import backup, rows, series_schema
 from stores.backends.sqlite.backup import Databases
-from stores.backends.sqlite.checking import find_damage
+from stores.backends.sqlite.checking import find_damage, find_unassigned_machines
 from stores.backends.sqlite.folder import DOCUMENTS, KEYS, SERIES, DataFolder
 from stores.contracts.errors import BadUserInput
 from stores.entities.cipher import KEY_ADVICE, SecretCipher, add_key, read_keys
@@ -126,6 +126,17 @@ def check(data: Path, documents_url: str | None, series_url: str | None, progres
     for name, (path, file_format) in _find_databases(data, documents_url, series_url).items():
         if path.exists() or folder.expects(name):
             yield from find_damage(path, file_format, partial(progress, f"checking {name}"))
+
+
+def find_unassigned(data: Path, series_url: str | None, database: str) -> tuple[list[str], int]:
+    """The machines with points in the `database` of no organization, and how many of them are to be settled.
+
+    The next start of a server settles those of an earlier version. The file must not be damaged.
+    """
+    path, file_format = _find_databases(data, "", series_url).get(SERIES, (None, None))
+    if path is None or file_format is None or not path.exists():
+        return [], 0
+    return find_unassigned_machines(path, file_format, database)
 
 
 def _find_databases(data: Path, documents_url: str | None, series_url: str | None) -> Databases:

@@ -18,8 +18,10 @@ from compat_rest.commands.terminal import (
 )
 
 if TYPE_CHECKING:
+    from schema.server.settings import Settings
     from stores.embedded import Progress
 
+MAX_MACHINES_SHOWN = 20
 Folder = Annotated[Path, typer.Argument(help="The folder of the backup.")]
 
 
@@ -68,6 +70,27 @@ def check(config: ConfigOption = None, data: DataOption = None) -> None:
         print_error(f"{len(faults)} faults found. Restore a backup, or replace what is named.")
         raise typer.Exit(1)
     out.print("No damage found.")
+    _report_unassigned(settings)
+
+
+def _report_unassigned(settings: "Settings") -> None:
+    """Print which machines have points that belong to no organization."""
+    from schema.server.opening import store_urls
+    from stores.embedded import find_unassigned
+
+    with print_errors_as_one_line():
+        machines, earlier = find_unassigned(settings.data, store_urls(settings)[1], settings.series.database)
+    if earlier:
+        out.print(f"{earlier} machines have points of an earlier version: the next start assigns them.")
+    elif machines:
+        shown = ", ".join(machines[:MAX_MACHINES_SHOWN]) + (", ..." if machines[MAX_MACHINES_SHOWN:] else "")
+        out.print(
+            f"{len(machines)} machines have points that belong to no organization: {shown}. An operator"
+            " assigns them with the mutation assignMachine.",
+            soft_wrap=True,
+            markup=False,
+            highlight=False,
+        )
 
 
 @contextmanager

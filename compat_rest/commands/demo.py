@@ -18,6 +18,9 @@ from compat_rest.commands.terminal import (
 
 if TYPE_CHECKING:
     from schema.server.settings import Settings
+    from stores.contracts.document_store import DocumentStore
+    from stores.contracts.series import SeriesStore
+    from stores.demo.reporting import ReportingPlant
 
 DAYS = 30
 
@@ -52,7 +55,6 @@ async def load_demo(settings: "Settings", days: int) -> int:
     from schema.server.opening import open_cipher, open_documents, open_point_writer, open_series
     from schema.server.store_names import name_documents, name_series
     from stores.demo.plant import load, machines
-    from stores.demo.reporting import ReportingPlant
 
     cipher = open_cipher(settings)
     with name_store_in_errors(name_documents(settings)):
@@ -65,7 +67,8 @@ async def load_demo(settings: "Settings", days: int) -> int:
     bar = iter(track(range(steps), "writing points", console=err, disable=not err.is_terminal))
     try:
         with name_store_in_errors(name_series(settings)):
-            plant = ReportingPlant(settings.series.database, settings.series.databases)
+            await run_and_close(open_documents(settings), lambda store: _migrate(settings, store, series))
+            plant = _make_plant(settings, series)
             history = await plant.write_history(series, writer, days, lambda: next(bar, None))
     finally:
         await series.close()
@@ -78,14 +81,41 @@ async def load_demo(settings: "Settings", days: int) -> int:
 async def report_live(settings: "Settings", since: int) -> None:
     """Write what the demo machines report from a time on (nanoseconds since 1970), until cancelled."""
     from schema.server.opening import open_point_writer, open_series
-    from stores.demo.reporting import ReportingPlant
     from stores.entities.machine_events import STATISTICS
 
     series = open_series(settings)
     writer = open_point_writer(settings, series)
     try:
-        plant = ReportingPlant(settings.series.database, settings.series.databases)
+        plant = _make_plant(settings, series)
         await plant.follow(writer, STATISTICS, since)
     finally:
         await series.close()
         await writer.close()
+
+
+async def _migrate(settings: "Settings", documents: "DocumentStore", series: "SeriesStore") -> None:
+    """Give the points of an earlier version to their organizations: what the demo plant has need not come."""
+    from rich.progress import Progress
+
+    from resolvers.machine_owners import MachineOwners
+    from schema.server.opening import make_series_layout
+    from schema.server.series_migration import migrate_series
+    from stores.contracts.series import WritableSeriesStore
+
+    if not isinstance(series, WritableSeriesStore):
+        return
+    with Progress(console=err, disable=not err.is_terminal) as bar:
+        task = bar.add_task("series of earlier versions", total=None)
+
+        def report(done: int, total: int) -> None:
+            bar.update(task, completed=done, total=total)
+
+        layout = make_series_layout(settings.series, series)
+        await migrate_series(series, layout, MachineOwners(documents), report)
+
+
+def _make_plant(settings: "Settings", series: "SeriesStore") -> "ReportingPlant":
+    from schema.server.opening import make_series_layout
+    from stores.demo.reporting import ReportingPlant
+
+    return ReportingPlant(make_series_layout(settings.series, series))

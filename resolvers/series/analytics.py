@@ -109,10 +109,11 @@ async def _list_series(
 
     None stands for all machines, whether they are registered or not, which only operators see.
     """
-    viewer, organization = context.viewer, scope.organization
-    if organization is None and viewer.grant.is_operator:
-        return [(viewer.readings(name), None) for name in viewer.series.list_all_databases()]
+    viewer = context.viewer
     organizations = await _list_organizations(context, scope)
+    if scope.organization is None and viewer.grant.is_operator:
+        all_readings = viewer.all_readings(o.organization_id for o in organizations)
+        return [(readings, None) for readings in all_readings]
     machines = await gather(
         *(list_machine_ids(context, o.organization_id, list(o.settings)) for o in organizations)
     )

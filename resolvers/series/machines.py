@@ -1,11 +1,15 @@
-"""Machines as the time series know them, and the database that their series are in."""
+"""Machines as the time series know them, and where their series are."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import combinations
 from typing import Protocol
 
 from loaders.readings import Readings
-from resolvers.context import Context
+from resolvers.context import MACHINE_CONFLICT, Context
+from resolvers.machine_owners import pick_only
+from resolvers.scopes import require_organization
+from stores.contracts.errors import Conflict
 from stores.entities.devices import Device
 
 
@@ -21,14 +25,31 @@ class HasMachineId(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class UnregisteredMachine:
-    """A machine in the database of the organizations that have none of their own."""
+    """A machine of an organization, or whose points belong to no organization, registered or not."""
 
     machine_id: str
     organization_id: str | None = None
 
 
+async def find_machine(context: Context, machine_id: str, organization_id: str | None) -> UnregisteredMachine:
+    """A machine for an operator. Without an organization, it is that of the only one that has registered it.
+
+    If none or several have, its points are those that belong to no organization. Raises `NotFound`, and
+    `Conflict` if several organizations share a database in which they have this machine id.
+    """
+    viewer = context.viewer
+    if organization_id is not None:
+        await require_organization(context, organization_id)
+        return UnregisteredMachine(machine_id, organization_id)
+    [ids] = await viewer.list_owners([machine_id])
+    layout = viewer.series.layout
+    if any(layout.shares(id_, other) for id_, other in combinations(ids, 2)):
+        raise Conflict(MACHINE_CONFLICT.format(machine_id))
+    return UnregisteredMachine(machine_id, pick_only(ids))
+
+
 def get_readings(context: Context, machine: HasMachineId) -> Readings:
-    """Return the loaders of the series of a machine's organization, or of the shared database."""
+    """Return the loaders of the series of a machine's organization, or of points that belong to none."""
     viewer = context.viewer
     if machine.organization_id is None:
         return viewer.shared_tenant().readings

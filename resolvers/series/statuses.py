@@ -64,10 +64,17 @@ async def get_statuses(context: Context, machines: Sequence[HasMachineId]) -> li
     """Return the status of each machine, or None if it never reported. There is one query per database."""
     ids, stale_after = machine_ids(machines), context.viewer.series.stale_after
 
-    async def load(indexes: list[int]) -> list[Status | None]:
+    async def load(indexes: list[int]) -> list[Status | Exception | None]:
         loader = get_readings(context, machines[indexes[0]]).latest(STATE, STATUS)
-        all_samples = await loader.load_many([ids[i] for i in indexes])
-        return [Status(samples, context.now, stale_after) if samples else None for samples in all_samples]
+        all_samples = await loader.load_settled([ids[i] for i in indexes])
+        return [
+            samples
+            if isinstance(samples, Exception)
+            else Status(samples, context.now, stale_after)
+            if samples
+            else None
+            for samples in all_samples
+        ]
 
     return await load_by_group([machine.organization_id for machine in machines], load)
 
@@ -76,9 +83,9 @@ async def get_connected(context: Context, machines: Sequence[HasMachineId]) -> l
     """Return whether each machine was seen with its power on in the last day. One query per database."""
     ids, start = machine_ids(machines), context.now - DAY
 
-    async def load(indexes: list[int]) -> list[bool]:
+    async def load(indexes: list[int]) -> list[bool | Exception]:
         readings = get_readings(context, machines[indexes[0]])
         loader = readings.machines_with(POWER_SOURCE, True, start, END_OF_TIME)
-        return await loader.load_many([ids[i] for i in indexes])
+        return await loader.load_settled([ids[i] for i in indexes])
 
     return await load_by_group([machine.organization_id for machine in machines], load)

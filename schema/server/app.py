@@ -12,6 +12,7 @@ from starlette.routing import BaseRoute, Route
 
 from resolvers.context import SeriesAccess
 from resolvers.limits import DAY, LimitPolicy, Limits
+from resolvers.machine_owners import MachineOwners
 from schema.engine.execution import Executor
 from schema.server import explorer
 from schema.server.authentication import Authenticate, Authenticator
@@ -21,15 +22,24 @@ from schema.server.graphql_http import GraphQLEndpoint
 from schema.server.graphql_request import RequestLimits
 from schema.server.health import Health
 from schema.server.ingest import WRITE_PATH, Ingest
+from schema.server.ingest_routing import PointRouter
 from schema.server.key_ring import KeyRing
 from schema.server.metrics import Metrics
-from schema.server.opening import open_cipher, open_documents, open_icons, open_series, open_token_check
+from schema.server.opening import (
+    make_series_layout,
+    open_cipher,
+    open_documents,
+    open_icons,
+    open_series,
+    open_token_check,
+)
 from schema.server.origins import is_loopback, parse_origin
 from schema.server.printed_schema import PrintedSchema
 from schema.server.proxies import TrustedProxies
 from schema.server.request_guard import RequestGuard
 from schema.server.resource_metadata import BearerChallenge, make_resource_metadata_route
 from schema.server.retention import delete_old_points
+from schema.server.series_migration import migrate_later, try_to_migrate
 from schema.server.settings import Settings
 from schema.server.startup_check import report_unreachable_stores
 from schema.server.state import TRACE_HEADER, AppState
@@ -38,7 +48,6 @@ from schema.types.root import schema
 from stores.contracts.document_store import DocumentStore
 from stores.contracts.series import SECOND, SeriesStore, WritableSeriesStore
 from stores.embedded import has_had_api_keys, record_api_keys
-from stores.entities.machine_events import STATISTICS
 
 # What pages of listed origins may read of an answer, beside its body and type.
 EXPOSED_HEADERS = [
@@ -74,7 +83,7 @@ def create_app(
     check_token = open_token_check(settings)
     state = AppState(
         documents=documents,
-        series=_make_series_access(series or open_series(settings), settings.series),
+        series=_make_series_access(series or open_series(settings), documents, settings.series),
         icons=open_icons(settings),
         cipher=open_cipher(settings),
         executor=Executor(
@@ -146,15 +155,16 @@ def _middleware(settings: Settings, *, needs_credentials: bool) -> list[Middlewa
     ]
 
 
-def _make_series_access(store: SeriesStore, settings: SeriesSettings) -> SeriesAccess:
-    limits = Limits(settings.max_range_days * DAY, settings.max_windows, settings.max_points)
+def _make_series_access(
+    store: SeriesStore, documents: DocumentStore, settings: SeriesSettings
+) -> SeriesAccess:
     return SeriesAccess(
         store,
-        settings.database,
-        settings.databases,
-        limits,
+        make_series_layout(settings, store),
+        Limits(settings.max_range_days * DAY, settings.max_windows, settings.max_points),
         settings.stale_after * SECOND,
         settings.time_zone,
+        owners=MachineOwners(documents),
     )
 
 
@@ -173,15 +183,8 @@ def _ingest_routes(state: AppState, settings: Settings) -> list[Route]:
     store = state.series.store
     if not isinstance(store, WritableSeriesStore):
         return []
-    databases = [*state.series.list_all_databases(), STATISTICS]
-    return Ingest(
-        store,
-        databases,
-        state.series.database_of,
-        state.authenticate,
-        settings.series.token,
-        state.limits,
-    ).routes()
+    router = PointRouter(state.series.layout, state.series.owners or MachineOwners(state.documents))
+    return Ingest(store, router, state.authenticate, settings.series.token, state.limits).routes()
 
 
 @contextlib.asynccontextmanager
@@ -194,8 +197,13 @@ async def _run_lifespan(
         "check of the stores": partial(report_unreachable_stores, state, settings),
         **tasks,
     }
-    if retention_days is not None and isinstance(store, WritableSeriesStore):
-        work["retention"] = partial(delete_old_points, store, retention_days)
+    if isinstance(store, WritableSeriesStore):
+        # Before the first request, which would not find what is not migrated.
+        stores = store, state.series.layout, state.series.owners or MachineOwners(state.documents)
+        if not await try_to_migrate(*stores):
+            work["migration of series"] = partial(migrate_later, *stores)
+        if retention_days is not None:
+            work["retention"] = partial(delete_old_points, store, retention_days)
     try:
         async with run_in_background(work):
             yield

@@ -16,6 +16,7 @@ from resolvers.grants import OPEN, Grant
 from resolvers.limits import LimitPolicy
 from schema.server.authentication import AccessDenied, Authenticate, sends_token
 from schema.server.bodies import BadRequest, check_encoding, decompress, parse_content_type, read_body
+from schema.server.ingest_routing import PointRouter, WriteTarget
 from schema.server.limit_rejection import reject_over_limit
 from schema.server.line_protocol import parse_lines
 from stores.contracts.errors import Forbidden, GatewayError, LimitExceeded, Unauthenticated, Unavailable
@@ -50,21 +51,19 @@ ParsedPoints = tuple[list[Point], list[str]]  # and why other points are rejecte
 class Ingest:
     """`POST /api/v2/write`, and `/ping` and `/health` as InfluxDB's clients expect them.
 
-    `databases` are those that may be written; `database_of` an organization is the one that its keys may
-    write. Writers send the `token`, or a credential whose grant permits writing.
+    The `router` decides which database points belong to. Writers send the `token`, or a credential whose
+    grant permits writing.
     """
 
     def __init__(
         self,
         store: WritableSeriesStore,
-        databases: Sequence[str],
-        database_of: Callable[[str], str],
+        router: PointRouter,
         authenticate: Authenticate,
         token: SecretStr | None,
         limits: LimitPolicy,
     ) -> None:
-        self._store = store
-        self._databases, self._database_of = databases, database_of
+        self._store, self._router = store, router
         self._authenticate = authenticate
         self._token = token
         self._limits = limits
@@ -107,14 +106,14 @@ class Ingest:
 
     async def _receive(self, request: Request, grant: Grant) -> list[str]:
         """Read and write the points of a request. Return why points were rejected."""
-        database, unit = self._target(request, grant)
+        target, unit = await self._find_target(request, grant)
         _, charset = parse_content_type(request.headers.get("content-type", ""))
         if charset != "utf-8":
             raise BadRequest(415, "send line protocol in UTF-8")
         encoding = check_encoding(request, "gzip", "x-gzip").removeprefix("x-")
         body = await read_body(request, MAX_BYTES)
         points, rejected = await self._parse(request, body, encoding, unit)
-        return rejected + await self._write_batches(database, points)
+        return rejected + await self._write_batches(target, points)
 
     async def _parse(self, request: Request, body: bytes, encoding: str, unit: int) -> ParsedPoints:
         """Parse a body in a thread. The parsing stops when the client disconnects or the server stops."""
@@ -134,12 +133,13 @@ class Ingest:
             parsing.cancel()
             disconnection.cancel()
 
-    async def _write_batches(self, database: str, points: Sequence[Point]) -> list[str]:
-        """Write points, a batch in each transaction. Return why points were rejected."""
+    async def _write_batches(self, target: WriteTarget, points: Sequence[Point]) -> list[str]:
+        """Write points, a batch of each database in one transaction. Return why points were rejected."""
         rejected: list[str] = []
         for start in range(0, len(points), BATCH):
-            results = await self._store.write(database, points[start : start + BATCH])
-            rejected += filter(None, results)
+            batches = await self._router.split(points[start : start + BATCH], target)
+            for database, batch in batches.items():
+                rejected += filter(None, await self._store.write(database, batch))
         return rejected
 
     async def _admit(self, request: Request) -> Grant:
@@ -157,15 +157,15 @@ class Ingest:
         except GatewayError as error:
             raise AccessDenied(error) from None
 
-    def _target(self, request: Request, grant: Grant) -> tuple[str, int]:
-        database = request.query_params.get("bucket", "")
-        own = map(self._database_of, grant.organizations or ())
-        if database not in self._databases or not (grant.is_operator or database in own):
-            raise BadRequest(404, f'bucket "{database}" not found')
-        unit = UNITS.get(request.query_params.get("precision", "ns"))
+    async def _find_target(self, request: Request, grant: Grant) -> tuple[WriteTarget, int]:
+        parameters = request.query_params
+        target = await self._router.find_target(
+            grant, parameters.get("bucket", ""), parameters.get("organization")
+        )
+        unit = UNITS.get(parameters.get("precision", "ns"))
         if unit is None:
             raise BadRequest(400, "invalid precision; valid precision units are ns, us, ms, and s")
-        return database, unit
+        return target, unit
 
 
 async def _wait_for_disconnect(request: Request) -> None:

@@ -3,12 +3,14 @@
 from typing import TYPE_CHECKING
 
 from schema.server.settings import Settings
+from schema.server.store_settings import SeriesSettings
 from stores import embedded, opening
 from stores.contracts.document_store import DocumentStore
 from stores.contracts.points import PointWriter
 from stores.contracts.series import SeriesStore, WritableSeriesStore
 from stores.entities.cipher import SecretCipher
 from stores.entities.icons import Icons
+from stores.entities.series_layout import SeriesLayout
 
 if TYPE_CHECKING:
     from schema.server.token_check import TokenCheck
@@ -49,6 +51,16 @@ def open_series(settings: Settings) -> SeriesStore:
         deadline=series.deadline,
         token=series.token.get_secret_value() if series.token else None,
         org=series.org,
+    )
+
+
+def make_series_layout(settings: SeriesSettings, store: SeriesStore) -> SeriesLayout:
+    """Where the series of each organization are in the store of the settings."""
+    return SeriesLayout(
+        settings.database,
+        settings.databases,
+        has_own_databases=isinstance(store, WritableSeriesStore),
+        tag=settings.organization_tag,
     )
 
 

@@ -10,11 +10,12 @@ from schema.engine.execution import Executor
 from schema.server.authentication import AccessDenied, Authenticate
 from stores.contracts.document_store import DocumentStore
 from stores.contracts.errors import GatewayError
+from stores.contracts.series import WritableSeriesStore
 from stores.entities.cipher import SecretCipher
 from stores.entities.icons import Icons
 from stores.wrappers.counting import CallCounter
 from stores.wrappers.documents import WrappedDocumentStore
-from stores.wrappers.series import WrappedSeriesStore
+from stores.wrappers.series import WrappedSeriesStore, WrappedWritableSeriesStore
 
 TRACE_HEADER = "X-Gateway-Trace"
 
@@ -48,7 +49,12 @@ class AppState:
             return Context(viewer, self.icons, self.cipher, request_id, limits=self.limits)
         document_calls, series_calls = CallCounter(), CallCounter()
         documents = WrappedDocumentStore(self.documents, document_calls)
-        series = WrappedSeriesStore(self.series.store, series_calls)
+        store = self.series.store
+        series = (
+            WrappedWritableSeriesStore(store, series_calls)
+            if isinstance(store, WritableSeriesStore)
+            else WrappedSeriesStore(store, series_calls)
+        )
         viewer = Viewer(documents, replace(self.series, store=series), grant)
         trace = {"documentCalls": document_calls.calls, "seriesCalls": series_calls.calls}
         return Context(viewer, self.icons, self.cipher, request_id, limits=self.limits, trace=lambda: trace)

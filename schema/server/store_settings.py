@@ -1,11 +1,14 @@
 """The settings of the stores of documents and of time series."""
 
+from collections import Counter
 from typing import Annotated, Literal
 from zoneinfo import ZoneInfo
 
-from pydantic import AfterValidator, Field, SecretStr, field_validator
+from pydantic import AfterValidator, Field, SecretStr, field_validator, model_validator
 
 from schema.server.settings_section import Section
+from stores.contracts.series import MACHINE
+from stores.entities.machine_events import STATISTICS
 
 DOCUMENT_SCHEMES = ("mongodb://", "mongodb+srv://", "sqlite:///")
 SERIES_SCHEMES = ("http://", "https://", "influxdb2+http://", "influxdb2+https://", "sqlite:///")
@@ -61,12 +64,25 @@ class SeriesSettings(Section):
     database: str = Field(
         default="machines",
         min_length=1,
-        description="The database or bucket of every organization without one of its own.",
+        description="With a server: the database or bucket of the organizations without one of their own."
+        " With the embedded store: that of points that belong to no organization yet.",
     )
     databases: dict[str, str] = Field(
         default={},
         description="The databases or buckets of organizations that have one of their own, such as"
-        " {acme: acme_machines}.",
+        " {acme: acme_machines}. In the embedded store every organization has one without an entry.",
+    )
+    organization_tag: str | None = Field(
+        default=None,
+        min_length=1,
+        description="InfluxDB: the tag by which the points of organizations that share `database` are told"
+        " apart. Its value is the organization's id, and whoever writes points sets it.",
+    )
+    shared: bool = Field(
+        default=False,
+        description="InfluxDB: organizations share `database` and are told apart by machine id alone, and a"
+        " machine id that two of them have is answered with CONFLICT. This is also so if nothing is chosen,"
+        " with a warning at the start.",
     )
     deadline: float = Field(
         default=5.0,
@@ -93,6 +109,27 @@ class SeriesSettings(Section):
     max_points: int = Field(
         default=1_000_000, ge=1, description="The maximum number of points of an answer, and of one query."
     )
+
+    @property
+    def is_embedded(self) -> bool:
+        return self.url is None or self.url.get_secret_value().startswith("sqlite:///")
+
+    @model_validator(mode="after")
+    def _check_databases(self) -> "SeriesSettings":
+        names = [self.database, STATISTICS, *self.databases.values()]
+        repeated = [name for name, count in Counter(names).items() if count > 1]
+        if repeated:
+            raise ValueError(f"`databases`: each organization needs a database of its own, not {repeated[0]}")
+        if self.shared and self.organization_tag is not None:
+            raise ValueError("choose `shared` or `organization_tag`")
+        if self.is_embedded and (self.shared or self.organization_tag is not None):
+            raise ValueError(
+                "`shared` and `organization_tag` are for InfluxDB: in the embedded store every organization"
+                " has a database of its own"
+            )
+        if self.organization_tag == MACHINE:
+            raise ValueError(f"`organization_tag`: the tag {MACHINE} names the machine")
+        return self
 
     @field_validator("url")
     @classmethod

@@ -5,7 +5,7 @@ from typing import Annotated, Any
 import strawberry
 
 from resolvers.series.machine_series import get_series_of_machines
-from resolvers.series.machines import UnregisteredMachine
+from resolvers.series.machines import find_machine
 from schema.engine.fields import Info, argument, attribute, derived
 from schema.engine.inputs import UNSET
 from schema.types.devices import Device
@@ -42,9 +42,18 @@ class MachineSeries:
 
 @strawberry.type
 class MachineQueries:
-    @derived("A machine in the time-series database that organizations share, registered or not.", Machine)
-    def machine(self, machine_id: Annotated[str, argument("The machine's id.")]) -> Any:
-        return UnregisteredMachine(machine_id)
+    @derived(
+        "A machine, registered or not. Without an organization, its points are those of the only organization"
+        " that has registered it; if none or several have, those that belong to no organization.",
+        Machine | None,
+    )
+    async def machine(
+        self,
+        info: Info,
+        machine_id: Annotated[str, argument("The machine's id.")],
+        organization_id: Annotated[str | None, argument("The id of the machine's organization.")] = None,
+    ) -> Any:
+        return await find_machine(info.context, machine_id, organization_id)
 
     @derived(
         "The series of several fields of several machines, by machine in the order given. An entry whose"

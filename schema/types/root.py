@@ -22,6 +22,7 @@ from schema.types.machines import MachineQueries
 from schema.types.node import Node
 from schema.types.organizations import OrganizationMutations, OrganizationQueries
 from schema.types.services import ServiceMutations, ServiceQueries
+from schema.types.unassigned_machines import UnassignedMachineMutations, UnassignedMachineQueries
 from schema.types.users import User, UserMutations
 from schema.types.viewer import ViewerQueries
 
@@ -48,6 +49,7 @@ class QueryRoot(
     DeviceQueries,
     AnalyticsQueries,
     MachineQueries,
+    UnassignedMachineQueries,
     ServiceQueries,
     IconQueries,
     DocumentQueries,
@@ -73,6 +75,7 @@ class MutationRoot(
     EventClassMutations,
     FunctionMutations,
     ServiceMutations,
+    UnassignedMachineMutations,
     IconMutations,
     ApiKeyMutations,
 ):

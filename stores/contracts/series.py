@@ -18,6 +18,7 @@ from itertools import pairwise
 from typing import Literal, NamedTuple, TypeAlias, TypeVar
 
 from stores.contracts.errors import LimitExceeded
+from stores.contracts.machine_moves import MachineMoves
 
 T = TypeVar("T")
 Value: TypeAlias = bool | int | float | str
@@ -80,6 +81,7 @@ class SeriesQuery:
     """The samples of some fields of one measurement, of some machines, with `start <= time < stop`.
 
     The list of machines may have any length: a backend that cannot ask for all at once asks several times.
+    `where` restricts the samples by tag, as that of a `Source` does.
     """
 
     measurement: str
@@ -87,6 +89,7 @@ class SeriesQuery:
     machines: Sequence[str]
     start: int = -END_OF_TIME
     stop: int = END_OF_TIME
+    where: tuple[tuple[str, tuple[str, ...]], ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -242,7 +245,7 @@ class SeriesStore(ABC):
         """Close files and connections."""
 
 
-class WritableSeriesStore(SeriesStore):
+class WritableSeriesStore(SeriesStore, MachineMoves):
     """A store for which the gateway itself accepts points, and from which it deletes old ones."""
 
     @abstractmethod

@@ -4,8 +4,9 @@ import asyncio
 import logging
 import time
 from collections import deque
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import replace
 from datetime import date, datetime, timedelta
 from itertools import islice, takewhile
 from typing import NamedTuple
@@ -24,6 +25,7 @@ from stores.contracts.series import (
 )
 from stores.demo.plant import machines
 from stores.demo.reports import ZONE, generate_day, generate_host_load, start_of_day
+from stores.entities.series_layout import SeriesLayout
 
 log = logging.getLogger(__name__)
 BATCH = 5000
@@ -39,12 +41,12 @@ class History(NamedTuple):
 
 
 class ReportingPlant:
-    """The demo machines, and which database holds the points of each."""
+    """The demo machines, and where the points of each are stored."""
 
-    def __init__(self, default: str, by_organization: Mapping[str, str]) -> None:
-        self.databases = {
-            machine: by_organization.get(organization, default) for organization, _, machine in machines()
-        }
+    def __init__(self, layout: SeriesLayout) -> None:
+        places = {machine: layout.place_of(organization) for organization, _, machine in machines()}
+        self.databases = {machine: place.database for machine, place in places.items()}
+        self._tags = {machine: place.tag for machine, place in places.items() if place.tag is not None}
 
     async def write_history(
         self, store: SeriesStore, writer: PointWriter, days: int, advance: Callable[[], object]
@@ -60,14 +62,14 @@ class ReportingPlant:
             machines = self._machines_in(name)
             # Reading from a database that does not exist is an error, and InfluxDB 3 creates it by this.
             await writer.write(
-                name, [min(generate_day(machines[0], dates[-1]), key=lambda point: point.time)]
+                name, [min(self._generate(machines[0], dates[-1]), key=lambda point: point.time)]
             )
             stored |= await _find_complete_days(store.database(name), machines, dates)
         written = 0
         for date_ in dates:
             for machine, database in self.databases.items():
                 if (machine, date_) not in stored:
-                    points = (point for point in generate_day(machine, date_) if point.time <= now)
+                    points = (point for point in self._generate(machine, date_) if point.time <= now)
                     written += await _write_all(writer, database, points)
                 advance()
         return History(written, now)
@@ -101,8 +103,17 @@ class ReportingPlant:
 
     def _generate_day(self, date_: date) -> list[Point]:
         """The points of all machines on a local day, by time."""
-        points = [point for machine in self.databases for point in generate_day(machine, date_)]
+        points = [point for machine in self.databases for point in self._generate(machine, date_)]
         return sorted(points, key=lambda point: point.time)
+
+    def _generate(self, machine: str, date_: date) -> Iterator[Point]:
+        """The points of a machine on a local day, with the tag of its organization where there is one."""
+        if machine not in self._tags:
+            return generate_day(machine, date_)
+        tag = self._tags[machine]
+        return (
+            replace(point, tags=tuple(sorted((*point.tags, tag)))) for point in generate_day(machine, date_)
+        )
 
     async def _write(self, writer: PointWriter, points: Sequence[Point]) -> None:
         by_database: dict[str, list[Point]] = {}

@@ -1,8 +1,9 @@
 """A time-series store around a time-series store: every call passes through an `Interceptor`."""
 
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from typing import TypeVar
 
+from stores.contracts.machine_moves import EarlierMachine, MoveReport
 from stores.contracts.series import (
     Aggregation,
     ByMachine,
@@ -50,6 +51,9 @@ class WrappedWritableSeriesStore(WrappedSeriesStore, WritableSeriesStore):
         super().__init__(store, interceptor)
         self._writable = store
 
+    def combine(self, names: Sequence[str]) -> SeriesDatabase:
+        return WrappedSeriesDatabase(self._writable.combine(names), self._interceptor)
+
     async def write(self, database: str, points: Sequence[Point]) -> list[str | None]:
         call = StoreCall("write", database, is_write=True)
         return await self._interceptor.run(call, lambda: self._writable.write(database, points))
@@ -57,6 +61,22 @@ class WrappedWritableSeriesStore(WrappedSeriesStore, WritableSeriesStore):
     async def retain(self, cutoff: int) -> int:
         # Not one call but one transaction for each series, for which nobody waits.
         return await self._writable.retain(cutoff)
+
+    async def list_machines(self, database: str, *, after: str = "", limit: int) -> list[str]:
+        call = StoreCall("list_machines", database)
+        return await self._interceptor.run(
+            call, lambda: self._writable.list_machines(database, after=after, limit=limit)
+        )
+
+    async def list_earlier_machines(self, limit: int) -> tuple[list[EarlierMachine], int]:
+        return await self._writable.list_earlier_machines(limit)
+
+    async def settle_earlier_machines(self, machines: Sequence[EarlierMachine]) -> None:
+        await self._writable.settle_earlier_machines(machines)
+
+    async def move_machines(self, source: str, targets: Mapping[str, str]) -> MoveReport:
+        # Without a deadline: merging series of many points takes longer than a call may.
+        return await self._writable.move_machines(source, targets)
 
 
 class WrappedSeriesDatabase(SeriesDatabase):

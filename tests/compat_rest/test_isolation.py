@@ -38,6 +38,7 @@ from schema.types.roles import view_of
 from stores.contracts.document_store import DocumentStore
 from stores.contracts.documents import Collection
 from stores.contracts.series import MACHINE, Point, WritableSeriesStore
+from stores.entities.series_layout import SeriesLayout
 from stores.opening import open_documents, open_series
 
 OWN, FOREIGN, MARKER = "own", "foreign", "MARKER"
@@ -72,7 +73,7 @@ def literal(type_: Any, name: str, values: Values, depth: int = 0) -> str:
             fields["last"] = '"P30D"'
         return "{" + ", ".join(f"{key}: {value}" for key, value in fields.items()) + "}"
     plain = {"Int": "10", "Float": "1", "Boolean": "true", "JSON": "{}", "Duration": '"PT1H"'}
-    return plain.get(type_.name, '"power"' if name == "field" else '"state"')
+    return plain.get(type_.name, '"execution"' if name == "field" else '"state"')
 
 
 def arguments(field: GraphQLField, values: Values) -> str:
@@ -115,6 +116,15 @@ def questions(view: GraphQLSchema, values: Values, operation: str) -> Iterator[t
         yield name, f"{operation} {{ {name}{arguments(field, values)} {below} }}"
 
 
+def fill_path(path: str, values: Values) -> str:
+    """The path of an old route with the ids of `values`."""
+    fixed = {"format": "svg", "category": "drivers", "name": "x", "eventClassId": "e", "functionId": "f"}
+    for key, value in {**values, "connectorId": values["documentId"], **fixed}.items():
+        path = path.replace(f"{{{key}}}", str(value))
+    assert "{" not in path, path
+    return path
+
+
 class Plant:
     """Two organizations that look alike, and clients with any grant."""
 
@@ -122,7 +132,8 @@ class Plant:
         self.documents = documents
         self._series, self._folder = series, folder
         self._clients: dict[Grant, httpx.AsyncClient] = {}
-        self.values: Values = {}
+        self.values: Values = {}  # of the foreign organization
+        self.own_values: Values = {}
 
     def client(self, grant: Grant) -> httpx.AsyncClient:
         if grant not in self._clients:
@@ -130,13 +141,7 @@ class Plant:
             async def authenticate(request: Request) -> Grant:
                 return grant
 
-            settings = Settings.model_validate(
-                {
-                    "data": self._folder,
-                    "series": {"databases": {FOREIGN: FOREIGN}},
-                    "graphql": {"max_tokens": 200_000},
-                }
-            )
+            settings = Settings.model_validate({"data": self._folder, "graphql": {"max_tokens": 200_000}})
             app = create_app(
                 settings, documents=self.documents, series=self._series, authenticate=authenticate
             )
@@ -169,23 +174,24 @@ class Plant:
                   name: "{text}", expression: "{text}", variables: ["x"]}})""",
             ):
                 await self.data(OPEN, f"mutation {{ {mutation} {{ __typename }} }}")
-            database = FOREIGN if organization == FOREIGN else "machines"
+            # Both machines have the same id, and their points of one time differ.
+            database = SeriesLayout().place_of(organization).database
             tags = ((MACHINE, MACHINE_ID),)
             points = [Point("state", tags, {"power": True, "execution": text}, now)]
             assert await self._series.write(database, points) == [None]
-        data = await self.data(
-            OPEN,
-            """{ organization(organizationId: "foreign") { id connectors { documentId }
-                 devices { edges { cursor } nodes { id } } } }""",
-        )
-        foreign = data["organization"]
-        self.values = {
-            "organizationId": FOREIGN,
-            "organizationIds": FOREIGN,
+        self.values, self.own_values = await self.list_values(FOREIGN), await self.list_values(OWN)
+
+    async def list_values(self, organization_id: str) -> Values:
+        query = """{ organization(organizationId: "%s") { id connectors { documentId }
+            devices { edges { cursor } nodes { id } } } }"""
+        organization = (await self.data(OPEN, query % organization_id))["organization"]
+        return {
+            "organizationId": organization_id,
+            "organizationIds": organization_id,
             "applicationId": APPLICATION,
             "machineId": MACHINE_ID,
-            "documentId": foreign["connectors"][0]["documentId"],
-            "id": foreign["devices"]["nodes"][0]["id"],
+            "documentId": organization["connectors"][0]["documentId"],
+            "id": organization["devices"]["nodes"][0]["id"],
             "name": "changed",
             "search": MARKER,
         }
@@ -230,6 +236,36 @@ async def test_no_query_answers_a_byte_of_a_foreign_organization(plant: Plant, n
         assert MARKER not in answer.text, field
 
 
+@pytest.mark.parametrize("name", GRANTS)
+async def test_series_of_a_machine_with_the_same_id_are_not_mixed(plant: Plant, name: str) -> None:
+    """The own machine has the id of a foreign one, and every field and route is asked for the own one."""
+    grant = GRANTS[name]
+    answers = {}
+    for field, query in questions(view_of(grant), plant.own_values, "query"):
+        answers[field] = (await plant.ask(grant, query)).text
+        assert MARKER not in answers[field], field
+    for route in TABLE:
+        if route.method == "GET":
+            path = fill_path(route.path, plant.own_values)
+            answers[route.path] = (await plant.client(grant).get(path)).text
+            assert MARKER not in answers[route.path], route.path
+    if name in ("viewer", "admin"):
+        for place in ("device", "series", "analytics", "/api/query/events"):
+            assert f'"{OWN}"' in answers[place], place
+
+
+async def test_series_that_leak_are_found(plant: Plant, monkeypatch: pytest.MonkeyPatch) -> None:
+    foreign = SeriesLayout().place_of(FOREIGN)
+    monkeypatch.setattr(SeriesLayout, "place_of", lambda layout, organization_id: foreign)
+    grant = GRANTS["viewer"]
+    leaks = {
+        field
+        for field, query in questions(view_of(grant), plant.own_values, "query")
+        if MARKER in (await plant.ask(grant, query)).text
+    }
+    assert {"device", "series", "analytics", "application"} <= leaks
+
+
 async def test_a_planted_leak_is_found(plant: Plant, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(Grant, "covers", lambda grant, organization_id: True)
     grant = GRANTS["viewer"]
@@ -255,15 +291,7 @@ async def test_no_old_route_reads_or_changes_a_foreign_organization(plant: Plant
     before = await plant.dump()
     http = plant.client(GRANTS[name])
     for route in TABLE:
-        path = route.path.replace("{format}", "svg").replace("{category}", "drivers").replace("{name}", "x")
-        for key, value in (
-            *plant.values.items(),
-            ("eventClassId", "e"),
-            ("functionId", "f"),
-            ("connectorId", plant.values["documentId"]),
-        ):
-            path = path.replace(f"{{{key}}}", str(value))
-        assert "{" not in path, route.path
+        path = fill_path(route.path, plant.values)
         query = {"organizationId": FOREIGN} if "organizationId" in route.query else None
         body = (
             None

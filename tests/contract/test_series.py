@@ -21,6 +21,7 @@ from stores.contracts.series import (
     WritableSeriesStore,
 )
 from stores.entities.machine_events import SOURCES, list_sources_of
+from stores.wrappers.tagged import TaggedSeriesDatabase
 from tests.contract.points import HOSTILE, MINUTE, T, minutes, point
 from tests.contract.series_stores import Written, over
 
@@ -241,3 +242,25 @@ async def test_one_database_cannot_see_another(written: Written) -> None:
 
 async def test_a_ping_is_answered(written: Written) -> None:
     await written.store.ping()
+
+
+async def test_only_the_points_with_one_value_of_a_tag_are_seen(written: Written) -> None:
+    for n, owner in enumerate(("own", 'for"eign', None)):
+        tags = {MACHINE: "M1"} if owner is None else {MACHINE: "M1", "owner": owner}
+        await written.put(Point("state", tuple(sorted(tags.items())), {"a": n, "power": n == 1}, T + n))
+    await written.put(point(T, "M2", a=9), Point("other", ((MACHINE, "M1"),), {"a": 5}, T))
+    windows = minutes(T, T + MINUTE)
+    for n, owner in enumerate(("own", 'for"eign', "nobody")):
+        series = TaggedSeriesDatabase(written.series, ("owner", owner))
+        is_there = owner != "nobody"
+        sample = Sample(T + n, n)
+        query = SeriesQuery("state", ["a"], ["M1", "M2"])
+        assert await series.latest(query) == ({"M1": {"a": sample}} if is_there else {})
+        assert await series.points(query, 1) == ({"M1": {"a": [sample]}} if is_there else {})
+        cells = await series.windows(over(windows, "state", ["a"], ["M1"]), windows, Aggregation("sum"))
+        assert cells == ({"M1": {"a": [(0, n)]}} if is_there else {})
+        sources = SourceQuery([Source("state", "a"), Source("other", "a")], ["M1", "M2"])
+        assert [found.value for found in await series.last(sources, 5)] == [n] * is_there
+        assert await series.counts(sources) == ({"M1": 1} if is_there else {})
+        power = SourceQuery([Source("state", "power")])
+        assert await series.machines_with(power, True) == ({"M1"} if n == 1 else set())

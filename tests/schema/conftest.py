@@ -17,6 +17,7 @@ from tests.schema.client import Client
 from tests.schema.clock import Clock
 from tests.schema.executors import ExecutorPair, stores
 from tests.schema.issuer import Issuer
+from tests.schema.machines import PlantSeries
 from tests.serving import served
 from tests.validation import validated_once
 
@@ -45,10 +46,10 @@ async def documents(
 
 
 @pytest.fixture
-async def series(tmp_path: Path) -> AsyncIterator[WritableSeriesStore]:
+async def series(tmp_path: Path, organization: str) -> AsyncIterator[WritableSeriesStore]:
     store = open_series(None, data=tmp_path)
     assert isinstance(store, WritableSeriesStore)
-    yield store
+    yield PlantSeries(store, organization)
     await store.close()
 
 

@@ -20,6 +20,7 @@ from stores.demo import plant as demo
 from stores.entities.cipher import SecretCipher
 from stores.entities.devices import Device
 from stores.entities.icons import Icons
+from stores.entities.series_layout import SeriesLayout
 from stores.opening import open_icon_files
 
 PLAIN_TEXT = SecretCipher.store_plain_text()
@@ -37,18 +38,20 @@ BROKEN: list[dict[str, Any]] = [
 LIMITS = StructureLimits(tokens=20_000, aliases=5000, depth=100)
 
 
+FERRO = SeriesLayout().place_of("ferro-works").database  # which has its points
+
+
 class ExecutorPair:
     """The same queries, compiled and by graphql-core alone, over the same stores."""
 
     def __init__(self, folder: Path, documents: DocumentStore, series: SeriesStore) -> None:
         self.folder, self.documents, self.series = folder, documents, series
-        self.database = "machines"
-        self.databases: dict[str, str] = {}
+        self.layout = SeriesLayout()
         self.compiled = Executor(schema, LIMITS)
         self.plain = Executor(schema, LIMITS, compiled=False)
 
     async def run(self, executor: Executor, query: str, **variables: Any) -> OperationResult:
-        viewer = Viewer(self.documents, SeriesAccess(self.series, self.database, self.databases))
+        viewer = Viewer(self.documents, SeriesAccess(self.series, self.layout))
         icons = Icons(open_icon_files(self.folder / "icons"))
         context = Context(viewer, icons, PLAIN_TEXT, request_id="r", now=NOW)
         return await executor.run(query, variables, None, context)
@@ -84,7 +87,7 @@ async def stores(folder: Path) -> AsyncIterator[ExecutorPair]:
         for machine in machines
         for n in range(1, 4)
     ]
-    await series.write("machines", points)
+    await series.write(FERRO, points)
     try:
         yield ExecutorPair(folder, documents, series)
     finally:

@@ -6,6 +6,9 @@ from datetime import UTC, datetime
 from typing import Any
 
 from stores.contracts.series import MACHINE, SECOND, Point, Value, WritableSeriesStore
+from stores.entities.series_layout import SeriesLayout
+from stores.wrappers.counting import CallCounter
+from stores.wrappers.series import WrappedWritableSeriesStore
 from tests.schema.client import Client
 
 MINUTE, HOUR = 60 * SECOND, 3600 * SECOND
@@ -24,8 +27,18 @@ def iso(nanoseconds: int) -> str:
     return datetime.fromtimestamp(nanoseconds // SECOND, UTC).isoformat()
 
 
-async def write(series: WritableSeriesStore, points: Sequence[Point], database: str = "machines") -> None:
-    assert not any(await series.write(database, points))
+class PlantSeries(WrappedWritableSeriesStore):
+    """The embedded store, and the database in it of the tested organization."""
+
+    def __init__(self, store: WritableSeriesStore, organization: str) -> None:
+        super().__init__(store, CallCounter())
+        self.database_of_plant = SeriesLayout().place_of(organization).database
+
+
+async def write(series: WritableSeriesStore, points: Sequence[Point], database: str | None = None) -> None:
+    """Write into the database of the tested organization, or into another."""
+    assert isinstance(series, PlantSeries)
+    assert not any(await series.write(database or series.database_of_plant, points))
 
 
 async def device(client: Client, organization: str, selection: str, **variables: Any) -> Any:

@@ -18,11 +18,12 @@ from stores.backends.sqlite.series import SqliteSeriesStore
 from stores.contracts.series import Point, Value
 from stores.demo import plant as demo
 from stores.entities.cipher import SecretCipher
+from stores.entities.series_layout import SeriesLayout
 from stores.opening import open_documents, open_series
 from tests.contract.series_stores import make_bucket, send
 from tests.randomized import randomized
 from tests.schema.arguments import Operation, operations, root_paths, walk_arguments
-from tests.schema.executors import NOW, ExecutorPair, stores
+from tests.schema.executors import FERRO, NOW, ExecutorPair, stores
 from tests.servers import InfluxDB2, InfluxDB3, Server
 
 INT64_MAX = 2**63 - 1
@@ -44,7 +45,7 @@ def plant(tmp_path_factory: pytest.TempPathFactory) -> Path:
     async def fill() -> None:
         async with stores(folder) as pair:
             assert isinstance(pair.series, SqliteSeriesStore)
-            await pair.series.write("machines", POINTS)
+            await pair.series.write(FERRO, POINTS)
 
     asyncio.run(fill())
     return folder
@@ -151,8 +152,7 @@ def test_arguments_on_time_series_servers(
             await make_bucket(server, database)
         await send(server, database, POINTS)
         async with opened(plant, series=server) as pair:
-            pair.databases = {"ferro-works": database}
-            pair.database = database
+            pair.layout = SeriesLayout(database, has_own_databases=False)
             for operation in generated:
                 await check(pair, operation)
 

@@ -14,6 +14,7 @@ from stores.contracts.documents import Collection, Document, Query
 from stores.contracts.errors import Unavailable
 from stores.contracts.series import SeriesDatabase, SeriesStore
 from stores.entities.event_classes import EventClass
+from stores.entities.series_layout import SeriesLayout
 from tests.schema.executors import DEVICES, ExecutorPair
 
 EVENT_CLASSES = EventClass.collection_of()
@@ -52,7 +53,7 @@ async def test_one_database_that_fails_costs_its_machines_alone(pair: ExecutorPa
     (tmp_path / "broken.db").write_bytes(b"no database" * 1000)
     good = pair.series
     pair.series = OneLost(good, SqliteSeriesStore(tmp_path / "broken.db"), "alpine")
-    pair.databases = {"alpine-robotics": "alpine"}
+    pair.layout = SeriesLayout(databases={"alpine-robotics": "alpine"})
     devices = "devices { nodes { machineId status { power } connected } }"
     answer = await pair.compare("{ organizations { nodes { name applications { " + devices + " } } } }")
     await pair.series.close()

@@ -133,7 +133,7 @@ async def test_a_strange_name_finds_its_machine_and_no_other(
 ) -> None:
     now = time.time_ns()
     names = [*STRANGE, "O", "x", "1"]
-    await write(series, [put("state", name, now, power=True, execution=name) for name in names])
+    await write(series, [put("state", name, now, power=True, execution=name) for name in names], "machines")
     query = """query($machine: String!) { machine(machineId: $machine) {
         machineId status { execution } events { machineId } } }"""
     machine = (await client.run(query, machine=name))["machine"]

@@ -18,12 +18,14 @@ from stores.contracts.series import Point, SeriesQuery, WritableSeriesStore
 from stores.demo import reporting
 from stores.demo.plant import machines
 from stores.demo.reports import generate_day, start_of_day
+from stores.entities.series_layout import SeriesLayout
 from stores.opening import open_series
 from tests.contract.series_stores import make_bucket
 from tests.servers import InfluxDB2
 
 MINUTE = 60 * 10**9
-PLANT = reporting.ReportingPlant("machines", {})
+ALL_IN_ONE = SeriesLayout(has_own_databases=False)
+PLANT = reporting.ReportingPlant(ALL_IN_ONE)
 NAMES = [machine for _, _, machine in machines()]
 
 
@@ -143,7 +145,7 @@ async def test_every_kind_of_store_is_filled(
         stack.push_async_callback(store.close)
         writer = opening.open_point_writer(settings, store)
         stack.push_async_callback(writer.close)
-        plant = reporting.ReportingPlant(database, {})
+        plant = reporting.ReportingPlant(SeriesLayout(database, has_own_databases=False))
         if isinstance(server, InfluxDB2):
             with pytest.raises(NotFound, match=database):
                 await plant.write_history(store, writer, 0, lambda: None)
@@ -163,7 +165,7 @@ async def test_an_organization_reports_to_its_own_database(tmp_path: Path) -> No
     store = open_series(None, data=tmp_path)
     assert isinstance(store, WritableSeriesStore)
     writer = RecordingWriter(store)
-    plant = reporting.ReportingPlant("machines", {"alpine-robotics": "alpine"})
+    plant = reporting.ReportingPlant(SeriesLayout(databases={"alpine-robotics": "alpine"}))
     await plant.write_history(store, writer, 0, lambda: None)
     by_database = {
         name: {dict(point.tags)["machine_id"].partition("-")[0] for point in points}
@@ -171,7 +173,7 @@ async def test_an_organization_reports_to_its_own_database(tmp_path: Path) -> No
     }
     assert by_database == {
         "alpine": {"ROBOT", "MOUNTER"},
-        "machines": {"LATHE", "MILL", "METER", "COMPRESSOR"},
+        "organization/ferro-works": {"LATHE", "MILL", "METER", "COMPRESSOR"},
     }
     await store.close()
 

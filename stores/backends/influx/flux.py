@@ -52,8 +52,19 @@ class Script:
 
     def read_series(self, query: SeriesQuery, machines: Sequence[str] | None) -> str:
         """Return the source of the points of a query, of these machines."""
-        condition = self.fields(query.measurement, query.fields) + self.machines(machines)
-        return self.read(query.start, query.stop, condition)
+        return self.read(query.start, query.stop, self.select(query, query.fields, machines))
+
+    def select(self, query: SeriesQuery, fields: Sequence[str], machines: Sequence[str] | None) -> str:
+        """Return the condition that a point is of a query, of these of its fields and of these machines."""
+        condition = self.fields(query.measurement, fields) + self.machines(machines)
+        return " and ".join([condition, *self.tags(query.where)])
+
+    def tags(self, where: Sequence[tuple[str, Sequence[str]]]) -> list[str]:
+        """Return the conditions that each tag has one of its values."""
+        return [
+            _join_alternatives([f"r[{quote(tag)}] == {self.bind(v)}" for v in values])
+            for tag, values in where
+        ]
 
     def read_sources(self, query: SourceQuery, machines: Sequence[str] | None, condition: str = "") -> str:
         """Return the source of the values of a query, of these machines; `condition` begins with `and`."""

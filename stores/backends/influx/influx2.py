@@ -94,7 +94,7 @@ class Influx2SeriesDatabase(SeriesDatabase):
 
     async def points(self, query: SeriesQuery, limit: int) -> ByMachine[list[Sample]]:
         # They are counted first, because a limit in the script would be one for each series.
-        sources = [Source(query.measurement, field) for field in query.fields]
+        sources = [Source(query.measurement, field, where=query.where) for field in query.fields]
         counts = await self.counts(SourceQuery(sources, query.machines, query.start, query.stop))
         if sum(counts.values()) > limit:
             raise make_too_many_points_error(limit)

@@ -42,8 +42,7 @@ def aggregate_script(
         for family in FAMILIES:
             names = [name for name, kind in kinds.items() if kind in family]
             if names:
-                condition = script.fields(query.measurement, names) + script.machines(machines)
-                source = script.read(start, stop, condition)
+                source = script.read(start, stop, script.select(query, names, machines))
                 parts += _aggregate(source, aggregation, span, f"{i}.{family[0]}", family[0])
     return "\n".join(parts)
 

@@ -17,6 +17,7 @@ from stores.backends.influx.values import CHECK, PARSE, TYPES, check_integer
 from stores.contracts.errors import Unavailable
 from stores.contracts.series import (
     KINDS,
+    MACHINE,
     Aggregation,
     ByMachine,
     Catalogue,
@@ -89,7 +90,7 @@ class Influx3SeriesDatabase(SeriesDatabase):
             kinds = catalogue.kinds(query.measurement, query.fields)
             return sql.select_latest(query, kinds, machines) if kinds else None
 
-        catalogue, rows = await self._query(query.measurement, query.machines, make)
+        catalogue, rows = await self._query(query, make)
         by_row: list[dict[str, Sample]] = [{} for _ in rows]
         with reading(NAME):
             for i, (name, kind) in enumerate(catalogue.kinds(query.measurement, query.fields).items()):
@@ -109,7 +110,7 @@ class Influx3SeriesDatabase(SeriesDatabase):
             return sql.select_points(query, kinds, machines, limit + 1) if kinds else None
 
         points: ByMachine[list[Sample]] = {}
-        catalogue, rows = await self._query(query.measurement, query.machines, make)
+        catalogue, rows = await self._query(query, make)
         kinds = catalogue.kinds(query.measurement, query.fields)
         count = 0
         with reading(NAME):
@@ -139,7 +140,7 @@ class Influx3SeriesDatabase(SeriesDatabase):
             return sql.select_windows(query, kinds, machines, windows, aggregation) if kinds else None
 
         cells: ByMachine[dict[int, Value]] = {}
-        catalogue, rows = await self._query(query.measurement, query.machines, make)
+        catalogue, rows = await self._query(query, make)
         kinds = kinds_of(catalogue)
         count = len(windows.edges) - 1
         with reading(NAME):
@@ -161,7 +162,7 @@ class Influx3SeriesDatabase(SeriesDatabase):
             branches = _branches(catalogue, query)
             return sql.select_last(query, branches, machines, limit) if branches else None
 
-        catalogue, rows = await self._query(None, query.machines, make)
+        catalogue, rows = await self._query(query, make)
         occurrences = []
         with reading(NAME):
             for row in rows:
@@ -177,7 +178,7 @@ class Influx3SeriesDatabase(SeriesDatabase):
             branches = _branches(catalogue, query)
             return sql.select_counts(query, branches, machines) if branches else None
 
-        _, rows = await self._query(None, query.machines, make)
+        _, rows = await self._query(query, make)
         counts: defaultdict[str | None, int] = defaultdict(int)
         with reading(NAME):
             for row in rows:
@@ -195,11 +196,11 @@ class Influx3SeriesDatabase(SeriesDatabase):
             ]
             return sql.select_machines_with(query, branches, machines, value) if branches else None
 
-        _, rows = await self._query(None, query.machines, make)
+        _, rows = await self._query(query, make)
         return {row.get("m") for row in rows}
 
     async def _query(
-        self, measurement: str | None, machines: Sequence[str] | None, make: MakeStatement
+        self, query: SeriesQuery | SourceQuery, make: MakeStatement
     ) -> tuple[DatabaseCatalogue, Rows]:
         """Return the rows of a statement, and the catalogue that it was made from.
 
@@ -207,7 +208,9 @@ class Influx3SeriesDatabase(SeriesDatabase):
         """
         for refresh in (False, True):
             catalogue = await self._store.catalogues.get(self.database, refresh=refresh)
-            if machines is not None and measurement and not catalogue.has_machines(measurement):
+            if isinstance(query, SeriesQuery) and not all(
+                catalogue.has_column(query.measurement, tag) for tag in (MACHINE, *dict(query.where))
+            ):
                 return catalogue, []
 
             async def send(chunk: Sequence[str] | None, catalogue: DatabaseCatalogue = catalogue) -> Rows:
@@ -215,7 +218,7 @@ class Influx3SeriesDatabase(SeriesDatabase):
                 return await self._store.client.query(self.database, *statement) if statement else []
 
             try:
-                return catalogue, await query_in_chunks(machines, send)
+                return catalogue, await query_in_chunks(query.machines, send)
             except SchemaChanged:
                 log.info("InfluxDB 3: the schema of a database has changed")
         raise Unavailable(REFUSED)

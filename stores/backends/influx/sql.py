@@ -87,7 +87,8 @@ def _where(conditions: Sequence[str]) -> str:
 def _list_machine_conditions(
     query: SeriesQuery, machines: Sequence[str] | None, bound: BoundValues
 ) -> list[str]:
-    return [bound.one_of(MACHINE_COLUMN, machines or ()), *bound.within(query.start, query.stop)]
+    tags = [bound.one_of(quote(tag), values) for tag, values in query.where]
+    return [bound.one_of(MACHINE_COLUMN, machines or ()), *tags, *bound.within(query.start, query.stop)]
 
 
 def select_latest(query: SeriesQuery, kinds: Mapping[str, Kind], machines: Sequence[str] | None) -> Statement:

@@ -9,6 +9,7 @@ import apsw
 from stores.backends.sqlite.connection import FileFormat, FileRejected, open_connection
 from stores.backends.sqlite.failures import EXPECTED, to_unavailable
 from stores.backends.sqlite.rows import DAMAGE, decode
+from stores.backends.sqlite.series_moves import list_earlier_machines, list_machines
 
 MAX_FINDINGS = 100  # of SQLite's own check of a file
 OBJECT_ID = b"\x07"  # how the keys of object ids begin in an index
@@ -70,3 +71,13 @@ def _name(db: apsw.Connection, number: int) -> str:
     if isinstance(key, bytes) and key.startswith(OBJECT_ID):
         document_id = key.removeprefix(OBJECT_ID).hex()
     return f"{database}.{collection}: the document {document_id} in row {number}"
+
+
+def find_unassigned_machines(path: Path, file_format: FileFormat, database: str) -> tuple[list[str], int]:
+    """The machines of a database in the time-series file, and how many of them nobody has settled yet."""
+    db = open_connection(path, file_format, cache_kib=1024, create=False)
+    try:
+        machines = list_machines(db, database, "", -1)
+        return machines, list_earlier_machines(db, 0)[1]
+    finally:
+        db.close(True)

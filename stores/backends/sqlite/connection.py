@@ -19,17 +19,22 @@ ADVICE = "Restore it from a backup; to start with an empty one instead, use --ne
 
 @dataclass(frozen=True, slots=True)
 class FileFormat:
-    """What makes a file one of ours: an id in its header, a version and the schema of that version.
+    """What makes a file one of ours: an id in its header, a version and the schema of the first version.
 
-    `tables` are in every file, also in those without the id, which earlier versions have made. A checkpoint
-    is made whenever the write-ahead log is longer than `checkpoint_pages`.
+    `upgrades` are the statements that bring a file from each version to the next. `tables` are in every file,
+    also in those without the id, which earlier versions have made. A checkpoint is made whenever the
+    write-ahead log is longer than `checkpoint_pages`.
     """
 
     application_id: int
-    version: int
     schema: str
     tables: frozenset[str]
+    upgrades: tuple[str, ...] = ()
     checkpoint_pages: int = 1000
+
+    @property
+    def version(self) -> int:
+        return 1 + len(self.upgrades)
 
 
 class FileRejected(Exception):
@@ -113,9 +118,9 @@ def _read_umask() -> int:
 
 
 def _bring_to_version(db: apsw.Connection, file_format: FileFormat) -> None:
-    schema = file_format.schema if db.pragma("user_version") < file_format.version else ""
+    steps = (file_format.schema, *file_format.upgrades)[db.pragma("user_version") :]
     db.execute(
-        f"{schema} PRAGMA application_id = {file_format.application_id};"
+        f"{' '.join(steps)} PRAGMA application_id = {file_format.application_id};"
         f" PRAGMA user_version = {file_format.version}"
     )
 

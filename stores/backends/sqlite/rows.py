@@ -41,7 +41,6 @@ CREATE INDEX IF NOT EXISTS lookups_by_document ON lookups (document);
 """
 FORMAT = FileFormat(
     application_id=0x53474443,  # "SGDC"
-    version=1,
     schema=SCHEMA,
     tables=frozenset({"collections", "documents", "lookups"}),
 )

@@ -1,16 +1,18 @@
 """The time-series store on SQLite: one file, one writer, and readers that do not wait for it."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from pathlib import Path
 from typing import TypeVar
 
 import apsw
 
+from stores.backends.sqlite import series_moves as moves
 from stores.backends.sqlite import series_queries as queries
 from stores.backends.sqlite.file import SqliteFile
 from stores.backends.sqlite.series_schema import FORMAT
 from stores.backends.sqlite.series_writer import SeriesCache, SqlitePointWriter, delete_older, list_series
+from stores.contracts.machine_moves import EarlierMachine, MoveReport
 from stores.contracts.series import (
     Aggregation,
     ByMachine,
@@ -40,7 +42,10 @@ class SqliteSeriesStore(WritableSeriesStore):
         self._cache = SeriesCache()
 
     def database(self, name: str) -> "SqliteSeriesDatabase":
-        return SqliteSeriesDatabase(self, name)
+        return SqliteSeriesDatabase(self, [name])
+
+    def combine(self, names: Sequence[str]) -> "SqliteSeriesDatabase":
+        return SqliteSeriesDatabase(self, names)
 
     async def ping(self) -> None:
         await self.read(lambda db: db.execute("SELECT 1").fetchall())
@@ -56,12 +61,13 @@ class SqliteSeriesStore(WritableSeriesStore):
         return await self._file.read(work)
 
     async def write(self, database: str, points: Sequence[Point]) -> list[str | None]:
-        def write_points(db: apsw.Connection) -> tuple[list[str | None], SeriesCache]:
-            writer = SqlitePointWriter(db, self._cache)
-            return writer.write(database, points), writer.new
+        def write_points(db: apsw.Connection) -> tuple[list[str | None], SeriesCache, SeriesCache]:
+            cache = self._cache
+            writer = SqlitePointWriter(db, cache)
+            return writer.write(database, points), cache, writer.new
 
-        results, new = await self._file.write(write_points)
-        self._cache.add(new)
+        results, cache, new = await self._file.write(write_points)
+        cache.add(new)  # to the one that was in use: a move has replaced it if series have other numbers now
         return results
 
     async def retain(self, cutoff: int) -> int:
@@ -70,35 +76,51 @@ class SqliteSeriesStore(WritableSeriesStore):
             deleted += await self._file.write(partial(delete_older, number=number, cutoff=cutoff))
         return deleted
 
+    async def list_machines(self, database: str, *, after: str = "", limit: int) -> list[str]:
+        return await self.read(lambda db: moves.list_machines(db, database, after, limit))
+
+    async def list_earlier_machines(self, limit: int) -> tuple[list[EarlierMachine], int]:
+        return await self.read(lambda db: moves.list_earlier_machines(db, limit))
+
+    async def settle_earlier_machines(self, machines: Sequence[EarlierMachine]) -> None:
+        await self._file.write(lambda db: moves.settle_earlier_machines(db, machines))
+
+    async def move_machines(self, source: str, targets: Mapping[str, str]) -> MoveReport:
+        def move(db: apsw.Connection) -> MoveReport:
+            self._cache = SeriesCache()  # in the thread of the writer, before its next write
+            return moves.move_machines(db, source, targets)
+
+        return await self._file.write(move)
+
 
 class SqliteSeriesDatabase(SeriesDatabase):
-    """One database of the file."""
+    """One database of the file, or several together."""
 
-    def __init__(self, store: SqliteSeriesStore, database: str) -> None:
-        self._store = store
-        self.database = database
+    def __init__(self, store: SqliteSeriesStore, names: Sequence[str]) -> None:
+        self._store, self._names = store, list(names)
+        self.database = ",".join(names)
 
     async def catalogue(self) -> dict[str, dict[str, Kind]]:
-        return await self._store.read(lambda db: queries.read_catalogue(db, self.database))
+        return await self._store.read(lambda db: queries.read_catalogue(db, self._names))
 
     async def latest(self, query: SeriesQuery) -> ByMachine[Sample]:
-        return await self._store.read(lambda db: queries.read_latest(db, self.database, query))
+        return await self._store.read(lambda db: queries.read_latest(db, self._names, query))
 
     async def points(self, query: SeriesQuery, limit: int) -> ByMachine[list[Sample]]:
-        return await self._store.read(lambda db: queries.read_points(db, self.database, query, limit))
+        return await self._store.read(lambda db: queries.read_points(db, self._names, query, limit))
 
     async def windows(
         self, query: SeriesQuery, windows: Windows, aggregation: Aggregation
     ) -> ByMachine[list[Cell]]:
         return await self._store.read(
-            lambda db: queries.read_windows(db, self.database, query, windows, aggregation)
+            lambda db: queries.read_windows(db, self._names, query, windows, aggregation)
         )
 
     async def last(self, query: SourceQuery, limit: int) -> list[Occurrence]:
-        return await self._store.read(lambda db: queries.read_last(db, self.database, query, limit))
+        return await self._store.read(lambda db: queries.read_last(db, self._names, query, limit))
 
     async def counts(self, query: SourceQuery) -> dict[str | None, int]:
-        return await self._store.read(lambda db: queries.read_counts(db, self.database, query))
+        return await self._store.read(lambda db: queries.read_counts(db, self._names, query))
 
     async def machines_with(self, query: SourceQuery, value: Value) -> set[str | None]:
-        return await self._store.read(lambda db: queries.find_machines_with(db, self.database, query, value))
+        return await self._store.read(lambda db: queries.find_machines_with(db, self._names, query, value))

@@ -26,21 +26,28 @@ from stores.contracts.series import (
     select_last_of_each_machine,
 )
 
+Names = Sequence[str]  # of databases, which are read as if they were one
+Where = Sequence[tuple[str, Sequence[str]]]  # of each tag, the values that are allowed
+HAS_TAG = """EXISTS (SELECT 1 FROM json_each(CASE WHEN json_valid(tags) THEN tags ELSE '{}' END)
+    WHERE key = ? AND value IN (SELECT value FROM json_each(?)))"""
 IN_RANGE = "series = ? AND time >= ? AND time < ?"
 
 
-def read_catalogue(db: apsw.Connection, database: str) -> dict[str, dict[str, Kind]]:
+def read_catalogue(db: apsw.Connection, databases: Names) -> dict[str, dict[str, Kind]]:
     """See `SeriesDatabase.catalogue`."""
-    sql = "SELECT DISTINCT measurement, field, kind FROM series WHERE database = ?"
+    sql = "SELECT DISTINCT measurement, field, kind FROM series"
+    sql += " WHERE database IN (SELECT value FROM json_each(?))"
     catalogue: defaultdict[str, dict[str, Kind]] = defaultdict(dict)
-    for measurement, field, kind in db.execute(sql, (database,)):
+    for measurement, field, kind in db.execute(sql, (json.dumps(databases),)):
         catalogue[measurement][field] = kind
     return dict(catalogue)
 
 
-def read_latest(db: apsw.Connection, database: str, query: SeriesQuery) -> ByMachine[Sample]:
+def read_latest(db: apsw.Connection, databases: Names, query: SeriesQuery) -> ByMachine[Sample]:
     """See `SeriesDatabase.latest`."""
-    condition, values = _make_series_condition(database, query.measurement, query.fields, query.machines)
+    condition, values = _make_series_condition(
+        databases, query.measurement, query.fields, query.machines, query.where
+    )
     sql = f"""SELECT machine, field, kind, time, value FROM series JOIN samples ON series = number
         AND time = (SELECT max(time) FROM samples WHERE series = number AND time >= ? AND time < ?)
         WHERE {condition}"""
@@ -53,13 +60,13 @@ def read_latest(db: apsw.Connection, database: str, query: SeriesQuery) -> ByMac
 
 
 def read_points(
-    db: apsw.Connection, database: str, query: SeriesQuery, limit: int
+    db: apsw.Connection, databases: Names, query: SeriesQuery, limit: int
 ) -> ByMachine[list[Sample]]:
     """See `SeriesDatabase.points`."""
     points: ByMachine[list[Sample]] = {}
     remaining = limit
     sql = f"SELECT time, value FROM samples WHERE {IN_RANGE} ORDER BY time LIMIT ?"
-    for series in _find_series(db, database, query.measurement, query.fields, query.machines):
+    for series in _find_series(db, databases, query.measurement, query.fields, query.machines, query.where):
         rows = db.execute(sql, (series.number, query.start, query.stop, remaining + 1))
         samples = list(series.samples(rows))
         remaining -= len(samples)
@@ -73,11 +80,15 @@ def read_points(
 
 
 def read_windows(
-    db: apsw.Connection, database: str, query: SeriesQuery, windows: Windows, aggregation: Aggregation
+    db: apsw.Connection,
+    databases: Names,
+    query: SeriesQuery,
+    windows: Windows,
+    aggregation: Aggregation,
 ) -> ByMachine[list[Cell]]:
     """See `SeriesDatabase.windows`."""
     groups: defaultdict[tuple[str, str], list[StoredSeries]] = defaultdict(list)
-    for series in _find_series(db, database, query.measurement, query.fields, query.machines):
+    for series in _find_series(db, databases, query.measurement, query.fields, query.machines, query.where):
         if series.kind != "string" or aggregation.function not in NUMERIC:
             groups[series.machine or "", series.field].append(series)
     by_machine: ByMachine[list[Cell]] = {}
@@ -87,7 +98,7 @@ def read_windows(
     return by_machine
 
 
-def read_last(db: apsw.Connection, database: str, query: SourceQuery, limit: int) -> list[Occurrence]:
+def read_last(db: apsw.Connection, databases: Names, query: SourceQuery, limit: int) -> list[Occurrence]:
     """See `SeriesDatabase.last`."""
     sql = f"SELECT time, value FROM samples WHERE {IN_RANGE} ORDER BY time DESC LIMIT ?"
 
@@ -97,7 +108,7 @@ def read_last(db: apsw.Connection, database: str, query: SourceQuery, limit: int
         tags = tuple(by_name.get(tag) for tag in query.sources[index].tags)
         return [Occurrence(time, series.machine, index, series.value(value), tags) for time, value in rows]
 
-    candidates = list(_find_sources(db, database, query))
+    candidates = list(_find_sources(db, databases, query))
     if query.machines is None:  # the last values can only be in the series with the newest ones
         heads = [(head, series) for series in candidates for head in read_newest(*series, 1)]
         heads.sort(key=lambda item: make_occurrence_order(item[0]))
@@ -107,9 +118,9 @@ def read_last(db: apsw.Connection, database: str, query: SourceQuery, limit: int
     return occurrences[:limit] if query.machines is None else select_last_of_each_machine(occurrences, limit)
 
 
-def read_counts(db: apsw.Connection, database: str, query: SourceQuery) -> dict[str | None, int]:
+def read_counts(db: apsw.Connection, databases: Names, query: SourceQuery) -> dict[str | None, int]:
     """See `SeriesDatabase.counts`."""
-    all_series = [series for _, series in _find_sources(db, database, query)]
+    all_series = [series for _, series in _find_sources(db, databases, query)]
     by_number = _count_samples(db, [series.number for series in all_series], query.start, query.stop)
     if query.machines is None:
         return {None: sum(by_number.get(series.number, 0) for series in all_series)}
@@ -120,50 +131,61 @@ def read_counts(db: apsw.Connection, database: str, query: SourceQuery) -> dict[
 
 
 def find_machines_with(
-    db: apsw.Connection, database: str, query: SourceQuery, value: Value
+    db: apsw.Connection, databases: Names, query: SourceQuery, value: Value
 ) -> set[str | None]:
     """See `SeriesDatabase.machines_with`."""
     sql = f"SELECT 1 FROM samples WHERE {IN_RANGE} AND value = ? ORDER BY time DESC LIMIT 1"
     return {
         series.machine
-        for _, series in _find_sources(db, database, query)
+        for _, series in _find_sources(db, databases, query)
         if series.kind == KINDS[type(value)]
         and db.execute(sql, (series.number, query.start, query.stop, value)).get
     }
 
 
 def _find_sources(
-    db: apsw.Connection, database: str, query: SourceQuery
+    db: apsw.Connection, databases: Names, query: SourceQuery
 ) -> Iterator[tuple[int, StoredSeries]]:
     """Yield the series of each source, with the index of the source."""
     for index, source in enumerate(query.sources):
-        for series in _find_series(db, database, source.measurement, [source.field], query.machines):
-            tags = series.tag_values() if source.where else {}
-            if all(tags.get(tag) in values for tag, values in source.where):
-                yield index, series
+        for series in _find_series(
+            db, databases, source.measurement, [source.field], query.machines, source.where
+        ):
+            yield index, series
 
 
 def _find_series(
     db: apsw.Connection,
-    database: str,
+    databases: Names,
     measurement: str,
     fields: Sequence[str],
     machines: Sequence[str] | None,
+    where: Where,
 ) -> list[StoredSeries]:
-    condition, values = _make_series_condition(database, measurement, fields, machines)
+    condition, values = _make_series_condition(databases, measurement, fields, machines, where)
     sql = f"SELECT number, machine, field, kind, tags FROM series WHERE {condition}"
     return [StoredSeries(*row) for row in db.execute(sql, values)]
 
 
 def _make_series_condition(
-    database: str, measurement: str, fields: Sequence[str], machines: Sequence[str] | None
+    databases: Names,
+    measurement: str,
+    fields: Sequence[str],
+    machines: Sequence[str] | None,
+    where: Where,
 ) -> tuple[str, list[str]]:
     """Return the condition that selects series, and the values bound in it."""
-    condition = "database = ? AND measurement = ? AND field IN (SELECT value FROM json_each(?))"
-    values = [database, measurement, json.dumps(list(fields))]
+    condition, values = "database = ?", list(databases)
+    if len(databases) != 1:
+        condition, values = "database IN (SELECT value FROM json_each(?))", [json.dumps(databases)]
+    condition += " AND measurement = ? AND field IN (SELECT value FROM json_each(?))"
+    values += [measurement, json.dumps(list(fields))]
     if machines is not None:
         condition += " AND machine IN (SELECT value FROM json_each(?))"
         values.append(json.dumps(list(machines)))
+    for tag, allowed in where:
+        condition += f" AND {HAS_TAG}"
+        values += [tag, json.dumps(allowed)]
     return condition, values
 
 

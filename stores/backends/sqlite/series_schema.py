@@ -32,10 +32,17 @@ CREATE TRIGGER forgotten AFTER DELETE ON samples BEGIN
     UPDATE tally SET n = n - 1
     WHERE series = OLD.series AND hour = (OLD.time - (OLD.time % {HOUR} + {HOUR}) % {HOUR}) / {HOUR}; END;
 """
+# Earlier versions stored the points of all organizations in one database. Their machines are listed until it
+# is settled whose they are.
+LIST_EARLIER_MACHINES = """
+CREATE TABLE earlier_machines (
+    database TEXT NOT NULL, machine TEXT NOT NULL, PRIMARY KEY (database, machine)) WITHOUT ROWID;
+INSERT INTO earlier_machines SELECT DISTINCT database, machine FROM series WHERE machine IS NOT NULL;
+"""
 FORMAT = FileFormat(
     application_id=0x53475453,  # "SGTS"
-    version=1,
     schema=SCHEMA,
+    upgrades=(LIST_EARLIER_MACHINES,),
     tables=frozenset({"series", "samples", "tally"}),
     checkpoint_pages=4000,
 )

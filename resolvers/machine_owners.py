@@ -1,0 +1,101 @@
+"""Which organizations have registered a machine id, for points and questions that name no organization."""
+
+import time
+from collections.abc import Callable, Collection, Mapping
+
+from stores.contracts.document_store import DocumentStore
+from stores.contracts.documents import AnyOf, Document, OneOf, Query
+from stores.contracts.errors import Unavailable
+from stores.contracts.values import list_forms
+from stores.entities.devices import MACHINE_ID_KEYS, Device
+from stores.entities.organizations import (
+    APPLICATIONS_KEY,
+    ORGANIZATION_KEY,
+    Organization,
+    is_organization_id,
+)
+
+Owners = Mapping[str, frozenset[str]]  # by machine id, the organizations of its devices
+TTL_S = 5.0
+MAX_CACHED = 100_000
+NAMES = (*MACHINE_ID_KEYS, "name")  # a device without an id reports under its name
+CONFIG = Organization.collection_of()
+CONFIG_ENTRIES = Query((OneOf(("key",), (ORGANIZATION_KEY, APPLICATIONS_KEY)),))
+
+
+class MachineOwners:
+    """Finds the organizations of machine ids in all databases of `documents`.
+
+    Results are cached for five seconds, and longer while the store is down. A change by this process is seen
+    at once, because `forget` is called after it.
+    """
+
+    def __init__(self, documents: DocumentStore, clock: Callable[[], float] = time.monotonic) -> None:
+        self._documents, self._clock = documents, clock
+        self._cached: dict[str, tuple[float, frozenset[str]]] = {}
+
+    async def find(self, machine_ids: Collection[str]) -> Owners:
+        """The organizations that have registered each machine id. Raises `Unavailable`."""
+        now, cached = self._clock(), self._cached
+        expired = [id_ for id_ in machine_ids if id_ not in cached or cached[id_][0] <= now]
+        if expired:
+            try:
+                owners = await self._load(expired)
+            except Unavailable:
+                if not all(id_ in cached for id_ in expired):
+                    raise
+            else:
+                cached |= {id_: (now + TTL_S, owners[id_]) for id_ in expired}
+        if len(cached) > MAX_CACHED:
+            self.forget()
+        return {id_: cached[id_][1] for id_ in machine_ids}
+
+    async def find_only(self, machine_id: str) -> str | None:
+        """The one organization that has registered a machine id; None if none or several have."""
+        return pick_only((await self.find([machine_id]))[machine_id])
+
+    async def is_organization(self, organization_id: str) -> bool:
+        """Whether there is an organization with this id. Raises `Unavailable`."""
+        return organization_id in await self._list_organizations()
+
+    def forget(self) -> None:
+        """Discard what is cached: devices have changed. What is being read now is not cached any more."""
+        self._cached = {}
+
+    async def _load(self, machine_ids: Collection[str]) -> dict[str, frozenset[str]]:
+        organizations = await self._list_organizations()
+        places = [
+            (organization.organization_id, Device.collection_of(application_id))
+            for organization in organizations.values()
+            for application_id in organization.settings
+        ]
+        forms = tuple(form for machine_id in machine_ids for form in list_forms(machine_id))
+        where = (AnyOf(tuple(OneOf((name,), forms) for name in NAMES)),)
+        pages = await self._documents.find_across(places, Query(where, keys=frozenset(NAMES)))
+        owners: dict[str, set[str]] = {machine_id: set() for machine_id in machine_ids}
+        for (database, _), page in zip(places, pages, strict=True):
+            for document in _raise_or_return(page):
+                owners.get(Device(document).machine_id, set()).add(database)
+        return {machine_id: frozenset(ids) for machine_id, ids in owners.items()}
+
+    async def _list_organizations(self) -> dict[str, Organization]:
+        infos = await self._documents.list_databases()
+        names = [info.name for info in infos if is_organization_id(info.name)]
+        pages = await self._documents.find_across([(name, CONFIG) for name in names], CONFIG_ENTRIES)
+        organizations = {}
+        for name, page in zip(names, pages, strict=True):
+            entries = _raise_or_return(page)
+            if entries or name != self._documents.default:
+                organizations[name] = Organization(name, entries[::-1])
+        return organizations
+
+
+def pick_only(organization_ids: Collection[str]) -> str | None:
+    """The one organization, or None if there are none or several."""
+    return next(iter(organization_ids)) if len(organization_ids) == 1 else None
+
+
+def _raise_or_return(page: list[Document] | Exception) -> list[Document]:
+    if isinstance(page, Exception):
+        raise page
+    return page

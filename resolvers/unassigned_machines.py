@@ -1,0 +1,52 @@
+"""Machines whose points belong to no organization: for operators, who may give them to one."""
+
+from dataclasses import dataclass
+
+from resolvers.context import Context
+from resolvers.rules.paging import page_size
+from resolvers.scopes import require_organization
+from stores.contracts.errors import BadUserInput, Conflict, NotFound
+from stores.contracts.series import WritableSeriesStore
+
+
+@dataclass(frozen=True, slots=True)
+class UnassignedMachine:
+    """A machine id, and the organizations that have registered it: none, or several, or one since later."""
+
+    machine_id: str
+    organization_ids: list[str]
+
+
+async def list_unassigned_machines(
+    context: Context, first: int | None, after: str | None
+) -> list[UnassignedMachine]:
+    """The machines with points that belong to no organization, by id; none if a server stores the points."""
+    limit = page_size(first)
+    series = context.viewer.series
+    if not isinstance(series.store, WritableSeriesStore):
+        return []
+    ids = await series.store.list_machines(series.layout.common, after=after or "", limit=limit)
+    owners = await context.viewer.list_owners(ids)
+    return [UnassignedMachine(id_, sorted(of_id)) for id_, of_id in zip(ids, owners, strict=True)]
+
+
+async def assign_machine(context: Context, machine_id: str, organization_id: str) -> UnassignedMachine:
+    """Give the points of a machine that belong to no organization to one, which need not have registered it.
+
+    Raises `NotFound` if there are no such points, and `Conflict` if some of them stay, because the
+    organization has values of another kind in their field.
+    """
+    series = context.viewer.series
+    await require_organization(context, organization_id)
+    if not isinstance(series.store, WritableSeriesStore):
+        raise BadUserInput("The points are stored by a server: move them with its tools")
+    target = series.layout.place_of(organization_id).database
+    report = await series.store.move_machines(series.layout.common, {machine_id: target})
+    if report.conflicts:
+        raise Conflict(
+            f"Points of these fields stay unassigned: {'; '.join(report.conflicts)}", fields=["machineId"]
+        )
+    if not report.moved:
+        raise NotFound("This machine has no unassigned points", fields=["machineId"])
+    [owners] = await context.viewer.list_owners([machine_id])
+    return UnassignedMachine(machine_id, sorted(owners))

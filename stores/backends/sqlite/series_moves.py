@@ -1,0 +1,62 @@
+"""Moving the series of machines between the databases of the embedded time-series file."""
+
+import json
+from collections.abc import Mapping, Sequence
+from typing import Any, cast
+
+import apsw
+
+from stores.contracts.machine_moves import EarlierMachine, MoveReport
+
+
+def list_machines(db: apsw.Connection, database: str, after: str, limit: int) -> list[str]:
+    """See `MachineMoves.list_machines`."""
+    sql = "SELECT DISTINCT machine FROM series WHERE database = ? AND machine > ? ORDER BY machine LIMIT ?"
+    return [machine for (machine,) in db.execute(sql, (database, after, limit))]
+
+
+def list_earlier_machines(db: apsw.Connection, limit: int) -> tuple[list[EarlierMachine], int]:
+    """See `MachineMoves.list_earlier_machines`."""
+    rows = db.execute("SELECT database, machine FROM earlier_machines LIMIT ?", (limit,))
+    machines = [EarlierMachine(*row) for row in rows]
+    return machines, int(db.execute("SELECT count(*) FROM earlier_machines").get)
+
+
+def settle_earlier_machines(db: apsw.Connection, machines: Sequence[EarlierMachine]) -> None:
+    """See `MachineMoves.settle_earlier_machines`."""
+    db.executemany("DELETE FROM earlier_machines WHERE database = ? AND machine = ?", machines)
+
+
+def move_machines(db: apsw.Connection, source: str, targets: Mapping[str, str]) -> MoveReport:
+    """See `MachineMoves.move_machines`."""
+    sql = """SELECT number, machine, measurement, field, tags, kind FROM series
+        WHERE database = ? AND machine IN (SELECT value FROM json_each(?))"""
+    rows: list[Any] = db.execute(sql, (source, json.dumps(list(targets)))).fetchall()
+    conflicts = []
+    for number, machine, measurement, field, tags, kind in rows:
+        key = targets[machine], measurement, field, tags
+        if (other_kind := _move_series(db, number, kind, key)) is not None:
+            conflicts.append(
+                f"{machine}: {measurement}.{field} is {kind}, and {other_kind} in the organization"
+            )
+    settle_earlier_machines(db, [EarlierMachine(source, machine) for machine in targets])
+    return MoveReport(len(rows) - len(conflicts), conflicts)
+
+
+def _move_series(db: apsw.Connection, number: int, kind: str, key: tuple[str, str, str, str]) -> str | None:
+    """Move a series to `key`: a database, measurement, field and tags. Returns the other kind if it stays."""
+    sql = "SELECT kind FROM series WHERE database = ? AND measurement = ? AND field = ? LIMIT 1"
+    other_kind = cast(str | None, db.execute(sql, key[:3]).get)
+    if other_kind not in (None, kind):
+        return other_kind
+    sql = "SELECT number FROM series WHERE database = ? AND measurement = ? AND field = ? AND tags = ?"
+    twin = db.execute(sql, key).get
+    if twin is None:
+        db.execute("UPDATE series SET database = ? WHERE number = ?", (key[0], number))
+        return None
+    sql = "INSERT INTO samples SELECT ?, time, value FROM samples WHERE series = ? ON CONFLICT DO NOTHING"
+    db.execute(sql, (twin, number))
+    db.execute("DELETE FROM samples WHERE series = ?", (number,))
+    db.execute("DELETE FROM tally WHERE series = ?", (number,))
+    db.execute("DELETE FROM series WHERE number = ?", (number,))
+    return None

@@ -1,0 +1,56 @@
+"""A database of time series of which only the points with one value of a tag are seen."""
+
+from dataclasses import replace
+
+from stores.contracts.series import (
+    Aggregation,
+    ByMachine,
+    Catalogue,
+    Cell,
+    Occurrence,
+    Sample,
+    SeriesDatabase,
+    SeriesQuery,
+    SourceQuery,
+    Value,
+    Windows,
+)
+
+
+class TaggedSeriesDatabase(SeriesDatabase):
+    """Restricts each query to the points with a tag. The names of fields are those of the whole database."""
+
+    def __init__(self, series: SeriesDatabase, tag: tuple[str, str]) -> None:
+        self._series = series
+        self._where = ((tag[0], (tag[1],)),)
+        self.database = series.database
+
+    async def catalogue(self) -> Catalogue:
+        return await self._series.catalogue()
+
+    async def latest(self, query: SeriesQuery) -> ByMachine[Sample]:
+        return await self._series.latest(self._narrow(query))
+
+    async def points(self, query: SeriesQuery, limit: int) -> ByMachine[list[Sample]]:
+        return await self._series.points(self._narrow(query), limit)
+
+    async def windows(
+        self, query: SeriesQuery, windows: Windows, aggregation: Aggregation
+    ) -> ByMachine[list[Cell]]:
+        return await self._series.windows(self._narrow(query), windows, aggregation)
+
+    async def last(self, query: SourceQuery, limit: int) -> list[Occurrence]:
+        return await self._series.last(self._narrow_sources(query), limit)
+
+    async def counts(self, query: SourceQuery) -> dict[str | None, int]:
+        return await self._series.counts(self._narrow_sources(query))
+
+    async def machines_with(self, query: SourceQuery, value: Value) -> set[str | None]:
+        return await self._series.machines_with(self._narrow_sources(query), value)
+
+    def _narrow(self, query: SeriesQuery) -> SeriesQuery:
+        return replace(query, where=(*query.where, *self._where))
+
+    def _narrow_sources(self, query: SourceQuery) -> SourceQuery:
+        sources = [replace(source, where=(*source.where, *self._where)) for source in query.sources]
+        return replace(query, sources=sources)
