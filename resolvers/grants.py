@@ -48,7 +48,7 @@ class Grant:
     ingest: bool = False
     expires_at: datetime | None = None
     limits: GrantLimits = NO_LIMITS
-    is_authenticated: bool = True  # whether there was a credential, or none is needed because none exists
+    is_authenticated: bool = True  # whether the request has a credential
 
     def __post_init__(self) -> None:
         if self.role is Role.OPERATOR and (self.organizations, self.applications) != (None, None):
@@ -74,4 +74,6 @@ class Grant:
 
 
 PUBLIC = Grant("public", Role.VIEWER, is_authenticated=False)  # of everybody, for what needs no credential
-OPEN = Grant("open", Role.OPERATOR, organizations=None)  # of everybody, while no credential exists
+OPEN = Grant(
+    "open", Role.OPERATOR, organizations=None, is_authenticated=False
+)  # of everybody, while no credential exists

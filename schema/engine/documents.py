@@ -1,7 +1,8 @@
 """Documents: parsed, measured and validated once, and cached while they are requested."""
 
+import asyncio
 from collections.abc import Hashable, Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cache
 from typing import Any
 
@@ -11,8 +12,12 @@ from graphql import (
     DocumentNode,
     GraphQLError,
     GraphQLSchema,
+    NoSchemaIntrospectionCustomRule,
+    OverlappingFieldsCanBeMergedRule,
+    ValidationContext,
     VariableNode,
     Visitor,
+    specified_rules,
     validate,
     visit,
 )
@@ -24,6 +29,8 @@ from schema.engine.structure import StructureLimits, measure_structure
 from stores.contracts.errors import LimitExceeded
 
 MAX_ERRORS = 5  # of one document
+THREAD_CHARACTERS = 4096  # of a text that a thread reads, so that it does not hold up other requests
+COMPARISONS = 100_000  # of fields that may conflict, in the library's units: about 40 ms
 
 
 # Measured with tracemalloc: 200 to 830 bytes for each token of documents of every shape, with their nodes.
@@ -32,7 +39,7 @@ BYTES_PER_TOKEN = 800
 
 @dataclass(frozen=True, slots=True, eq=False)
 class ValidDocument:
-    """A parsed and valid document, and its memory by estimate.
+    """A parsed and valid document, and its memory by estimate. `key` stands for it in caches of its results.
 
     `conditions` are the variables in its `@skip` and `@include`, `warnings` the limits that it is over and
     that only warn.
@@ -42,6 +49,7 @@ class ValidDocument:
     estimated_bytes: int
     conditions: tuple[str, ...]
     warnings: tuple[LimitExceeded, ...] = ()
+    key: object = field(default_factory=object)
 
 
 class DocumentErrors(Exception):
@@ -60,16 +68,25 @@ class Documents:
 
     def __init__(self, limits: StructureLimits, max_bytes: int) -> None:
         self._limits = limits
-        self._cache: LRUCache[Hashable, ValidDocument] = LRUCache(max_bytes, _estimated_bytes)
+        self._cache: LRUCache[Hashable, ValidDocument] = LRUCache(
+            max_bytes, lambda valid: valid.estimated_bytes
+        )
         self._own: dict[str, ValidDocument] = {}
 
-    def find(self, text: str, view: GraphQLSchema, policy: LimitPolicy) -> ValidDocument:
-        """The valid document of a text. Raises `DocumentErrors` and `LimitExceeded`."""
-        valid = self._own.get(text) or self._cache.get((view, text))
+    async def find(
+        self, text: str, view: GraphQLSchema, policy: LimitPolicy, *, may_introspect: bool
+    ) -> ValidDocument:
+        """The valid document of a text. Raises `DocumentErrors` and `LimitExceeded`.
+
+        Who may not introspect gets no suggestions either, which would tell the names of the schema.
+        """
+        valid = self._own.get(text) or self._cache.get((view, may_introspect, text))
         if valid is None:
-            valid = self._read(text, view, policy)
+            arguments = (text, view, policy, may_introspect)
+            is_long = len(text) > THREAD_CHARACTERS
+            valid = await asyncio.to_thread(self._read, *arguments) if is_long else self._read(*arguments)
             if valid.estimated_bytes <= self._cache.maxsize:
-                self._cache[view, text] = valid
+                self._cache[view, may_introspect, text] = valid
         else:
             for warning in valid.warnings:
                 policy.enforce(warning)
@@ -79,11 +96,16 @@ class Documents:
         """Cache a document of the application itself for ever; no limit applies. Raises `DocumentErrors`."""
         self._own[text] = _read_own(text, schema)
 
-    def cached_bytes(self) -> int:
+    def __len__(self) -> int:
+        return len(self._cache)
+
+    def get_cached_bytes(self) -> int:
         """The memory of the cached documents, by estimate."""
         return int(self._cache.currsize)
 
-    def _read(self, text: str, view: GraphQLSchema, policy: LimitPolicy) -> ValidDocument:
+    def _read(
+        self, text: str, view: GraphQLSchema, policy: LimitPolicy, may_introspect: bool
+    ) -> ValidDocument:
         warnings: list[LimitExceeded] = []
         try:
             document, tokens = self._parse(text, self._limits.tokens)
@@ -94,7 +116,10 @@ class Documents:
         for error in measure_structure(document, view, self._limits):
             policy.enforce(error)
             warnings.append(error)
-        return _validate(document, tokens, text, view, warnings)
+        if _validate(document, view, may_introspect=may_introspect):
+            advice = "Select the same fields less often (limits.repetitions)."
+            raise LimitExceeded("repetitions", self._limits.repetitions, advice=advice)
+        return _make_valid(document, tokens, text, warnings)
 
     def _parse(self, text: str, max_tokens: int | None) -> tuple[DocumentNode, int]:
         """The document and the number of its tokens. Raises `DocumentErrors` and `LimitExceeded`."""
@@ -119,27 +144,45 @@ class Documents:
 def _read_own(text: str, schema: GraphQLSchema) -> ValidDocument:
     """A document of the application itself, which all applications of a process share."""
     parser = Parser(text, allow_empty_selection_sets=False)
-    return _validate(parser.parse_document(), parser.token_count, text, schema, ())
+    document = parser.parse_document()
+    _validate(document, schema, may_introspect=True)
+    return _make_valid(document, parser.token_count, text, ())
 
 
-def _estimated_bytes(valid: ValidDocument) -> int:
-    return valid.estimated_bytes
+class _BoundedOverlappingFields(OverlappingFieldsCanBeMergedRule):
+    """The library's rule with a smaller budget: it compares each field with each that has the same name."""
+
+    def __init__(self, context: ValidationContext) -> None:
+        super().__init__(context)
+        self.rule_context.remaining_complexity_budget = COMPARISONS
 
 
-def _validate(
-    document: DocumentNode,
-    tokens: int,
-    text: str,
-    view: GraphQLSchema,
-    warnings: Iterable[LimitExceeded],
-) -> ValidDocument:
-    """The document if it is valid. Raises `DocumentErrors`."""
-    errors = validate(view, document, max_errors=MAX_ERRORS - 1)
-    if errors and isinstance(errors[-1], ValidationAbortedError):
-        # The library stops comparing fields where that would take quadratic time, or after enough errors.
-        errors[-1] = GraphQLError("the document has too many errors, or repeats too many fields")
+_RULES = tuple(
+    _BoundedOverlappingFields if rule is OverlappingFieldsCanBeMergedRule else rule
+    for rule in specified_rules
+)
+_RULES_WITHOUT_INTROSPECTION = (*_RULES, NoSchemaIntrospectionCustomRule)
+
+
+def _validate(document: DocumentNode, view: GraphQLSchema, *, may_introspect: bool) -> bool:
+    """Whether the validation was given up, because it would take quadratic time. Raises `DocumentErrors`."""
+    rules = _RULES if may_introspect else _RULES_WITHOUT_INTROSPECTION
+    errors = validate(
+        view, document, rules=rules, max_errors=MAX_ERRORS - 1, hide_suggestions=not may_introspect
+    )
+    is_aborted = bool(errors) and isinstance(errors[-1], ValidationAbortedError)
+    if is_aborted and len(errors) == 1:
+        return True
+    if is_aborted:
+        errors[-1] = GraphQLError("the document has further errors")
     if errors:
         raise DocumentErrors(errors)
+    return False
+
+
+def _make_valid(
+    document: DocumentNode, tokens: int, text: str, warnings: Iterable[LimitExceeded]
+) -> ValidDocument:
     estimated_bytes = len(text) + tokens * BYTES_PER_TOKEN
     return ValidDocument(document, estimated_bytes, _conditions(document), tuple(warnings))
 

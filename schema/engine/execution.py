@@ -5,7 +5,7 @@ from collections import Counter
 from collections.abc import Hashable, Sequence
 from dataclasses import dataclass, field
 from inspect import isawaitable
-from typing import Any, Literal
+from typing import Any, NamedTuple
 
 from cachetools import LRUCache
 from graphql import (
@@ -20,8 +20,9 @@ from graphql.execution.executor import Executor as CoreExecutor
 from strawberry import Schema
 
 from resolvers.context import Context
-from schema.engine.documents import DocumentErrors, Documents, ValidDocument
+from schema.engine.documents import MAX_ERRORS, DocumentErrors, Documents, ValidDocument
 from schema.engine.errors import format_error, sort_errors
+from schema.engine.introspection import PreparedAnswers, is_introspection
 from schema.engine.plans.compiler import Plan, compile_plan
 from schema.engine.plans.completion import FallBack
 from schema.engine.structure import StructureLimits
@@ -29,7 +30,8 @@ from stores.contracts.errors import LimitExceeded
 
 log = logging.getLogger(__name__)
 MAX_DOCUMENT_BYTES = 64 * 1024 * 1024  # of the parsed documents that are cached, by estimate
-MAX_PLANS = 512  # compiled operations that are cached
+MAX_PLAN_BYTES = 64 * 1024 * 1024  # of compiled operations that are cached, with their documents
+MAX_INTROSPECTION_BYTES = 16 * 1024 * 1024  # of answers that are cached
 
 
 @dataclass(slots=True)
@@ -43,6 +45,16 @@ class OperationResult:
     compiled: list[str] | None = None  # the lists that a plan completed; None if graphql-core executed
 
 
+class CachedPlan(NamedTuple):
+    """The plan of an operation, or None if it has none, and the memory that it and its document take."""
+
+    plan: Plan | None
+    memory: int
+
+
+SEEN = CachedPlan(None, 512)  # of an operation that was requested once
+
+
 class Executor:
     """Executes operations of one schema. `limits` are those of a document's structure.
 
@@ -54,7 +66,8 @@ class Executor:
         self._schema = schema
         self._compiled = compiled
         self._documents = Documents(limits, MAX_DOCUMENT_BYTES)
-        self._plans: LRUCache[Hashable, Plan | Literal["seen", "not compiled"]] = LRUCache(MAX_PLANS)
+        self._plans: LRUCache[Hashable, CachedPlan] = LRUCache(MAX_PLAN_BYTES, lambda cached: cached.memory)
+        self._introspections = PreparedAnswers(MAX_INTROSPECTION_BYTES)
         self.counts: Counter[str] = Counter()  # how operations were executed, by event
 
     async def run(
@@ -66,6 +79,7 @@ class Executor:
         *,
         read_only: bool = False,
         view: GraphQLSchema | None = None,
+        may_introspect: bool = True,
     ) -> OperationResult:
         """The result of one operation of a document. With `read_only`, mutations are rejected.
 
@@ -73,22 +87,22 @@ class Executor:
         """
         view = view or self._schema._schema
         try:
-            valid = self._documents.find(query, view, context.limits)
+            valid = await self._documents.find(query, view, context.limits, may_introspect=may_introspect)
             operation = _find_operation(valid.document, operation_name)
         except DocumentErrors as invalid:
             return _reject(invalid.errors, context)
         except LimitExceeded as error:
             return _reject([GraphQLError(error.message, original_error=error)], context)
         if read_only and operation.operation is not OperationType.QUERY:
-            result = _reject([GraphQLError("a GET request may only query; send a mutation by POST")], context)
-            result.rejected_mutation = True
-            return result
+            return _reject_mutation(context)
         core = self._schema.execution_context_class.build(
             view,
             valid.document,
             context_value=context,
             raw_variable_values=variables,
             operation_name=operation_name,
+            max_coercion_errors=MAX_ERRORS - 1,
+            hide_suggestions=not may_introspect,
         )
         if isinstance(core, list):  # a variable is not of its type
             return _reject(core, context)
@@ -104,6 +118,8 @@ class Executor:
         self, valid: ValidDocument, core: CoreExecutor[Any]
     ) -> tuple[dict[str, Any] | None, Sequence[GraphQLError], list[str] | None]:
         """The data, the errors, and the lists that a plan completed."""
+        if is_introspection(core.operation):
+            return *await self._introspections.answer(valid, core), None
         plan = self._plan(valid, core)
         if plan is not None:
             result = await self._run_plan(plan, core)
@@ -140,31 +156,48 @@ class Executor:
             return None
         variables = core.variable_values.coerced
         name = operation.name.value if operation.name else None
-        key = (valid, name, tuple(variables.get(condition) for condition in valid.conditions))
-        plan = self._plans.get(key)
-        if plan is None:  # it may never be requested again, and compiling costs more than executing once
-            self._plans[key] = "seen"
+        key = (valid.key, name, tuple(variables.get(condition) for condition in valid.conditions))
+        cached = self._plans.get(key)
+        if cached is None:  # it may never be requested again, and compiling costs more than executing once
+            self._plans[key] = SEEN
             self.counts["first_seen"] += 1
-        elif plan == "seen":
-            plan = self._plans[key] = self._compile(core)
-        return plan if isinstance(plan, Plan) else None
+            return None
+        if cached is SEEN:
+            plan = self._compile(core)
+            memory = SEEN.memory if plan is None else valid.estimated_bytes + plan.estimated_bytes
+            cached = CachedPlan(plan, memory)
+            if memory <= self._plans.maxsize:
+                self._plans[key] = cached
+        return cached.plan
 
-    def _compile(self, core: CoreExecutor[Any]) -> Plan | Literal["not compiled"]:
+    def _compile(self, core: CoreExecutor[Any]) -> Plan | None:
         try:
             plan = compile_plan(self._schema, core)
         except FallBack:
             self.counts["not_compiled"] += 1
-            return "not compiled"
+            return None
         except Exception:  # as in `_run_plan`
             self.counts["plan_failed"] += 1
             log.exception("an operation could not be compiled; graphql-core executes it: %s", _name(core))
-            return "not compiled"
+            return None
         self.counts["compiled"] += 1
         return plan
 
     def get_cache_sizes(self) -> dict[str, int]:
-        """The memory of the cached documents in bytes, and the number of cached operations."""
-        return {"documents": self._documents.cached_bytes(), "operations": len(self._plans)}
+        """How many entries each cache has."""
+        return {
+            "documents": len(self._documents),
+            "operations": len(self._plans),
+            "introspections": len(self._introspections),
+        }
+
+    def get_cached_bytes(self) -> dict[str, int]:
+        """The memory of each cache in bytes, by estimate."""
+        return {
+            "documents": self._documents.get_cached_bytes(),
+            "operations": int(self._plans.currsize),
+            "introspections": self._introspections.get_cached_bytes(),
+        }
 
     def add_own(self, text: str) -> None:
         """Cache a document of the application itself; no limit applies to it. Raises `DocumentErrors`."""
@@ -190,6 +223,12 @@ def _name(core: CoreExecutor[Any]) -> str:
 
 def _reject(errors: list[GraphQLError], context: Context) -> OperationResult:
     return OperationResult(errors=_format_errors(errors, context), rejected=True)
+
+
+def _reject_mutation(context: Context) -> OperationResult:
+    result = _reject([GraphQLError("a GET request may only query; send a mutation by POST")], context)
+    result.rejected_mutation = True
+    return result
 
 
 def _format_errors(errors: Sequence[GraphQLError], context: Context) -> list[dict[str, Any]]:

@@ -117,7 +117,9 @@ def _routes(state: AppState, settings: Settings) -> list[BaseRoute]:
     return [
         Route("/graphql", graphql),
         Route("/graphql/", graphql),
-        PrintedSchema(state.authenticate).route(),
+        PrintedSchema(
+            state.authenticate, anonymous_introspection=settings.graphql.anonymous_introspection
+        ).route(),
         *([make_resource_metadata_route(settings.auth.issuers)] if settings.auth.issuers else []),
         *health.routes(),
         Route("/metrics", Metrics(state, health, settings.auth.metrics_token).answer),
@@ -175,6 +177,7 @@ def _make_graphql_endpoint(state: AppState, settings: Settings) -> GraphQLEndpoi
         page=explorer.render_page if settings.graphql.graphiql else None,
         limits=RequestLimits(settings.graphql.max_body_bytes, settings.graphql.max_json_depth),
         max_answer_bytes=settings.graphql.max_answer_bytes,
+        anonymous_introspection=settings.graphql.anonymous_introspection,
     )
 
 

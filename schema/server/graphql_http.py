@@ -51,12 +51,14 @@ class GraphQLEndpoint:
         page: Callable[[], Response] | None,
         limits: RequestLimits,
         max_answer_bytes: int,
+        anonymous_introspection: bool = True,
     ) -> None:
         self._executor = executor
         self._create_context = create_context
         self._page = page
         self._limits = limits
         self._max_answer_bytes = max_answer_bytes
+        self._anonymous_introspection = anonymous_introspection
         self._persisted_queries = PersistedQueries()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -105,6 +107,7 @@ class GraphQLEndpoint:
             context,
             read_only=request.method in ("GET", "HEAD"),
             view=view,
+            may_introspect=self._anonymous_introspection or context.viewer.grant.is_authenticated,
         )
         if not answer.rejected:
             self._persisted_queries.remember(document, persisted)

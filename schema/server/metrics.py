@@ -37,12 +37,16 @@ class Metrics(Collector):
         for name, count in self._limits.hits.items():
             limits.add_metric([name], count)
         yield limits
-        cached = GaugeMetricFamily(
-            "sync_gateway_cached", "Cached parsed documents and operations.", labels=["what"]
-        )
+        cached = GaugeMetricFamily("sync_gateway_cached", "Entries of each cache.", labels=["what"])
         for what, count in self._executor.get_cache_sizes().items():
             cached.add_metric([what], count)
         yield cached
+        memory = GaugeMetricFamily(
+            "sync_gateway_cached_bytes", "The memory of each cache, by estimate.", labels=["what"]
+        )
+        for what, count in self._executor.get_cached_bytes().items():
+            memory.add_metric([what], count)
+        yield memory
         writable = GaugeMetricFamily(
             "sync_gateway_store_writable", "Whether a store takes writes (1) or not (0).", labels=["store"]
         )

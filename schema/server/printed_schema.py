@@ -9,7 +9,7 @@ from starlette.routing import Route
 
 from schema.server.authentication import AccessDenied, Authenticate
 from schema.types.roles import view_of
-from stores.contracts.errors import GatewayError
+from stores.contracts.errors import Forbidden, GatewayError
 
 PATH = "/graphql/schema.graphql"
 FILE = Path(__file__).parents[1] / "schema.graphql"
@@ -18,8 +18,8 @@ FILE = Path(__file__).parents[1] / "schema.graphql"
 class PrintedSchema:
     """Answers `GET /graphql/schema.graphql`: the committed file to operators, to others what they see."""
 
-    def __init__(self, authenticate: Authenticate) -> None:
-        self._authenticate = authenticate
+    def __init__(self, authenticate: Authenticate, *, anonymous_introspection: bool) -> None:
+        self._authenticate, self._anonymous_introspection = authenticate, anonymous_introspection
 
     def route(self) -> Route:
         return Route(PATH, self._respond)
@@ -29,6 +29,8 @@ class PrintedSchema:
         try:
             grant = await self._authenticate(request)
             view = view_of(grant)
+            if not (grant.is_authenticated or self._anonymous_introspection):
+                raise Forbidden("Clients without a credential may not introspect")
         except GatewayError as error:
             denied = AccessDenied(error)
             return PlainTextResponse(denied.message, denied.status, denied.headers)

@@ -156,6 +156,11 @@ class GraphQLSettings(Section):
     """The endpoint /graphql."""
 
     graphiql: bool = Field(default=True, description="Show GraphiQL to browsers at /graphql.")
+    anonymous_introspection: bool = Field(
+        default=True,
+        description="Whether clients without a credential may introspect. Without introspection, errors"
+        " suggest no names. Such clients reach /graphql only while no credential is required.",
+    )
     compiled: bool = Field(default=True, description="Compile queries that are sent more than once.")
     max_tokens: int = Field(default=5000, ge=10, description="The maximum number of tokens of a document.")
     max_body_bytes: int = Field(

@@ -17,7 +17,7 @@ class Client:
         # An unexpected error becomes a response, as it does behind a real server.
         transport = httpx.ASGITransport(app, raise_app_exceptions=False)
         self.http = httpx.AsyncClient(transport=transport, base_url="http://gateway")
-        self.documents = documents
+        self.app, self.documents = app, documents
         self.calls: list[str] = []
         self.series_calls: list[str] = []
 

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis_graphql import queries
 
-from schema.engine.execution import MAX_PLANS
+from schema.engine.execution import MAX_DOCUMENT_BYTES, MAX_PLAN_BYTES
 from schema.engine.scalars import to_json
 from schema.types.root import schema
 from stores.backends.sqlite.series import SqliteSeriesStore
@@ -119,10 +119,13 @@ def test_random_queries_are_the_same(
 
 
 async def test_plans_stay_within_their_bound(pair: ExecutorPair) -> None:
-    for n in range(MAX_PLANS + 100):
+    fields = " ".join(f"f{n}: name" for n in range(1000))
+    for n in range(30):
         for _ in range(2):
-            await pair.run(pair.compiled, f"{{ a{n}: __typename }}")
-    assert len(pair.compiled._plans) == MAX_PLANS
+            await pair.run(pair.compiled, f"{{ a{n}: organizations {{ nodes {{ {fields} }} }} }}")
+    sizes = pair.compiled.get_cached_bytes()
+    assert MAX_PLAN_BYTES / 2 < sizes["operations"] <= MAX_PLAN_BYTES
+    assert MAX_DOCUMENT_BYTES / 2 < sizes["documents"] <= MAX_DOCUMENT_BYTES
 
 
 async def test_a_document_that_is_seen_once_is_not_compiled(pair: ExecutorPair) -> None:

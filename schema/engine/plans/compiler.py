@@ -12,13 +12,17 @@ from schema.engine.plans.completion import FallBack, split_nullable
 from schema.engine.plans.run import Path, PlanRun
 from schema.engine.plans.selections import BuildObjects, ObjectSelection, SelectedField, Selection
 
+# Measured with tracemalloc: 1,400 to 3,300 bytes for each entry of a response object.
+BYTES_PER_ENTRY = 3500
+
 
 class Plan:
     """One compiled query. `lists` are the paths of the lists in it, without indexes."""
 
-    def __init__(self, root: Selection, lists: list[str]) -> None:
+    def __init__(self, root: Selection, lists: list[str], entries: int) -> None:
         self._root = root
         self.lists = lists
+        self.estimated_bytes = entries * BYTES_PER_ENTRY
         self.failure_logged = False  # an unexpected failure of a plan is logged only once
 
     async def run(self, executor: Executor[Any]) -> tuple[dict[str, Any], list[GraphQLError]]:
@@ -40,7 +44,8 @@ def compile_plan(schema: Schema, executor: Executor[Any]) -> Plan:
             executor.schema, executor.fragments, executor.variable_values, root, executor.operation
         )
         compiler = _Compiler(schema, executor)
-        return Plan(compiler.compile_fields(root, collected.grouped_field_set, ()), compiler.lists)
+        root_selection = compiler.compile_fields(root, collected.grouped_field_set, ())
+        return Plan(root_selection, compiler.lists, compiler.entries)
     except GraphQLError as error:  # a condition is null, for example: graphql-core reports it
         raise FallBack from error
 
@@ -50,11 +55,13 @@ class _Compiler:
         self._schema = schema
         self._executor = executor
         self.lists: list[str] = []
+        self.entries = 0  # of response objects, for each of their types
 
     def compile_fields(self, type_: GraphQLObjectType, fields: GroupedFieldSet, path: Path) -> Selection:
         columns: list[Column] = []
         selected_fields: list[SelectedField] = []
         entries: list[str] = []  # the source of the entries of a response object
+        self.entries += len(fields)
         for key, details in fields.items():
             name = details[0].node.name.value
             value = "None"  # a placeholder that `SelectedField.fill` replaces
