@@ -62,7 +62,7 @@ class Model(RuleBasedStateMachine):
             self.stored[document["_id"]] = document
         return ObjectId(document["_id"])
 
-    @rule(each=ids, name=names)
+    @rule(id_=ids, name=names)
     def update(self, id_: ObjectId, name: Any) -> None:
         change = Change(set={("name",): name})
         changed = self.runner.run(self.documents.update(DEVICES, [equals("_id", id_)], change))
@@ -70,7 +70,7 @@ class Model(RuleBasedStateMachine):
             self.stored[id_] = {**self.stored[id_], "name": name}
         assert changed == self.stored.get(id_)
 
-    @rule(each=ids)
+    @rule(id_=ids)
     def delete(self, id_: ObjectId) -> None:
         is_deleted = self.runner.run(self.documents.delete(DEVICES, [equals("_id", id_)]))
         assert is_deleted == (self.stored.pop(id_, None) is not None)
