@@ -64,6 +64,8 @@ class OldRoutes:
             route, parameters = match
             response = await self._execute(request, route, parameters)
             response.headers.update(make_deprecation_headers(route))
+            if not route.is_public:
+                response.headers.add_vary_header("Authorization, X-API-Key")
             return response
         except BadRequest as error:
             response = render_json({"error": error.message}, error.status, request)

@@ -152,5 +152,8 @@ def _make_json_response(
     body: dict[str, Any], status: int, media_type: str, headers: dict[str, str] | None = None
 ) -> Response:
     # JSON is UTF-8 by definition; the charset is named because old clients ask for it.
-    content_type = {"content-type": f"{media_type}; charset=utf-8", "vary": "Accept"}
+    content_type = {
+        "content-type": f"{media_type}; charset=utf-8",
+        "vary": "Accept, Authorization, X-API-Key",
+    }
     return Response(to_json(body), status, {**content_type, **(headers or {})})

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 
 from resolvers.api_keys import KEYS, grant_of, is_valid, list_api_keys
 from resolvers.grants import Grant
-from resolvers.rules.key_text import parse_key
+from resolvers.rules.key_text import KeyText, parse_key
 from stores.contracts.document_store import DocumentDatabase
 from stores.contracts.documents import Change, equals, utc_now
 from stores.contracts.errors import GatewayError, Unauthenticated, Unavailable
@@ -73,15 +73,15 @@ class KeyRing:
         if presented is None:
             raise Unauthenticated("The API key is not valid")
         is_fresh = await self._refresh()
-        if presented.key_id not in self._state.keys:  # it may have been created just now
+        key = self._find(presented)
+        if key is None:  # it may have been created just now
             await asyncio.sleep(MIN_INTERVAL_S)
             is_fresh = await self._refresh(MIN_INTERVAL_S)
-        key, now = self._state.keys.get(presented.key_id), self._clock()
+            key = self._find(presented)
+        now = self._clock()
         if not is_fresh and now - self._checked.get(presented.key_id, -GRACE_S) >= GRACE_S:
             raise Unavailable("API keys cannot be checked now")
-        # Compared even if there is no such key, so that the time does not tell which ids exist.
-        secret = key.secret_sha256 if key is not None else "0" * 64
-        if not hmac.compare_digest(secret, presented.secret_sha256) or key is None or not is_valid(key):
+        if key is None or not is_valid(key):
             raise Unauthenticated("The API key is not valid")
         if is_fresh:
             self._checked[key.key_id] = now
@@ -90,6 +90,12 @@ class KeyRing:
         if key.key_id not in grants:
             grants[key.key_id] = grant_of(key)
         return grants[key.key_id]
+
+    def _find(self, presented: KeyText) -> ApiKey | None:
+        """The stored key with the id and the secret. The time does not tell which of them is wrong."""
+        key = self._state.keys.get(presented.key_id)
+        secret = key.secret_sha256 if key is not None else "0" * 64
+        return key if hmac.compare_digest(secret.encode(), presented.secret_sha256.encode()) else None
 
     async def close(self) -> None:
         """Wait for what is being written."""
