@@ -11,7 +11,7 @@ from starlette.routing import Route
 from compat_rest import migration, openapi
 from compat_rest.handler import OPERATIONS, OldRoutes
 from schema.server.app import create_app as create_graph
-from schema.server.authentication import AccessDenied, AnonymousAccess
+from schema.server.authentication import AccessDenied, AnonymousAccess, remember_grant
 from schema.server.settings import Settings
 from stores.contracts.errors import GatewayError
 
@@ -24,7 +24,7 @@ def create_app(settings: Settings, **options: Any) -> Starlette:
     page = migration.render_page(OPERATIONS)
 
     state = app.state.app_state
-    authenticate = AnonymousAccess(state.authenticate, settings.compat.anonymous)
+    authenticate = remember_grant(AnonymousAccess(state.authenticate, settings.compat.anonymous))
 
     async def migrate(request: Request) -> Response:
         return HTMLResponse(page, headers={"Content-Security-Policy": migration.POLICY})

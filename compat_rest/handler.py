@@ -22,6 +22,7 @@ from schema.server.authentication import AccessDenied, Authenticate, authenticat
 from schema.server.bodies import BadRequest
 from schema.server.graphql_http import CLIENT_CLOSED_REQUEST
 from schema.server.limit_rejection import reject_over_limit
+from schema.server.refusal_watch import ORGANIZATION
 from schema.server.state import AppState
 from schema.types.roles import find_roles_of_operations
 
@@ -62,6 +63,7 @@ class OldRoutes:
             if isinstance(match, Response):
                 return match
             route, parameters = match
+            request.scope[ORGANIZATION] = parameters.get("organizationId")
             response = await self._execute(request, route, parameters)
             response.headers.update(make_deprecation_headers(route))
             if not route.is_public:

@@ -1,6 +1,7 @@
 """The viewer of a request and what they may access: all data of a tenant is read through the viewer."""
 
 import time
+from abc import ABC, abstractmethod
 from asyncio import Future, ensure_future
 from collections.abc import Callable, Collection, Iterable, Sequence
 from dataclasses import dataclass, field
@@ -19,6 +20,7 @@ from resolvers.machine_owners import MachineOwners
 from stores.contracts.document_store import DatabaseInfo, DocumentDatabase, DocumentStore
 from stores.contracts.documents import IdempotencyKey
 from stores.contracts.errors import BadUserInput, Conflict
+from stores.contracts.journal import Journal
 from stores.contracts.series import SECOND, SeriesStore, WritableSeriesStore
 from stores.entities.cipher import SecretCipher
 from stores.entities.icons import Icons
@@ -66,6 +68,7 @@ class Viewer:
         self._store: DocumentStore = store if grant.is_operator else self._granted_store
         self.series = series
         self.grant = grant
+        self._journal: Journal | None = None
         self._tenants: dict[str, Tenant] = {}
         self._readings: dict[SeriesPlace, Readings] = {}
         self.owners = series.owners or MachineOwners(store)
@@ -84,7 +87,7 @@ class Viewer:
     @property
     def key_documents(self) -> DocumentDatabase:
         """The database that holds the API keys, for those who administer keys: they check the grant."""
-        return self._whole_store.database(self._store.default)
+        return self._with_journal(self._whole_store.database(self._store.default))
 
     def shared_tenant(self) -> Tenant:
         """The data that belongs to no organization: services and legacy devices."""
@@ -113,6 +116,14 @@ class Viewer:
     def is_default(self, organization_id: str) -> bool:
         """Whether this is the name of the default database, which may not be an organization."""
         return organization_id == self._store.default
+
+    def record_changes(self, journal: Journal) -> None:
+        """From now on, whatever the viewer writes is recorded in `journal`."""
+        self._journal = journal
+        self._tenants.clear()  # their databases have another journal, or none
+
+    def _with_journal(self, documents: DocumentDatabase) -> DocumentDatabase:
+        return documents if self._journal is None else documents.with_journal(self._journal)
 
     def discard_loaded(self) -> None:
         """Discard what the request has loaded, because the store has changed."""
@@ -165,7 +176,9 @@ class Viewer:
         name = f"{database}/{organization_id}"
         if name not in self._tenants:
             covered = self.grant.covers(organization_id)
-            documents = self._store.database(database) if covered else self._granted_store.hidden
+            documents = (
+                self._with_journal(self._store.database(database)) if covered else self._granted_store.hidden
+            )
             readings = (
                 self._readings_of(organization_id) if covered else self._readings_at(SeriesPlace(NO_DATABASE))
             )
@@ -188,6 +201,47 @@ async def _find_conflicts(
     }
 
 
+class OperationJournal(Journal):
+    """The changes of one operation. `is_used` is whether it has written to a store of documents."""
+
+    is_used: bool = False
+
+    @abstractmethod
+    async def add_action(self, entity: Any) -> None:
+        """Record an operation that has changed something other than documents, such as a file.
+
+        It is done, so that this does not fail if the log cannot be written.
+        """
+
+
+class Audit(ABC):
+    """The audit log."""
+
+    @abstractmethod
+    def start_journal(self, subject: str, operation: str, request_id: str | None) -> OperationJournal:
+        """The journal of one operation, which is the name of a mutation."""
+
+    @abstractmethod
+    def record_refusal(
+        self,
+        grant: Grant | None,
+        operation: str,
+        code: str,
+        *,
+        organization_id: str | None = None,
+        request_id: str | None = None,
+    ) -> None:
+        """Note a refusal in the background, which makes no store call of its request.
+
+        `grant` is None if the credential was not valid. The refusal is in the log of the organization that
+        the request names, or of the only one of the grant, or else in that of operators.
+        """
+
+    @abstractmethod
+    async def flush(self) -> None:
+        """Write the refusals that are not written yet."""
+
+
 @dataclass(slots=True)
 class Context:
     """What every resolver receives: the viewer, the icons, the cipher of secrets, and the request's id."""
@@ -203,3 +257,23 @@ class Context:
     points: int = 0  # of series in the answer so far
     idempotency: IdempotencyKey | None = None  # the idempotency key of a creation
     trace: Callable[[], dict[str, Any]] | None = None  # what the request cost, if the client asks for it
+    audit: Audit | None = None  # None leaves no trace of changes
+
+    def start_journal(self, operation: str) -> OperationJournal | None:
+        """From now on, whatever is written is recorded as changed by this operation."""
+        if self.audit is None:
+            return None
+        journal = self.audit.start_journal(self.viewer.grant.subject, operation, self.request_id)
+        self.viewer.record_changes(journal)
+        return journal
+
+    def record_refusal(self, operation: str, code: str, organization_id: str | None) -> None:
+        """Record that the viewer may not do this. `organization_id` is what the request names."""
+        if self.audit is not None:
+            self.audit.record_refusal(
+                self.viewer.grant,
+                operation,
+                code,
+                organization_id=organization_id,
+                request_id=self.request_id,
+            )

@@ -25,7 +25,9 @@ from stores.contracts.documents import (
     list_written,
 )
 from stores.contracts.errors import Forbidden, NotFound
+from stores.contracts.journal import CappedCollection, Journal, JournalEntry
 from stores.contracts.records import read_object, read_string, read_strings
+from stores.entities.audit import AuditEntry
 from stores.entities.entity import APPLICATION, APPLICATION_ID, PLACEHOLDER, Entity
 from stores.entities.organizations import APPLICATIONS_KEY, Organization
 from stores.entities.registry import find_entity_of_collection
@@ -170,6 +172,12 @@ class NarrowedDatabase(DocumentDatabase):
     async def upsert(self, collection: Collection, documents: Sequence[Document]) -> None:
         raise Forbidden("Copying requires a grant for all applications")
 
+    async def append(self, target: CappedCollection, entries: Sequence[JournalEntry]) -> None:
+        raise Forbidden("Appending requires a grant for all applications")
+
+    def with_journal(self, journal: Journal) -> "NarrowedDatabase":
+        return NarrowedDatabase(self._documents.with_journal(journal), self._hidden, self._applications)
+
     def _database_of(self, collection: Collection) -> DocumentDatabase:
         """Where a collection is read: a collection of another application is hidden."""
         entity = _entity_of(collection)
@@ -180,8 +188,10 @@ class NarrowedDatabase(DocumentDatabase):
 
     def _narrow_where(self, collection: Collection, where: Where) -> Where:
         entity = _entity_of(collection)
-        is_shared = entity is not None and entity.shares_collection
-        return (*where, self._condition) if is_shared and entity is not Organization else where
+        names_application = entity is not None and (
+            entity.shares_collection or issubclass(entity, AuditEntry)
+        )
+        return (*where, self._condition) if names_application else where
 
     def _narrow_query(self, collection: Collection, query: Query) -> Query:
         return replace(query, where=self._narrow_where(collection, query.where))

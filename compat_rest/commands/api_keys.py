@@ -70,7 +70,8 @@ def create(
                 await require_places(store, spec)
             except NotFound as error:
                 raise NotFound(f"{error.message}. Create it first, or pass --allow-missing") from None
-        return await create_api_key(store.database(store.default), spec, created_by=CREATED_BY)
+        database = _open_keys(settings, store, "createApiKey")
+        return await create_api_key(database, spec, created_by=CREATED_BY)
 
     with print_errors_as_one_line():
         spec = KeySpec(
@@ -96,7 +97,7 @@ def list_(config: ConfigOption = None, data: DataOption = None) -> None:
     from resolvers.api_keys import list_api_keys
 
     with print_errors_as_one_line():
-        stored = _run_on_keys(config, data, list_api_keys)
+        stored = _run_on_keys(config, data, "", list_api_keys)
     table = Table()
     table.add_column("id", no_wrap=True, min_width=12)
     for title in (
@@ -135,7 +136,7 @@ def revoke(
     from resolvers.api_keys import revoke_api_key
 
     with print_errors_as_one_line():
-        key = _run_on_keys(config, data, lambda keys: revoke_api_key(keys, key_id))
+        key = _run_on_keys(config, data, "revokeApiKey", lambda keys: revoke_api_key(keys, key_id))
     out.print(f"The key {key.key_id} ({key.name}) is revoked.", soft_wrap=True, markup=False)
 
 
@@ -152,7 +153,10 @@ def rotate(
     with print_errors_as_one_line():
         duration = _parse_duration(overlap)
         key, text = _run_on_keys(
-            config, data, lambda keys: rotate_api_key(keys, key_id, duration, created_by=CREATED_BY)
+            config,
+            data,
+            "rotateApiKey",
+            lambda keys: rotate_api_key(keys, key_id, duration, created_by=CREATED_BY),
         )
     _print_new(key, text)
     err.print(f"The key {key_id} ends in {overlap}.", markup=False, highlight=False)
@@ -165,9 +169,18 @@ def _run(settings: "Settings", work: Callable[["DocumentStore"], Awaitable[T]]) 
 
 
 def _run_on_keys(
-    config: Path | None, data: Path | None, work: Callable[["DocumentDatabase"], Awaitable[T]]
+    config: Path | None, data: Path | None, operation: str, work: Callable[["DocumentDatabase"], Awaitable[T]]
 ) -> T:
-    return _run(load_settings(config, data), lambda store: work(store.database(store.default)))
+    settings = load_settings(config, data)
+    return _run(settings, lambda store: work(_open_keys(settings, store, operation)))
+
+
+def _open_keys(settings: "Settings", store: "DocumentStore", operation: str) -> "DocumentDatabase":
+    """The database of the keys. What is changed is in the audit log under the name of a mutation."""
+    from schema.server.opening import open_audit_trail
+
+    journal = open_audit_trail(settings, store).start_journal(CREATED_BY, operation)
+    return store.database(store.default).with_journal(journal)
 
 
 def _print_new(key: "ApiKey", text: str) -> None:

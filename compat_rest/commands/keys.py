@@ -18,6 +18,7 @@ from compat_rest.commands.terminal import (
 
 if TYPE_CHECKING:
     from schema.server.settings import Settings
+    from stores.contracts.document_store import DocumentStore
     from stores.jobs.rotation import RotationReport
 
 
@@ -48,7 +49,7 @@ def rotate_secrets(config: ConfigOption = None, data: DataOption = None) -> None
 def _rotate(settings: "Settings") -> "RotationReport":
     from rich.progress import Progress
 
-    from schema.server.opening import open_cipher, open_documents
+    from schema.server.opening import open_audit_trail, open_cipher, open_documents
     from stores.contracts.errors import BadUserInput
     from stores.jobs.rotation import rotate_stored_secrets
 
@@ -61,7 +62,10 @@ def _rotate(settings: "Settings") -> "RotationReport":
         def report(done: int, total: int) -> None:
             progress.update(task, completed=done, total=total)
 
-        work = run_and_close(
-            open_documents(settings), lambda store: rotate_stored_secrets(store, cipher, report)
-        )
-        return asyncio.run(work)
+        async def rotate(store: "DocumentStore") -> "RotationReport":
+            rotation = await rotate_stored_secrets(store, cipher, report)
+            journal = open_audit_trail(settings, store).start_journal("command line", "rotateSecrets")
+            await journal.add_action(None)
+            return rotation
+
+        return asyncio.run(run_and_close(open_documents(settings), rotate))

@@ -25,6 +25,7 @@ from schema.engine.errors import format_error, sort_errors
 from schema.engine.introspection import PreparedAnswers, is_introspection
 from schema.engine.plans.compiler import Plan, compile_plan
 from schema.engine.plans.completion import FallBack
+from schema.engine.refusals import Refused, find_refusals
 from schema.engine.structure import StructureLimits
 from stores.contracts.errors import LimitExceeded
 
@@ -42,6 +43,7 @@ class OperationResult:
     errors: list[dict[str, Any]] = field(default_factory=list)
     rejected: bool = False
     rejected_mutation: bool = False
+    refusals: list[Refused] = field(default_factory=list)
     compiled: list[str] | None = None  # the lists that a plan completed; None if graphql-core executed
 
 
@@ -112,7 +114,8 @@ class Executor:
             # These hold loaded data in reference cycles, which the garbage collector would free much later.
             context.viewer.discard_loaded()
             core.async_helpers = None  # type: ignore[assignment]  # the executor is not used again
-        return OperationResult(data, _format_errors(sort_errors(errors, data), context), compiled=compiled)
+        formatted = _format_errors(sort_errors(errors, data), context)
+        return OperationResult(data, formatted, refusals=find_refusals(core, errors), compiled=compiled)
 
     async def _execute(
         self, valid: ValidDocument, core: CoreExecutor[Any]

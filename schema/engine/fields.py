@@ -80,14 +80,18 @@ def batched(
 class _Mutation(FieldExtension):
     """What every mutation does around its resolver.
 
-    It reports whether a write that failed may have been applied, shapes the object of a conflict, and drops
-    what the request has loaded, which a change makes stale.
+    It records what is changed in the audit log, reports whether a write that failed may have been applied,
+    shapes the object of a conflict, and drops what the request has loaded, which a change makes stale.
     """
 
     async def resolve_async(self, next_: Any, source: Any, info: Any, **arguments: Any) -> Any:
+        journal = info.context.start_journal(info.field_name)
         with track_writes() as writes:
             try:
-                return await next_(source, info, **arguments)
+                payload = await next_(source, info, **arguments)
+                if journal is not None and not journal.is_used:  # what it has changed is no document
+                    await journal.add_action(_find_entity(payload))
+                return payload
             except Conflict as conflict:
                 if "current" in conflict.extensions:
                     record = conflict.extensions["current"]
@@ -99,6 +103,11 @@ class _Mutation(FieldExtension):
                 raise
             finally:
                 info.context.viewer.discard_loaded()
+
+
+def _find_entity(payload: Any) -> Any:
+    """The first object of a payload that has a global id."""
+    return next((value for value in vars(payload).values() if hasattr(value, "node_kind")), None)
 
 
 def mutation(description: str) -> Any:

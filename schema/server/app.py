@@ -15,7 +15,7 @@ from resolvers.limits import DAY, LimitPolicy, Limits
 from resolvers.machine_owners import MachineOwners
 from schema.engine.execution import Executor
 from schema.server import explorer
-from schema.server.authentication import Authenticate, Authenticator
+from schema.server.authentication import Authenticate, Authenticator, remember_grant
 from schema.server.background import Work, run_in_background
 from schema.server.cors import Cors
 from schema.server.graphql_http import GraphQLEndpoint
@@ -27,6 +27,7 @@ from schema.server.key_ring import KeyRing
 from schema.server.metrics import Metrics
 from schema.server.opening import (
     make_series_layout,
+    open_audit_trail,
     open_cipher,
     open_documents,
     open_icons,
@@ -36,6 +37,7 @@ from schema.server.opening import (
 from schema.server.origins import is_loopback, parse_origin
 from schema.server.printed_schema import PrintedSchema
 from schema.server.proxies import TrustedProxies
+from schema.server.refusal_watch import RefusalWatch
 from schema.server.request_guard import RequestGuard
 from schema.server.resource_metadata import BearerChallenge, make_resource_metadata_route
 from schema.server.retention import delete_old_points
@@ -75,11 +77,7 @@ def create_app(
     stores when it stops. `tasks` run in the background, by name.
     """
     documents = documents or open_documents(settings)
-    key_ring = KeyRing(
-        documents.database(documents.default),
-        had_keys=has_had_api_keys(settings.data),
-        record_keys=partial(record_api_keys, settings.data),
-    )
+    key_ring = _make_key_ring(documents, settings)
     check_token = open_token_check(settings)
     state = AppState(
         documents=documents,
@@ -91,19 +89,30 @@ def create_app(
             settings.limits.structure(settings.graphql.max_tokens),
             compiled=settings.graphql.compiled,
         ),
-        authenticate=authenticate or Authenticator(key_ring, check_token, may_be_open=_may_be_open(settings)),
+        authenticate=remember_grant(
+            authenticate or Authenticator(key_ring, check_token, may_be_open=_may_be_open(settings))
+        ),
         limits=LimitPolicy(settings.limits.warn_only),
+        audit=open_audit_trail(settings, documents),
     )
     background = {**tasks, **(check_token.tasks() if check_token else {})}
     app = Starlette(
         routes=[*_routes(state, settings), *routes],
         middleware=_middleware(
-            settings, needs_credentials=authenticate is not None or _needs_credentials(settings)
+            state, settings, needs_credentials=authenticate is not None or _needs_credentials(settings)
         ),
         lifespan=lambda app: _run_lifespan(state, settings, background, key_ring),
     )
     app.state.app_state = state
     return app
+
+
+def _make_key_ring(documents: DocumentStore, settings: Settings) -> KeyRing:
+    return KeyRing(
+        documents.database(documents.default),
+        had_keys=has_had_api_keys(settings.data),
+        record_keys=partial(record_api_keys, settings.data),
+    )
 
 
 def _may_be_open(settings: Settings) -> bool:
@@ -133,12 +142,13 @@ def _needs_credentials(settings: Settings) -> bool:
     return not _may_be_open(settings) and not settings.compat.anonymous.networks
 
 
-def _middleware(settings: Settings, *, needs_credentials: bool) -> list[Middleware]:
+def _middleware(state: AppState, settings: Settings, *, needs_credentials: bool) -> list[Middleware]:
     """What each request passes through, outermost first."""
     server = settings.server
     proxies = [Middleware(TrustedProxies, trusted=server.trusted_proxies)] if server.trusted_proxies else []
     return [
         *proxies,
+        Middleware(RefusalWatch, audit=state.audit),
         Middleware(
             RequestGuard,
             origins=[parse_origin(origin) for origin in server.cors_allowed_origins],
@@ -213,4 +223,5 @@ async def _run_lifespan(
     finally:
         async with asyncio.timeout(settings.documents.deadline + settings.series.deadline):
             await key_ring.close()
+            await state.audit.close()
             await asyncio.gather(state.documents.close(), store.close())

@@ -109,6 +109,19 @@ class AnonymousAccess:
         return any(address in network for network in self._networks)
 
 
+GRANT = "sync_gateway.grant"  # the key of a request's scope
+
+
+def remember_grant(authenticate: Authenticate) -> Authenticate:
+    """The same check, which leaves the grant in the scope of the request, for what looks at the response."""
+
+    async def check(request: Request) -> Grant:
+        grant = request.scope[GRANT] = await authenticate(request)
+        return grant
+
+    return check
+
+
 async def authenticate_nobody(request: Request) -> Grant:
     """The grant of what needs no credential: no organization exists for it."""
     return PUBLIC

@@ -109,6 +109,8 @@ class GraphQLEndpoint:
             view=view,
             may_introspect=self._anonymous_introspection or context.viewer.grant.is_authenticated,
         )
+        for refusal in answer.refusals:
+            context.record_refusal(refusal.field, Forbidden.code, refusal.organization_id)
         if not answer.rejected:
             self._persisted_queries.remember(document, persisted)
         response = _answer_response(answer, media_type, context)

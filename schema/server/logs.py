@@ -11,6 +11,10 @@ from schema.server.settings import LogSettings
 
 MAX_FIELD_LENGTH = 2_000
 MAX_TRACEBACK_LENGTH = 20_000
+AUDIT_FIELDS = (  # of the lines of the logger `audit`
+    *("subject", "operation", "outcome", "code", "requestId", "database"),
+    *("entityKind", "entityId", "applicationId", "changes"),
+)
 _UNPRINTABLE = re.compile(r"[^\x20-\x7e]")
 
 
@@ -24,6 +28,7 @@ def configure_logging(settings: LogSettings) -> None:
             foreign_pre_chain=[
                 structlog.stdlib.add_log_level,
                 structlog.stdlib.add_logger_name,
+                structlog.stdlib.ExtraAdder(allow=AUDIT_FIELDS),
                 structlog.processors.TimeStamper(fmt="iso"),
                 structlog.processors.format_exc_info,
             ],

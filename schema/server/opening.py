@@ -2,6 +2,7 @@
 
 from typing import TYPE_CHECKING
 
+from resolvers.rules.audit_trail import AuditTrail
 from schema.server.settings import Settings
 from schema.server.store_settings import SeriesSettings
 from stores import embedded, opening
@@ -10,6 +11,7 @@ from stores.contracts.points import PointWriter
 from stores.contracts.series import SeriesStore, WritableSeriesStore
 from stores.entities.cipher import SecretCipher
 from stores.entities.icons import Icons
+from stores.entities.secrets import SecretRules
 from stores.entities.series_layout import SeriesLayout
 
 if TYPE_CHECKING:
@@ -87,6 +89,11 @@ def open_cipher(settings: Settings) -> SecretCipher:
         paths=settings.secrets.paths,
         plain_text=settings.secrets.plain_text,
     )
+
+
+def open_audit_trail(settings: Settings, store: DocumentStore) -> AuditTrail:
+    """The audit log in an open store."""
+    return AuditTrail(store, SecretRules(settings.secrets.paths), settings.audit.entries)
 
 
 def open_token_check(settings: Settings) -> "TokenCheck | None":

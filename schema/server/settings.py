@@ -174,6 +174,18 @@ class GraphQLSettings(Section):
     )
 
 
+class AuditSettings(Section):
+    """The audit log: who changed what, and what was refused."""
+
+    entries: int = Field(
+        default=10_000,
+        ge=1,
+        le=10_000_000,
+        description="How many changes the audit log of each organization holds, and how many refusals: the"
+        " newest. The same goes for what belongs to no organization.",
+    )
+
+
 class LogSettings(Section):
     """The log, on standard error."""
 
@@ -200,4 +212,5 @@ class Settings(Section):
     compat: CompatSettings = CompatSettings()
     graphql: GraphQLSettings = GraphQLSettings()
     limits: LimitSettings = LimitSettings()
+    audit: AuditSettings = AuditSettings()
     log: LogSettings = LogSettings()

@@ -1,11 +1,14 @@
 """What the routes of one application share."""
 
+from collections.abc import Callable
 from dataclasses import dataclass, replace
+from typing import Any
 
 from starlette.requests import Request
 
 from resolvers.context import Context, SeriesAccess, Viewer
 from resolvers.limits import LimitPolicy
+from resolvers.rules.audit_trail import AuditTrail
 from schema.engine.execution import Executor
 from schema.server.authentication import AccessDenied, Authenticate
 from stores.contracts.document_store import DocumentStore
@@ -31,6 +34,7 @@ class AppState:
     executor: Executor
     authenticate: Authenticate
     limits: LimitPolicy
+    audit: AuditTrail
 
     async def create_context(
         self, request: Request, request_id: str, authenticate: Authenticate | None = None
@@ -46,7 +50,7 @@ class AppState:
             raise AccessDenied(error) from None
         if request.headers.get(TRACE_HEADER) != "1" or not grant.is_operator:
             viewer = Viewer(self.documents, self.series, grant)
-            return Context(viewer, self.icons, self.cipher, request_id, limits=self.limits)
+            return self._make_context(viewer, request_id)
         document_calls, series_calls = CallCounter(), CallCounter()
         documents = WrappedDocumentStore(self.documents, document_calls)
         store = self.series.store
@@ -57,4 +61,17 @@ class AppState:
         )
         viewer = Viewer(documents, replace(self.series, store=series), grant)
         trace = {"documentCalls": document_calls.calls, "seriesCalls": series_calls.calls}
-        return Context(viewer, self.icons, self.cipher, request_id, limits=self.limits, trace=lambda: trace)
+        return self._make_context(viewer, request_id, trace=lambda: trace)
+
+    def _make_context(
+        self, viewer: Viewer, request_id: str, trace: Callable[[], dict[str, Any]] | None = None
+    ) -> Context:
+        return Context(
+            viewer,
+            self.icons,
+            self.cipher,
+            request_id,
+            limits=self.limits,
+            trace=trace,
+            audit=self.audit,
+        )

@@ -38,6 +38,7 @@ REQUIRED_ROLES: dict[str, Role] = {
     "Query.documents": VIEWER,
     "Query.viewer": VIEWER,
     "Query.apiKeys": ADMIN,
+    "Query.auditLog": ADMIN,
     # What belongs to no organization
     "Query.icons": VIEWER,
     "Query.icon": VIEWER,
@@ -88,6 +89,10 @@ REQUIRED_ROLES: dict[str, Role] = {
     "Application": VIEWER,
     "AssignMachinePayload": OPERATOR,
     "ApplicationPayload": ADMIN,
+    "AuditChange": ADMIN,
+    "AuditEntry": ADMIN,
+    "AuditEntryConnection": ADMIN,
+    "AuditEntryEdge": ADMIN,
     "ConfigEntry": VIEWER,
     "Connector": VIEWER,
     "ConnectorPayload": EDITOR,

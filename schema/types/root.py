@@ -11,6 +11,7 @@ from schema.engine.scalars import CONFIG
 from schema.types.analytics import AnalyticsQueries
 from schema.types.api_keys import ApiKeyMutations, ApiKeyQueries
 from schema.types.applications import ApplicationMutations, ApplicationQueries
+from schema.types.audit import AuditQueries
 from schema.types.connectors import Connector, ConnectorMutations
 from schema.types.devices import DeviceMutations, DeviceQueries
 from schema.types.documents import DocumentQueries
@@ -55,6 +56,7 @@ class QueryRoot(
     DocumentQueries,
     ViewerQueries,
     ApiKeyQueries,
+    AuditQueries,
 ):
     pass
 

@@ -1,11 +1,12 @@
 """The contract of the document store: what a backend can do, without knowing a single entity."""
 
 import asyncio
+import copy
 from abc import ABC, abstractmethod
 from collections import defaultdict
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
-from typing import TypeAlias, TypeVar
+from typing import Self, TypeAlias, TypeVar
 
 from stores.contracts.documents import (
     ALL,
@@ -20,6 +21,7 @@ from stores.contracts.documents import (
     Where,
     Write,
 )
+from stores.contracts.journal import CappedCollection, Journal, JournalEntry
 
 T = TypeVar("T")
 DatabaseCollection: TypeAlias = tuple[str, Collection]  # a collection, and the name of its database
@@ -43,6 +45,13 @@ class DocumentDatabase(ABC):
     """
 
     database: str
+    journal: Journal | None = None  # of what `insert`, `update`, `delete` and `write_all` change
+
+    def with_journal(self, journal: Journal) -> Self:
+        """Return the same database, which records in `journal` what its writes change."""
+        journaled = copy.copy(self)
+        journaled.journal = journal
+        return journaled
 
     async def find(self, collection: Collection, query: Query = ALL) -> list[Document]:
         """Return the documents of one query, in its order."""
@@ -117,6 +126,14 @@ class DocumentDatabase(ABC):
         is written and None is returned. Otherwise returns `result`, which is recorded for repetitions under
         `idempotency`, or the updated document. Operations of this kind exclude each other in one database.
         Raises `Conflict` and `NotFound` as `insert` does.
+        """
+
+    @abstractmethod
+    async def append(self, target: CappedCollection, entries: Sequence[JournalEntry]) -> None:
+        """Add entries to a capped collection of the databases that they name.
+
+        An embedded store adds all of them or none. A server deletes the oldest ones once in a while, so that
+        there may be some too many.
         """
 
     @abstractmethod

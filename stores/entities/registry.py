@@ -3,6 +3,7 @@
 from stores.contracts.documents import Collection
 from stores.entities.api_keys import ApiKey
 from stores.entities.applications import Application
+from stores.entities.audit import AuditEntry, RefusalEntry
 from stores.entities.configuration import ConfigEntry
 from stores.entities.connectors import Connector, ConnectorTemplate
 from stores.entities.devices import Device, LegacyDevice
@@ -28,6 +29,8 @@ ENTITIES: tuple[type[Entity], ...] = (
     Service,
     LegacyDevice,
     ApiKey,
+    AuditEntry,
+    RefusalEntry,
 )
 
 

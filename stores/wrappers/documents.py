@@ -15,6 +15,7 @@ from stores.contracts.documents import (
     Write,
     list_written,
 )
+from stores.contracts.journal import CappedCollection, Journal, JournalEntry
 from stores.wrappers.interception import Interceptor, StoreCall
 
 T = TypeVar("T")
@@ -63,6 +64,9 @@ class WrappedDocumentDatabase(DocumentDatabase):
     def __init__(self, documents: DocumentDatabase, interceptor: Interceptor) -> None:
         self._documents, self._interceptor = documents, interceptor
         self.database = documents.database
+
+    def with_journal(self, journal: Journal) -> "WrappedDocumentDatabase":
+        return WrappedDocumentDatabase(self._documents.with_journal(journal), self._interceptor)
 
     async def _read(self, operation: str, subject: str, proceed: Callable[[], Awaitable[T]]) -> T:
         return await self._interceptor.run(StoreCall(operation, subject), proceed)
@@ -135,6 +139,9 @@ class WrappedDocumentDatabase(DocumentDatabase):
             join_names(list_written(writes)),
             lambda: self._documents.write_all(writes, guard=guard, idempotency=idempotency, result=result),
         )
+
+    async def append(self, target: CappedCollection, entries: Sequence[JournalEntry]) -> None:
+        await self._write("append", target.collection.name, lambda: self._documents.append(target, entries))
 
     async def read_raw(self, collection: Collection, query: Query) -> list[bytes]:
         return await self._read(

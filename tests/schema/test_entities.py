@@ -10,6 +10,7 @@ import pytest
 
 from stores.entities.api_keys import ApiKey
 from stores.entities.applications import Application
+from stores.entities.audit import AuditEntry, RefusalEntry
 from stores.entities.cipher import SecretCipher, read_keys
 from stores.entities.configuration import ConfigEntry
 from stores.entities.connectors import Connector, ConnectorTemplate
@@ -47,6 +48,8 @@ CREATIONS: dict[type[Entity], str | None] = {
         service { id } }""",
     LegacyDevice: 'createDevice(input: {machineId: "L"}) { device { id } }',
     ApiKey: None,  # test_api_keys.py
+    AuditEntry: None,  # test_audit.py
+    RefusalEntry: None,
 }
 CREATED = [entity for entity, creation in CREATIONS.items() if creation is not None]
 

@@ -31,6 +31,7 @@ from stores.contracts.documents import (
     list_written,
 )
 from stores.contracts.errors import BadUserInput, Conflict, NotFound, Unavailable
+from stores.contracts.journal import DocumentChange
 from stores.contracts.outcomes import NOT_APPLIED
 
 NAMESPACE_EXISTS = 48
@@ -44,10 +45,17 @@ class Target:
 
 
 class WriteApplier:
-    """Writes to one database."""
+    """Writes to one database. What they change is added to `changes`, if it is given."""
 
-    def __init__(self, connection: MongoConnection, unique_keys: UniqueKeys, database: str) -> None:
+    def __init__(
+        self,
+        connection: MongoConnection,
+        unique_keys: UniqueKeys,
+        database: str,
+        changes: list[DocumentChange] | None = None,
+    ) -> None:
         self.database = database
+        self._changes = changes
         self._connection, self._unique_keys = connection, unique_keys
         self._reader = Reader(connection, database)
 
@@ -81,6 +89,7 @@ class WriteApplier:
                 async with self._connection.command():
                     await self._collection(collection).delete_one(match_id(document["_id"]))
                 raise
+        self._note(collection, None, document)
 
     async def update(self, write: UpdateOne) -> Document | None:
         """Change the first document that matches, or insert the given one.
@@ -100,10 +109,9 @@ class WriteApplier:
     async def _update(self, write: UpdateOne) -> Document | None:
         if not may_exist(self.database, write.collection.name):
             return None
-        target = self._collection(write.collection)
         claims = {(name,) for unique in write.collection.unique for name in unique.fields}
         if claims.isdisjoint(write.change.set):
-            return await update_first(self._connection, target, write.where, write.change)
+            return await self._update_first(write)
         for _ in range(MAX_ATTEMPTS):
             stored = await self.find_first(write.collection, write.where)
             if stored is None:
@@ -111,10 +119,20 @@ class WriteApplier:
             changed = apply(stored, write.change)
             async with self._unique_keys.claim(self.database, write.collection, changed):
                 where = [*write.where, equals("_id", stored["_id"])]
-                result = await update_first(self._connection, target, where, write.change)
+                result = await self._update_first(UpdateOne(write.collection, where, write.change))
             if result is not None:
                 return result
         raise Unavailable(BUSY, reason="OVERLOADED", outcome=NOT_APPLIED)
+
+    async def _update_first(self, write: UpdateOne) -> Document | None:
+        target, with_before = self._collection(write.collection), self._changes is not None
+        updated = await update_first(
+            self._connection, target, write.where, write.change, with_before=with_before
+        )
+        if updated is None:
+            return None
+        self._note(write.collection, updated.before, updated.after)
+        return updated.after
 
     async def delete(self, collection: Collection, where: Where, *, first_only: bool = False) -> int:
         if not may_exist(self.database, collection.name):
@@ -126,12 +144,14 @@ class WriteApplier:
                 collection, [Query(where=where, limit=1 if first_only else None)]
             )
             matched = all_of([matched, {"_id": {"$in": [document["_id"] for document in documents]}}])
+        target = self._collection(collection)
         async with self._connection.command(is_write=True):
-            if first_only:
-                deleted = await self._collection(collection).find_one_and_delete(matched, sort=[("_id", 1)])
-                return int(deleted is not None)
-            result = await self._collection(collection).delete_many(matched)
-            return int(result.deleted_count)
+            if not first_only:
+                return int((await target.delete_many(matched)).deleted_count)
+            deleted: Document | None = await target.find_one_and_delete(matched, sort=[("_id", 1)])
+        if deleted is not None:
+            self._note(collection, deleted, None)
+        return int(deleted is not None)
 
     # Writes of operations
 
@@ -213,6 +233,11 @@ class WriteApplier:
         """Delete the old documents, insert the new ones. What somebody inserts meanwhile counts as older."""
         target = self._collection(write.collection)
         ids = [document["_id"] for document in write.documents]
+        if self._changes is not None:
+            for document in (await self._reader.find_many(write.collection, [Query(where=write.where)]))[0]:
+                self._note(write.collection, document, None)
+            for document in write.documents:
+                self._note(write.collection, None, document)
         for _ in range(MAX_ATTEMPTS):
             async with self._connection.command(is_write=True):
                 old = all_of([to_filter(write.where), {"_id": {"$nin": ids}}])
@@ -246,6 +271,10 @@ class WriteApplier:
                 async with self._connection.command(is_write=True):
                     await self._collection(collection).drop()
             self._unique_keys.forget(self.database, collection)
+
+    def _note(self, collection: Collection, before: Document | None, after: Document | None) -> None:
+        if self._changes is not None:
+            self._changes.append(DocumentChange(collection, before, after))
 
     def _collection(self, collection: Collection) -> Any:
         return self._connection.collection(self.database, collection.name)

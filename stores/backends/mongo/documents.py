@@ -1,6 +1,7 @@
 """The document store on MongoDB, through PyMongo's asynchronous client or through Motor."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
+from contextlib import asynccontextmanager
 from typing import Any
 
 from bson.raw_bson import RawBSONDocument
@@ -9,6 +10,7 @@ from pymongo import ReplaceOne
 from stores.backends.mongo.applying import WriteApplier
 from stores.backends.mongo.connection import RAW, MongoConnection
 from stores.backends.mongo.filters import match_id
+from stores.backends.mongo.journals import JournalWriter
 from stores.backends.mongo.locks import HIDDEN_PREFIX, Locks
 from stores.backends.mongo.operations import Operations, Request
 from stores.backends.mongo.reading import Reader
@@ -27,6 +29,8 @@ from stores.contracts.documents import (
     Where,
     Write,
 )
+from stores.contracts.journal import CappedCollection, DocumentChange, JournalEntry
+from stores.contracts.outcomes import track_writes
 
 SYSTEM_DATABASES = {"admin", "local", "config"}
 
@@ -39,14 +43,17 @@ class MongoDocumentStore(MongoConnection, DocumentStore):
         self.locks = Locks(self)
         self.unique_keys = UniqueKeys(self, self.locks)
         self.repetitions = Repetitions(self)
+        self.journals = JournalWriter(self)
         self.recovery = Recovery(self, self.repetitions, lambda name: self.operations(name).finish())
 
     def database(self, name: str) -> "MongoDocumentDatabase":
         return MongoDocumentDatabase(self, name)
 
+    def applier(self, database: str, changes: list[DocumentChange] | None = None) -> WriteApplier:
+        return WriteApplier(self, self.unique_keys, database, changes)
+
     def operations(self, database: str) -> Operations:
-        applier = WriteApplier(self, self.unique_keys, database)
-        return Operations(self, self.locks, self.repetitions, applier)
+        return Operations(self, self.locks, self.repetitions, self.applier(database))
 
     async def list_databases(self) -> list[DatabaseInfo]:
         async with self.command():
@@ -82,7 +89,6 @@ class MongoDocumentDatabase(DocumentDatabase):
         self._store = store
         self.database = database
         self._reader = Reader(store, database)
-        self._applier = WriteApplier(store, store.unique_keys, database)
 
     async def _ensure_recovered(self) -> None:
         if not self._store.recovery.is_done:
@@ -110,17 +116,17 @@ class MongoDocumentDatabase(DocumentDatabase):
         guard: Guard | None = None,
         idempotency: IdempotencyKey | None = None,
     ) -> Document:
-        await self._ensure_recovered()
-        if idempotency is None:
-            await self._applier.insert(collection, document, guard)
-            return document
-        return await self._store.repetitions.insert_once(
-            self.database,
-            idempotency,
-            document,
-            lambda recorded: self._applier.insert(collection, recorded, guard),
-            lambda document_id: self._applier.is_stored(collection, document_id),
-        )
+        async with self._writing() as applier:
+            if idempotency is None:
+                await applier.insert(collection, document, guard)
+                return document
+            return await self._store.repetitions.insert_once(
+                self.database,
+                idempotency,
+                document,
+                lambda recorded: applier.insert(collection, recorded, guard),
+                lambda document_id: applier.is_stored(collection, document_id),
+            )
 
     async def update(
         self,
@@ -130,12 +136,12 @@ class MongoDocumentDatabase(DocumentDatabase):
         *,
         insert: Document | None = None,
     ) -> Document | None:
-        await self._ensure_recovered()
-        return await self._applier.update(UpdateOne(collection, where, change, insert))
+        async with self._writing() as applier:
+            return await applier.update(UpdateOne(collection, where, change, insert))
 
     async def delete(self, collection: Collection, where: Where, *, first_only: bool = False) -> int:
-        await self._ensure_recovered()
-        return await self._applier.delete(collection, where, first_only=first_only)
+        async with self._writing() as applier:
+            return await applier.delete(collection, where, first_only=first_only)
 
     async def write_all(
         self,
@@ -145,8 +151,30 @@ class MongoDocumentDatabase(DocumentDatabase):
         idempotency: IdempotencyKey | None = None,
         result: Document | None = None,
     ) -> Document | None:
+        request = Request(writes, guard, idempotency, result)
+        async with self._writing() as applier:
+            return await self._store.operations(self.database).apply(request, applier)
+
+    @asynccontextmanager
+    async def _writing(self) -> AsyncIterator[WriteApplier]:
+        """What applies one write. Afterwards, its changes are recorded in the journal, if there is one."""
         await self._ensure_recovered()
-        return await self._store.operations(self.database).apply(Request(writes, guard, idempotency, result))
+        if self.journal is None:
+            yield self._store.applier(self.database)
+            return
+        changes: list[DocumentChange] = []
+        with track_writes() as writes:
+            try:
+                yield self._store.applier(self.database, changes)
+            except BaseException:
+                if writes.may_be_applied:
+                    self.journal.report_unknown()
+                raise
+        await self._store.journals.record(self.journal, self.database, changes)
+
+    async def append(self, target: CappedCollection, entries: Sequence[JournalEntry]) -> None:
+        await self._ensure_recovered()
+        await self._store.journals.append(target, self.database, entries)
 
     async def list_collections(self) -> list[str]:
         await self._ensure_recovered()

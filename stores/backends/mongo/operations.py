@@ -59,12 +59,13 @@ class Operations:
     def __init__(
         self, connection: MongoConnection, locks: Locks, repetitions: Repetitions, applier: WriteApplier
     ) -> None:
+        """`applier` finishes what others have begun. What is new may be applied by another, see `apply`."""
         self._connection, self._locks, self._repetitions = connection, locks, repetitions
         self._applier = applier
         self._database = applier.database
 
-    async def apply(self, request: Request) -> Document | None:
-        """Apply all writes of a request or none; see `DocumentDatabase.write_all`."""
+    async def apply(self, request: Request, applier: WriteApplier) -> Document | None:
+        """Apply all writes of a request or none by `applier`; see `DocumentDatabase.write_all`."""
         async with self._locks.hold([digest("operation", self._database)]) as hold:
             await self._finish_recorded()
             if request.idempotency is not None:
@@ -76,7 +77,7 @@ class Operations:
             if target is None:
                 return None
             with expire_if_unknown(hold):
-                return await self._record_and_apply(request, target)
+                return await self._record_and_apply(request, target, applier)
 
     async def finish(self) -> None:
         """Finish what was cut off in this database, and sweep."""
@@ -84,7 +85,9 @@ class Operations:
             with expire_if_unknown(hold):
                 await self._finish_recorded()
 
-    async def _record_and_apply(self, request: Request, target: Target) -> Document | None:
+    async def _record_and_apply(
+        self, request: Request, target: Target, applier: WriteApplier
+    ) -> Document | None:
         operation = {
             "_id": ObjectId(),
             "database": self._database,
@@ -99,7 +102,7 @@ class Operations:
         async with self._connection.command(is_write=True):
             await self._collection().insert_one(operation)
         try:
-            return await self._run(operation, is_first_run=True)
+            return await self._run(operation, applier, is_first_run=True)
         except Unavailable as error:
             error.extensions["outcome"] = UNKNOWN  # the operation is recorded, so it will be finished
             raise
@@ -111,26 +114,28 @@ class Operations:
             operations: list[Document] = await cursor.to_list(None)
         for operation in operations:
             if operation["sweep_at"] is None:
-                await self._run(operation, is_first_run=False)
+                await self._run(operation, self._applier, is_first_run=False)
             else:
                 await self._sweep(operation)
 
-    async def _run(self, operation: Document, *, is_first_run: bool) -> Document | None:
+    async def _run(
+        self, operation: Document, applier: WriteApplier, *, is_first_run: bool
+    ) -> Document | None:
         writes = decode_writes(operation["writes"])
         first, target = writes[0], Target(operation["target"])
         try:
-            document = await self._applier.apply_first(first, target)
+            document = await applier.apply_first(first, target)
         except GatewayError as error:
             if proves_refusal(error):
                 await self._delete(operation)
             raise
         # The first write decides. It may have been applied before the operation was cut off.
-        if document is None and (is_first_run or not await self._applier.is_applied(first, target)):
+        if document is None and (is_first_run or not await applier.is_applied(first, target)):
             await self._delete(operation)
             return None
         for write in writes[1:]:
             try:
-                await self._applier.apply(write)
+                await applier.apply(write)
             except Conflict:
                 log.exception("a write of an operation in %s is left out", self._database)
         result = bson.decode(operation["result"], CODEC) if operation["result"] else document or {}

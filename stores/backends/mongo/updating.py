@@ -4,9 +4,11 @@ That is done by update operators, or by compare-and-swap where no dotted path ca
 """
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from datetime import datetime
-from typing import Any
+from typing import Any, NamedTuple
 
+import bson
 from pymongo import ReturnDocument
 
 from stores.backends.mongo.connection import MongoConnection
@@ -20,7 +22,7 @@ from stores.backends.mongo.filters import (
     to_filter,
 )
 from stores.contracts.changes import apply, make_later_than, matches
-from stores.contracts.documents import Change, Document, Path, Where, format_time
+from stores.contracts.documents import CODEC, Change, Document, Path, Where, format_time
 from stores.contracts.errors import BadUserInput, Conflict, Unavailable
 from stores.contracts.ordering import get_order_value
 from stores.contracts.outcomes import NOT_APPLIED
@@ -29,9 +31,16 @@ BUSY = "too many clients change this document at the same time"
 MAX_ATTEMPTS = 100  # of a change that competes with the changes of others
 
 
+class Updated(NamedTuple):
+    """A document after an update and, if that is known, before it."""
+
+    before: Document | None
+    after: Document
+
+
 async def update_first(
-    connection: MongoConnection, collection: Any, where: Where, change: Change
-) -> Document | None:
+    connection: MongoConnection, collection: Any, where: Where, change: Change, *, with_before: bool = False
+) -> Updated | None:
     """Change the first document (by id) that matches and return it as it is now, or None."""
     namable, others = split_namable(where)
     paths = [*change.set, *change.unset, *change.add, *change.pull]
@@ -42,12 +51,12 @@ async def update_first(
             raise BadUserInput(f"{path[0]!r} cannot name a field", fields=[".".join(path)])
     if others or not all(map(is_namable, paths)):
         return await _swap(connection, collection, namable, others, change, paths)
-    return await _update(connection, collection, to_filter(namable), change)
+    return await _update(connection, collection, to_filter(namable), change, with_before)
 
 
 async def _update(
-    connection: MongoConnection, collection: Any, matched: Filter, change: Change
-) -> Document | None:
+    connection: MongoConnection, collection: Any, matched: Filter, change: Change, with_before: bool
+) -> Updated | None:
     """One command; with a touch, it is repeated with a later time until no stored time is later."""
     stamp = make_later_than(None)
     for _ in range(MAX_ATTEMPTS):
@@ -56,20 +65,51 @@ async def _update(
             time = format_time(stamp) if change.touch.as_string else stamp
             condition = all_of([matched, {dotted(change.touch.path): {"$not": {"$gte": time}}}])
         async with connection.command(is_write=True):
-            changed: Document | None = await collection.find_one_and_update(
+            document: Document | None = await collection.find_one_and_update(
                 condition,
                 to_operators(change, stamp),
                 sort=[("_id", 1)],
-                return_document=ReturnDocument.AFTER,
+                return_document=ReturnDocument.BEFORE if with_before else ReturnDocument.AFTER,
             )
-        if changed is not None or change.touch is None:
-            return changed
+        if document is not None:
+            if not with_before:
+                return Updated(None, document)
+            return Updated(document, await _find_after(connection, collection, document, change, stamp))
+        if change.touch is None:
+            return None
         async with connection.command():
             stored = await collection.find_one(matched, sort=[("_id", 1)])
         if stored is None:
             return None
         stamp = make_later_than(get_order_value(stored, change.touch.path))
     raise Unavailable(BUSY, reason="OVERLOADED", outcome=NOT_APPLIED)
+
+
+async def _find_after(
+    connection: MongoConnection, collection: Any, before: Document, change: Change, stamp: datetime
+) -> Document:
+    """The document after an update whose server has returned it as it was before.
+
+    It is computed, unless it has new keys, whose order the server decides: then it is read.
+    """
+    sets = dict(change.set)
+    if change.touch is not None:
+        sets[change.touch.path] = format_time(stamp) if change.touch.as_string else stamp
+    try:
+        after = apply(before, replace(change, set=sets, touch=None))
+    except Conflict:  # a path that only a server understands
+        after = None
+    if after is not None and not _has_new_keys(before, after):
+        return bson.decode(bson.encode(after), CODEC)
+    async with connection.command():
+        stored: Document | None = await collection.find_one(match_id(before["_id"]))
+    return stored or after or before
+
+
+def _has_new_keys(before: Any, after: Any) -> bool:
+    if not isinstance(before, dict) or not isinstance(after, dict):
+        return False
+    return any(key not in before or _has_new_keys(before[key], value) for key, value in after.items())
 
 
 async def _swap(
@@ -79,7 +119,7 @@ async def _swap(
     others: Where,
     change: Change,
     paths: Sequence[Path],
-) -> Document | None:
+) -> Updated | None:
     """Compute the change here and store it if nobody has changed what it replaces since it was read."""
     before: Document | None = None
     for _ in range(MAX_ATTEMPTS):
@@ -109,7 +149,7 @@ async def _swap(
         async with connection.command(is_write=True):
             result = await collection.update_one(all_of(filters), operators)
         if result.matched_count:
-            return changed
+            return Updated(stored, changed)
     raise Unavailable(BUSY, reason="OVERLOADED", outcome=NOT_APPLIED)
 
 

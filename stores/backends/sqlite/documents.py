@@ -7,7 +7,6 @@ a search in an index, whatever the collection's size.
 
 import logging
 from collections.abc import Callable, Sequence
-from functools import partial
 from pathlib import Path as FilePath
 from typing import TypeVar, cast
 
@@ -17,7 +16,7 @@ from bson.errors import BSONError
 from stores.backends.sqlite.file import SqliteFile
 from stores.backends.sqlite.repetitions import find_first_result, record_result
 from stores.backends.sqlite.rows import DAMAGE, FORMAT, CollectionRows, decode
-from stores.backends.sqlite.writes import apply_write, check_guard, update_one
+from stores.backends.sqlite.writes import Transaction
 from stores.contracts.document_store import DatabaseCollection, DatabaseInfo, DocumentDatabase, DocumentStore
 from stores.contracts.documents import (
     Change,
@@ -31,6 +30,7 @@ from stores.contracts.documents import (
     Write,
 )
 from stores.contracts.errors import BadUserInput, Unavailable
+from stores.contracts.journal import CappedCollection, JournalEntry, TrimSchedule
 
 T = TypeVar("T")
 log = logging.getLogger(__name__)
@@ -43,6 +43,7 @@ class SqliteDocumentStore(DocumentStore):
     def __init__(self, path: FilePath, *, default: str = "test") -> None:
         self.default = default
         self._damaged_documents = 0
+        self.trims = TrimSchedule()
         self._file = SqliteFile(path, FORMAT, name="document store", readers=1, cache_kib=65536)
 
     def database(self, name: str) -> "SqliteDocumentDatabase":
@@ -151,16 +152,16 @@ class SqliteDocumentDatabase(DocumentDatabase):
         guard: Guard | None = None,
         idempotency: IdempotencyKey | None = None,
     ) -> Document:
-        def write(db: apsw.Connection) -> Document:
-            first = find_first_result(db, self.database, idempotency)
+        def write(transaction: Transaction) -> Document:
+            first = find_first_result(transaction.db, self.database, idempotency)
             if first is not None:
                 return first
-            check_guard(partial(self._rows, db), guard)
-            self._rows(db, collection).insert(document)
-            record_result(db, self.database, idempotency, document)
+            transaction.check_guard(guard)
+            transaction.insert(collection, document)
+            record_result(transaction.db, self.database, idempotency, document)
             return document
 
-        return await self._store.write(write)
+        return await self._write(write)
 
     async def update(
         self,
@@ -171,7 +172,7 @@ class SqliteDocumentDatabase(DocumentDatabase):
         insert: Document | None = None,
     ) -> Document | None:
         write = UpdateOne(collection, where, change, insert)
-        return await self._store.write(lambda db: update_one(partial(self._rows, db), write))
+        return await self._write(lambda transaction: transaction.update(write))
 
     async def write_all(
         self,
@@ -181,30 +182,48 @@ class SqliteDocumentDatabase(DocumentDatabase):
         idempotency: IdempotencyKey | None = None,
         result: Document | None = None,
     ) -> Document | None:
-        def write(db: apsw.Connection) -> Document | None:
-            first = find_first_result(db, self.database, idempotency)
+        def write(transaction: Transaction) -> Document | None:
+            first = find_first_result(transaction.db, self.database, idempotency)
             if first is not None:
                 return first
-            check_guard(partial(self._rows, db), guard)
+            transaction.check_guard(guard)
             results = []
             for index, entry in enumerate(writes):
-                results.append(apply_write(partial(self._rows, db), entry))
+                results.append(transaction.apply(entry))
                 if index == 0 and results[0] is None:
                     return None
             returned = result if result is not None else results[0]
-            record_result(db, self.database, idempotency, returned)
+            record_result(transaction.db, self.database, idempotency, returned)
             return returned
 
-        return await self._store.write(write)
+        return await self._write(write)
 
     async def delete(self, collection: Collection, where: Where, *, first_only: bool = False) -> int:
-        def write(db: apsw.Connection) -> int:
-            rows = self._rows(db, collection)
-            numbers = [number for number, _ in rows.matching(where, 1 if first_only else None)]
-            rows.delete(numbers)
-            return len(numbers)
+        limit = 1 if first_only else None
+        return await self._write(lambda transaction: transaction.delete(collection, where, limit))
 
-        return await self._store.write(write)
+    async def _write(self, work: Callable[[Transaction], T]) -> T:
+        """Return the result of `work`, whose changes are recorded in the same transaction."""
+        journal = self.journal
+        if journal is None:
+            return await self._store.write(lambda db: work(Transaction(db, self.database)))
+
+        def write(db: apsw.Connection) -> tuple[T, Sequence[JournalEntry]]:
+            transaction = Transaction(db, self.database)
+            result = work(transaction)
+            entries = journal.describe(self.database, transaction.changes)
+            transaction.append(journal.target, entries, self._store.trims, self._store.default)
+            return result, entries
+
+        result, entries = await self._store.write(write)
+        journal.report_written(entries)
+        return result
+
+    async def append(self, target: CappedCollection, entries: Sequence[JournalEntry]) -> None:
+        store = self._store
+        await store.write(
+            lambda db: Transaction(db, self.database).append(target, entries, store.trims, store.default)
+        )
 
     async def list_collections(self) -> list[str]:
         sql = "SELECT name FROM collections WHERE database = ? ORDER BY name"

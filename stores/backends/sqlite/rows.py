@@ -162,6 +162,16 @@ class CollectionRows:
         self._db.executemany("DELETE FROM lookups WHERE document = ?", rows)
         self._db.executemany("DELETE FROM documents WHERE number = ?", rows)
 
+    def delete_oldest(self, kept: int) -> None:
+        """Delete all documents but the `kept` ones with the highest ids."""
+        collection = self.number()
+        sql = "SELECT id FROM documents WHERE collection = ? ORDER BY id DESC LIMIT 1 OFFSET ?"
+        newest = self._db.execute(sql, (collection, kept)).get
+        if newest is not None:
+            sql = "SELECT number FROM documents WHERE collection = ? AND id <= ?"
+            rows = self._db.execute(sql, (collection, newest)).fetchall()
+            self.delete(cast(int, number) for (number,) in rows)
+
     def _check_unique(self, document: Document, number: int | None) -> None:
         """Raise `Conflict` if a document other than row `number` has one of this document's unique keys."""
         for unique in self._collection.unique:
