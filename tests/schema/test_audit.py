@@ -290,7 +290,7 @@ async def test_each_line_of_the_log_tells_the_same(
 def test_changes_of_the_command_line_are_recorded(tmp_path: Path) -> None:
     run = CliRunner().invoke
     data = ["--data", str(tmp_path)]
-    created = run(app, ["keys", "create", "dashboard", "--organization", "acme", *data])
+    created = run(app, ["keys", "create", "dashboard", "--organization", "acme", "--allow-missing", *data])
     assert created.exit_code == 0, created.output
     [key_id] = re.findall(r"swk_([0-9A-Za-z]+)_", created.output)
     assert run(app, ["keys", "rotate", key_id, *data]).exit_code == 0
