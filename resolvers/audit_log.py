@@ -22,8 +22,8 @@ BEFORE_ALL_IDS = ObjectId(bytes(12))
 class AuditFilter:
     """Which entries to list: all conditions must hold, and None is no condition.
 
-    `range` is in nanoseconds, and its end is excluded. `entity` is `AuditEntry` for changes only, `RefusalEntry`
-    for refusals.
+    `range` is in nanoseconds, and its end is excluded. `entity` is `AuditEntry` for changes only, and
+    `RefusalEntry` for refusals.
     """
 
     entity_id: str | None = None

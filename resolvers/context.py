@@ -18,7 +18,7 @@ from resolvers.grants import OPEN, Grant
 from resolvers.limits import LIMITS, LimitPolicy, Limits
 from resolvers.machine_owners import MachineOwners
 from stores.contracts.document_store import DatabaseInfo, DocumentDatabase, DocumentStore
-from stores.contracts.documents import IdempotencyKey
+from stores.contracts.documents import Document, IdempotencyKey
 from stores.contracts.errors import BadUserInput, Conflict
 from stores.contracts.journal import Journal
 from stores.contracts.series import SECOND, SeriesStore, WritableSeriesStore
@@ -207,10 +207,10 @@ class OperationJournal(Journal):
     is_used: bool = False
 
     @abstractmethod
-    async def add_action(self, entity: Any) -> None:
+    async def add_action(self, entity: Any, arguments: Document) -> None:
         """Record an operation that has changed something other than documents, such as a file.
 
-        It is done, so that this does not fail if the log cannot be written.
+        `arguments` tell what it was. It is done, so that this does not fail if the log cannot be written.
         """
 
 

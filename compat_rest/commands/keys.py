@@ -65,7 +65,7 @@ def _rotate(settings: "Settings") -> "RotationReport":
         async def rotate(store: "DocumentStore") -> "RotationReport":
             rotation = await rotate_stored_secrets(store, cipher, report)
             journal = open_audit_trail(settings, store).start_journal("command line", "rotateSecrets")
-            await journal.add_action(None)
+            await journal.add_action(None, {"changedDocuments": rotation.changed})
             return rotation
 
         return asyncio.run(run_and_close(open_documents(settings), rotate))

@@ -20,6 +20,7 @@ from stores.contracts.document_store import DocumentStore
 from stores.contracts.documents import Document, utc_now
 from stores.contracts.errors import GatewayError
 from stores.contracts.journal import CappedCollection, DocumentChange, JournalEntry
+from stores.contracts.records import read_string
 from stores.entities.audit import AuditEntry, RefusalEntry
 from stores.entities.secrets import SecretRules
 
@@ -76,12 +77,16 @@ class ChangeJournal(OperationJournal):
     def report_unknown(self) -> None:
         log.warning("a write failed that may be applied", extra={**self._who, "outcome": "unknown"})
 
-    async def add_action(self, entity: Any, changes: Sequence[Document] = ()) -> None:
+    async def add_action(self, entity: Any, arguments: Document) -> None:
         kind = getattr(entity, "node_kind", None)
-        entity_id = None if kind is None else encode_global_id(kind, *entity.identity())
+        what = {
+            "entityKind": kind or (None if entity is None else type(entity).__name__),
+            "entityId": None if kind is None else encode_global_id(kind, *entity.identity()),
+            "applicationId": read_string(arguments.get("applicationId")),
+            "changes": list_differences(None, arguments, self._trail.rules),
+        }
         default = self._trail.store.default
-        what = {"entityKind": kind, "entityId": entity_id, "applicationId": None, "changes": list(changes)}
-        entries = [self._make_entry(default, what)]
+        entries = [self._make_entry(read_string(arguments.get("organizationId")) or default, what)]
         error: GatewayError | None = None
         try:
             await self._trail.store.database(default).append(self.target, entries)

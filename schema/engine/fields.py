@@ -7,6 +7,7 @@ A GraphQL type has no data of its own: its instances are records. A field is eit
 import functools
 import inspect
 from collections.abc import Awaitable, Callable, Iterable, Iterator, Sequence
+from datetime import datetime
 from typing import Any, TypeVar, cast
 
 import strawberry
@@ -20,6 +21,7 @@ from graphql import (
 )
 from strawberry.extensions import FieldExtension
 from strawberry.types import Info as StrawberryInfo
+from strawberry.utils.str_converters import to_camel_case
 
 from resolvers.context import Context
 from schema.engine.conflicts import shape_payload_object
@@ -90,7 +92,7 @@ class _Mutation(FieldExtension):
             try:
                 payload = await next_(source, info, **arguments)
                 if journal is not None and not journal.is_used:  # what it has changed is no document
-                    await journal.add_action(_find_entity(payload))
+                    await journal.add_action(_find_entity(payload), _list_arguments(arguments))
                 return payload
             except Conflict as conflict:
                 if "current" in conflict.extensions:
@@ -106,8 +108,18 @@ class _Mutation(FieldExtension):
 
 
 def _find_entity(payload: Any) -> Any:
-    """The first object of a payload that has a global id."""
-    return next((value for value in vars(payload).values() if hasattr(value, "node_kind")), None)
+    """What a payload returns, which has a global id if it is a node."""
+    return next((value for value in vars(payload).values() if value is not None), None)
+
+
+def _list_arguments(arguments: dict[str, Any]) -> dict[str, Any]:
+    """The simple values of the inputs of a mutation, by their names in the graph."""
+    return {
+        to_camel_case(name): value
+        for input_ in arguments.values()
+        for name, value in vars(input_).items()
+        if isinstance(value, str | bool | float | datetime)
+    }
 
 
 def mutation(description: str) -> Any:
