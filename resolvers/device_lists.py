@@ -6,6 +6,7 @@ from typing import Any
 
 from resolvers.context import Context
 from resolvers.devices import Keys, match_machines
+from resolvers.rules.checks import check_search
 from resolvers.rules.cursors import Cursors, Position
 from resolvers.rules.paging import Page, page_size, sort_key
 from resolvers.rules.repository import Repository
@@ -16,7 +17,6 @@ from stores.entities.devices import MACHINE_ID_KEYS, Device, LegacyDevice
 from stores.entities.organizations import Organization
 
 MAX_MACHINE_IDS = 1000
-MAX_SEARCH_LENGTH = 1000  # characters: stores limit the length of a pattern, each in its own way
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,12 +33,8 @@ class DeviceConditions:
     def conditions(self) -> tuple[Condition, ...]:
         conditions: list[Condition] = []
         if self.search:
-            if len(self.search) > MAX_SEARCH_LENGTH:
-                raise BadUserInput(
-                    f"search has {len(self.search)} characters; at most {MAX_SEARCH_LENGTH} are allowed",
-                    fields=["filter.search"],
-                )
-            conditions.append(Contains(tuple((key,) for key in (*MACHINE_ID_KEYS, "name")), self.search))
+            search = check_search(self.search, "filter.search")
+            conditions.append(Contains(tuple((key,) for key in (*MACHINE_ID_KEYS, "name")), search))
         if self.machine_ids is not None:
             if len(self.machine_ids) > MAX_MACHINE_IDS:
                 raise BadUserInput(f"at most {MAX_MACHINE_IDS} machineIds", fields=["filter.machineIds"])

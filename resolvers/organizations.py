@@ -8,7 +8,7 @@ from typing import Any
 from bson import ObjectId
 
 from resolvers.context import Context
-from resolvers.rules.checks import check_value
+from resolvers.rules.checks import check_search, check_value
 from resolvers.rules.cursors import Cursors
 from resolvers.rules.paging import Page, page_size
 from resolvers.rules.repository import match_updated_at
@@ -47,12 +47,12 @@ async def list_organizations(
 
 async def _list_ids(context: Context, search: str | None) -> list[str]:
     """The ids of the organizations; only a search and the default database need their documents."""
+    needle = lower(check_search(search or "", "search"))
     ids = list(await context.viewer.databases())
-    unsure = ids if search else [id_ for id_ in ids if context.viewer.is_default(id_)]
+    unsure = ids if needle else [id_ for id_ in ids if context.viewer.is_default(id_)]
     names = {o.organization_id: o.name for o in await _get_organizations(context, unsure)}
-    if not search:
+    if not needle:
         return [id_ for id_ in ids if id_ in names or id_ not in unsure]
-    needle = lower(search)
     return [id_ for id_, name in names.items() if needle in lower(id_) or needle in lower(name)]
 
 

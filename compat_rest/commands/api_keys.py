@@ -16,6 +16,7 @@ from compat_rest.commands.terminal import (
     load_settings,
     out,
     print_errors_as_one_line,
+    print_table,
     run_and_close,
 )
 
@@ -123,7 +124,7 @@ def list_(config: ConfigOption = None, data: DataOption = None) -> None:
             *("" if time is None else f"{time:%Y-%m-%d %H:%M}" for time in times),
             _state(key),
         )
-    out.print(table)
+    print_table(table)
 
 
 @keys.command()

@@ -1,6 +1,7 @@
 """`sync-gateway copy`: from one document store to another."""
 
 import asyncio
+import contextlib
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -9,6 +10,8 @@ import typer
 from compat_rest.commands.terminal import err, out, print_error, print_errors_as_one_line
 
 if TYPE_CHECKING:
+    from collections.abc import AsyncIterator
+
     from stores.contracts.document_store import DocumentStore
     from stores.jobs.copying import CopyReport
 
@@ -25,13 +28,11 @@ def copy(
     from stores.contracts.errors import BadUserInput
 
     with print_errors_as_one_line():
-        if source_url == target_url:
+        if _normalize(source_url) == _normalize(target_url):
             raise BadUserInput("The source and the target are the same store.")
         if source_url.startswith("sqlite:///") and not Path(source_url.removeprefix("sqlite:///")).exists():
             raise BadUserInput("The source does not exist.")
         report = asyncio.run(_copy(source_url, target_url))
-        if not report.written + report.equal + len(report.differences):
-            raise BadUserInput("The source holds no documents.")
     out.print(f"{report.written} documents written, {report.equal} already equal, {report.verified} compared")
     for difference in report.differences[:MAX_DIFFERENCES_SHOWN]:
         print_error(difference)
@@ -40,25 +41,53 @@ def copy(
         raise typer.Exit(1)
 
 
+def _normalize(url: str) -> str:
+    """The URL, with the one path of a file that has several."""
+    prefix = "sqlite:///"
+    return f"{prefix}{Path(url.removeprefix(prefix)).resolve()}" if url.startswith(prefix) else url
+
+
 async def _copy(source_url: str, target_url: str) -> "CopyReport":
+    async with contextlib.AsyncExitStack() as stack:
+        source = await stack.enter_async_context(_opened("source", source_url))
+        await _require_documents(source)
+        # Opened last: a target file is made only for a source that can be copied.
+        target = await stack.enter_async_context(_opened("target", target_url))
+        return await _copy_with_progress(source, target)
+
+
+async def _require_documents(source: "DocumentStore") -> None:
+    from stores.contracts.errors import BadUserInput
+    from stores.jobs.copying import count_documents
+
+    if not await count_documents(source):
+        raise BadUserInput("The source holds no documents.")
+
+
+async def _copy_with_progress(source: "DocumentStore", target: "DocumentStore") -> "CopyReport":
     from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
     from stores.jobs.copying import copy_stores
 
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
-    source, target = _open("source", source_url), _open("target", target_url)
+    with Progress(*columns, console=err, disable=not err.is_terminal) as progress:
+        task = progress.add_task("copying", total=None)
+
+        def report(description: str, done: int, total: int) -> None:
+            progress.update(task, description=description, completed=done, total=total)
+
+        return await copy_stores(source, target, report)
+
+
+@contextlib.asynccontextmanager
+async def _opened(side: str, url: str) -> "AsyncIterator[DocumentStore]":
+    """The store of a URL, which answers."""
+    store = _open(side, url)
     try:
-        await asyncio.gather(_connect("source", source_url, source), _connect("target", target_url, target))
-        with Progress(*columns, console=err, disable=not err.is_terminal) as progress:
-            task = progress.add_task("copying", total=None)
-
-            def report(description: str, done: int, total: int) -> None:
-                progress.update(task, description=description, completed=done, total=total)
-
-            return await copy_stores(source, target, report)
+        await _connect(side, url, store)
+        yield store
     finally:
-        await source.close()
-        await target.close()
+        await store.close()
 
 
 def _open(side: str, url: str) -> "DocumentStore":

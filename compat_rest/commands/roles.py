@@ -1,6 +1,6 @@
 """`sync-gateway roles`: which role each operation of the graph and each old route requires."""
 
-from compat_rest.commands.terminal import out
+from compat_rest.commands.terminal import print_table
 
 
 def roles() -> None:
@@ -12,7 +12,7 @@ def roles() -> None:
     table.add_column("role", no_wrap=True)
     for operation, role in list_required_roles():
         table.add_row(operation, role)
-    out.print(table)
+    print_table(table)
 
 
 def list_required_roles() -> list[tuple[str, str]]:

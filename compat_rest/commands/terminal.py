@@ -9,6 +9,8 @@ import typer
 from rich.console import Console
 
 if TYPE_CHECKING:
+    from rich.table import Table
+
     from schema.server.settings import Settings
     from stores.contracts.document_store import DocumentStore
 
@@ -22,6 +24,14 @@ DataOption = Annotated[Path | None, typer.Option("--data", help="The folder of t
 def print_error(message: str) -> None:
     """Print a message in red on standard error, on one line, without markup."""
     err.print(message, style="red", markup=False, highlight=False, soft_wrap=True)
+
+
+def print_table(table: "Table") -> None:
+    """Print a table as wide as it is. A narrower terminal wraps its lines; no column is cut."""
+    from rich.measure import Measurement
+
+    width = Measurement.get(out, out.options.update(max_width=100_000), table).maximum
+    Console(width=max(width, out.width)).print(table)
 
 
 @contextmanager

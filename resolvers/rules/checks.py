@@ -9,6 +9,7 @@ from stores.contracts.errors import BadUserInput
 
 MAX_DEPTH = 64  # MongoDB stores at most 100 levels
 MAX_NAME_LENGTH = 1024  # characters of an id or a name
+MAX_SEARCH_LENGTH = 1000  # characters: stores limit the length of a pattern, each in its own way
 MAX_EXACT = 2**53  # larger numbers are stored as doubles, which lose digits
 # The fields that hold objects. Elsewhere a name that starts with `$` is an operator in place of a value.
 OBJECT_FIELDS = frozenset({"properties", "collections", "configuration"})
@@ -23,6 +24,15 @@ def require_name(value: str | None, field: str) -> str:
             f"{field} is longer than {MAX_NAME_LENGTH} characters or contains NUL", fields=[field]
         )
     return check_value(value, field)  # type: ignore[no-any-return]  # a string stays a string
+
+
+def check_search(text: str, field: str) -> str:
+    """A string to search for. Raises `BadUserInput` if it is longer than every store can search for."""
+    if len(text) > MAX_SEARCH_LENGTH:
+        raise BadUserInput(
+            f"{field} has {len(text)} characters; at most {MAX_SEARCH_LENGTH} are allowed", fields=[field]
+        )
+    return text
 
 
 def require_application_id(application_id: str | None, organization_id: str) -> str:

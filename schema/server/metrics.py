@@ -21,7 +21,7 @@ class Metrics(Collector):
     def __init__(self, state: AppState, health: Health, token: SecretStr | None = None) -> None:
         self._authenticate, self._health, self._token = state.authenticate, health, token
         self._limits = state.limits
-        self._executor, self._documents = state.executor, state.documents
+        self._executor, self._documents, self._series = state.executor, state.documents, state.series.store
         self._writable: dict[str, bool] = {}
         self._registry = CollectorRegistry()
         self._registry.register(self)
@@ -57,6 +57,11 @@ class Metrics(Collector):
             "sync_gateway_damaged_documents",
             "How often a damaged document was left out of a list.",
             value=self._documents.damaged_documents,
+        )
+        yield CounterMetricFamily(
+            "sync_gateway_damaged_samples",
+            "How often damaged samples were left out of a result.",
+            value=self._series.damaged_samples,
         )
 
     async def answer(self, request: Request) -> Response:

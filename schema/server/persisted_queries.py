@@ -6,6 +6,7 @@ https://www.apollographql.com/docs/apollo-server/performance/apq
 """
 
 import hashlib
+import re
 from dataclasses import dataclass
 from typing import Any
 
@@ -15,6 +16,7 @@ from schema.server.bodies import BadRequest
 from stores.contracts.errors import BadUserInput
 
 MAX_CACHED_CHARACTERS = 8 * 1024 * 1024  # of all documents together; the least recently used go first
+SHA256 = re.compile("[0-9a-fA-F]{64}")
 NOT_CACHED = {"Cache-Control": "private, no-cache, must-revalidate"}
 
 
@@ -40,10 +42,11 @@ class PersistedQuery:
             return None
         if not isinstance(value, dict):
             raise BadRequest(400, "extensions.persistedQuery must be an object.")
-        if value.get("version") != 1:
+        version = value.get("version")
+        if isinstance(version, bool) or version != 1:
             raise PersistedQueryError(200, "PersistedQueryNotSupported", "PERSISTED_QUERY_NOT_SUPPORTED")
         sha256 = value.get("sha256Hash")
-        if not isinstance(sha256, str) or len(sha256) != 64:
+        if not isinstance(sha256, str) or not SHA256.fullmatch(sha256):
             raise BadRequest(400, "extensions.persistedQuery.sha256Hash must be 64 hex digits.")
         return cls(sha256.lower())
 

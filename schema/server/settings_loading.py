@@ -1,11 +1,12 @@
 """The settings of a file and of the environment. Every fault names the file and line, or the variable."""
 
+import json
 import os
 from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, get_args, get_origin
 
-from pydantic import ValidationError
+from pydantic import BaseModel, ValidationError
 
 from schema.server.settings import Settings
 from schema.server.yaml_file import KeyPath, SettingsError, read_yaml
@@ -25,13 +26,6 @@ ORIGINAL_VARIABLES: dict[str, KeyPath] = {
     "INFLUXDB_DATABASE": ("series", "database"),
 }
 ORIGINAL_ORIGINS = "CORS_ALLOWED_ORIGIN"
-# Settings whose variables are comma-separated lists.
-LISTS: tuple[KeyPath, ...] = (
-    ("server", "hosts"),
-    ("server", "cors_allowed_origins"),
-    ("server", "trusted_proxies"),
-    ("secrets", "keys"),
-)
 
 
 def load_settings(path: Path | None = None, environ: Mapping[str, str] = os.environ) -> Settings:
@@ -78,11 +72,35 @@ def _find_variables(environ: Mapping[str, str]) -> dict[str, KeyPath]:
 
 
 def _parse(variable: str, text: str, key_path: KeyPath) -> Any:
-    if key_path in LISTS:
+    """The value of a variable. Raises `SettingsError` for JSON that is not valid.
+
+    Lists and mappings are JSON. A list of simple values may also be separated by commas.
+    """
+    text = text.strip()
+    container = _find_container(key_path)
+    if container is not None and text.startswith(("[", "{")):
+        try:
+            return json.loads(text)
+        except ValueError as error:
+            raise SettingsError(f"environment: {variable}: not valid JSON: {error}") from None
+    if container is tuple:
         items = [item.strip() for item in text.split(",")]
         # "*" in the original's variable means what is safe: no other origin. `list_warnings` says so.
         return [item for item in items if item and (item != "*" or variable != ORIGINAL_ORIGINS)]
     return None if text.lower() in ("null", "") else text
+
+
+def _find_container(key_path: KeyPath) -> type | None:
+    """`tuple` or `dict` for a setting that is a list or a mapping; None for others and unknown ones."""
+    section: Any = Settings
+    for name in key_path[:-1]:
+        field = section.model_fields.get(name)
+        section = field.annotation if field else None
+        if not (isinstance(section, type) and issubclass(section, BaseModel)):
+            return None
+    field = section.model_fields.get(key_path[-1])
+    types = (field.annotation, *get_args(field.annotation)) if field else ()
+    return next((origin for type_ in types if (origin := get_origin(type_)) in (tuple, dict)), None)
 
 
 def _set(values: dict[str, Any], key_path: KeyPath, value: Any) -> None:

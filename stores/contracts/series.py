@@ -226,6 +226,11 @@ class Point:
 class SeriesStore(ABC):
     """All databases of a deployment. There is one client, pooled; opening it does not wait for the server."""
 
+    @property
+    def damaged_samples(self) -> int:
+        """How often samples were left out of a result because they are damaged, since the start."""
+        return 0
+
     @abstractmethod
     def database(self, name: str) -> SeriesDatabase:
         """Return the time series of one database (or bucket). This creates nothing."""

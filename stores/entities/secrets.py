@@ -3,7 +3,7 @@
 In the documents of an entity that declares `secrets`, these are secrets:
 
 - every string below a name that contains one of `SECRET_NAMES`, in any case, with `_`, `-` or nothing between
-  words;
+  words, or a word that ends with `psk` or `community`;
 - every string at one of the paths that the operator lists in `secrets.paths`, and below it;
 - inside other strings: the password of a URL (`mqtt://user:PASSWORD@host`), the values of such names in query
   strings and connection strings (`Password=VALUE;`), a bearer token, and a PEM private key.
@@ -26,10 +26,16 @@ SECRET_NAMES = (
     "access key",
     "account key",
     "private key",
+    "shared key",
+    "signing key",
+    "encryption key",
+    "passcode",
     "credential",
     "authorization",
 )
-_NAMES = "|".join(name.replace(" ", "[_-]?") for name in SECRET_NAMES)
+# A pre-shared key and the community of SNMP, at the end of a word only: wifiPsk and WPA_PSK, but not pskov.
+_WORDS = "(?-i:(?:[pP]sk|[cC]ommunity)(?![a-z])|(?:PSK|COMMUNITY)(?![A-Z]))"
+_NAMES = "|".join([*(name.replace(" ", "[_-]?") for name in SECRET_NAMES), _WORDS])
 _SECRET_NAME = re.compile(rf"{_NAMES}|^pass$", re.IGNORECASE)
 # The parts of a string that are secrets: what is before the part, and the part.
 _PARTS = re.compile(

@@ -42,6 +42,18 @@ class Part:
         return f"{self.target.database}.{self.collection.name}: {format_id(document_id)}"
 
 
+async def count_documents(source: DocumentStore) -> int:
+    """The number of documents of every database."""
+    return sum(
+        [
+            count
+            for info in await source.list_databases()
+            for name in await source.database(info.name).list_collections()
+            for count in await source.database(info.name).count([Collection(name)])
+        ]
+    )
+
+
 async def copy_stores(source: DocumentStore, target: DocumentStore, progress: Progress) -> CopyReport:
     """Copy the documents that the target lacks, then compare. The source is only read.
 

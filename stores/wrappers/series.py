@@ -34,6 +34,10 @@ class WrappedSeriesStore(SeriesStore):
     def database(self, name: str) -> SeriesDatabase:
         return WrappedSeriesDatabase(self._store.database(name), self._interceptor)
 
+    @property
+    def damaged_samples(self) -> int:
+        return self._store.damaged_samples
+
     async def ping(self) -> None:
         await self._interceptor.run(StoreCall("ping"), self._store.ping)
 

@@ -162,6 +162,7 @@ def test_a_folder_that_cannot_be_created_is_reported_in_one_line(tmp_path: Path)
     [
         ("copy", "sqlite:///missing.db", "sqlite:///other.db"),
         ("copy", "http://x", "sqlite:///other.db"),
+        ("copy", "sqlite:///here/../x.db", "sqlite:///x.db"),
         ("copy", "mongodb://[", "sqlite:///other.db"),
         ("nonsense",),
         ("serve", "--port", "99999"),
@@ -201,17 +202,19 @@ def test_a_copy_names_the_side_and_the_server_that_fail(tmp_path: Path) -> None:
     (tmp_path / "documents.db").rename(tmp_path / "one.db")
     for arguments, name in (
         ((from_mongodb, nowhere), "the target, MongoDB at 127.0.0.1:1: "),
-        ((nowhere, from_mongodb), "the source, MongoDB at 127.0.0.1:1: "),
+        ((nowhere, f"sqlite:///{tmp_path}/new.db"), "the source, MongoDB at 127.0.0.1:1: "),
     ):
         message = fails("copy", *arguments)
         assert name in message
         assert "demo-only" not in message
+    assert not (tmp_path / "new.db").exists()
 
 
 def test_a_source_without_documents_is_an_error(tmp_path: Path) -> None:
     sqlite3.connect(tmp_path / "empty.db").close()
     message = fails("copy", f"sqlite:///{tmp_path}/empty.db", f"sqlite:///{tmp_path}/two.db")
     assert "documents" in message or "empty" in message
+    assert not (tmp_path / "two.db").exists()
 
 
 def test_a_copy_holds_the_same_documents_and_can_be_repeated(tmp_path: Path, mongodb_server: Server) -> None:

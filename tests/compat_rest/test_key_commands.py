@@ -20,8 +20,8 @@ from stores.opening import open_documents
 
 @pytest.fixture
 async def data(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """A data folder with the demo plant, and a terminal that shows whole tables."""
-    monkeypatch.setattr(out, "width", 300)
+    """A data folder with the demo plant, and a narrow terminal."""
+    monkeypatch.setattr(out, "width", 40)
     documents = open_documents(None, data=tmp_path)
     await demo.load(documents, SecretCipher.store_plain_text())
     await documents.close()

@@ -119,6 +119,10 @@ async def test_a_backup_goes_to_a_new_folder_only(tmp_path: Path) -> None:
     make_backup(data, tmp_path / "empty")
     with pytest.raises(BadUserInput, match="not empty"):
         make_backup(data, tmp_path / "empty")
+    (tmp_path / "link").symlink_to(data)
+    for inside in (data / "backup", data / "icons" / "backup", tmp_path / "link" / "backup"):
+        with pytest.raises(BadUserInput, match="inside of"):
+            make_backup(data, inside)
     with pytest.raises(BadUserInput, match="nothing to back up"):
         make_backup(tmp_path / "none", tmp_path / "backup")
 

@@ -15,7 +15,17 @@ from stores.backends.sqlite.documents import SqliteDocumentStore
 from stores.backends.sqlite.series import SqliteSeriesStore
 from stores.contracts.documents import Change, Collection, Query, equals
 from stores.contracts.errors import Unavailable
-from stores.contracts.series import MACHINE, Point, Source, SourceQuery
+from stores.contracts.series import (
+    MACHINE,
+    Aggregation,
+    Point,
+    Sample,
+    SeriesQuery,
+    Source,
+    SourceQuery,
+    Unsigned,
+    Windows,
+)
 
 DEVICES = Collection("cnc_devices", indexes=(("name",),))
 
@@ -83,14 +93,64 @@ async def test_a_damaged_series_costs_its_tags_only(tmp_path: Path, caplog: pyte
     await store.close()
 
 
-async def test_a_file_whose_tables_cannot_be_read_does_not_answer_the_health_check(tmp_path: Path) -> None:
-    path = tmp_path / "documents.db"
-    await fill(path)
+DAMAGED: list[tuple[Any, Any]] = [
+    (1, "x"),
+    (1, b"\1"),
+    (2.5, "x"),
+    ("text", 7),
+    (True, "x"),
+    (Unsigned(2**63), "x1"),
+]
+
+
+@pytest.mark.parametrize(("value", "damaged"), DAMAGED)
+async def test_a_damaged_sample_costs_itself_only(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture, value: Any, damaged: Any
+) -> None:
+    store = SqliteSeriesStore(tmp_path / "series.db")
+    await store.write("d", [Point("m", ((MACHINE, "M1"),), {"f": value}, time) for time in range(4)])
+    with apsw.Connection(str(tmp_path / "series.db")) as db:
+        db.execute("UPDATE samples SET value = ? WHERE time IN (1, 3)", (damaged,))
+    series, query = store.database("d"), SeriesQuery("m", ["f"], ["M1"], 0, 10)
+    expected = [Sample(0, value), Sample(2, value)]
+    assert await series.latest(query) == {"M1": {"f": expected[1]}}
+    assert await series.points(query, 3) == {"M1": {"f": expected}}
+    sources = SourceQuery([Source("m", "f")], None, 0, 10)
+    assert [occurrence.time for occurrence in await series.last(sources, 2)] == [2, 0]
+    for function in ("count", "first", "last"):
+        cells = await series.windows(query, Windows((0, 10), 10), Aggregation(function))
+        assert cells == {"M1": {"f": [(0, 2 if function == "count" else value)]}}
+    assert "damaged samples of the series 1 (f) were left out" in caplog.text
+    assert store.damaged_samples == 4  # `last` looks for the newest sample first
+    [fault] = find_damage(tmp_path / "series.db", series_schema.FORMAT, lambda done, total: None)
+    assert "d: 2 samples of series 1 (m, f) are damaged, the first at 1 ns" in fault
+    await store.close()
+
+
+def damage_table(path: Path, table: str) -> None:
     with apsw.Connection(str(path)) as db:
-        root = db.execute("SELECT rootpage FROM sqlite_schema WHERE name = 'collections'").get
+        root = db.execute("SELECT rootpage FROM sqlite_schema WHERE name = ?", (table,)).get
     content = bytearray(path.read_bytes())
     content[(root - 1) * 4096 : root * 4096] = b"\xff" * 4096
     path.write_bytes(content)
+
+
+@pytest.mark.parametrize("table", ["series", "samples"])
+async def test_series_that_cannot_be_read_do_not_answer_the_health_check(tmp_path: Path, table: str) -> None:
+    store = SqliteSeriesStore(tmp_path / "series.db")
+    await store.write("d", [Point("m", ((MACHINE, "M1"),), {"f": 1}, 1)])
+    await store.close()
+    damage_table(tmp_path / "series.db", table)
+    store = SqliteSeriesStore(tmp_path / "series.db")
+    with pytest.raises(Unavailable):
+        await store.ping()
+    await store.close()
+
+
+async def test_a_file_whose_tables_cannot_be_read_does_not_answer_the_health_check(tmp_path: Path) -> None:
+    path = tmp_path / "documents.db"
+    await fill(path)
+    damage_table(path, "collections")
     store = SqliteDocumentStore(path)
     with pytest.raises(Unavailable):
         await store.ping()

@@ -43,7 +43,27 @@ def test_a_value_under_a_secret_name_is_masked(name: str) -> None:
         }
 
 
+def test_short_names_of_secrets_count_at_the_end_of_words() -> None:
+    secrets = (
+        "psk",
+        "wifiPsk",
+        "WPA_PSK",
+        "wpapsk",
+        "psk_2",
+        "community",
+        "snmpCommunity",
+        "rocommunity",
+        "COMMUNITY",
+    )
+    others = ("pskov", "Pskov", "PSKOV", "topskill", "communityCenter".lower(), "communities", "accessLevel")
+    assert mask(dict.fromkeys((*secrets, *others), MARKER)) == {
+        **dict.fromkeys(secrets, MASK),
+        **dict.fromkeys(others, MARKER),
+    }
+
+
 PARTS = {
+    "snmp://h?community=demo-only&psk=demo-only": "snmp://h?community=********&psk=********",
     "mqtt://plant:demo-only@broker.example:1883/x": "mqtt://plant:********@broker.example:1883/x",
     "amqp://:demo-only@h": "amqp://:********@h",
     "mongodb+srv://u:p@demo-only@h/db?ssl=true": "mongodb+srv://u:********@h/db?ssl=true",

@@ -297,5 +297,7 @@ async def test_a_search_that_is_too_long_is_the_callers_mistake(
         error = await client.fail(query, o=plant, filter={"search": text})
         assert error["extensions"]["code"] == "BAD_USER_INPUT"
         assert error["extensions"]["fields"] == ["filter.search"]
+    error = await client.fail("query($s: String) { organizations(search: $s) { totalCount } }", s="x" * 1001)
+    assert error["extensions"] == {"code": "BAD_USER_INPUT", "fields": ["search"]}
     for text in ("x" * 1000, "%_\\." * 250, "ñ" * 1000):
         assert await walk(client, query, o=plant, filter={"search": text}) == []

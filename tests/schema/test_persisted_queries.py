@@ -100,7 +100,11 @@ async def test_a_document_that_is_not_valid_is_not_stored(client: Client) -> Non
         ({"sha256Hash": "0" * 64}, "PERSISTED_QUERY_NOT_SUPPORTED"),
         ({"version": 1}, "BAD_USER_INPUT"),
         ({"version": 1, "sha256Hash": 5}, "BAD_USER_INPUT"),
+        ({"version": True, "sha256Hash": "0" * 64}, "PERSISTED_QUERY_NOT_SUPPORTED"),
         ({"version": 1, "sha256Hash": "abc"}, "BAD_USER_INPUT"),
+        ({"version": 1, "sha256Hash": "g" * 64}, "BAD_USER_INPUT"),
+        ({"version": 1, "sha256Hash": "\u0660" * 64}, "BAD_USER_INPUT"),
+        ({"version": 1, "sha256Hash": "0" * 64 + "\n"}, "BAD_USER_INPUT"),
         ([], "BAD_USER_INPUT"),
     ],
 )

@@ -1,5 +1,6 @@
 """Settings: every fault is named by file and line, and nothing is guessed."""
 
+import json
 from pathlib import Path
 
 import pytest
@@ -109,6 +110,35 @@ def test_the_environment_overrides_the_file(tmp_path: Path) -> None:
     assert settings.documents.driver == "motor"
     assert settings.data == Path("elsewhere")
     assert load_settings(path, {**environment, "SYNC_GATEWAY_SERVER__PORT": "3"}).server.port == 3
+
+
+ISSUER = {
+    "issuer": "https://login.example/realms/plant",
+    "audience": "gateway",
+    "grants": [{"claim": "groups", "value": "office", "role": "viewer", "organizations": ["acme"]}],
+}
+
+
+def test_every_list_and_map_is_read_from_the_environment() -> None:
+    settings = load_settings(
+        None,
+        {
+            "SYNC_GATEWAY_AUTH__ISSUERS": json.dumps([ISSUER]),
+            "SYNC_GATEWAY_SERIES__DATABASES": '{"acme": "acme_machines"}',
+            "SYNC_GATEWAY_SECRETS__PATHS": "properties.pin, configuration.code",
+            "SYNC_GATEWAY_SERVER__HOSTS": '["a.example"]',
+            "SYNC_GATEWAY_COMPAT__ANONYMOUS__NETWORKS": "10.1.0.0/16",
+            "SYNC_GATEWAY_COMPAT__ANONYMOUS__ORGANIZATIONS": "acme,acme-2",
+        },
+    )
+    assert [issuer.issuer for issuer in settings.auth.issuers] == [ISSUER["issuer"]]
+    assert settings.series.databases == {"acme": "acme_machines"}
+    assert settings.secrets.paths == ("properties.pin", "configuration.code")
+    assert settings.server.hosts == ("a.example",)
+    assert settings.compat.anonymous.organizations == ("acme", "acme-2")
+    with pytest.raises(SettingsError, match="SYNC_GATEWAY_AUTH__ISSUERS: not valid JSON") as raised:
+        load_settings(None, {"SYNC_GATEWAY_AUTH__ISSUERS": '[{"issuer": demo-only}]'})
+    assert "demo-only" not in str(raised.value)
 
 
 def test_origins_are_normalized() -> None:

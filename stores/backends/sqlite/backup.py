@@ -28,6 +28,8 @@ def make_backup(data: Path, databases: Databases, target: Path, progress: Progre
     """
     if target.exists() and (not target.is_dir() or any(target.iterdir())):
         raise BadUserInput(f"{target} exists and is not empty. Name a new folder")
+    if target.resolve().is_relative_to(data.resolve()):
+        raise BadUserInput(f"{target} is inside of {data}. Name a folder outside, best on another disk")
     target.parent.mkdir(parents=True, exist_ok=True)
     partial = Path(tempfile.mkdtemp(prefix=f".{target.name}.", dir=target.parent))
     try:

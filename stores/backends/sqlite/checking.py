@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import cast
+from typing import Any, cast
 
 import apsw
 
@@ -10,6 +10,7 @@ from stores.backends.sqlite.connection import FileFormat, FileRejected, open_con
 from stores.backends.sqlite.failures import EXPECTED, to_unavailable
 from stores.backends.sqlite.rows import DAMAGE, decode
 from stores.backends.sqlite.series_moves import list_earlier_machines, list_machines
+from stores.backends.sqlite.series_schema import StoredSeries
 
 MAX_FINDINGS = 100  # of SQLite's own check of a file
 OBJECT_ID = b"\x07"  # how the keys of object ids begin in an index
@@ -55,6 +56,15 @@ def _find_damaged_series(db: apsw.Connection) -> Iterator[str]:
     sql = "SELECT number, database, measurement, field FROM series WHERE NOT json_valid(tags)"
     for number, database, measurement, field in db.execute(sql).fetchall():
         yield f"{database}: the tags of series {number} ({measurement}, {field}) are damaged"
+    sql = "SELECT number, machine, field, kind, tags, database, measurement FROM series"
+    rows: list[Any] = db.execute(sql).fetchall()
+    for *columns, database, measurement in rows:
+        series = StoredSeries(*columns)
+        sql = f"SELECT count(*), min(time) FROM samples WHERE series = ? AND NOT ({series.condition})"
+        for count, time in db.execute(sql, (series.number,)).fetchall():
+            if count:
+                name = f"series {series.number} ({measurement}, {series.field})"
+                yield f"{database}: {count} samples of {name} are damaged, the first at {time} ns"
 
 
 def _name(db: apsw.Connection, number: int) -> str:

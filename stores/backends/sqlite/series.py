@@ -10,7 +10,7 @@ import apsw
 from stores.backends.sqlite import series_moves as moves
 from stores.backends.sqlite import series_queries as queries
 from stores.backends.sqlite.file import SqliteFile
-from stores.backends.sqlite.series_schema import FORMAT
+from stores.backends.sqlite.series_schema import FORMAT, SampleDamage
 from stores.backends.sqlite.series_writer import SeriesCache, SqlitePointWriter, delete_older, list_series
 from stores.contracts.machine_moves import EarlierMachine, MoveReport
 from stores.contracts.series import (
@@ -40,6 +40,7 @@ class SqliteSeriesStore(WritableSeriesStore):
     def __init__(self, path: Path) -> None:
         self._file = SqliteFile(path, FORMAT, name="time-series store", readers=READERS, cache_kib=CACHE_KIB)
         self._cache = SeriesCache()
+        self.damage = SampleDamage()
 
     def database(self, name: str) -> "SqliteSeriesDatabase":
         return SqliteSeriesDatabase(self, [name])
@@ -47,8 +48,14 @@ class SqliteSeriesStore(WritableSeriesStore):
     def combine(self, names: Sequence[str]) -> "SqliteSeriesDatabase":
         return SqliteSeriesDatabase(self, names)
 
+    @property
+    def damaged_samples(self) -> int:
+        return self.damage.count
+
     async def ping(self) -> None:
-        await self.read(lambda db: db.execute("SELECT 1").fetchall())
+        # The pages that every query begins with: a file that is damaged there answers nothing.
+        sql = "SELECT * FROM {} LIMIT 1"
+        await self.read(lambda db: [db.execute(sql.format(name)).fetchall() for name in FORMAT.tables])
 
     async def check_writes(self) -> None:
         await self._file.check_writes()
@@ -104,10 +111,14 @@ class SqliteSeriesDatabase(SeriesDatabase):
         return await self._store.read(lambda db: queries.read_catalogue(db, self._names))
 
     async def latest(self, query: SeriesQuery) -> ByMachine[Sample]:
-        return await self._store.read(lambda db: queries.read_latest(db, self._names, query))
+        return await self._store.read(
+            lambda db: queries.read_latest(db, self._names, query, self._store.damage)
+        )
 
     async def points(self, query: SeriesQuery, limit: int) -> ByMachine[list[Sample]]:
-        return await self._store.read(lambda db: queries.read_points(db, self._names, query, limit))
+        return await self._store.read(
+            lambda db: queries.read_points(db, self._names, query, limit, self._store.damage)
+        )
 
     async def windows(
         self, query: SeriesQuery, windows: Windows, aggregation: Aggregation
@@ -117,7 +128,9 @@ class SqliteSeriesDatabase(SeriesDatabase):
         )
 
     async def last(self, query: SourceQuery, limit: int) -> list[Occurrence]:
-        return await self._store.read(lambda db: queries.read_last(db, self._names, query, limit))
+        return await self._store.read(
+            lambda db: queries.read_last(db, self._names, query, limit, self._store.damage)
+        )
 
     async def counts(self, query: SourceQuery) -> dict[str | None, int]:
         return await self._store.read(lambda db: queries.read_counts(db, self._names, query))

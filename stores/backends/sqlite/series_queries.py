@@ -3,10 +3,11 @@
 import json
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
+from typing import Any
 
 import apsw
 
-from stores.backends.sqlite.series_schema import CONVERT, HOUR, StoredSeries
+from stores.backends.sqlite.series_schema import CONVERT, HOUR, TYPES, SampleDamage, StoredSeries
 from stores.backends.sqlite.series_windows import aggregate
 from stores.contracts.series import (
     KINDS,
@@ -43,31 +44,58 @@ def read_catalogue(db: apsw.Connection, databases: Names) -> dict[str, dict[str,
     return dict(catalogue)
 
 
-def read_latest(db: apsw.Connection, databases: Names, query: SeriesQuery) -> ByMachine[Sample]:
+def read_latest(
+    db: apsw.Connection, databases: Names, query: SeriesQuery, damage: SampleDamage
+) -> ByMachine[Sample]:
     """See `SeriesDatabase.latest`."""
     condition, values = _make_series_condition(
         databases, query.measurement, query.fields, query.machines, query.where
     )
-    sql = f"""SELECT machine, field, kind, time, value FROM series JOIN samples ON series = number
-        AND time = (SELECT max(time) FROM samples WHERE series = number AND time >= ? AND time < ?)
-        WHERE {condition}"""
+    newest = "SELECT max(time) FROM samples WHERE series = number AND time >= ? AND time < ?"
+    sql = f"""SELECT number, machine, field, kind, tags, time, value
+        FROM series JOIN samples ON series = number AND time = ({newest}) WHERE {condition}"""
     latest: defaultdict[str, dict[str, Sample]] = defaultdict(dict)
-    for machine, field, kind, time, value in db.execute(sql, (query.start, query.stop, *values)):
-        sample = Sample(time, CONVERT[kind](value) if kind in CONVERT else value)
+    for number, machine, field, kind, tags, time, value in db.execute(
+        sql, (query.start, query.stop, *values)
+    ):
+        row = time, value
+        if kind == "unsigned" or type(value) not in TYPES.get(kind, ()):
+            series = StoredSeries(number, machine, field, kind, tags)
+            rows = _read_newest(db, series, query.start, query.stop, 1, damage)
+            if not rows:
+                continue
+            row = rows[0]
+        sample = Sample(row[0], CONVERT[kind](row[1]) if kind in CONVERT else row[1])
         by_field = latest[machine]
         by_field[field] = max(by_field[field], sample) if field in by_field else sample
     return dict(latest)
 
 
+def _read_newest(
+    db: apsw.Connection, series: StoredSeries, start: int, stop: int, limit: int, damage: SampleDamage
+) -> list[Any]:
+    """The newest rows of (time, stored value), without damaged ones."""
+    sql = f"SELECT time, value FROM samples WHERE {IN_RANGE} %s ORDER BY time DESC LIMIT ?"
+    rows = db.execute(sql % "", (series.number, start, stop, limit)).fetchall()
+    if series.has_damaged(rows):
+        damage.report(series)
+        rows = db.execute(sql % f"AND {series.condition}", (series.number, start, stop, limit)).fetchall()
+    return rows
+
+
 def read_points(
-    db: apsw.Connection, databases: Names, query: SeriesQuery, limit: int
+    db: apsw.Connection, databases: Names, query: SeriesQuery, limit: int, damage: SampleDamage
 ) -> ByMachine[list[Sample]]:
     """See `SeriesDatabase.points`."""
     points: ByMachine[list[Sample]] = {}
     remaining = limit
-    sql = f"SELECT time, value FROM samples WHERE {IN_RANGE} ORDER BY time LIMIT ?"
+    sql = f"SELECT time, value FROM samples WHERE {IN_RANGE} %s ORDER BY time LIMIT ?"
     for series in _find_series(db, databases, query.measurement, query.fields, query.machines, query.where):
-        rows = db.execute(sql, (series.number, query.start, query.stop, remaining + 1))
+        values = (series.number, query.start, query.stop, remaining + 1)
+        rows = db.execute(sql % "", values).fetchall()
+        if series.has_damaged(rows):
+            damage.report(series)
+            rows = db.execute(sql % f"AND {series.condition}", values).fetchall()
         samples = list(series.samples(rows))
         remaining -= len(samples)
         if remaining < 0:
@@ -98,12 +126,13 @@ def read_windows(
     return by_machine
 
 
-def read_last(db: apsw.Connection, databases: Names, query: SourceQuery, limit: int) -> list[Occurrence]:
+def read_last(
+    db: apsw.Connection, databases: Names, query: SourceQuery, limit: int, damage: SampleDamage
+) -> list[Occurrence]:
     """See `SeriesDatabase.last`."""
-    sql = f"SELECT time, value FROM samples WHERE {IN_RANGE} ORDER BY time DESC LIMIT ?"
 
     def read_newest(index: int, series: StoredSeries, limit: int) -> list[Occurrence]:
-        rows = db.execute(sql, (series.number, query.start, query.stop, limit))
+        rows = _read_newest(db, series, query.start, query.stop, limit, damage)
         by_name = series.tag_values()
         tags = tuple(by_name.get(tag) for tag in query.sources[index].tags)
         return [Occurrence(time, series.machine, index, series.value(value), tags) for time, value in rows]

@@ -6,7 +6,8 @@ sample of a series is found by a search in the primary key. Triggers count the s
 
 import json
 import logging
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
+from operator import itemgetter
 from typing import Any, NamedTuple, cast
 
 from stores.backends.sqlite.connection import FileFormat
@@ -15,6 +16,23 @@ from stores.contracts.series import SECOND, Kind, Sample, Value
 log = logging.getLogger(__name__)
 HOUR = 3600 * SECOND
 CONVERT: dict[Kind, Callable[[Any], Value]] = {"boolean": bool, "unsigned": int}
+# The types of the stored values of each kind, and the SQL condition on them; other values are damaged. SQLite
+# sorts numbers before strings, and strings before bytes.
+TYPES: dict[str, set[type]] = {
+    "integer": {int},
+    "float": {int, float},
+    "boolean": {int},
+    "string": {str},
+    "unsigned": {int, str},
+}
+IS_NUMBER = "value < ''"
+CONDITIONS: dict[str, str] = {
+    "integer": IS_NUMBER,
+    "float": IS_NUMBER,
+    "boolean": IS_NUMBER,
+    "string": "value >= '' AND value < x''",
+    "unsigned": f"({IS_NUMBER} OR (value GLOB '[0-9]*' AND value NOT GLOB '*[^0-9]*'))",
+}
 SCHEMA = f"""
 CREATE TABLE series (
     number INTEGER PRIMARY KEY, database TEXT NOT NULL, measurement TEXT NOT NULL, tags TEXT NOT NULL,
@@ -57,6 +75,18 @@ class StoredSeries(NamedTuple):
     kind: Kind
     tags: str
 
+    @property
+    def condition(self) -> str:
+        """The SQL condition on a sample that is not damaged."""
+        return CONDITIONS.get(self.kind, "false")
+
+    def has_damaged(self, rows: Sequence[Any]) -> bool:
+        """Whether one of the rows of (time, stored value) has a value that is not of the series' kind."""
+        values = map(itemgetter(1), rows)
+        if self.kind == "unsigned":
+            return not all(type(value) is int or (type(value) is str and value.isdigit()) for value in values)
+        return not set(map(type, values)) <= TYPES.get(self.kind, set())
+
     def value(self, stored: Any) -> Value:
         """Return a stored value with its type.
 
@@ -79,3 +109,19 @@ class StoredSeries(NamedTuple):
             convert = CONVERT[self.kind]
             return (Sample(time, convert(value)) for time, value in rows)
         return map(Sample._make, rows)
+
+
+class SampleDamage:
+    """Reports damaged samples, which are left out of results: each in the log, and how often in `count`."""
+
+    def __init__(self) -> None:
+        self.count = 0
+
+    def report(self, series: StoredSeries) -> None:
+        """Record that a result was read without the damaged samples of a series."""
+        self.count += 1
+        log.error(
+            "damaged samples of the series %d (%s) were left out; run `sync-gateway check`",
+            series.number,
+            series.field,
+        )

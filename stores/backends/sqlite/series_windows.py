@@ -46,7 +46,8 @@ def _aggregate_steps(  # noqa: C901 - one case for each function
     """Yield the cells of windows of one width; index 0 is the window that starts at `origin`."""
     first = group[0]
     rows = f"""SELECT (time - {origin}) / {step} AS n, time, value FROM samples
-        WHERE series IN ({",".join(str(series.number) for series in group)}) AND time >= ? AND time < ?"""
+        WHERE series IN ({",".join(str(series.number) for series in group)}) AND time >= ? AND time < ?
+        AND {first.condition}"""
     match aggregation.function:
         case "mean" | "count":
             function = SQL_FUNCTIONS[aggregation.function]
