@@ -71,7 +71,7 @@ class Documents:
         self._cache: LRUCache[Hashable, ValidDocument] = LRUCache(
             max_bytes, lambda valid: valid.estimated_bytes
         )
-        self._own: dict[str, ValidDocument] = {}
+        self._own: dict[tuple[GraphQLSchema, str], ValidDocument] = {}
 
     async def find(
         self, text: str, view: GraphQLSchema, policy: LimitPolicy, *, may_introspect: bool
@@ -80,7 +80,7 @@ class Documents:
 
         Who may not introspect gets no suggestions either, which would tell the names of the schema.
         """
-        valid = self._own.get(text) or self._cache.get((view, may_introspect, text))
+        valid = self._own.get((view, text)) or self._cache.get((view, may_introspect, text))
         if valid is None:
             arguments = (text, view, policy, may_introspect)
             is_long = len(text) > THREAD_CHARACTERS
@@ -93,8 +93,11 @@ class Documents:
         return valid
 
     def add_own(self, text: str, schema: GraphQLSchema) -> None:
-        """Cache a document of the application itself for ever; no limit applies. Raises `DocumentErrors`."""
-        self._own[text] = _read_own(text, schema)
+        """Cache a document of the application itself for ever; no limit applies. Raises `DocumentErrors`.
+
+        It is for requests with this schema: others may send the same text, and see less of the graph.
+        """
+        self._own[schema, text] = _read_own(text, schema)
 
     def __len__(self) -> int:
         return len(self._cache)
