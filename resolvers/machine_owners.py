@@ -18,6 +18,7 @@ from stores.entities.organizations import (
 Owners = Mapping[str, frozenset[str]]  # by machine id, the organizations of its devices
 TTL_S = 5.0
 MAX_CACHED = 100_000
+MAX_CACHED_CHARACTERS = 200  # of an id; a longer one is looked up each time
 NAMES = (*MACHINE_ID_KEYS, "name")  # a device without an id reports under its name
 CONFIG = Organization.collection_of()
 CONFIG_ENTRIES = Query((OneOf(("key",), (ORGANIZATION_KEY, APPLICATIONS_KEY)),))
@@ -34,6 +35,10 @@ class MachineOwners:
         self._documents, self._clock = documents, clock
         self._cached: dict[str, tuple[float, frozenset[str]]] = {}
 
+    def get_cache_size(self) -> int:
+        """The number of cached entries."""
+        return len(self._cached)
+
     async def find(self, machine_ids: Collection[str]) -> Owners:
         """The organizations that have registered each machine id. Raises `Unavailable`."""
         now, cached = self._clock(), self._cached
@@ -46,9 +51,10 @@ class MachineOwners:
                     raise
             else:
                 cached |= {id_: (now + TTL_S, owners[id_]) for id_ in expired}
-        if len(cached) > MAX_CACHED:
+        owners_by_id = {id_: cached[id_][1] for id_ in machine_ids}
+        if len(cached) > MAX_CACHED or any(len(id_) > MAX_CACHED_CHARACTERS for id_ in expired):
             self.forget()
-        return {id_: cached[id_][1] for id_ in machine_ids}
+        return owners_by_id
 
     async def find_only(self, machine_id: str) -> str | None:
         """The one organization that has registered a machine id; None if none or several have."""

@@ -3,9 +3,11 @@
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import date, time, timedelta
-from functools import lru_cache
 from itertools import pairwise
+from threading import Lock
 from zoneinfo import ZoneInfo
+
+from cachetools import LRUCache, cached
 
 from resolvers.limits import Limits
 from resolvers.series.calendar import (
@@ -20,6 +22,7 @@ from resolvers.series.ranges import find_zone
 from stores.contracts.errors import BadUserInput, LimitExceeded
 from stores.contracts.series import SECOND, Windows
 
+MAX_CACHED_WINDOWS = 200_000  # of all ranges together: 8 MB
 HOUR = 3600 * SECOND
 # The shortest window of each unit: clocks are changed by up to two hours.
 SHORTEST: dict[CalendarUnitName, int] = {
@@ -63,7 +66,8 @@ class Every:
         return self.duration or SHORTEST["day"] // len(self.day_times)
 
 
-@lru_cache(maxsize=64)
+# A window takes about 40 bytes, for its edge and the reference to it.
+@cached(LRUCache(MAX_CACHED_WINDOWS, lambda windows: len(windows.edges)), lock=Lock())
 def make_windows(start: int, stop: int, every: Every, zone_name: str, limits: Limits) -> Windows:
     """Return the windows of a range in a time zone.
 

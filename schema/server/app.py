@@ -94,6 +94,10 @@ def create_app(
         ),
         limits=LimitPolicy(settings.limits.warn_only),
         audit=open_audit_trail(settings, documents),
+        cache_sizes={
+            "keys": key_ring.get_cache_size,
+            **({"tokens": check_token.get_cache_size} if check_token else {}),
+        },
     )
     background = {**tasks, **(check_token.tasks() if check_token else {})}
     app = Starlette(
@@ -123,6 +127,8 @@ def _may_be_open(settings: Settings) -> bool:
 def _routes(state: AppState, settings: Settings) -> list[BaseRoute]:
     health = Health(state)
     graphql = _make_graphql_endpoint(state, settings)
+    caches = {**state.cache_sizes, "persisted_queries": graphql.persisted_queries.__len__}
+    metrics = Metrics(state, health, settings.auth.metrics_token, caches)
     return [
         Route("/graphql", graphql),
         Route("/graphql/", graphql),
@@ -131,7 +137,7 @@ def _routes(state: AppState, settings: Settings) -> list[BaseRoute]:
         ).route(),
         *([make_resource_metadata_route(settings.auth.issuers)] if settings.auth.issuers else []),
         *health.routes(),
-        Route("/metrics", Metrics(state, health, settings.auth.metrics_token).answer),
+        Route("/metrics", metrics.answer),
         *([explorer.mount_assets()] if settings.graphql.graphiql else []),
         *_ingest_routes(state, settings),
     ]

@@ -12,6 +12,7 @@ from starlette.requests import Request
 
 from stores.contracts.errors import BadUserInput, LimitExceeded
 
+MAX_HEADER_CHARACTERS = 500  # of a Content-Type, which is cached
 _CHUNK_BYTES = 1024  # of compressed data: bounds what is copied where one gzip member follows another
 
 
@@ -113,6 +114,8 @@ def parse_content_type(header: str) -> tuple[str, str]:
 
     Raises `BadRequest` (415) for an unknown charset.
     """
+    if len(header) > MAX_HEADER_CHARACTERS:
+        raise BadRequest(415, "The header Content-Type is too long.")
     media_type, options = parse_options_header(header)
     charset = options.get(b"charset", b"utf-8").decode("latin-1").strip()
     try:

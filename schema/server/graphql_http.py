@@ -59,7 +59,7 @@ class GraphQLEndpoint:
         self._limits = limits
         self._max_answer_bytes = max_answer_bytes
         self._anonymous_introspection = anonymous_introspection
-        self._persisted_queries = PersistedQueries()
+        self.persisted_queries = PersistedQueries()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         response = await self.respond(Request(scope, receive))
@@ -95,7 +95,7 @@ class GraphQLEndpoint:
         self, request: Request, graphql_request: GraphQLRequest, media_type: str, context: Context
     ) -> Response:
         persisted = graphql_request.persisted_query
-        document = self._persisted_queries.find_document(graphql_request.query, persisted)
+        document = self.persisted_queries.find_document(graphql_request.query, persisted)
         try:
             view = view_of(context.viewer.grant)
         except Forbidden as error:
@@ -112,7 +112,7 @@ class GraphQLEndpoint:
         for refusal in answer.refusals:
             context.record_refusal(refusal.field, Forbidden.code, refusal.organization_id)
         if not answer.rejected:
-            self._persisted_queries.remember(document, persisted)
+            self.persisted_queries.remember(document, persisted)
         response = _answer_response(answer, media_type, context)
         if len(response.body) > self._max_answer_bytes:
             too_long = LimitExceeded(

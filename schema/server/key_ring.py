@@ -55,6 +55,10 @@ class KeyRing:
         self._used: dict[str, float] = {}  # when the use of a key was last written
         self._writes: set[asyncio.Task[None]] = set()
 
+    def get_cache_size(self) -> int:
+        """The number of cached entries."""
+        return len(self._state.keys)
+
     async def is_empty(self, max_age_s: float = MAX_AGE_S) -> bool:
         """Whether no key was ever created, as known at most `max_age_s` ago.
 

@@ -1,6 +1,6 @@
 """The metrics for operators, in the text format of Prometheus: how queries were answered, what is cached."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Mapping
 
 from prometheus_client import CONTENT_TYPE_LATEST, CollectorRegistry, generate_latest
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
@@ -18,10 +18,17 @@ from stores.contracts.errors import Forbidden, GatewayError
 class Metrics(Collector):
     """Answers `/metrics` from the counters of the executor and the state of the stores."""
 
-    def __init__(self, state: AppState, health: Health, token: SecretStr | None = None) -> None:
+    def __init__(
+        self,
+        state: AppState,
+        health: Health,
+        token: SecretStr | None,
+        caches: Mapping[str, Callable[[], int]],
+    ) -> None:
         self._authenticate, self._health, self._token = state.authenticate, health, token
         self._limits = state.limits
-        self._executor, self._documents, self._series = state.executor, state.documents, state.series.store
+        self._executor, self._documents, self._series = state.executor, state.documents, state.series
+        self._caches = caches
         self._writable: dict[str, bool] = {}
         self._registry = CollectorRegistry()
         self._registry.register(self)
@@ -38,7 +45,7 @@ class Metrics(Collector):
             limits.add_metric([name], count)
         yield limits
         cached = GaugeMetricFamily("sync_gateway_cached", "Entries of each cache.", labels=["what"])
-        for what, count in self._executor.get_cache_sizes().items():
+        for what, count in self._get_cache_sizes().items():
             cached.add_metric([what], count)
         yield cached
         memory = GaugeMetricFamily(
@@ -61,8 +68,18 @@ class Metrics(Collector):
         yield CounterMetricFamily(
             "sync_gateway_damaged_samples",
             "How often damaged samples were left out of a result.",
-            value=self._series.damaged_samples,
+            value=self._series.store.damaged_samples,
         )
+
+    def _get_cache_sizes(self) -> dict[str, int]:
+        return {
+            **{what: count() for what, count in self._caches.items()},
+            **self._executor.get_cache_sizes(),
+            **self._documents.get_cache_sizes(),
+            **self._series.store.get_cache_sizes(),
+            "event_counts": len(self._series.counts),
+            "machine_owners": self._series.owners.get_cache_size() if self._series.owners else 0,
+        }
 
     async def answer(self, request: Request) -> Response:
         """The response to `GET /metrics`, which is for operators and whoever sends the token."""

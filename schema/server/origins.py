@@ -7,6 +7,7 @@ from typing import NamedTuple
 from urllib.parse import urlsplit
 
 DEFAULT_PORTS = {"http": 80, "https": 443}
+MAX_CHARACTERS = 500  # of a header, which is cached; the name of a host has at most 253
 _HOST = re.compile(
     r"(?P<name>[a-z0-9_](?:[a-z0-9_.-]{0,251}[a-z0-9_])?\.?|\[[0-9a-f:.]{2,45}\])(?::(?P<port>[0-9]{1,5}))?"
 )
@@ -42,7 +43,7 @@ class Origin(NamedTuple):
 @lru_cache(maxsize=1024)
 def parse_host(header: str) -> Host:
     """The host of a Host header. Raises `ValueError` for a header that is not well-formed."""
-    match = _HOST.fullmatch(header.strip().lower())
+    match = _HOST.fullmatch(header.strip().lower()) if len(header) <= MAX_CHARACTERS else None
     if match is None:
         raise ValueError("the Host header is not well-formed")
     name = match["name"]
@@ -57,6 +58,8 @@ def parse_host(header: str) -> Host:
 @lru_cache(maxsize=1024)
 def parse_origin(text: str) -> Origin:
     """The origin that a text names. Raises `ValueError`, also for `null` and for URLs with a path."""
+    if len(text) > MAX_CHARACTERS:
+        raise ValueError("it is too long")
     if not text.isprintable() or " " in text:
         raise ValueError("it holds white space or control characters")
     parts = urlsplit(text)

@@ -1,6 +1,6 @@
 """What the routes of one application share."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -25,7 +25,10 @@ TRACE_HEADER = "X-Gateway-Trace"
 
 @dataclass(frozen=True, slots=True)
 class AppState:
-    """The open stores, the cipher of secrets, the executor of queries, who may do what, and the limits."""
+    """The open stores, the cipher of secrets, the executor of queries, who may do what, and the limits.
+
+    `cache_sizes` count the entries of caches, for the metrics.
+    """
 
     documents: DocumentStore
     series: SeriesAccess
@@ -35,6 +38,7 @@ class AppState:
     authenticate: Authenticate
     limits: LimitPolicy
     audit: AuditTrail
+    cache_sizes: Mapping[str, Callable[[], int]]
 
     async def create_context(
         self, request: Request, request_id: str, authenticate: Authenticate | None = None

@@ -25,7 +25,7 @@ from stores.contracts.errors import Forbidden, Unauthenticated
 log = logging.getLogger(__name__)
 MAX_TOKEN_BYTES = 8 * 1024
 LEEWAY_S = 30  # by which clocks may differ
-MAX_CACHED, MAX_CACHE_S = 10_000, 60.0  # tokens that were checked
+MAX_CACHED_BYTES, MAX_CACHE_S = 16 * 1024 * 1024, 60.0  # of tokens that were checked, by estimate
 Claims = dict[str, Any]
 
 
@@ -34,7 +34,13 @@ class TokenCheck:
 
     def __init__(self, key_sets: Iterable[KeySet], clock: Callable[[], float] = time.time) -> None:
         self._key_sets = {key_set.settings.issuer: key_set for key_set in key_sets}
-        self._grants: TLRUCache[bytes, Grant] = TLRUCache(MAX_CACHED, _find_cache_end, clock)
+        self._grants: TLRUCache[bytes, Grant] = TLRUCache(
+            MAX_CACHED_BYTES, _find_cache_end, clock, _estimate_bytes
+        )
+
+    def get_cache_size(self) -> int:
+        """The number of cached entries."""
+        return len(self._grants)
 
     async def __call__(self, token: str) -> Grant:
         """The grant of a token. Raises `Unauthenticated`, `Forbidden` and `Unavailable`.
@@ -75,6 +81,12 @@ class TokenCheck:
 def _find_cache_end(digest: bytes, grant: Grant, now: float) -> float:
     assert grant.expires_at is not None, "tokens without an end are not valid"
     return min(now + MAX_CACHE_S, grant.expires_at.replace(tzinfo=UTC).timestamp())
+
+
+def _estimate_bytes(grant: Grant) -> int:
+    """The memory of a cached grant: mostly the names of what it covers, which come from the token."""
+    names = [grant.subject, *(grant.organizations or ()), *(grant.applications or ())]
+    return 1024 + sum(len(name) + 100 for name in names)
 
 
 def _read_unverified(token: str) -> tuple[Claims, Claims]:

@@ -245,6 +245,10 @@ class SeriesStore(ABC):
         A store on a server has no such check: it returns at once.
         """
 
+    def get_cache_sizes(self) -> dict[str, int]:
+        """How many entries the caches of the store have, by what they cache."""
+        return {}
+
     @abstractmethod
     async def close(self) -> None:
         """Close files and connections."""

@@ -54,6 +54,9 @@ class WrappedDocumentStore(DocumentStore):
         call = StoreCall("count", join_names([collection for _, collection in collections]))
         return await self._interceptor.run(call, lambda: self._store.count_across(collections))
 
+    def get_cache_sizes(self) -> dict[str, int]:
+        return self._store.get_cache_sizes()
+
     async def close(self) -> None:
         await self._store.close()
 

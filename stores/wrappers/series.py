@@ -44,6 +44,9 @@ class WrappedSeriesStore(SeriesStore):
     async def check_writes(self) -> None:
         await self._interceptor.run(StoreCall("check_writes"), self._store.check_writes)
 
+    def get_cache_sizes(self) -> dict[str, int]:
+        return self._store.get_cache_sizes()
+
     async def close(self) -> None:
         await self._store.close()
 

@@ -215,7 +215,7 @@ async def test_a_write_that_is_rolled_back_leaves_nothing_in_the_caches(
 
 
 async def test_the_caches_of_the_writer_are_bounded(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(series_writer, "MAX_CACHED", 100)
+    monkeypatch.setattr(series_writer, "MAX_CACHED_BYTES", 100 * 900)
     store = SqliteSeriesStore(tmp_path / "series.db")
     for n in range(0, 1000, 50):
         names = [f"{n + i}" for i in range(50)]

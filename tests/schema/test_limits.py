@@ -1,5 +1,6 @@
 """What a client, an operator and the log learn of a limit, on every endpoint."""
 
+import gc
 import logging
 from collections.abc import Callable
 from pathlib import Path
@@ -11,6 +12,8 @@ from starlette.requests import Request
 
 from compat_rest.app import create_app
 from resolvers.grants import OPEN, Grant, Role
+from schema.server.bodies import parse_content_type
+from schema.server.origins import parse_host, parse_origin
 from schema.server.settings import GraphQLSettings, Settings
 from stores.contracts.document_store import DocumentStore
 from stores.contracts.series import WritableSeriesStore
@@ -134,3 +137,33 @@ async def test_a_document_that_is_not_valid_is_not_cached(connect: Connect) -> N
         fields = " ".join(f"x{n}y{m}" for m in range(2000))
         assert len((await client.send(f"{{ organizations {{ nodes {{ {fields} }} }} }}"))["errors"]) == 5
     assert executor.get_cached_bytes() == before
+
+
+async def test_the_metrics_show_every_cache(connect: Connect) -> None:
+    client = connect(KEY)
+    await client.run("{ organizations { totalCount } }")
+    metrics = (await client.http.get("/metrics")).text
+    for cache in [
+        "documents",
+        "operations",
+        "introspections",
+        "persisted_queries",
+        "keys",
+        "event_counts",
+        "machine_owners",
+        "tag_sets",
+    ]:
+        assert f'sync_gateway_cached{{what="{cache}"}}' in metrics
+    for cache in ("documents", "operations", "introspections"):
+        assert f'sync_gateway_cached_bytes{{what="{cache}"}}' in metrics
+
+
+@pytest.mark.parametrize("header", ["Host", "Origin", "Content-Type"])
+async def test_long_headers_are_not_cached(connect: Connect, header: str) -> None:
+    client = connect(KEY)
+    headers = {"Host": "127.0.0.1", **JSON, header: "a" * 10_000}
+    response = await client.http.post("/graphql", content=b"{}", headers=headers)
+    assert response.status_code in (400, 403, 415)
+    caches = (parse_host, parse_origin, parse_content_type)
+    keys = [key for cache in caches for key in gc.get_referents(cache) if isinstance(key, dict)]
+    assert not any(isinstance(text, str) and len(text) > 1000 for key in keys for text in key)

@@ -70,6 +70,9 @@ class CatalogueCache:
         self._cached: dict[str, tuple[float, DatabaseCatalogue]] = {}
         self._running: dict[str, SharedTask[DatabaseCatalogue]] = {}
 
+    def __len__(self) -> int:
+        return sum(map(len, (c.fields for _, c in self._cached.values())))
+
     async def get(self, database: str, *, refresh: bool = False) -> DatabaseCatalogue:
         """Return a catalogue that is at most 30 seconds old; with `refresh`, read it again."""
         expires, catalogue = self._cached.get(database, (0.0, DatabaseCatalogue()))

@@ -53,6 +53,9 @@ class Influx2SeriesStore(SeriesStore):
     async def ping(self) -> None:
         await self.client.ping()
 
+    def get_cache_sizes(self) -> dict[str, int]:
+        return {"catalogue": len(self.catalogues)}
+
     async def close(self) -> None:
         await self.client.close()
 

@@ -20,6 +20,7 @@ from typing import Any
 from weakref import WeakValueDictionary
 
 import bson
+from cachetools import LRUCache
 from pymongo.errors import DuplicateKeyError
 
 from stores.backends.mongo.connection import MongoConnection
@@ -32,6 +33,7 @@ MIN_LEASE_S = 10.0
 FIRST_WAIT_S, MAX_WAIT_S = 0.005, 0.1  # between two attempts
 # Who this process is, and the tokens of the locks that it holds, whichever of its connections took them.
 HOST, PROCESS = socket.gethostname(), secrets.token_hex(8)
+MAX_SEEN = 10_000  # locks of others that are watched
 HELD: set[str] = set()
 
 
@@ -59,7 +61,7 @@ class Locks:
         # Within this process nobody has to poll.
         self._local: WeakValueDictionary[bytes, asyncio.Lock] = WeakValueDictionary()
         # Locks of others: their tokens, and since when they have been seen, by this process's clock.
-        self._seen: dict[bytes, tuple[str, float]] = {}
+        self._seen: LRUCache[bytes, tuple[str, float]] = LRUCache(MAX_SEEN)
         self._releases: set[asyncio.Task[None]] = set()
 
     @asynccontextmanager

@@ -12,6 +12,7 @@ import time
 from collections.abc import AsyncIterator, Iterator
 from typing import Any
 
+from cachetools import LRUCache
 from pymongo.errors import DuplicateKeyError, OperationFailure
 
 from stores.backends.mongo.connection import MongoConnection
@@ -25,6 +26,7 @@ from stores.contracts.values import list_forms
 
 log = logging.getLogger(__name__)
 INDEX_EXISTS = (85, 86)  # with other options or another name
+MAX_CHECKED = 10_000  # collections whose indexes are known to exist
 INDEX_CHECK_S = 10.0  # an index that another process has dropped is created again after this time
 
 
@@ -33,7 +35,7 @@ class UniqueKeys:
 
     def __init__(self, connection: MongoConnection, locks: Locks) -> None:
         self._connection, self._locks = connection, locks
-        self._checked_at: dict[tuple[str, str], float] = {}
+        self._checked_at: LRUCache[tuple[str, str], float] = LRUCache(MAX_CHECKED)
 
     @contextlib.asynccontextmanager
     async def claim(self, database: str, collection: Collection, document: Document) -> AsyncIterator[None]:

@@ -77,6 +77,9 @@ class SqliteSeriesStore(WritableSeriesStore):
         cache.add(new)  # to the one that was in use: a move has replaced it if series have other numbers now
         return results
 
+    def get_cache_sizes(self) -> dict[str, int]:
+        return {"tag_sets": len(self._cache)}
+
     async def retain(self, cutoff: int) -> int:
         deleted = 0
         for number in await self.read(list_series):  # a transaction each, so that writers wait for one only

@@ -8,7 +8,8 @@ import apsw
 
 from stores.contracts.series import KINDS, MACHINE, Kind, Point, Unsigned, Value
 
-MAX_CACHED = 100_000  # entries of each cache
+MAX_CACHED_BYTES = 32 * 1024 * 1024  # by estimate
+BYTES_PER_ENTRY = 400  # of a cache, beside the characters of its names and values
 MAX_INTEGER = 2**63 - 1
 SeriesKey = tuple[str, str, tuple[tuple[str, str], ...], str]  # database, measurement, tags, field
 FieldKey = tuple[str, str, str]  # database, measurement, field
@@ -20,15 +21,34 @@ class SeriesCache:
 
     numbers: dict[SeriesKey, int] = dataclasses.field(default_factory=dict)
     kinds: dict[FieldKey, Kind] = dataclasses.field(default_factory=dict)
+    estimated_bytes: int = 0
+
+    def __len__(self) -> int:
+        return len(self.numbers) + len(self.kinds)
 
     def add(self, other: "SeriesCache") -> None:
         """Add what a transaction has looked up or created, after its commit."""
-        if len(self.numbers) + len(other.numbers) > MAX_CACHED:
+        added_bytes = sum(map(_estimate_series_bytes, other.numbers)) + sum(
+            map(_estimate_field_bytes, other.kinds)
+        )
+        if self.estimated_bytes + added_bytes > MAX_CACHED_BYTES:
             self.numbers.clear()
-        if len(self.kinds) + len(other.kinds) > MAX_CACHED:
             self.kinds.clear()
-        self.numbers.update(other.numbers)
-        self.kinds.update(other.kinds)
+            self.estimated_bytes = 0
+        if added_bytes <= MAX_CACHED_BYTES:
+            self.numbers.update(other.numbers)
+            self.kinds.update(other.kinds)
+            self.estimated_bytes += added_bytes
+
+
+def _estimate_series_bytes(key: SeriesKey) -> int:
+    database, measurement, tags, field = key
+    characters = sum(len(name) + len(value) + BYTES_PER_ENTRY // 2 for name, value in tags)
+    return BYTES_PER_ENTRY + len(database) + len(measurement) + len(field) + characters
+
+
+def _estimate_field_bytes(key: FieldKey) -> int:
+    return BYTES_PER_ENTRY + sum(map(len, key))
 
 
 class SqlitePointWriter:
