@@ -2,10 +2,10 @@
 
 from collections.abc import AsyncIterator
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import httpx
 import pytest
-from playwright.async_api import async_playwright
 from starlette.applications import Starlette
 from starlette.requests import Request
 from starlette.responses import HTMLResponse, Response
@@ -13,8 +13,10 @@ from starlette.routing import Route
 
 from compat_rest.app import create_app
 from schema.server.settings import Settings
-from tests.schema.test_graphiql import QUIET
 from tests.serving import served
+
+if TYPE_CHECKING:
+    from playwright.async_api import Browser
 
 ATTACK = """<!doctype html><title>started</title>
 <form method="post" action="{url}/api/organizations/acme/users" target="frame">
@@ -45,19 +47,17 @@ async def url(tmp_path: Path) -> AsyncIterator[str]:
         yield url
 
 
-async def test_a_page_of_another_origin_changes_nothing(url: str, chromium: str) -> None:
+async def test_a_page_of_another_origin_changes_nothing(url: str, chromium: "Browser") -> None:
     async def attack(request: Request) -> Response:
         return HTMLResponse(ATTACK.format(url=url))
 
     refused: list[str] = []
-    async with served(Starlette(routes=[Route("/", attack)])) as foreign, async_playwright() as playwright:
-        browser = await playwright.chromium.launch(executable_path=chromium, args=QUIET)
-        page = await browser.new_page()
+    async with served(Starlette(routes=[Route("/", attack)])) as foreign:
+        page = await chromium.new_page()
         page.on("response", lambda r: refused.append(r.url) if r.status == 403 else None)
         # Another host name of this machine makes it another site, whose requests carry Sec-Fetch-Site.
         await page.goto(foreign.replace("127.0.0.1", "localhost"))
         await page.wait_for_function("document.title === 'done'", timeout=60_000)
-        await browser.close()
     assert len(refused) == 4
     async with httpx.AsyncClient(base_url=url, trust_env=False) as client:
         assert (await client.get("/api/organizations/acme/users")).json() == []

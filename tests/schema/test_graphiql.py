@@ -5,10 +5,10 @@ import json
 import os
 from collections.abc import AsyncIterator
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
 from graphql import parse, validate
-from playwright.async_api import Page, Route, TimeoutError, async_playwright
 
 from resolvers.api_keys import KeySpec, create_api_key
 from resolvers.grants import Role
@@ -21,9 +21,8 @@ from stores.demo import plant as demo
 from tests.schema.client import Client
 from tests.serving import served
 
-# The browser's own services would call out, which a test machine need not allow.
-QUIET = ["--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-sync"]
-QUIET += ["--disable-background-networking", "--disable-component-update"]
+if TYPE_CHECKING:
+    from playwright.async_api import Browser, Page, Route
 
 
 @pytest.fixture
@@ -35,11 +34,13 @@ async def url(tmp_path: Path) -> AsyncIterator[str]:
         yield f"{url}/graphql"
 
 
-async def answered(page: Page) -> None:
+async def answered(page: "Page") -> None:
     """Execute the query until its answer stands in the page.
 
     GraphiQL finds out a moment after a change of tabs which operation is in it; a person is slower than that.
     """
+    from playwright.async_api import TimeoutError
+
     # The editor draws only the lines that are seen: those of the first application.
     answer = page.locator(".graphiql-response", has_text="CNC")
     for _ in range(9):
@@ -50,35 +51,32 @@ async def answered(page: Page) -> None:
     await answer.wait_for()
 
 
-async def test_a_browser_runs_a_query_and_asks_nobody_else(url: str, chromium: str) -> None:
+async def test_a_browser_runs_a_query_and_asks_nobody_else(url: str, chromium: "Browser") -> None:
     outside: list[str] = []
     complaints: list[str] = []
 
-    async def keep_inside(route: Route) -> None:
+    async def keep_inside(route: "Route") -> None:
         if route.request.url.startswith(url.removesuffix("/graphql")):
             await route.continue_()
         else:
             outside.append(route.request.url)
             await route.abort()
 
-    async with async_playwright() as playwright:
-        browser = await playwright.chromium.launch(executable_path=chromium, args=QUIET)
-        page = await browser.new_page(viewport={"width": 1400, "height": 860})
-        page.on("console", lambda m: complaints.append(m.text) if m.type == "error" else None)
-        page.on("pageerror", lambda error: complaints.append(str(error)))
-        await page.route("**/*", keep_inside)
-        page.set_default_timeout(90_000)  # of a machine that is busy with other things
-        await page.goto(url)
-        await page.get_by_role("tab", name="Machines").click()
-        await page.locator(".graphiql-query-editor", has_text="query Machines").wait_for()
-        try:
-            await answered(page)
-        finally:
-            if screenshot := os.environ.get("SYNC_TEST_SCREENSHOT"):
-                await page.screenshot(path=screenshot)
-        tabs = await page.get_by_role("tab").all_inner_texts()
-        stored = await page.evaluate("JSON.stringify(localStorage)")
-        await browser.close()
+    page = await chromium.new_page(viewport={"width": 1400, "height": 860})
+    page.on("console", lambda m: complaints.append(m.text) if m.type == "error" else None)
+    page.on("pageerror", lambda error: complaints.append(str(error)))
+    await page.route("**/*", keep_inside)
+    page.set_default_timeout(90_000)  # of a machine that is busy with other things
+    await page.goto(url)
+    await page.get_by_role("tab", name="Machines").click()
+    await page.locator(".graphiql-query-editor", has_text="query Machines").wait_for()
+    try:
+        await answered(page)
+    finally:
+        if screenshot := os.environ.get("SYNC_TEST_SCREENSHOT"):
+            await page.screenshot(path=screenshot)
+    tabs = await page.get_by_role("tab").all_inner_texts()
+    stored = await page.evaluate("JSON.stringify(localStorage)")
     assert [name.strip() for name in tabs if name.strip()][:4] == ["Plant", "Machines", "OneMachine", "Month"]
     assert 'shouldPersistHeaders\\":true' not in stored
     assert outside == []
@@ -86,16 +84,15 @@ async def test_a_browser_runs_a_query_and_asks_nobody_else(url: str, chromium: s
 
 
 async def test_a_browser_asks_for_a_key_and_keeps_it_for_the_tab_only(
-    documents: DocumentStore, tmp_path: Path, chromium: str
+    documents: DocumentStore, tmp_path: Path, chromium: "Browser"
 ) -> None:
     app = create_app(Settings(data=tmp_path), documents=documents)
     await demo.load(documents, app.state.app_state.cipher)
     spec = KeySpec("dashboard", ("ferro-works",), Role.VIEWER)
     _, text = await create_api_key(documents.database(documents.default), spec, created_by="test")
     complaints: list[str] = []
-    async with served(app) as url, async_playwright() as playwright:
-        browser = await playwright.chromium.launch(executable_path=chromium, args=QUIET)
-        context = await browser.new_context(viewport={"width": 1400, "height": 860})
+    async with served(app) as url:
+        context = await chromium.new_context(viewport={"width": 1400, "height": 860})
         context.set_default_timeout(90_000)
         page = await context.new_page()
         page.on("pageerror", lambda error: complaints.append(str(error)))
@@ -128,7 +125,6 @@ async def test_a_browser_asks_for_a_key_and_keeps_it_for_the_tab_only(
         await page.get_by_role("button", name="Forget the key").click()
         await page.get_by_role("dialog", name="This gateway asks for an API key").wait_for()
         left = await page.evaluate("JSON.stringify([sessionStorage, document.cookie])")
-        await browser.close()
     assert text not in state + left
     assert complaints == []
 

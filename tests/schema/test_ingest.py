@@ -103,14 +103,14 @@ async def test_the_synchronous_client_writes_many_points(url: str, writer: httpx
             "invalid",
         ),
         (
-            gzip.compress(b"# " + b"x" * 2_000_000, mtime=0),
+            gzip.compress(b"# " + b"x" * 2_000_000, 1, mtime=0),
             {"Content-Encoding": "gzip"},
             WRITE,
             413,
             "request too large",
         ),
         (
-            gzip.compress(b"# " + b"x" * 60_000_000, mtime=0),
+            gzip.compress(b"# " + b"x" * 60_000_000, 1, mtime=0),
             {"Content-Encoding": "gzip"},
             WRITE,
             413,

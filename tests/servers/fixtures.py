@@ -5,16 +5,19 @@ With several worker processes, each of them has servers of its own: a server sta
 
 import os
 import shutil
-from collections.abc import Callable, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
-from typing import NoReturn, TypeVar
+from typing import TYPE_CHECKING, NoReturn, TypeVar
 
 import pymongo
 import pytest
 
 from tests.servers import InfluxDB2, InfluxDB3, Server, ServerUnavailable, influxdb2, influxdb3, mongodb
 from tests.servers.building import CLIENTS, GRAPHQL_AUDITS, Build
+
+if TYPE_CHECKING:
+    from playwright.async_api import Browser
 
 S = TypeVar("S", bound=Server)
 
@@ -93,13 +96,25 @@ def _ensure(build: Build) -> Path:
         skip_or_fail(str(unavailable))
 
 
+# The browser's own services would call out, which a test machine need not allow.
+QUIET = ["--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-sync"]
+QUIET += ["--disable-background-networking", "--disable-component-update"]
+
+
 @pytest.fixture
-def chromium() -> str:
-    """The path of the browser."""
+async def chromium() -> AsyncIterator["Browser"]:
+    """A browser of this test alone."""
+    from playwright.async_api import (
+        async_playwright,  # takes half a second of the processes that need no browser
+    )
+
     path = shutil.which("chromium")
     if path is None:
         skip_or_fail("chromium is not installed")
-    return path
+    async with async_playwright() as playwright:
+        browser = await playwright.chromium.launch(executable_path=path, args=QUIET)
+        yield browser
+        await browser.close()
 
 
 def skip_or_fail(reason: str) -> NoReturn:
