@@ -146,7 +146,7 @@ class GuardedLoader(Loader[K, V]):
         self, load: Callable[[list[K]], Coroutine[Any, Any, list[V]]], find_conflicts: FindConflicts
     ) -> None:
         async def load_allowed(keys: list[K]) -> list[V | Exception]:
-            machines = [_machine_of(key) for key in keys]
+            machines = [_get_machine(key) for key in keys]
             conflicts = await find_conflicts({machine for machine in machines if machine is not None})
             allowed = [key for key, machine in zip(keys, machines, strict=True) if machine not in conflicts]
             values = iter(await load(allowed) if allowed else [])
@@ -166,7 +166,7 @@ class GuardedLoader(Loader[K, V]):
         return [*await super().load_many(keys)]
 
 
-def _machine_of(key: Any) -> str | None:
+def _get_machine(key: Any) -> str | None:
     """The machine id of a loader's key, which is a pair of it and a field, or itself."""
     machine: str | None = key[0] if isinstance(key, tuple) else key
     return machine

@@ -25,7 +25,7 @@ from stores.contracts.series import SECOND, SeriesStore, WritableSeriesStore
 from stores.entities.cipher import SecretCipher
 from stores.entities.icons import Icons
 from stores.entities.organizations import is_organization_id
-from stores.entities.series_layout import SeriesLayout, SeriesPlace
+from stores.entities.series_layout import SeriesLayout, SeriesLocation
 from stores.wrappers.tagged import TaggedSeriesDatabase
 
 MACHINE_CONFLICT = (
@@ -70,7 +70,7 @@ class Viewer:
         self.grant = grant
         self._journal: Journal | None = None
         self._tenants: dict[str, Tenant] = {}
-        self._readings: dict[SeriesPlace, Readings] = {}
+        self._readings: dict[SeriesLocation, Readings] = {}
         self.owners = series.owners or MachineOwners(store)
         self._databases: Future[dict[str, DatabaseInfo]] | None = None
         self.across = StoreLoaders(self._store)  # of reads in the databases of several tenants
@@ -152,24 +152,24 @@ class Viewer:
         store = self.series.store
         if isinstance(store, WritableSeriesStore):
             return [Readings(store.combine(names), self.series.limits.points)]
-        return [self._readings_at(SeriesPlace(name)) for name in names]
+        return [self._readings_at(SeriesLocation(name)) for name in names]
 
-    def _readings_at(self, place: SeriesPlace) -> Readings:
-        if place not in self._readings:
-            series = self.series.store.database(place.database)
-            if place.tag is not None:
-                series = TaggedSeriesDatabase(series, place.tag)
-            self._readings[place] = Readings(series, self.series.limits.points)
-        return self._readings[place]
+    def _readings_at(self, location: SeriesLocation) -> Readings:
+        if location not in self._readings:
+            series = self.series.store.database(location.database)
+            if location.tag is not None:
+                series = TaggedSeriesDatabase(series, location.tag)
+            self._readings[location] = Readings(series, self.series.limits.points)
+        return self._readings[location]
 
     def _readings_of(self, organization_id: str | None) -> Readings:
         """The loaders of an organization's series, or of those that belong to none."""
         layout = self.series.layout
-        place = layout.place_of(organization_id)
-        if organization_id is None or not place.is_shared:
-            return self._readings_at(place)
+        location = layout.find_location(organization_id)
+        if organization_id is None or not location.is_shared:
+            return self._readings_at(location)
         find_conflicts = partial(_find_conflicts, self.owners, layout, organization_id)
-        series = self.series.store.database(place.database)
+        series = self.series.store.database(location.database)
         return Readings(series, self.series.limits.points, find_conflicts)
 
     def _tenant(self, database: str, organization_id: str | None) -> Tenant:
@@ -180,7 +180,9 @@ class Viewer:
                 self._with_journal(self._store.database(database)) if covered else self._granted_store.hidden
             )
             readings = (
-                self._readings_of(organization_id) if covered else self._readings_at(SeriesPlace(NO_DATABASE))
+                self._readings_of(organization_id)
+                if covered
+                else self._readings_at(SeriesLocation(NO_DATABASE))
             )
             self._tenants[name] = Tenant(organization_id, documents, Loaders(documents), readings)
         return self._tenants[name]

@@ -70,16 +70,16 @@ class MachineOwners:
 
     async def _load(self, machine_ids: Collection[str]) -> dict[str, frozenset[str]]:
         organizations = await self._list_organizations()
-        places = [
+        collections = [
             (organization.organization_id, Device.collection_of(application_id))
             for organization in organizations.values()
             for application_id in organization.settings
         ]
         forms = tuple(form for machine_id in machine_ids for form in list_forms(machine_id))
         where = (AnyOf(tuple(OneOf((name,), forms) for name in NAMES)),)
-        pages = await self._documents.find_across(places, Query(where, keys=frozenset(NAMES)))
+        pages = await self._documents.find_across(collections, Query(where, keys=frozenset(NAMES)))
         owners: dict[str, set[str]] = {machine_id: set() for machine_id in machine_ids}
-        for (database, _), page in zip(places, pages, strict=True):
+        for (database, _), page in zip(collections, pages, strict=True):
             for document in _raise_or_return(page):
                 owners.get(Device(document).machine_id, set()).add(database)
         return {machine_id: frozenset(ids) for machine_id, ids in owners.items()}

@@ -40,7 +40,7 @@ async def assign_machine(context: Context, machine_id: str, organization_id: str
     await require_organization(context, organization_id)
     if not isinstance(series.store, WritableSeriesStore):
         raise BadUserInput("The points are stored by a server: move them with its tools")
-    target = series.layout.place_of(organization_id).database
+    target = series.layout.find_location(organization_id).database
     report = await series.store.move_machines(series.layout.common, {machine_id: target})
     if report.conflicts:
         raise Conflict(

@@ -36,7 +36,7 @@ class PointRouter:
             unknown_organization = BadRequest(404, f'organization "{organization_id}" not found')
             if not grant.covers(organization_id):
                 raise unknown_organization
-            if bucket not in (self._layout.common, self._layout.place_of(organization_id).database):
+            if bucket not in (self._layout.common, self._layout.find_location(organization_id).database):
                 raise unknown_bucket
             if grant.is_operator and not await self._owners.is_organization(organization_id):
                 raise unknown_organization
@@ -63,11 +63,11 @@ class PointRouter:
         databases: dict[str | None, str] = {None: self._layout.common}
         for machine_id, ids in owners.items():
             allowed = ids if target.organizations is None else ids & target.organizations
-            databases[machine_id] = self._layout.place_of(pick_only(allowed)).database
+            databases[machine_id] = self._layout.find_location(pick_only(allowed)).database
         by_database: dict[str, list[Point]] = {}
         for machine, point in zip(machines, points, strict=True):
             by_database.setdefault(databases[machine], []).append(point)
         return {**by_database}
 
     def _target_of(self, organization_id: str) -> WriteTarget:
-        return WriteTarget(self._layout.place_of(organization_id).database)
+        return WriteTarget(self._layout.find_location(organization_id).database)

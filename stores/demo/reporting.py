@@ -44,9 +44,11 @@ class ReportingPlant:
     """The demo machines, and where the points of each are stored."""
 
     def __init__(self, layout: SeriesLayout) -> None:
-        places = {machine: layout.place_of(organization) for organization, _, machine in machines()}
-        self.databases = {machine: place.database for machine, place in places.items()}
-        self._tags = {machine: place.tag for machine, place in places.items() if place.tag is not None}
+        locations = {machine: layout.find_location(organization) for organization, _, machine in machines()}
+        self.databases = {machine: location.database for machine, location in locations.items()}
+        self._tags = {
+            machine: location.tag for machine, location in locations.items() if location.tag is not None
+        }
 
     async def write_history(
         self, store: SeriesStore, writer: PointWriter, days: int, advance: Callable[[], object]

@@ -1,4 +1,4 @@
-"""Which part of the time-series store holds the series of an organization: the one place that says so."""
+"""Which part of the time-series store holds the series of an organization: the one location that says so."""
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
@@ -6,7 +6,7 @@ from types import MappingProxyType
 
 
 @dataclass(frozen=True, slots=True)
-class SeriesPlace:
+class SeriesLocation:
     """A database and, if organizations share it by tag, the tag that all points of the organization have.
 
     `is_shared` is whether points of other organizations are there too, told apart by the machine id alone.
@@ -32,26 +32,26 @@ class SeriesLayout:
     has_own_databases: bool = True
     tag: str | None = None
 
-    def place_of(self, organization_id: str | None) -> SeriesPlace:
-        """The place of an organization's series, or of those without an organization."""
+    def find_location(self, organization_id: str | None) -> SeriesLocation:
+        """The location of an organization's series, or of those without an organization."""
         if organization_id is None:
-            return SeriesPlace(self.common)
+            return SeriesLocation(self.common)
         if organization_id in self.databases:
-            return SeriesPlace(self.databases[organization_id])
+            return SeriesLocation(self.databases[organization_id])
         if self.has_own_databases:
-            return SeriesPlace(f"{OWN_PREFIX}{organization_id}")
+            return SeriesLocation(f"{OWN_PREFIX}{organization_id}")
         if self.tag is not None:
-            return SeriesPlace(self.common, (self.tag, organization_id))
-        return SeriesPlace(self.common, is_shared=True)
+            return SeriesLocation(self.common, (self.tag, organization_id))
+        return SeriesLocation(self.common, is_shared=True)
 
     def shares(self, organization_id: str, other_id: str) -> bool:
         """Whether the points of two organizations are told apart by the machine id alone."""
-        place = self.place_of(organization_id)
-        return place.is_shared and place == self.place_of(other_id)
+        location = self.find_location(organization_id)
+        return location.is_shared and location == self.find_location(other_id)
 
     def list_databases(self, organization_ids: Iterable[str]) -> list[str]:
         """The databases of the organizations, and the one of points without an organization."""
-        own = (self.place_of(organization_id).database for organization_id in organization_ids)
+        own = (self.find_location(organization_id).database for organization_id in organization_ids)
         return list(dict.fromkeys([self.common, *own, *self.databases.values()]))
 
 

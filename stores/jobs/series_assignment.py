@@ -40,7 +40,7 @@ async def assign_earlier_machines(
         shared = [machine for database, machine in machines if database == layout.common]
         owners = await find_owners(shared)
         targets = {
-            machine: layout.place_of(*owners[machine]).database
+            machine: layout.find_location(*owners[machine]).database
             for machine in shared
             if len(owners[machine]) == 1
         }

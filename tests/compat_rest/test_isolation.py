@@ -175,7 +175,7 @@ class Plant:
             ):
                 await self.data(OPEN, f"mutation {{ {mutation} {{ __typename }} }}")
             # Both machines have the same id, and their points of one time differ.
-            database = SeriesLayout().place_of(organization).database
+            database = SeriesLayout().find_location(organization).database
             tags = ((MACHINE, MACHINE_ID),)
             points = [Point("state", tags, {"power": True, "execution": text}, now)]
             assert await self._series.write(database, points) == [None]
@@ -240,23 +240,23 @@ async def test_no_query_answers_a_byte_of_a_foreign_organization(plant: Plant, n
 async def test_series_of_a_machine_with_the_same_id_are_not_mixed(plant: Plant, name: str) -> None:
     """The own machine has the id of a foreign one, and every field and route is asked for the own one."""
     grant = GRANTS[name]
-    answers = {}
+    texts = {}
     for field, query in questions(view_of(grant), plant.own_values, "query"):
-        answers[field] = (await plant.ask(grant, query)).text
-        assert MARKER not in answers[field], field
+        texts[field] = (await plant.ask(grant, query)).text
+        assert MARKER not in texts[field], field
     for route in TABLE:
         if route.method == "GET":
             path = fill_path(route.path, plant.own_values)
-            answers[route.path] = (await plant.client(grant).get(path)).text
-            assert MARKER not in answers[route.path], route.path
+            texts[route.path] = (await plant.client(grant).get(path)).text
+            assert MARKER not in texts[route.path], route.path
     if name in ("viewer", "admin"):
-        for place in ("device", "series", "analytics", "/api/query/events"):
-            assert f'"{OWN}"' in answers[place], place
+        for question in ("device", "series", "analytics", "/api/query/events"):
+            assert f'"{OWN}"' in texts[question], question
 
 
 async def test_series_that_leak_are_found(plant: Plant, monkeypatch: pytest.MonkeyPatch) -> None:
-    foreign = SeriesLayout().place_of(FOREIGN)
-    monkeypatch.setattr(SeriesLayout, "place_of", lambda layout, organization_id: foreign)
+    foreign = SeriesLayout().find_location(FOREIGN)
+    monkeypatch.setattr(SeriesLayout, "find_location", lambda layout, organization_id: foreign)
     grant = GRANTS["viewer"]
     leaks = {
         field

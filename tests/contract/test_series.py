@@ -260,7 +260,7 @@ async def test_only_the_points_with_one_value_of_a_tag_are_seen(written: Written
         cells = await series.windows(over(windows, "state", ["a"], ["M1"]), windows, Aggregation("sum"))
         assert cells == ({"M1": {"a": [(0, n)]}} if is_there else {})
         sources = SourceQuery([Source("state", "a"), Source("other", "a")], ["M1", "M2"])
-        assert [found.value for found in await series.last(sources, 5)] == [n] * is_there
+        assert [event.value for event in await series.last(sources, 5)] == [n] * is_there
         assert await series.counts(sources) == ({"M1": 1} if is_there else {})
         power = SourceQuery([Source("state", "power")])
         assert await series.machines_with(power, True) == ({"M1"} if n == 1 else set())

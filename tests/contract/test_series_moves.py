@@ -17,7 +17,7 @@ from stores.jobs import series_assignment
 from stores.jobs.series_assignment import assign_earlier_machines
 
 LAYOUT = SeriesLayout()
-ACME, NORD = (LAYOUT.place_of(name).database for name in ("acme", "nord"))
+ACME, NORD = (LAYOUT.find_location(name).database for name in ("acme", "nord"))
 OWNERS = {"M1": frozenset({"acme"}), "M2": frozenset({"nord"}), "both": frozenset({"acme", "nord"})}
 # Kills its own process after the first batch.
 INTERRUPTED = """
@@ -60,9 +60,9 @@ async def read(store: SqliteSeriesStore, database: str) -> dict[str, list[tuple[
     """The samples by machine; their number is what the store counts without reading them."""
     machines = await store.list_machines(database, limit=100)
     series = store.database(database)
-    found = await series.points(SeriesQuery("state", ["a"], machines), 1000)
+    stored = await series.points(SeriesQuery("state", ["a"], machines), 1000)
     counts = await series.counts(SourceQuery([Source("state", "a")], machines, -END_OF_TIME, END_OF_TIME))
-    samples = {machine: [tuple(sample) for sample in by_field["a"]] for machine, by_field in found.items()}
+    samples = {machine: [tuple(sample) for sample in by_field["a"]] for machine, by_field in stored.items()}
     assert counts == {machine: len(of_machine) for machine, of_machine in samples.items()}
     return samples  # type: ignore[return-value]  # pairs
 

@@ -38,7 +38,7 @@ BROKEN: list[dict[str, Any]] = [
 LIMITS = StructureLimits(tokens=20_000, aliases=5000, depth=100)
 
 
-FERRO = SeriesLayout().place_of("ferro-works").database  # which has its points
+FERRO = SeriesLayout().find_location("ferro-works").database  # which has its points
 
 
 class ExecutorPair:

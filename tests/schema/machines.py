@@ -32,7 +32,7 @@ class PlantSeries(WrappedWritableSeriesStore):
 
     def __init__(self, store: WritableSeriesStore, organization: str) -> None:
         super().__init__(store, CallCounter())
-        self.database_of_plant = SeriesLayout().place_of(organization).database
+        self.database_of_plant = SeriesLayout().find_location(organization).database
 
 
 async def write(series: WritableSeriesStore, points: Sequence[Point], database: str | None = None) -> None:

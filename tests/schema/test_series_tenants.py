@@ -79,8 +79,8 @@ class Gateway:
         return response.status_code
 
     async def execution(self, who: str, organization: str, machine: str) -> Any:
-        found = await self.data(who, DEVICE, o=organization, m=machine)
-        status = found["device"]["status"]
+        data = await self.data(who, DEVICE, o=organization, m=machine)
+        status = data["device"]["status"]
         return status and status["execution"]
 
 
@@ -143,8 +143,8 @@ async def test_who_creates_a_device_with_the_id_of_another_reads_nothing(gateway
     for machine in ("M0", "never"):
         await gateway.add_device(FOREIGN, machine)
     for query in (DEVICE, SERIES):
-        answers = [await gateway.ask(FOREIGN, query, o=FOREIGN, m=machine) for machine in ("M0", "never")]
-        assert answers[0] == answers[1]
+        responses = [await gateway.ask(FOREIGN, query, o=FOREIGN, m=machine) for machine in ("M0", "never")]
+        assert responses[0] == responses[1]
     assert "secret" not in str(await gateway.data(FOREIGN, APPLICATION, o=FOREIGN))
     assert await gateway.execution(OWN, OWN, "M0") == "secret"
 
@@ -231,8 +231,8 @@ async def test_an_operator_finds_the_machine_of_its_only_organization_or_of_the_
     await gateway.write(OWN, "M0", "of own")
     await gateway.write(FOREIGN, "M0", "of foreign")
     for organization, text in ((None, "of own"), (OWN, "of own"), (FOREIGN, "of foreign")):
-        found = await gateway.data("operator", query, m="M0", o=organization)
-        assert found["machine"]["status"] == {"execution": text}
+        data = await gateway.data("operator", query, m="M0", o=organization)
+        assert data["machine"]["status"] == {"execution": text}
     assert await gateway.code("operator", query, m="M0", o="missing") == "NOT_FOUND"
 
 
