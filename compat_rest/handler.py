@@ -130,7 +130,8 @@ class OldRoutes:
         variables = route.variables(parameters, old_request.body)
         if route.takes_idempotency_key and IDEMPOTENCY_KEY in request.headers:
             variables["input"]["idempotencyKey"] = request.headers[IDEMPOTENCY_KEY]
-        answer = await self._state.executor.run(OPERATIONS, variables, route.operation, context)
+        with reject_over_limit(context.limits, context.viewer.grant):
+            answer = await self._state.executor.run(OPERATIONS, variables, route.operation, context)
         if answer.errors:
             return _render_error(answer.errors[0], route, old_request, request)
         return route.rendering.render(route.shape(answer.data, old_request), route.status, request)

@@ -56,6 +56,11 @@ class Loaders:
             loader.clear()
         self._loaders.clear()
 
+    def cancel(self) -> None:
+        """Cancel the calls that are running: nobody waits for them any more."""
+        for loader in self._loaders.values():
+            loader.cancel()
+
     def _loader(
         self, name: Hashable, load: Callable[[list[K]], Coroutine[Any, Any, list[V]]]
     ) -> Loader[K, V]:
@@ -95,3 +100,8 @@ class StoreLoaders:
         for loader in self._loaders.values():
             loader.clear()
         self._loaders.clear()
+
+    def cancel(self) -> None:
+        """Cancel the calls that are running: nobody waits for them any more."""
+        for loader in self._loaders.values():
+            loader.cancel()

@@ -78,6 +78,11 @@ class Loader(Generic[K, V]):
     def clear(self) -> None:
         self._cached.clear()
 
+    def cancel(self) -> None:
+        """Cancel the calls that are running: nobody waits for them any more."""
+        for call in {call for call, _ in self._cached.values()}:
+            call.cancel()  # no effect on a call that is complete
+
 
 async def _dispatch(
     load: Callable[[list[K]], Coroutine[Any, Any, list[V]]],

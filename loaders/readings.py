@@ -130,6 +130,11 @@ class Readings:
             loader.clear()
         self._loaders.clear()
 
+    def cancel(self) -> None:
+        """Cancel the calls that are running: nobody waits for them any more."""
+        for loader in self._loaders.values():
+            loader.cancel()
+
     def _loader(self, key: Hashable, load: Callable[[list[K]], Coroutine[Any, Any, list[V]]]) -> Loader[K, V]:
         if key not in self._loaders:
             if self._find_conflicts is None or key == "catalogue":

@@ -17,6 +17,7 @@ from resolvers.granted_store import NO_DATABASE, GrantedDocumentStore
 from resolvers.grants import OPEN, Grant
 from resolvers.limits import LIMITS, LimitPolicy, Limits
 from resolvers.machine_owners import MachineOwners
+from resolvers.turns import FREE_TURN, Turn
 from stores.contracts.document_store import DatabaseInfo, DocumentDatabase, DocumentStore
 from stores.contracts.documents import Document, IdempotencyKey
 from stores.contracts.errors import BadUserInput, Conflict
@@ -137,6 +138,15 @@ class Viewer:
         for readings in self._readings.values():
             readings.clear()
 
+    def cancel_loads(self) -> None:
+        """Cancel the calls to stores that are running: nobody waits for them any more."""
+        self.across.cancel()
+        for tenant in self._tenants.values():
+            tenant.loaders.cancel()
+            tenant.readings.cancel()
+        for readings in self._readings.values():
+            readings.cancel()
+
     async def list_owners(self, machine_ids: Sequence[str]) -> list[frozenset[str]]:
         """The organizations that have registered each machine id, whoever may see them: for operators.
 
@@ -256,6 +266,7 @@ class Context:
         default_factory=time.time_ns
     )  # nanoseconds since 1970, one for the whole request, so that windows are shared
     limits: LimitPolicy = field(default_factory=LimitPolicy)
+    turn: Turn = FREE_TURN
     points: int = 0  # of series in the answer so far
     idempotency: IdempotencyKey | None = None  # the idempotency key of a creation
     trace: Callable[[], dict[str, Any]] | None = None  # what the request cost, if the client asks for it

@@ -32,9 +32,13 @@ class LimitPolicy:
         self._warn_only = frozenset(warn_only)
         self.hits: Counter[str] = Counter()  # by the name of the limit
 
+    def only_warns(self, name: str) -> bool:
+        """Whether a request over this limit passes."""
+        return name in self._warn_only
+
     def enforce(self, error: LimitExceeded) -> None:
         """Raise the error, or log it if its limit only warns."""
-        if error.name not in self._warn_only:
+        if not self.only_warns(error.name):
             raise error
         self.count(error)
         log.warning("limits.warn_only let a request pass: %s", error.message)

@@ -94,7 +94,7 @@ def _create_demo_app(settings: "Settings") -> "Starlette":
 
 
 def _run(application: "Starlette", settings: "Settings", listener: socket.socket, access: str) -> None:
-    from schema.server.client_connections import ClientConnections, ConnectionLimits
+    from schema.server.client_connections import ClientConnections
     from schema.server.gc_tuning import freeze_startup_objects
     from schema.server.http_server import create_server, limit_connections
     from schema.server.logs import configure_logging
@@ -104,9 +104,11 @@ def _run(application: "Starlette", settings: "Settings", listener: socket.socket
     for warning in [*list_warnings(), *list_access_warnings(settings, access)]:
         log.warning(warning)
     _print_banner(settings, listener, access)
-    limits = ConnectionLimits()
+    limits = settings.limits.of_connections()
     limits = replace(limits, connections=limit_connections(limits.connections))
-    connections = ClientConnections(limits, trusted=settings.server.trusted_proxies)
+    connections = ClientConnections(
+        limits, application.state.app_state.limits, trusted=settings.server.trusted_proxies
+    )
     server = create_server(
         application, connections, settings.server.tls, access_log=settings.log.level == "debug"
     )

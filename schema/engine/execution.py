@@ -3,6 +3,7 @@
 import logging
 from collections import Counter
 from collections.abc import Hashable, Sequence
+from contextlib import nullcontext
 from dataclasses import dataclass, field
 from inspect import isawaitable
 from typing import Any, NamedTuple
@@ -33,6 +34,9 @@ log = logging.getLogger(__name__)
 MAX_DOCUMENT_BYTES = 64 * 1024 * 1024  # of the parsed documents that are cached, by estimate
 MAX_PLAN_BYTES = 64 * 1024 * 1024  # of compiled operations that are cached, with their documents
 MAX_INTROSPECTION_BYTES = 16 * 1024 * 1024  # of answers that are cached
+
+# The data, the errors, and the lists that a plan completed
+Execution = tuple[dict[str, Any] | None, Sequence[GraphQLError], list[str] | None]
 
 
 @dataclass(slots=True)
@@ -108,19 +112,28 @@ class Executor:
         )
         if isinstance(core, list):  # a variable is not of its type
             return _reject(core, context)
-        try:
-            data, errors, compiled = await self._execute(valid, core)
-        finally:
-            # These hold loaded data in reference cycles, which the garbage collector would free much later.
-            context.viewer.discard_loaded()
-            core.async_helpers = None  # type: ignore[assignment]  # the executor is not used again
+        data, errors, compiled = await self._execute_in_turn(valid, core)
         formatted = _format_errors(sort_errors(errors, data), context)
         return OperationResult(data, formatted, refusals=find_refusals(core, errors), compiled=compiled)
 
-    async def _execute(
-        self, valid: ValidDocument, core: CoreExecutor[Any]
-    ) -> tuple[dict[str, Any] | None, Sequence[GraphQLError], list[str] | None]:
-        """The data, the errors, and the lists that a plan completed."""
+    async def _execute_in_turn(self, valid: ValidDocument, core: CoreExecutor[Any]) -> Execution:
+        """Execute the operation when it is its turn. A query ends with its turn, a mutation finishes."""
+        context: Context = core.context_value
+        is_query = core.operation.operation is OperationType.QUERY
+        await context.turn.begin(is_expensive=False)
+        try:
+            with context.turn.watch() if is_query else nullcontext():
+                return await self._execute(valid, core)
+        except BaseException:
+            context.viewer.cancel_loads()
+            raise
+        finally:
+            context.turn.end()
+            # These hold loaded data in reference cycles, which the garbage collector would free much later.
+            context.viewer.discard_loaded()
+            core.async_helpers = None  # type: ignore[assignment]  # the executor is not used again
+
+    async def _execute(self, valid: ValidDocument, core: CoreExecutor[Any]) -> Execution:
         if is_introspection(core.operation):
             return *await self._introspections.answer(valid, core), None
         plan = self._plan(valid, core)

@@ -79,6 +79,7 @@ def create_app(
     documents = documents or open_documents(settings)
     key_ring = _make_key_ring(documents, settings)
     check_token = open_token_check(settings)
+    limits = LimitPolicy(settings.limits.warn_only)
     state = AppState(
         documents=documents,
         series=_make_series_access(series or open_series(settings), documents, settings.series),
@@ -92,7 +93,8 @@ def create_app(
         authenticate=remember_grant(
             authenticate or Authenticator(key_ring, check_token, may_be_open=_may_be_open(settings))
         ),
-        limits=LimitPolicy(settings.limits.warn_only),
+        limits=limits,
+        gate=settings.limits.make_gate(limits),
         audit=open_audit_trail(settings, documents),
         cache_sizes={
             "keys": key_ring.get_cache_size,

@@ -6,11 +6,15 @@ no timer of its own.
 
 import asyncio
 import ipaddress
+import logging
 from collections import Counter
 from collections.abc import Collection
 from dataclasses import dataclass
 from typing import Protocol
 
+from resolvers.limits import LimitPolicy
+
+log = logging.getLogger(__name__)
 SWEEPS_PER_LIMIT = 4
 MAX_SWEEP_S = 0.5
 MAX_REFUSED = 64  # connections over the limit that are answered; more are closed without an answer
@@ -62,17 +66,21 @@ class SlowReader:
 
 
 class ClientConnections:
-    """All connections of one server. Addresses in `trusted` networks have no limit of their own."""
+    """All connections of one server. Addresses in `trusted` networks have no limit of their own.
 
-    def __init__(self, limits: ConnectionLimits, *, trusted: Collection[str] = ()) -> None:
-        self.limits = limits
+    `policy` counts the connections over each limit, and knows the limits that only warn.
+    """
+
+    def __init__(
+        self, limits: ConnectionLimits, policy: LimitPolicy | None = None, *, trusted: Collection[str] = ()
+    ) -> None:
+        self.limits, self.policy = limits, policy or LimitPolicy()
         self._trusted = [ipaddress.ip_network(network) for network in trusted]
         self._open: dict[ClientConnection, None] = {}
         self._by_peer: Counter[str] = Counter()
         self._refused: set[ClientConnection] = set()
         self._slow: dict[ClientConnection, SlowReader] = {}  # in the order in which they fell behind
         self._sweep: asyncio.TimerHandle | None = None
-        self.counts: Counter[str] = Counter()  # connections that were refused or closed, by reason
 
     def __len__(self) -> int:
         return len(self._open)
@@ -81,20 +89,28 @@ class ClientConnections:
         """Register a connection. Returns the name of the limit that it exceeds, None if it may stay."""
         if self._sweep is None:
             self._schedule(loop)
-        exceeded = None
-        if len(self._open) >= self.limits.connections:
-            exceeded = "connections"
-        elif self._by_peer[connection.peer] >= self.limits.connections_per_address and not self.trusts(
-            connection.peer
-        ):
-            exceeded = "connections_per_address"
-        if exceeded is None:
+        exceeded = self._find_exceeded(connection.peer)
+        if exceeded is None or not self.enforces(exceeded):
             self._open[connection] = None
             self._by_peer[connection.peer] += 1
-        else:
-            self.counts[exceeded] += 1
-            self._refused.add(connection)
+            return None
+        self._refused.add(connection)
         return exceeded
+
+    def _find_exceeded(self, peer: str) -> str | None:
+        if len(self._open) >= self.limits.connections:
+            return "connections"
+        if self._by_peer[peer] >= self.limits.connections_per_address and not self.trusts(peer):
+            return "connections_per_address"
+        return None
+
+    def enforces(self, limit: str) -> bool:
+        """Count a connection that is over a limit. Returns whether it has to be ended."""
+        self.policy.hits[limit] += 1
+        if self.policy.only_warns(limit):
+            log.warning("limits.warn_only let a connection pass that is over the limit %s", limit)
+            return False
+        return True
 
     def trusts(self, peer: str) -> bool:
         """Whether connections of this peer, a proxy, stand for many clients."""
@@ -131,16 +147,15 @@ class ClientConnections:
         unsent = connection.unsent_bytes()
         self._slow[connection] = SlowReader(unsent, now + self.limits.write_seconds)
         total = self.unsent_bytes()
-        while total > self.limits.unsent_bytes:
+        while total > self.limits.unsent_bytes and self.enforces("unsent_bytes"):
             oldest = next(iter(self._slow))
             total -= oldest.unsent_bytes()
-            self._abort(oldest, "unsent_bytes")
+            self._abort(oldest)
 
     def remove_slow(self, connection: ClientConnection) -> None:
         self._slow.pop(connection, None)
 
-    def _abort(self, connection: ClientConnection, reason: str) -> None:
-        self.counts[reason] += 1
+    def _abort(self, connection: ClientConnection) -> None:
         self._slow.pop(connection, None)
         connection.abort()
 
@@ -172,7 +187,9 @@ class ClientConnections:
                 slow.deadline = min(now + self.limits.write_seconds, slow.deadline + gained)
             slow.unsent = unsent
             if now > slow.deadline:
-                self._abort(connection, "write_seconds")
+                slow.deadline = now + self.limits.write_seconds
+                if self.enforces("write_seconds"):
+                    self._abort(connection)
 
 
 def peer_of(host: str) -> str:

@@ -71,7 +71,9 @@ class LimitedHttpProtocol(HttpToolsProtocol):
             self._deadline = now + self._limits.body_seconds  # the client waits for the server
         else:
             limit = "head_seconds" if self._in_head else "body_seconds"
-            self._refuse(Refusal(408, f"The request arrives too slowly (limits.{limit}).", limit))
+            self._deadline = NEVER
+            if self._all.enforces(limit):
+                self._refuse(Refusal(408, f"The request arrives too slowly (limits.{limit}).", limit))
 
     def unsent_bytes(self) -> int:
         return self.transport.get_write_buffer_size()
@@ -139,12 +141,12 @@ class LimitedHttpProtocol(HttpToolsProtocol):
 
     def on_url(self, url: bytes) -> None:
         super().on_url(url)
-        if len(self.url) > self._limits.request_line_bytes:
+        if len(self.url) > self._limits.request_line_bytes and self._all.enforces("request_line_bytes"):
             raise _too_long("request_line_bytes")
 
     def on_headers_complete(self) -> None:
         size = sum(len(name) + len(value) + HEADER_OVERHEAD_BYTES for name, value in self.headers)
-        if size > self._limits.header_bytes:
+        if size > self._limits.header_bytes and self._all.enforces("header_bytes"):
             raise _too_long("header_bytes")
         if len(self.pipeline) >= MAX_PIPELINED:
             raise Refusal(503, "There are too many requests at once on one connection.")
@@ -174,7 +176,8 @@ class LimitedHttpProtocol(HttpToolsProtocol):
     def _count_head_bytes(self, size: int) -> None:
         """Count data of a head that is not complete, which the parser keeps."""
         self._head_bytes += size
-        if self._head_bytes > self._limits.request_line_bytes + self._limits.header_bytes:
+        most = self._limits.request_line_bytes + self._limits.header_bytes
+        if self._head_bytes > most and self._all.enforces("header_bytes"):
             raise _too_long("header_bytes")
 
     def _is_discarding(self) -> bool:
@@ -184,7 +187,6 @@ class LimitedHttpProtocol(HttpToolsProtocol):
     def _refuse(self, refusal: Refusal) -> None:
         """Answer a request that is not read to its end, and close the connection soon."""
         self._is_refused = True
-        self._all.counts[refusal.limit or "malformed"] += 1
         cycle = self.cycle
         if cycle is not None and not cycle.response_complete:
             if cycle.response_started or not self._in_body:

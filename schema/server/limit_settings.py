@@ -2,9 +2,10 @@
 
 from typing import Literal, get_args
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import Field
 
 from schema.engine.structure import StructureLimits
+from schema.server.load_settings import LoadLimitName, LoadSettings
 
 # The limits of an operation that can be told to warn only. `tokens` is the setting graphql.max_tokens.
 LimitName = Literal[
@@ -24,12 +25,10 @@ LimitName = Literal[
 LIMIT_NAMES: tuple[str, ...] = get_args(LimitName)
 
 
-class LimitSettings(BaseModel):
+class LimitSettings(LoadSettings):
     """What a request may cost. A request over a limit is rejected with `LIMIT_EXCEEDED`."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True)
-
-    warn_only: tuple[LimitName, ...] = Field(
+    warn_only: tuple[LimitName | LoadLimitName, ...] = Field(
         default=(),
         description="The names of limits that are not enforced: a request over one of them passes, and the"
         " log and the metrics say so.",

@@ -9,8 +9,10 @@ from starlette.requests import Request
 from resolvers.context import Context, SeriesAccess, Viewer
 from resolvers.limits import LimitPolicy
 from resolvers.rules.audit_trail import AuditTrail
+from resolvers.turns import Turn
 from schema.engine.execution import Executor
 from schema.server.authentication import AccessDenied, Authenticate
+from schema.server.execution_gate import ExecutionGate, RequestTurn
 from stores.contracts.document_store import DocumentStore
 from stores.contracts.errors import GatewayError
 from stores.contracts.series import WritableSeriesStore
@@ -39,6 +41,7 @@ class AppState:
     limits: LimitPolicy
     audit: AuditTrail
     cache_sizes: Mapping[str, Callable[[], int]]
+    gate: ExecutionGate
 
     async def create_context(
         self, request: Request, request_id: str, authenticate: Authenticate | None = None
@@ -52,9 +55,10 @@ class AppState:
             grant = await (authenticate or self.authenticate)(request)
         except GatewayError as error:
             raise AccessDenied(error) from None
+        turn = RequestTurn(self.gate, request.receive)
         if request.headers.get(TRACE_HEADER) != "1" or not grant.is_operator:
             viewer = Viewer(self.documents, self.series, grant)
-            return self._make_context(viewer, request_id)
+            return self._make_context(viewer, request_id, turn)
         document_calls, series_calls = CallCounter(), CallCounter()
         documents = WrappedDocumentStore(self.documents, document_calls)
         store = self.series.store
@@ -65,10 +69,10 @@ class AppState:
         )
         viewer = Viewer(documents, replace(self.series, store=series), grant)
         trace = {"documentCalls": document_calls.calls, "seriesCalls": series_calls.calls}
-        return self._make_context(viewer, request_id, trace=lambda: trace)
+        return self._make_context(viewer, request_id, turn, trace=lambda: trace)
 
     def _make_context(
-        self, viewer: Viewer, request_id: str, trace: Callable[[], dict[str, Any]] | None = None
+        self, viewer: Viewer, request_id: str, turn: Turn, trace: Callable[[], dict[str, Any]] | None = None
     ) -> Context:
         return Context(
             viewer,
@@ -76,6 +80,7 @@ class AppState:
             self.cipher,
             request_id,
             limits=self.limits,
+            turn=turn,
             trace=trace,
             audit=self.audit,
         )

@@ -90,7 +90,14 @@ class LimitExceeded(GatewayError, code="LIMIT_EXCEEDED", rest_status=400):
 
 
 # The HTTP status of a request over a limit: 413 for sizes, 429 for budgets, 503 for overload; 400 for others.
-LIMIT_STATUS = {"body_bytes": 413, "icon_bytes": 413, "compression_ratio": 413}
+LIMIT_STATUS = {
+    "body_bytes": 413,
+    "icon_bytes": 413,
+    "compression_ratio": 413,
+    "queued": 503,
+    "memory_bytes": 503,
+    "request_seconds": 503,
+}
 
 
 def find_limit_status(name: str) -> int:

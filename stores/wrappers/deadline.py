@@ -3,6 +3,7 @@
 import asyncio
 import logging
 from collections.abc import Awaitable, Callable
+from contextvars import ContextVar
 from typing import TypeVar
 
 from stores.contracts.errors import Unavailable
@@ -11,10 +12,12 @@ from stores.wrappers.interception import Interceptor, StoreCall
 
 T = TypeVar("T")
 log = logging.getLogger(__name__)
+# When the work for the current request ends, in the time of its event loop; None if it may take any time.
+REQUEST_END: ContextVar[float | None] = ContextVar("REQUEST_END", default=None)
 
 
 class Deadline(Interceptor):
-    """Cancels a call after `deadline_s` seconds and raises `Unavailable`.
+    """Cancels a call after `deadline_s` seconds, or when its request ends, and raises `Unavailable`.
 
     A backend has no clock of its own: it stops its work when it is cancelled. `store` names the store in
     messages. The error of a write says in `extensions["outcome"]` whether it may have been applied.
@@ -34,9 +37,15 @@ class Deadline(Interceptor):
                 raise
 
     async def _bounded(self, call: StoreCall, proceed: Callable[[], Awaitable[T]]) -> T:
+        end = asyncio.get_running_loop().time() + self._deadline_s
+        request_end = REQUEST_END.get()
+        if request_end is not None and request_end < end:
+            end = request_end
         try:
-            async with asyncio.timeout(self._deadline_s):
+            async with asyncio.timeout_at(end):
                 return await proceed()
         except TimeoutError:
-            log.warning("%s: no answer to %s within %g s", self._store, call.operation, self._deadline_s)
+            log.warning(
+                "%s: no answer to %s in time (at most %g s)", self._store, call.operation, self._deadline_s
+            )
             raise Unavailable(f"the {self._store} does not answer", is_outage=True) from None

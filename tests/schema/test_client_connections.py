@@ -189,7 +189,7 @@ async def read_nothing(port: int) -> Callable[[], Awaitable[int]]:
 async def test_a_reader_that_does_not_read_is_closed() -> None:
     async with serving(replace(SHORT, idle_seconds=WAIT_S)) as (port, connections):
         read = await read_nothing(port)
-        await eventually(lambda: connections.counts["write_seconds"] == 1)
+        await eventually(lambda: connections.policy.hits["write_seconds"] == 1)
         assert await read() < LONG_ANSWER
 
 
@@ -199,7 +199,7 @@ async def test_what_all_readers_leave_unread_is_bounded() -> None:
         readers = [await read_nothing(port)]
         await eventually(lambda: connections.unsent_bytes() > 0)
         readers += [await read_nothing(port) for _ in range(3)]
-        await eventually(lambda: connections.counts["unsent_bytes"] >= 1)
+        await eventually(lambda: connections.policy.hits["unsent_bytes"] >= 1)
         assert connections.unsent_bytes() <= 2 * LONG_ANSWER
         lengths = [await read() for read in readers]
         assert lengths[0] < LONG_ANSWER < lengths[-1]  # who waits longest is closed first

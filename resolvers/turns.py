@@ -1,0 +1,25 @@
+"""When the work for a request begins, pauses and ends, as whoever executes it has to ask."""
+
+import asyncio
+from contextlib import AbstractContextManager, nullcontext
+
+
+class Turn:
+    """The turn of one request to be executed. This one begins at once and nobody ends it."""
+
+    async def begin(self, *, is_expensive: bool) -> None:
+        """Wait until the request may be executed. Raises `LimitExceeded` if too many others wait."""
+
+    def end(self) -> None:
+        """Let another request begin. Call it once after `begin`."""
+
+    def watch(self) -> AbstractContextManager[None]:
+        """A block of work that ends when the client leaves or the time is up. Its writes would be cut off."""
+        return nullcontext()
+
+    async def pause(self) -> None:
+        """Let other requests work: call it between two slices of long work."""
+        await asyncio.sleep(0)
+
+
+FREE_TURN = Turn()

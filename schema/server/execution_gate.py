@@ -1,0 +1,150 @@
+"""How many requests are executed at the same time, and how many wait: the others are rejected at once."""
+
+import asyncio
+import math
+from collections import deque
+from contextlib import AbstractContextManager
+from dataclasses import dataclass
+
+from starlette.types import Receive
+
+from resolvers.limits import LimitPolicy
+from resolvers.turns import Turn
+from schema.server.memory import MemoryGauge
+from schema.server.request_watch import RequestWatch
+from stores.contracts.errors import LimitExceeded
+
+RETRY_AFTER_S = 1.0
+LONGEST_PAUSE_S = 0.05  # of an expensive request, for cheap ones
+EXPENSIVE_MEMORY, ANY_MEMORY = 0.75, 0.9  # the parts of the memory limit up to which requests begin
+
+
+@dataclass(frozen=True, slots=True)
+class GateLimits:
+    """How many requests are executed at once, how many of these are expensive, and how many of each wait."""
+
+    executing: int = 64
+    executing_expensive: int = 2
+    queued: int = 256
+    request_seconds: float = 30.0
+
+
+class Lane:
+    """Requests of one kind: `size` are executed at once, the others wait in their order."""
+
+    def __init__(self, size: int, queued: int) -> None:
+        self._size, self._queued = size, queued
+        self._waiting: deque[asyncio.Future[None]] = deque()
+        self.executing = 0
+
+    @property
+    def waiting(self) -> int:
+        return len(self._waiting)
+
+    @property
+    def is_free(self) -> bool:
+        return self.executing < self._size and not self._waiting
+
+    def check(self, policy: LimitPolicy) -> None:
+        """Raise `LimitExceeded` if no request may wait any more."""
+        if len(self._waiting) >= self._queued:
+            policy.enforce(_overload("queued", self._queued, "The gateway is busy"))
+
+    async def wait(self) -> None:
+        """Wait for a place; whoever leaves passes it on."""
+        permission: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        self._waiting.append(permission)
+        try:
+            await permission
+        except asyncio.CancelledError:
+            if permission.done() and not permission.cancelled():
+                self.leave()
+            else:
+                self._waiting.remove(permission)
+            raise
+
+    def leave(self) -> None:
+        """Give up a place: the request that waits longest takes it."""
+        if self._waiting:
+            self._waiting.popleft().set_result(None)
+        else:
+            self.executing -= 1
+
+
+class ExecutionGate:
+    """Admits requests to their execution: cheap and expensive ones in lanes of their own.
+
+    Expensive requests pause while cheap ones are executed, and do not begin when memory becomes scarce.
+    """
+
+    def __init__(self, limits: GateLimits, memory: MemoryGauge, policy: LimitPolicy) -> None:
+        self.limits, self.memory, self.policy = limits, memory, policy
+        self.cheap = Lane(limits.executing, limits.queued)
+        self.expensive = Lane(limits.executing_expensive, limits.queued)
+        self._no_cheap = asyncio.Event()
+
+    def lane(self, *, is_expensive: bool) -> Lane:
+        return self.expensive if is_expensive else self.cheap
+
+    def check_memory(self, *, is_expensive: bool) -> None:
+        """Raise `LimitExceeded` if there is too little memory for a request to begin."""
+        if self.memory.used_part() > (EXPENSIVE_MEMORY if is_expensive else ANY_MEMORY):
+            self.policy.enforce(
+                _overload("memory_bytes", self.memory.limit or 0, "The gateway is short of memory")
+            )
+
+    def leave(self, lane: Lane) -> None:
+        lane.leave()
+        if not self.cheap.executing:
+            self._no_cheap.set()
+
+    async def wait_for_cheap(self) -> None:
+        """Wait a moment while cheap requests are executed."""
+        if self.cheap.executing:
+            self._no_cheap.clear()
+            try:
+                async with asyncio.timeout(LONGEST_PAUSE_S):
+                    await self._no_cheap.wait()
+            except TimeoutError:
+                pass
+
+
+class RequestTurn(Turn):
+    """The turn of one HTTP request at the gate. Its client may leave while it waits or is executed."""
+
+    def __init__(self, gate: ExecutionGate, receive: Receive) -> None:
+        self._gate, self._receive = gate, receive
+        self._end = asyncio.get_running_loop().time() + gate.limits.request_seconds
+        self._lane: Lane | None = None
+
+    async def begin(self, *, is_expensive: bool) -> None:
+        gate = self._gate
+        gate.check_memory(is_expensive=is_expensive)
+        lane = gate.lane(is_expensive=is_expensive)
+        if lane.is_free:
+            lane.executing += 1
+        else:
+            lane.check(gate.policy)
+            with self.watch():
+                await lane.wait()
+        self._lane = lane
+
+    def end(self) -> None:
+        if self._lane is not None:
+            self._gate.leave(self._lane)
+            self._lane = None
+
+    def watch(self) -> AbstractContextManager[None]:
+        if self._gate.policy.only_warns("request_seconds"):
+            return RequestWatch(self._receive, math.inf, math.inf)
+        return RequestWatch(self._receive, self._end, self._gate.limits.request_seconds)
+
+    async def pause(self) -> None:
+        await asyncio.sleep(0)
+        if self._lane is self._gate.expensive:
+            await self._gate.wait_for_cheap()
+
+
+def _overload(name: str, maximum: int, reason: str) -> LimitExceeded:
+    advice = f"{reason}: send the request again later."
+    return LimitExceeded(name, maximum, advice=advice, retry_after_s=RETRY_AFTER_S)

@@ -1,0 +1,66 @@
+"""The end of a request's work: when its client leaves, or when its time is up."""
+
+import asyncio
+from contextlib import AbstractContextManager
+from types import TracebackType
+
+from starlette.requests import ClientDisconnect
+from starlette.types import Receive
+
+from stores.contracts.errors import LimitExceeded
+from stores.wrappers.deadline import REQUEST_END
+
+FIRST_LOOK_S = 0.02  # most requests are over by then, and pay for no task that waits for their client
+
+
+class RequestWatch(AbstractContextManager[None]):
+    """Cancels the work of its block, a query, when the client leaves or at `end`, in the time of the loop.
+
+    The block raises `ClientDisconnect` or `LimitExceeded` then. The calls to stores that it makes have no
+    more time than is left. `receive` receives the messages of the client, whose request has been read to its
+    end. `seconds` is the time that the request has altogether.
+    """
+
+    def __init__(self, receive: Receive, end: float, seconds: float) -> None:
+        self._receive, self._end, self._seconds = receive, end, seconds
+        self._watcher: asyncio.Task[None] | None = None
+        self._reason: Exception | None = None
+
+    def __enter__(self) -> None:
+        loop = asyncio.get_running_loop()
+        self._work = asyncio.current_task()
+        self._token = REQUEST_END.set(self._end)
+        self._timer = loop.call_at(min(loop.time() + FIRST_LOOK_S, self._end), self._begin, loop)
+
+    def __exit__(
+        self,
+        error_type: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        self._timer.cancel()
+        if self._watcher is not None:
+            self._watcher.cancel()
+        REQUEST_END.reset(self._token)
+        if self._reason is None:
+            return
+        assert self._work is not None
+        if self._work.uncancel() == 0 and isinstance(error, asyncio.CancelledError):
+            raise self._reason from None
+
+    def _begin(self, loop: asyncio.AbstractEventLoop) -> None:
+        self._watcher = loop.create_task(self._watch())
+
+    async def _watch(self) -> None:
+        try:
+            async with asyncio.timeout_at(self._end):
+                while (await self._receive())["type"] != "http.disconnect":
+                    pass
+        except TimeoutError:
+            self._reason = LimitExceeded(
+                "request_seconds", self._seconds, advice="Request less, or in several requests."
+            )
+        else:
+            self._reason = ClientDisconnect()
+        assert self._work is not None
+        self._work.cancel()

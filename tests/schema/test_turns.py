@@ -1,0 +1,194 @@
+"""When requests begin and end: clients that leave, time that is up, too many requests, too little memory."""
+
+import asyncio
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import AsyncExitStack
+from pathlib import Path
+from typing import Any, TypeVar
+
+import httpx
+import pytest
+
+from compat_rest.app import create_app
+from schema.server.memory import MemoryGauge, read_cgroup_limit, read_resident_bytes
+from schema.server.settings import Settings
+from stores.contracts.document_store import DocumentStore
+from stores.contracts.errors import Unavailable
+from stores.contracts.series import WritableSeriesStore
+from stores.wrappers.deadline import REQUEST_END, Deadline
+from stores.wrappers.documents import WrappedDocumentStore
+from stores.wrappers.interception import Interceptor, StoreCall
+from tests.serving import served
+
+T = TypeVar("T")
+WAIT_S = 30.0  # every test ends much earlier
+QUERY = '{ organization(organizationId: "o") { applications { applicationId devices { nodes { name } } } } }'
+SIMPLE = '{ organization(organizationId: "o") { name } }'
+MUTATION = """mutation { createOrganization(input: {organizationId: "made", name: "Made"}) {
+    organization { organizationId } } }"""
+
+
+class Holding(Interceptor):
+    """Holds the reads or the writes of organizations until it is released, and counts what it holds."""
+
+    def __init__(self, *, writes: bool = False) -> None:
+        self._writes, self.held, self.cancelled = writes, 0, 0
+        self.released = asyncio.Event()
+
+    async def run(self, call: StoreCall, proceed: Callable[[], Awaitable[T]]) -> T:
+        if call.subject == "config" and call.is_write == self._writes and not self.released.is_set():
+            self.held += 1
+            try:
+                await self.released.wait()
+            except asyncio.CancelledError:
+                self.cancelled += 1
+                raise
+        return await proceed()
+
+
+async def eventually(condition: Callable[[], bool]) -> None:
+    async with asyncio.timeout(WAIT_S):
+        while not condition():  # noqa: ASYNC110 - nothing tells when the server gets there
+            await asyncio.sleep(0.005)
+
+
+class Gateway:
+    """A served gateway whose document store holds calls."""
+
+    def __init__(self, url: str, holding: Holding, app: Any) -> None:
+        self.url, self.holding = url, holding
+        self.gate = app.state.app_state.gate
+        self.executor = app.state.app_state.executor
+
+    async def send(self, query: str) -> httpx.Response:
+        async with httpx.AsyncClient(base_url=self.url, trust_env=False, timeout=WAIT_S) as http:
+            return await http.post("/graphql", json={"query": query})
+
+    async def send_and_leave(self, query: str, is_reached: Callable[[], bool]) -> None:
+        """Send a query and close the connection as soon as the server has got there."""
+        sending = asyncio.create_task(self.send(query))
+        await eventually(is_reached)
+        sending.cancel()
+        await asyncio.wait([sending])
+
+
+Serve = Callable[..., Awaitable[Gateway]]
+
+
+@pytest.fixture
+async def serve(
+    documents: DocumentStore, series: WritableSeriesStore, tmp_path: Path
+) -> AsyncIterator[Serve]:
+    async with AsyncExitStack() as stack:
+
+        async def start(holding: Holding, **limits: Any) -> Gateway:
+            settings = Settings.model_validate({"data": tmp_path, "limits": limits})
+            app = create_app(settings, documents=WrappedDocumentStore(documents, holding), series=series)
+            return Gateway(await stack.enter_async_context(served(app)), holding, app)
+
+        yield start
+
+
+@pytest.mark.parametrize("times", [0, 2], ids=["graphql-core", "a plan"])
+async def test_a_query_stops_when_its_client_leaves(serve: Serve, times: int) -> None:
+    gateway = await serve(Holding())
+    gateway.holding.released.set()
+    for _ in range(times):  # so that it is compiled
+        await gateway.send(QUERY)
+    gateway.holding.released.clear()
+    await gateway.send_and_leave(QUERY, lambda: gateway.holding.held > 0)
+    await eventually(lambda: gateway.holding.cancelled == gateway.holding.held)
+    await eventually(lambda: gateway.gate.cheap.executing == 0)
+
+
+async def test_a_mutation_that_has_begun_finishes(serve: Serve, documents: DocumentStore) -> None:
+    gateway = await serve(Holding(writes=True), request_seconds=0.05)
+    await gateway.send_and_leave(MUTATION, lambda: gateway.holding.held > 0)
+    gateway.holding.released.set()
+    await eventually(lambda: gateway.gate.cheap.executing == 0)
+    assert gateway.holding.cancelled == 0
+    assert "made" in [info.name for info in await documents.list_databases()]
+
+
+async def test_a_query_has_a_deadline(serve: Serve) -> None:
+    gateway = await serve(Holding(), request_seconds=0.05)
+    answer = await gateway.send(SIMPLE)
+    [error] = answer.json()["errors"]
+    assert answer.status_code == 503
+    assert error["extensions"]["code"] == "LIMIT_EXCEEDED"
+    assert error["extensions"]["limit"] == "request_seconds"
+    await eventually(lambda: gateway.holding.cancelled == gateway.holding.held)
+
+
+async def test_a_store_has_the_time_that_is_left() -> None:
+    deadline, never = Deadline("store", WAIT_S), asyncio.Event()
+    REQUEST_END.set(asyncio.get_running_loop().time() + 0.01)
+    async with asyncio.timeout(WAIT_S / 2):
+        with pytest.raises(Unavailable):
+            await deadline.run(StoreCall("find"), never.wait)
+
+
+async def test_requests_wait_for_a_place_and_more_are_rejected_at_once(serve: Serve) -> None:
+    gateway = await serve(Holding(), executing=1, queued=1)
+    first = asyncio.create_task(gateway.send(SIMPLE))
+    await eventually(lambda: gateway.gate.cheap.executing == 1)
+    second = asyncio.create_task(gateway.send(SIMPLE))
+    await eventually(lambda: gateway.gate.cheap.waiting == 1)
+    rejected = await gateway.send(SIMPLE)
+    assert (rejected.status_code, rejected.headers["retry-after"]) == (503, "1")
+    assert rejected.json()["errors"][0]["extensions"]["limit"] == "queued"
+    async with httpx.AsyncClient(base_url=gateway.url, trust_env=False, timeout=WAIT_S) as http:
+        assert (await http.get("/api/organizations/o/applications")).status_code == 503
+        assert (await http.get("/health/live")).status_code == 200
+    second.cancel()  # its client leaves
+    await eventually(lambda: gateway.gate.cheap.waiting == 0)
+    third = asyncio.create_task(gateway.send(SIMPLE))
+    await eventually(lambda: gateway.gate.cheap.waiting == 1)
+    gateway.holding.released.set()
+    assert [(await sending).status_code for sending in (first, third)] == [200, 200]
+
+
+async def test_health_and_metrics_answer_while_the_queue_is_full(serve: Serve) -> None:
+    gateway = await serve(Holding(), executing=1, queued=0)
+    first = asyncio.create_task(gateway.send(SIMPLE))
+    await eventually(lambda: gateway.gate.cheap.executing == 1)
+    async with httpx.AsyncClient(base_url=gateway.url, trust_env=False, timeout=WAIT_S) as http:
+        for path in ("/health/live", "/health/ready", "/metrics"):
+            assert (await http.get(path)).status_code == 200, path
+    gateway.holding.released.set()
+    await first
+
+
+async def test_nothing_begins_while_memory_is_scarce(serve: Serve) -> None:
+    holding = Holding()
+    holding.released.set()
+    gateway = await serve(holding)
+    assert (await gateway.send(SIMPLE)).status_code == 200
+    gateway.gate.memory.limit = read_resident_bytes()
+    answer = await gateway.send(SIMPLE)
+    assert answer.status_code == 503
+    assert answer.json()["errors"][0]["extensions"]["limit"] == "memory_bytes"
+
+
+def test_memory_is_read_at_most_ten_times_in_a_second() -> None:
+    times = iter([0.0, 0.05, 0.2])
+    gauge = MemoryGauge(2**40, clock=lambda: next(times) + 1)
+    first = gauge.used_part()
+    ballast = bytearray(b"x") * 30_000_000
+    assert gauge.used_part() == first
+    assert gauge.used_part() > first
+    assert len(ballast) == 30_000_000
+
+
+def test_the_memory_limit_is_the_lowest_of_the_control_groups(tmp_path: Path) -> None:
+    groups = tmp_path / "cgroup"
+    groups.write_text("0::/system.slice/gateway.service\n")
+    (tmp_path / "system.slice" / "gateway.service").mkdir(parents=True)
+    (tmp_path / "system.slice" / "memory.max").write_text("2000000000\n")
+    (tmp_path / "system.slice" / "gateway.service" / "memory.max").write_text("max\n")
+    assert read_cgroup_limit(tmp_path, groups) == 2_000_000_000
+    groups.write_text("5:cpu,memory:/docker/a\n")
+    assert read_cgroup_limit(tmp_path, groups) is None
+    (tmp_path / "memory").mkdir()
+    (tmp_path / "memory" / "memory.limit_in_bytes").write_text("1000000000\n")
+    assert read_cgroup_limit(tmp_path, groups) == 1_000_000_000
