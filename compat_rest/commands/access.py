@@ -34,10 +34,10 @@ def describe_access(settings: "Settings") -> str:
     has_keys = asyncio.run(_has_keys(settings))
     if has_keys:
         return f"API keys are required{old_routes}"
-    if has_had_api_keys(settings.data):
-        return f"API keys are required, but their store has none any more. Create one with `{CREATE}`"
     if has_keys is None:
         return f"API keys are checked as soon as the document store answers{old_routes}"
+    if has_had_api_keys(settings.data):
+        return f"API keys are required, but none is stored any more: create one with `{CREATE}`{old_routes}"
     if is_loopback(server.host) or server.open:
         return f"open: whoever reaches it may do everything, until `{CREATE}` makes a key"
     raise BadUserInput(

@@ -128,4 +128,4 @@ def test_a_gateway_whose_keys_are_lost_is_not_open(data: Path) -> None:
         file.unlink()
     start_anew(data, None, None)
     access, _ = describe(data)
-    assert access.startswith("API keys are required, but their store has none any more")
+    assert access.startswith("API keys are required, but none is stored any more: create one")

@@ -177,6 +177,15 @@ async def test_a_page_of_another_origin_may_call_only_if_it_is_listed(tmp_path: 
         body = {"query": "{ __typename }"}
         response = await client.http.post("/graphql", json=body, headers={"Origin": origin})
         assert (response.headers.get("access-control-allow-origin") == origin) is allowed
+    # A page may send its credential and an idempotency key, and learns what to do about 401, 429 and 503.
+    ask = {"Access-Control-Request-Method": "POST", "Origin": "https://console.example"}
+    preflight = await client.http.options("/graphql", headers=ask)
+    sent = preflight.headers["access-control-allow-headers"].lower()
+    assert all(name in sent for name in ("authorization", "x-api-key", "idempotency-key"))
+    response = await client.http.get("/health/live", headers=ask)
+    readable = response.headers["access-control-expose-headers"].lower()
+    for name in ("Retry-After", "X-RateLimit-Remaining", "X-RateLimit-Limit", "WWW-Authenticate"):
+        assert name.lower() in readable
     await client.http.aclose()
     await client.documents.close()
 
