@@ -193,7 +193,9 @@ def _make_graphql_endpoint(state: AppState, settings: Settings) -> GraphQLEndpoi
         state.executor,
         state.create_context,
         page=explorer.render_page if settings.graphql.graphiql else None,
-        limits=RequestLimits(settings.graphql.max_body_bytes, settings.graphql.max_json_depth),
+        limits=RequestLimits(
+            settings.graphql.max_body_bytes, settings.graphql.max_json_depth, settings.limits.batch
+        ),
         max_answer_bytes=settings.graphql.max_answer_bytes,
         anonymous_introspection=settings.graphql.anonymous_introspection,
     )

@@ -77,7 +77,10 @@ class GraphQLEndpoint:
             context = await self._create_context(request, request_id)
             with reject_over_limit(context.limits, context.viewer.grant):
                 graphql_request = await read_request(request, self._limits)
-                response = await self._execute(request, graphql_request, media_type, context)
+                if isinstance(graphql_request, list):
+                    response = await self._execute_batch(request, graphql_request, context)
+                else:
+                    response = await self._execute(request, graphql_request, media_type, context)
         except BadRequest as error:
             body = _make_error_body(error.message, **error.extensions)
             response = _make_json_response(body, error.status, media_type, error.headers)
@@ -91,8 +94,28 @@ class GraphQLEndpoint:
         response.headers["X-Request-Id"] = request_id
         return response
 
+    async def _execute_batch(
+        self, request: Request, graphql_requests: list[GraphQLRequest], context: Context
+    ) -> Response:
+        """The answers to a batch, which is executed in its order. They share the limits of the request."""
+        answers: list[bytes] = []
+        for graphql_request in graphql_requests:
+            try:
+                with reject_over_limit(context.limits, context.viewer.grant):
+                    sent = sum(map(len, answers))
+                    answer = (await self._execute(request, graphql_request, JSON, context, sent)).body
+            except BadRequest as error:
+                answer = to_json(_make_error_body(error.message, **error.extensions))
+            answers.append(bytes(answer))
+        return Response(b"[%b]" % b",".join(answers), headers=_make_headers(JSON))
+
     async def _execute(
-        self, request: Request, graphql_request: GraphQLRequest, media_type: str, context: Context
+        self,
+        request: Request,
+        graphql_request: GraphQLRequest,
+        media_type: str,
+        context: Context,
+        sent_bytes: int = 0,
     ) -> Response:
         persisted = graphql_request.persisted_query
         document = self.persisted_queries.find_document(graphql_request.query, persisted)
@@ -114,23 +137,20 @@ class GraphQLEndpoint:
         if not answer.rejected:
             self.persisted_queries.remember(document, persisted)
         response = _answer_response(answer, media_type, context)
-        if len(response.body) > self._max_answer_bytes:
-            too_long = LimitExceeded(
-                "answer_bytes",
-                self._max_answer_bytes,
-                len(response.body),
-                "The answer is too long (graphql.max_answer_bytes): request fewer objects or fields.",
-            )
-            try:
-                context.limits.enforce(too_long)
-            except LimitExceeded:
-                context.limits.count(too_long)
-                message, extensions = too_long.describe(
-                    is_authenticated=context.viewer.grant.is_authenticated
-                )
-                failed = OperationResult(errors=_make_error_body(message, **extensions)["errors"])
-                response = _answer_response(failed, media_type, context)
+        try:
+            self._check_answer_size(sent_bytes + len(response.body), context)
+        except LimitExceeded as error:
+            context.limits.count(error)
+            message, extensions = error.describe(is_authenticated=context.viewer.grant.is_authenticated)
+            failed = OperationResult(errors=_make_error_body(message, **extensions)["errors"])
+            response = _answer_response(failed, media_type, context)
         return response
+
+    def _check_answer_size(self, length: int, context: Context) -> None:
+        """Raise `LimitExceeded` if the answers to a request are too long."""
+        if length > self._max_answer_bytes:
+            advice = "The answer is too long (graphql.max_answer_bytes): request fewer objects or fields."
+            context.limits.enforce(LimitExceeded("answer_bytes", self._max_answer_bytes, length, advice))
 
 
 def _make_error_body(message: str, **extensions: Any) -> dict[str, Any]:
@@ -153,9 +173,12 @@ def _answer_response(answer: OperationResult, media_type: str, context: Context)
 def _make_json_response(
     body: dict[str, Any], status: int, media_type: str, headers: dict[str, str] | None = None
 ) -> Response:
+    return Response(to_json(body), status, {**_make_headers(media_type), **(headers or {})})
+
+
+def _make_headers(media_type: str) -> dict[str, str]:
     # JSON is UTF-8 by definition; the charset is named because old clients ask for it.
-    content_type = {
+    return {
         "content-type": f"{media_type}; charset=utf-8",
         "vary": "Accept, Authorization, X-API-Key",
     }
-    return Response(to_json(body), status, {**content_type, **(headers or {})})

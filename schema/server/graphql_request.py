@@ -11,6 +11,7 @@ from starlette.requests import Request
 
 from schema.server.bodies import BadRequest, check_encoding, parse_content_type, read_body
 from schema.server.persisted_queries import PersistedQuery
+from stores.contracts.errors import LimitExceeded
 
 JSON = "application/json"
 RESPONSE = "application/graphql-response+json"
@@ -28,14 +29,18 @@ class GraphQLRequest:
 
 @dataclass(frozen=True, slots=True)
 class RequestLimits:
-    """The limits of a request: bytes of its body, and levels of its JSON."""
+    """The limits of a request: bytes of its body, levels of its JSON, and operations of a batch (0: none)."""
 
     max_bytes: int
     max_depth: int
+    max_batch: int = 0
 
 
-async def read_request(request: Request, limits: RequestLimits) -> GraphQLRequest:
-    """The GraphQL request of an HTTP request. Raises `BadRequest`."""
+async def read_request(request: Request, limits: RequestLimits) -> GraphQLRequest | list[GraphQLRequest]:
+    """The GraphQL request of an HTTP request, or those of a batch.
+
+    Raises `BadRequest` and `LimitExceeded`.
+    """
     if request.method in ("GET", "HEAD"):
         return _read_parameters(request, limits.max_depth)
     if request.method != "POST":
@@ -44,9 +49,22 @@ async def read_request(request: Request, limits: RequestLimits) -> GraphQLReques
         raise BadRequest(415, f"Send the request as {JSON} in UTF-8.")
     check_encoding(request)
     body = _parse_json(await read_body(request, limits.max_bytes), "The body", limits.max_depth)
+    if isinstance(body, list) and limits.max_batch:
+        return _check_batch(body, limits.max_batch)
     if not isinstance(body, dict):
-        raise BadRequest(400, "The body must be a JSON object. Batches are not supported.")
+        raise BadRequest(
+            400, "The body must be a JSON object; the setting limits.batch permits lists of them."
+        )
     return _check_members(body)
+
+
+def _check_batch(requests: list[Any], max_batch: int) -> list[GraphQLRequest]:
+    if not requests or not all(isinstance(request, dict) for request in requests):
+        raise BadRequest(400, "A batch must be a list of JSON objects, and not empty.")
+    if len(requests) > max_batch:
+        advice = "Send fewer operations in one request (limits.batch)."
+        raise LimitExceeded("batch", max_batch, len(requests), advice)
+    return [_check_members(request) for request in requests]
 
 
 def accepts_html(request: Request) -> bool:

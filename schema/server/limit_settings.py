@@ -72,6 +72,14 @@ class LimitSettings(LoadSettings):
         " it is spread.",
     )
 
+    batch: int = Field(
+        default=0,
+        ge=0,
+        le=100,
+        description="The maximum number of operations in a JSON list of requests. 0 permits no such lists."
+        " Together they have the limits of one request.",
+    )
+
     def structure(self, max_tokens: int) -> StructureLimits:
         """The limits of a document's structure."""
         names = StructureLimits.__dataclass_fields__.keys() - {"tokens"}

@@ -167,3 +167,39 @@ async def test_long_headers_are_not_cached(connect: Connect, header: str) -> Non
     caches = (parse_host, parse_origin, parse_content_type)
     keys = [key for cache in caches for key in gc.get_referents(cache) if isinstance(key, dict)]
     assert not any(isinstance(text, str) and len(text) > 1000 for key in keys for text in key)
+
+
+async def send_batch(client: Client, requests: list[Any]) -> Any:
+    response = await client.http.post("/graphql", json=requests, headers={"Accept": RESPONSE})
+    return response.status_code, response.json()
+
+
+async def test_a_batch_is_rejected_unless_it_is_permitted(connect: Connect) -> None:
+    client = connect(KEY)
+    status, answer = await send_batch(client, [{"query": "{ __typename }"}])
+    assert status == 400
+    assert answer["errors"][0]["extensions"] == {"code": "BAD_USER_INPUT"}
+
+
+async def test_the_operations_of_a_batch_are_limited_one_by_one_and_together(connect: Connect) -> None:
+    name = "x" * 100
+    graphql = GraphQLSettings(max_answer_bytes=1024)
+    client = connect(KEY, limits={"batch": 3}, graphql=graphql)
+    query = {"query": "query($n: Boolean!) { __typename @include(if: $n) }", "variables": {"n": True}}
+    mutation = {"query": 'mutation { deleteService(id: "no") { service { name } } }'}
+    status, results = await send_batch(client, [query, {"query": DEEP}, mutation])
+    assert status == 200
+    assert results[0] == {"data": {"__typename": "Query"}}
+    assert results[1]["errors"][0]["extensions"]["limit"] == "depth"
+    assert results[2]["errors"]
+    long = {"query": "{ " + " ".join(f"{name}{n}: __typename" for n in range(5)) + " }"}
+    _, results = await send_batch(client, [long, long, query])
+    assert [result["data"] is not None for result in results] == [True, False, True]
+    assert results[1]["errors"][0]["extensions"]["limit"] == "answer_bytes"
+    status, answer = await send_batch(client, [query] * 4)
+    assert status == 400
+    assert answer["errors"][0]["extensions"] == {
+        "code": "LIMIT_EXCEEDED", "limit": "batch", "maximum": 3, "actual": 4
+    }  # fmt: skip
+    for invalid in ([], [1], [query, {"query": 5}]):
+        assert (await send_batch(client, invalid))[0] == 400
