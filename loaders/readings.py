@@ -8,8 +8,10 @@ from stores.contracts.errors import LimitExceeded
 from stores.contracts.series import (
     END_OF_TIME,
     Aggregation,
+    ByTags,
     Catalogue,
     Cell,
+    Neighbours,
     Occurrence,
     Sample,
     SeriesDatabase,
@@ -17,6 +19,7 @@ from stores.contracts.series import (
     Source,
     SourceQuery,
     Value,
+    Where,
     Windows,
 )
 
@@ -53,23 +56,42 @@ class Readings:
 
         return self._loader(("latest", measurement, fields, before), load)
 
-    def points(self, measurement: str, start: int, stop: int) -> Loader[tuple[str, str], list[Sample]]:
+    def points(
+        self, measurement: str, start: int, stop: int, where: Where = ()
+    ) -> Loader[tuple[str, str], ByTags[list[Sample]]]:
         """Return the loader, by machine id and field, of the samples of a range, oldest first."""
 
-        async def load(keys: list[tuple[str, str]]) -> list[list[Sample]]:
-            query = _query(measurement, keys, start, stop)
+        async def load(keys: list[tuple[str, str]]) -> list[ByTags[list[Sample]]]:
+            query = _query(measurement, keys, start, stop, where)
             by_machine = await self.series.points(query, self._max_points)
-            return [by_machine.get(machine, {}).get(field, []) for machine, field in keys]
+            return [by_machine.get(machine, {}).get(field, {}) for machine, field in keys]
 
-        return self._loader(("points", measurement, start, stop), load)
+        return self._loader(("points", measurement, start, stop, where), load)
+
+    def neighbours(
+        self, measurement: str, start: int, stop: int, where: Where = ()
+    ) -> Loader[tuple[str, str], ByTags[Neighbours]]:
+        """Return the loader, by machine id and field, of the samples next to a range."""
+
+        async def load(keys: list[tuple[str, str]]) -> list[ByTags[Neighbours]]:
+            by_machine = await self.series.neighbours(_query(measurement, keys, start, stop, where))
+            return [by_machine.get(machine, {}).get(field, {}) for machine, field in keys]
+
+        return self._loader(("neighbours", measurement, start, stop, where), load)
 
     def windows(
-        self, measurement: str, start: int, stop: int, windows: Windows, aggregation: Aggregation
+        self,
+        measurement: str,
+        start: int,
+        stop: int,
+        windows: Windows,
+        aggregation: Aggregation,
+        where: Where = (),
     ) -> Loader[tuple[str, str], list[Cell]]:
         """Return the loader, by machine id and field, of the windows that have samples, aggregated."""
 
         async def load(keys: list[tuple[str, str]]) -> list[list[Cell]]:
-            query = _query(measurement, keys, start, stop)
+            query = _query(measurement, keys, start, stop, where)
             count = len(query.machines) * len(query.fields) * (len(windows.edges) - 1)
             if count > self._max_points:
                 raise LimitExceeded(
@@ -81,7 +103,7 @@ class Readings:
             by_machine = await self.series.windows(query, windows, aggregation)
             return [by_machine.get(machine, {}).get(field, []) for machine, field in keys]
 
-        return self._loader(("windows", measurement, start, stop, windows, aggregation), load)
+        return self._loader(("windows", measurement, start, stop, windows, aggregation, where), load)
 
     def last(
         self, sources: tuple[Source, ...], limit: int, start: int, stop: int
@@ -177,8 +199,10 @@ def _get_machine(key: Any) -> str | None:
     return machine
 
 
-def _query(measurement: str, keys: Sequence[tuple[str, str]], start: int, stop: int) -> SeriesQuery:
+def _query(
+    measurement: str, keys: Sequence[tuple[str, str]], start: int, stop: int, where: Where
+) -> SeriesQuery:
     """Return the query for all fields of all machines that occur in the keys."""
     machines = list(dict.fromkeys(machine for machine, _ in keys))
     fields = list(dict.fromkeys(field for _, field in keys))
-    return SeriesQuery(measurement, fields, machines, start, stop)
+    return SeriesQuery(measurement, fields, machines, start, stop, where)

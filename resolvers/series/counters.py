@@ -3,16 +3,17 @@
 from asyncio import gather
 from bisect import bisect_right
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import pairwise
 
 from resolvers.context import Context
 from resolvers.series.budget import spend_points
 from resolvers.series.machines import HasMachineId, get_readings
 from resolvers.series.ranges import RequestedRange, resolve_range, zone_in_force
-from resolvers.series.windows import Every, make_windows
+from resolvers.series.tag_sets import ALL_SERIES, GroupTag, TagSelection, group_by_tags, select
+from resolvers.series.windows import WindowRule, make_windows
 from stores.contracts.errors import BadUserInput
-from stores.contracts.series import SECOND, Sample
+from stores.contracts.series import SECOND, Neighbours, Sample
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,8 +52,9 @@ class CounterRequest:
     """The arguments of a counter. Samples that are further apart than `max_gap` are not compared."""
 
     range: RequestedRange
-    every: Every | None = None
+    every: WindowRule | None = None
     max_gap: int | None = None  # nanoseconds; None for any distance
+    tags: TagSelection = ALL_SERIES
 
     def __post_init__(self) -> None:
         if self.max_gap is not None and self.max_gap <= 0:
@@ -61,34 +63,55 @@ class CounterRequest:
 
 @dataclass(frozen=True, slots=True)
 class CounterResult:
-    """The increase of a counter in a range (see `Increase`), and in each of its windows."""
+    """The increase of a counter in a range (see `Increase`), in each of its windows, and of each group."""
 
     increase: float
     rate: float | None
     resets: int
     windows: list[Increase]
+    tags: tuple[GroupTag, ...] = ()
+    groups: Sequence["CounterResult"] = ()
 
 
 async def get_counter(
     context: Context, machine: HasMachineId, measurement: str, field: str, request: CounterRequest
 ) -> CounterResult:
-    """Return the increase of a counter and, with `every`, of each window. All machines are two queries."""
+    """Return the increase of a counter and, with `every`, of each window. All machines are two queries.
+
+    The series of different tags are counters of their own, whose increases add up.
+    """
     start, stop = resolve_range(context, request.range)
-    readings = get_readings(context, machine)
-    carried, samples = await gather(
-        readings.latest(measurement, (field,), start).load(machine.machine_id),
-        readings.points(measurement, start, stop).load((machine.machine_id, field)),
-    )
-    counters = [CounterSamples(carried.get(field), samples, None)]
-    span = start, min(stop, context.now + 1)
-    increases: list[Increase] = []
+    edges: Sequence[int] = ()
     if request.every is not None:
-        zone = zone_in_force(context, request.range)
-        windows = make_windows(start, stop, request.every, zone, context.viewer.series.limits)
-        spend_points(context, len(windows.edges))
-        increases = find_increases(counters, windows.edges, span, request.max_gap)
-    [total] = find_increases(counters, (start, stop), span, request.max_gap)
-    return CounterResult(total.increase, total.rate, total.resets, increases)
+        zone, limits = zone_in_force(context, request.range), context.viewer.series.limits
+        edges = make_windows(start, stop, request.every, zone, limits).edges
+    readings, key = get_readings(context, machine), (machine.machine_id, field)
+    neighbours, samples = await gather(
+        readings.neighbours(measurement, start, stop, request.tags.where).load(key),
+        readings.points(measurement, start, stop, request.tags.where).load(key),
+    )
+    counters = {
+        tags: CounterSamples(next_to.before, samples.get(tags, ()), _until(next_to.after, context.now))
+        for tags, next_to in ({tags: Neighbours() for tags in samples} | neighbours).items()
+    }
+    span = start, min(stop, context.now + 1)
+
+    def count(chosen: Sequence[CounterSamples], tags: tuple[GroupTag, ...] = ()) -> CounterResult:
+        spend_points(context, len(edges))
+        windows = find_increases(chosen, edges, span, request.max_gap) if edges else []
+        [total] = find_increases(chosen, (start, stop), span, request.max_gap)
+        return CounterResult(total.increase, total.rate, total.resets, windows, tags)
+
+    total = count(list(counters.values()))
+    if not request.tags.by:
+        return total
+    groups = group_by_tags(counters, request.tags.by)
+    return replace(total, groups=[count(select(counters, members), tags) for tags, members in groups.items()])
+
+
+def _until(sample: Sample | None, now: int) -> Sample | None:
+    """Return a sample unless it lies in the future."""
+    return sample if sample is not None and sample.time <= now else None
 
 
 def find_increases(

@@ -11,7 +11,11 @@ from resolvers.series.machines import HasMachineId, get_readings
 from resolvers.series.ranges import RequestedRange, resolve_range
 from stores.contracts.documents import Query
 from stores.contracts.errors import BadUserInput, LimitExceeded
-from stores.contracts.series import Source, SourceQuery, make_occurrence_order
+from stores.contracts.occurrences import make_occurrence_order
+from stores.contracts.series import (
+    Source,
+    SourceQuery,
+)
 from stores.entities.devices import MACHINE_ID_KEYS, Device
 from stores.entities.machine_events import MachineEvent, list_sources_of, make_event_of
 

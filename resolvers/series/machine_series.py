@@ -14,9 +14,10 @@ from resolvers.series.budget import spend_points
 from resolvers.series.machines import HasMachineId, get_readings
 from resolvers.series.ranges import RequestedRange, resolve_range, zone_in_force
 from resolvers.series.shaping import NO_FILL, FillRule, Times, Values, fill_gaps, reduce_points
-from resolvers.series.windows import Every, make_windows
+from resolvers.series.tag_sets import merge_samples
+from resolvers.series.windows import WindowRule, make_windows
 from stores.contracts.errors import BadUserInput, LimitExceeded, NotFound
-from stores.contracts.series import NUMERIC, AggregateFunction, Aggregation, Windows
+from stores.contracts.series import NUMERIC, AggregateFunction, Aggregation, Where, Windows
 from stores.contracts.times import WrittenDuration
 from stores.entities.devices import Device
 
@@ -28,10 +29,11 @@ class SeriesRequest:
     """The arguments of a series. Without `aggregation`, the samples themselves are requested."""
 
     range: RequestedRange
-    every: Every | None = None
+    every: WindowRule | None = None
     aggregation: Aggregation | None = None
     fill: FillRule = NO_FILL
     max_points: int | None = None
+    where: Where = ()
     compare: WrittenDuration | None = None  # how much earlier the range of the compared series is
 
 
@@ -91,12 +93,14 @@ async def _get_series(
     times: Times
     values: Values
     if request.aggregation is None:
-        loader = get_readings(context, machine).points(measurement, start, stop)
-        samples = await loader.load((machine.machine_id, field))
+        loader = get_readings(context, machine).points(measurement, start, stop, request.where)
+        samples = merge_samples(await loader.load((machine.machine_id, field)))
         times, values = map(list, zip(*samples, strict=True)) if samples else ([], [])
     else:
         readings = get_readings(context, machine)
-        windows_loader = readings.windows(measurement, start, stop, windows, request.aggregation)
+        windows_loader = readings.windows(
+            measurement, start, stop, windows, request.aggregation, request.where
+        )
         cells = await windows_loader.load((machine.machine_id, field))
         if not cells and request.aggregation.function in NUMERIC:
             await _reject_strings(context, machine, measurement, field, request.aggregation)

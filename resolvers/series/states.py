@@ -3,16 +3,17 @@
 from asyncio import gather
 from bisect import bisect_right
 from collections import Counter
-from collections.abc import Sequence
-from dataclasses import dataclass
-from itertools import pairwise
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
+from itertools import chain, pairwise
 
 from resolvers.context import Context
 from resolvers.series.budget import spend_points
 from resolvers.series.machines import HasMachineId, get_readings
 from resolvers.series.ranges import RequestedRange, resolve_range, zone_in_force
-from resolvers.series.windows import Every, make_windows
-from stores.contracts.series import SECOND, Sample, Value
+from resolvers.series.tag_sets import ALL_SERIES, GroupTag, TagSelection, group_by_tags
+from resolvers.series.windows import WindowRule, make_windows
+from stores.contracts.series import SECOND, Neighbours, Sample, Tags, Value
 from stores.entities.machine_events import STATE, STATUS
 
 
@@ -63,7 +64,10 @@ class WindowTotals:
 
 @dataclass(frozen=True, slots=True)
 class StateHistory:
-    """The states of a machine from `start` to `stop`, in nanoseconds since 1970, and the edges of windows."""
+    """The states of a machine from `start` to `stop`, in nanoseconds since 1970, and the edges of windows.
+
+    The intervals of series with different tags overlap. `groups` are the same of some of the series.
+    """
 
     start: int
     stop: int
@@ -71,13 +75,16 @@ class StateHistory:
     power: list[StateSpan]
     execution: list[StateSpan]
     mode: list[StateSpan]
+    tags: tuple[GroupTag, ...] = ()
+    groups: Sequence["StateHistory"] = ()
 
 
 async def get_states(
     context: Context,
     machine: HasMachineId,
     requested: RequestedRange,
-    every: Every | None = None,
+    every: WindowRule | None = None,
+    selection: TagSelection = ALL_SERIES,
 ) -> StateHistory:
     """Return a machine's states. All machines are two queries: the samples of the range, and those before."""
     start, stop = resolve_range(context, requested)
@@ -86,18 +93,36 @@ async def get_states(
         zone, limits = zone_in_force(context, requested), context.viewer.series.limits
         edges = make_windows(start, stop, every, zone, limits).edges
     stop = max(min(stop, context.now), start + 1)  # future states are not known
-    readings = get_readings(context, machine)
-    points = readings.points(STATE, start, stop)
-    carried, samples = await gather(
-        readings.latest(STATE, STATUS, start).load(machine.machine_id),
-        points.load_many([(machine.machine_id, field) for field in STATUS]),
+    readings, keys = get_readings(context, machine), [(machine.machine_id, field) for field in STATUS]
+    neighbours, samples = await gather(
+        readings.neighbours(STATE, start, stop, selection.where).load_many(keys),
+        readings.points(STATE, start, stop, selection.where).load_many(keys),
     )
-    spend_points(context, sum(map(len, samples)))
-    spans = (
-        find_spans(carried.get(field), of_field, start, stop)
-        for field, of_field in zip(STATUS, samples, strict=True)
-    )
-    return StateHistory(start, stop, edges, *spans)
+    spend_points(context, sum(len(of_tags) for by_tags in samples for of_tags in by_tags.values()))
+    spans = [
+        {
+            tags: find_spans(next_to.before, of_field.get(tags, ()), start, stop)
+            for tags, next_to in ({tags: Neighbours() for tags in of_field} | around_field).items()
+        }
+        for around_field, of_field in zip(neighbours, samples, strict=True)
+    ]
+
+    def combine(members: Sequence[Tags], tags: tuple[GroupTag, ...] = ()) -> StateHistory:
+        power, execution, mode = (
+            _join_spans(of_field.get(member, []) for member in members) for of_field in spans
+        )
+        return StateHistory(start, stop, edges, power, execution, mode, tags)
+
+    all_tags = list(dict.fromkeys(tags for of_field in spans for tags in of_field))
+    history = combine(all_tags)
+    if not selection.by:
+        return history
+    groups = group_by_tags(all_tags, selection.by)
+    return replace(history, groups=[combine(members, tags) for tags, members in groups.items()])
+
+
+def _join_spans(all_spans: Iterable[list[StateSpan]]) -> list[StateSpan]:
+    return sorted(chain.from_iterable(all_spans), key=lambda span: span.start)
 
 
 def find_spans(carried: Sample | None, samples: Sequence[Sample], start: int, stop: int) -> list[StateSpan]:

@@ -34,7 +34,7 @@ SHORTEST: dict[CalendarUnitName, int] = {
 
 
 @dataclass(frozen=True, slots=True)
-class Every:
+class WindowRule:
     """How windows follow each other: exactly one of `duration`, `unit` and `day_times`.
 
     A duration (nanoseconds) is counted from 1970 and `offset`. `day_times` are local times at which the
@@ -68,7 +68,7 @@ class Every:
 
 # A window takes about 40 bytes, for its edge and the reference to it.
 @cached(LRUCache(MAX_CACHED_WINDOWS, lambda windows: len(windows.edges)), lock=Lock())
-def make_windows(start: int, stop: int, every: Every, zone_name: str, limits: Limits) -> Windows:
+def make_windows(start: int, stop: int, every: WindowRule, zone_name: str, limits: Limits) -> Windows:
     """Return the windows of a range in a time zone.
 
     Raises `BadUserInput` for an unknown time zone, and `LimitExceeded` before too many windows are made.
@@ -88,7 +88,7 @@ def make_windows(start: int, stop: int, every: Every, zone_name: str, limits: Li
     return Windows(edges, widths.pop() if len(widths) == 1 else None, every.unit, zone_name)
 
 
-def _list_edges(start: int, stop: int, every: Every, zone: ZoneInfo) -> tuple[int, ...]:
+def _list_edges(start: int, stop: int, every: WindowRule, zone: ZoneInfo) -> tuple[int, ...]:
     day = to_local(start, zone).date()
     if every.unit == "hour":
         candidates = _list_hours(day, zone)

@@ -13,6 +13,7 @@ from schema.engine.scalars import Duration
 from schema.types.series import Counter, DeviceStatus, MachineEvent, Series, SeriesPoint, StateTimeline
 from schema.types.series_arguments import (
     AggregateArgument,
+    ByArgument,
     Classes,
     Compare,
     EventRange,
@@ -29,9 +30,11 @@ from schema.types.series_arguments import (
     Quantile,
     Range,
     TimeZone,
+    WhereArgument,
     to_optional_range,
     to_range,
     to_series_request,
+    to_tag_selection,
     to_windows,
 )
 from stores.entities.devices import Device
@@ -82,9 +85,20 @@ class MachineFields:
         max_gap: MaxGap = None,
         max_points: MaxPoints = None,
         compare: Compare = None,
+        where: WhereArgument = None,
     ) -> Any:
         request = to_series_request(
-            range, every, time_zone, aggregate, quantile, fill, fill_value, max_gap, max_points, compare
+            range,
+            every,
+            time_zone,
+            aggregate,
+            quantile,
+            fill,
+            fill_value,
+            max_gap,
+            max_points,
+            compare,
+            where,
         )
         return await machine_series.get_series(info.context, root, measurement, field, request)
 
@@ -95,8 +109,12 @@ class MachineFields:
         range: Range,
         every: Annotated[Every | None, argument("The width of the windows in `windows`.")] = None,
         time_zone: TimeZone = UNSET,
+        where: WhereArgument = None,
+        by: ByArgument = None,
     ) -> Any:
-        return await states.get_states(info.context, root, to_range(range, time_zone), to_windows(every))
+        selection = to_tag_selection(where, by)
+        requested = to_range(range, time_zone)
+        return await states.get_states(info.context, root, requested, to_windows(every), selection)
 
     @derived("The increase of one of the machine's counters.", Counter | None, needs=NEEDS)
     async def counter(
@@ -111,6 +129,10 @@ class MachineFields:
             Duration | None,
             argument("The longest time between two samples that are compared; any time if it is omitted."),
         ] = None,
+        where: WhereArgument = None,
+        by: ByArgument = None,
     ) -> Any:
-        request = counters.CounterRequest(to_range(range, time_zone), to_windows(every), max_gap)
+        selection = to_tag_selection(where, by)
+        requested = to_range(range, time_zone)
+        request = counters.CounterRequest(requested, to_windows(every), max_gap, selection)
         return await counters.get_counter(info.context, root, measurement, field, request)

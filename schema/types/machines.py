@@ -25,6 +25,7 @@ from schema.types.series_arguments import (
     Quantile,
     Range,
     TimeZone,
+    WhereArgument,
     to_series_request,
 )
 
@@ -75,12 +76,23 @@ class MachineQueries:
         max_gap: MaxGap = None,
         max_points: MaxPoints = None,
         compare: Compare = None,
+        where: WhereArgument = None,
     ) -> Any:
         return await get_series_of_machines(
             info.context,
             [(ref.organization_id, ref.application_id, ref.machine_id) for ref in machines],
             [(ref.measurement, ref.field) for ref in fields],
             to_series_request(
-                range, every, time_zone, aggregate, quantile, fill, fill_value, max_gap, max_points, compare
+                range,
+                every,
+                time_zone,
+                aggregate,
+                quantile,
+                fill,
+                fill_value,
+                max_gap,
+                max_points,
+                compare,
+                where,
             ),
         )

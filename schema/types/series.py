@@ -117,6 +117,15 @@ class StateWindow:
     states: list[StateDuration] = attribute("The states, the longest first.")
 
 
+@strawberry.type(description="A tag of some series.")
+class Tag:
+    name: str = attribute("The name of the tag.")
+    value: str | None = attribute("Its value; null if the series do not have the tag.")
+
+
+TAGS = "The values of the tags of `by` that this group has; empty outside of `groups`."
+
+
 @strawberry.type(description="The states of a machine over time.")
 class StateTimeline:
     start: DateTime = attribute("The start of the range, included.")
@@ -124,6 +133,8 @@ class StateTimeline:
     power: list[StateInterval] = attribute("Whether the machine was switched on.")
     execution: list[StateInterval] = attribute("What the machine was doing.")
     mode: list[StateInterval] = attribute("How the machine was controlled.")
+    tags: list[Tag] = attribute(TAGS)
+    groups: list["StateTimeline"] = attribute("The same for each combination of values of the tags of `by`.")
 
     @derived("The total duration of each state, the longest first.", list[StateDuration])
     def durations(
@@ -162,6 +173,8 @@ class Counter:
     rate: float | None = attribute(RATE)
     resets: int = attribute("How often the counter was reset.")
     windows: list[CounterWindow] = attribute("The increase of each window; empty without `every`.")
+    tags: list[Tag] = attribute(TAGS)
+    groups: list["Counter"] = attribute("The same for each combination of values of the tags of `by`.")
 
 
 @strawberry.type(description="The latest reported state of a machine.")

@@ -9,6 +9,7 @@ import strawberry
 
 from resolvers.series import machine_series, ranges, shaping, windows
 from resolvers.series.calendar import CalendarUnitName
+from resolvers.series.tag_sets import TagSelection
 from schema.engine.fields import argument
 from schema.engine.inputs import UNSET, optional, required, select_provided_values
 from schema.engine.scalars import DateTime, Duration
@@ -102,6 +103,12 @@ class MachineRef:
     machine_id: str = required("The machine's id.")
 
 
+@strawberry.input(description="A tag, and its values that are selected.")
+class TagFilter:
+    tag: str = required("The name of the tag, such as `spindle`.")
+    in_: list[str] = strawberry.field(name="in", description="Its values.")
+
+
 Range = Annotated[TimeRange, argument("The range of time.")]
 EventRange = Annotated[TimeRange | None, argument("The range of time; the last day if it is omitted.")]
 EveryArgument = Annotated[
@@ -123,6 +130,12 @@ MaxGap = Annotated[
 MaxPoints = Annotated[
     int | None,
     argument("The maximum number of points: others are left out, but every peak and trough is kept."),
+]
+WhereArgument = Annotated[
+    list[TagFilter] | None, argument("Only the series that have one of the values of each of these tags.")
+]
+ByArgument = Annotated[
+    list[str] | None, argument("Tags by whose values `groups` answers the series of the machine apart.")
 ]
 Compare = Annotated[
     Duration | None,
@@ -148,7 +161,7 @@ def to_optional_range(range: TimeRange | None) -> ranges.RequestedRange | None:
     return None if range is None else to_range(range)
 
 
-def to_windows(every: Every | None) -> windows.Every | None:
+def to_windows(every: Every | None) -> windows.WindowRule | None:
     """Return how windows follow each other. Raises `BadUserInput`."""
     if every is None:
         return None
@@ -159,7 +172,7 @@ def to_windows(every: Every | None) -> windows.Every | None:
         provided["unit"] = _to_unit(provided["unit"])
     if "day_times" in provided:
         provided["day_times"] = tuple(_to_time(text) for text in provided["day_times"])
-    return windows.Every(**provided)
+    return windows.WindowRule(**provided)
 
 
 def _to_unit(unit: CalendarUnit) -> CalendarUnitName:
@@ -170,6 +183,13 @@ def _to_time(text: str) -> time:
     if not _DAY_TIME.fullmatch(text):
         raise BadUserInput("`dayTimes` are local times such as 06:00", fields=["every.dayTimes"])
     return time.fromisoformat(text)
+
+
+def to_tag_selection(where: list[TagFilter] | None, by: list[str] | None = None) -> TagSelection:
+    """Return which series are requested, and how they are grouped. Raises `BadUserInput`."""
+    return TagSelection(
+        tuple((selected.tag, tuple(selected.in_)) for selected in where or ()), tuple(by or ())
+    )
 
 
 def to_series_request(
@@ -183,6 +203,7 @@ def to_series_request(
     max_gap: int | None,
     max_points: int | None,
     compare: Duration | None,
+    where: list[TagFilter] | None,
 ) -> machine_series.SeriesRequest:
     """Return the arguments of a series as one value. Raises `BadUserInput` if they contradict each other."""
     if (aggregate is Aggregate.QUANTILE) != (quantile is not None):
@@ -195,5 +216,6 @@ def to_series_request(
         None if aggregate is None else Aggregation(cast(AggregateFunction, aggregate.value), quantile),
         shaping.FillRule(cast(shaping.FillMode, fill.value), fill_value, max_gap),
         max_points,
+        to_tag_selection(where).where,
         compare,
     )

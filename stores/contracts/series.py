@@ -12,7 +12,7 @@ Names are data: quotes, backslashes, line feeds and pieces of query languages in
 """
 
 from abc import ABC, abstractmethod
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 from typing import Literal, NamedTuple, TypeAlias, TypeVar
@@ -26,6 +26,10 @@ Kind = Literal["boolean", "integer", "unsigned", "float", "string"]
 Catalogue: TypeAlias = Mapping[str, Mapping[str, Kind]]  # by measurement and field, the kind of the values
 ByMachine: TypeAlias = dict[str, dict[str, T]]  # by machine id and field
 Cell: TypeAlias = tuple[int, Value]  # the index of a window and its aggregated value
+
+Tags: TypeAlias = tuple[tuple[str, str], ...]  # of one series: names and values by name, without the machine
+ByTags: TypeAlias = dict[Tags, T]
+Where: TypeAlias = tuple[tuple[str, tuple[str, ...]], ...]  # of each tag, the values that are allowed
 
 MACHINE = "machine_id"
 SECOND = 1_000_000_000
@@ -52,6 +56,13 @@ class Sample(NamedTuple):
     value: Value
 
 
+class Neighbours(NamedTuple):
+    """The last sample before a range and the first one after it."""
+
+    before: Sample | None = None
+    after: Sample | None = None
+
+
 class Occurrence(NamedTuple):
     """One value of one of the requested sources, with the tags that its source lists."""
 
@@ -73,7 +84,7 @@ class Source:
     measurement: str
     field: str
     tags: tuple[str, ...] = ()
-    where: tuple[tuple[str, tuple[str, ...]], ...] = ()
+    where: Where = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,7 +100,7 @@ class SeriesQuery:
     machines: Sequence[str]
     start: int = -END_OF_TIME
     stop: int = END_OF_TIME
-    where: tuple[tuple[str, tuple[str, ...]], ...] = ()
+    where: Where = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -178,12 +189,15 @@ class SeriesDatabase(ABC):
         """Return the newest sample by machine and field. Machines and fields without one are missing."""
 
     @abstractmethod
-    async def points(self, query: SeriesQuery, limit: int) -> ByMachine[list[Sample]]:
-        """Return the samples by machine and field, oldest first. Machines and fields without any are missing.
+    async def points(self, query: SeriesQuery, limit: int) -> ByMachine[ByTags[list[Sample]]]:
+        """Return the samples by machine, field and tags, oldest first. Series without any are missing.
 
-        If several series of a machine have a sample of the same time, all of them are returned. Raises
-        `LimitExceeded` if there are more than `limit` samples altogether.
+        Raises `LimitExceeded` if there are more than `limit` samples altogether.
         """
+
+    @abstractmethod
+    async def neighbours(self, query: SeriesQuery) -> ByMachine[ByTags[Neighbours]]:
+        """Return by machine, field and tags the samples next to a range. Series without any are missing."""
 
     @abstractmethod
     async def windows(
@@ -276,27 +290,3 @@ def make_too_many_points_error(limit: int) -> LimitExceeded:
         limit,
         advice="The range holds too many points (series.max_points): request a shorter range, or windows.",
     )
-
-
-def make_occurrence_order(occurrence: Occurrence) -> tuple[int, int, bool, str]:
-    """Return the key that sorts occurrences as `SeriesDatabase.last` orders them."""
-    machine = occurrence.machine
-    return -occurrence.time, occurrence.source, machine is not None, machine or ""
-
-
-def select_last_of_each_machine(occurrences: Sequence[Occurrence], limit: int) -> list[Occurrence]:
-    """Return the first `limit` occurrences of each machine, by machine id; each machine keeps its order."""
-    by_machine: dict[str, list[Occurrence]] = {}
-    for occurrence in occurrences:
-        by_machine.setdefault(occurrence.machine or "", []).append(occurrence)
-    return [occurrence for machine in sorted(by_machine) for occurrence in by_machine[machine][:limit]]
-
-
-def split_into_chunks(machines: Sequence[str] | None, size: int) -> Iterator[Sequence[str] | None]:
-    """Yield the machines without repetitions, `size` at a time; None, which stands for all, as it is."""
-    if machines is None:
-        yield None
-        return
-    unique = sorted(set(machines))
-    for start in range(0, len(unique), size):
-        yield unique[start : start + size]

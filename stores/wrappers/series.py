@@ -7,8 +7,10 @@ from stores.contracts.machine_moves import EarlierMachine, MoveReport
 from stores.contracts.series import (
     Aggregation,
     ByMachine,
+    ByTags,
     Catalogue,
     Cell,
+    Neighbours,
     Occurrence,
     Point,
     Sample,
@@ -102,8 +104,11 @@ class WrappedSeriesDatabase(SeriesDatabase):
     async def latest(self, query: SeriesQuery) -> ByMachine[Sample]:
         return await self._read("latest", join_fields(query), lambda: self._series.latest(query))
 
-    async def points(self, query: SeriesQuery, limit: int) -> ByMachine[list[Sample]]:
+    async def points(self, query: SeriesQuery, limit: int) -> ByMachine[ByTags[list[Sample]]]:
         return await self._read("points", join_fields(query), lambda: self._series.points(query, limit))
+
+    async def neighbours(self, query: SeriesQuery) -> ByMachine[ByTags[Neighbours]]:
+        return await self._read("neighbours", join_fields(query), lambda: self._series.neighbours(query))
 
     async def windows(
         self, query: SeriesQuery, windows: Windows, aggregation: Aggregation

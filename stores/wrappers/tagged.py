@@ -1,12 +1,15 @@
 """A database of time series of which only the points with one value of a tag are seen."""
 
 from dataclasses import replace
+from typing import TypeVar
 
 from stores.contracts.series import (
     Aggregation,
     ByMachine,
+    ByTags,
     Catalogue,
     Cell,
+    Neighbours,
     Occurrence,
     Sample,
     SeriesDatabase,
@@ -15,6 +18,8 @@ from stores.contracts.series import (
     Value,
     Windows,
 )
+
+T = TypeVar("T")
 
 
 class TaggedSeriesDatabase(SeriesDatabase):
@@ -31,8 +36,11 @@ class TaggedSeriesDatabase(SeriesDatabase):
     async def latest(self, query: SeriesQuery) -> ByMachine[Sample]:
         return await self._series.latest(self._narrow(query))
 
-    async def points(self, query: SeriesQuery, limit: int) -> ByMachine[list[Sample]]:
-        return await self._series.points(self._narrow(query), limit)
+    async def points(self, query: SeriesQuery, limit: int) -> ByMachine[ByTags[list[Sample]]]:
+        return self._hide_tag(await self._series.points(self._narrow(query), limit))
+
+    async def neighbours(self, query: SeriesQuery) -> ByMachine[ByTags[Neighbours]]:
+        return self._hide_tag(await self._series.neighbours(self._narrow(query)))
 
     async def windows(
         self, query: SeriesQuery, windows: Windows, aggregation: Aggregation
@@ -47,6 +55,20 @@ class TaggedSeriesDatabase(SeriesDatabase):
 
     async def machines_with(self, query: SourceQuery, value: Value) -> set[str | None]:
         return await self._series.machines_with(self._narrow_sources(query), value)
+
+    def _hide_tag(self, series: ByMachine[ByTags[T]]) -> ByMachine[ByTags[T]]:
+        """Return series without the tag, which all of them have."""
+        [(hidden, _)] = self._where
+        return {
+            machine: {
+                field: {
+                    tuple((name, value) for name, value in tags if name != hidden): of_tags
+                    for tags, of_tags in by_tags.items()
+                }
+                for field, by_tags in by_field.items()
+            }
+            for machine, by_field in series.items()
+        }
 
     def _narrow(self, query: SeriesQuery) -> SeriesQuery:
         return replace(query, where=(*query.where, *self._where))

@@ -4,13 +4,16 @@ import re
 import uuid
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from dataclasses import dataclass
+from itertools import chain
 from pathlib import Path
 
 import httpx
 import pytest
 
 from stores.contracts.series import (
+    ByMachine,
     Point,
+    Sample,
     SeriesDatabase,
     SeriesQuery,
     SeriesStore,
@@ -39,6 +42,15 @@ class Written:
 def over(windows: Windows, measurement: str, fields: Sequence[str], machines: Sequence[str]) -> SeriesQuery:
     """Return the query for the range that windows cover."""
     return SeriesQuery(measurement, fields, machines, windows.edges[0], windows.edges[-1])
+
+
+async def read_points(series: SeriesDatabase, query: SeriesQuery, limit: int) -> ByMachine[list[Sample]]:
+    """Return the samples of all series of a machine together, oldest first."""
+    points = await series.points(query, limit)
+    return {
+        machine: {field: sorted(chain.from_iterable(by_tags.values())) for field, by_tags in by_field.items()}
+        for machine, by_field in points.items()
+    }
 
 
 def line(point: Point) -> str:

@@ -1,6 +1,7 @@
 """A damaged row or page of an embedded store costs what is in it, and is reported."""
 
 import logging
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +19,7 @@ from stores.contracts.errors import Unavailable
 from stores.contracts.series import (
     MACHINE,
     Aggregation,
+    Neighbours,
     Point,
     Sample,
     SeriesQuery,
@@ -114,14 +116,16 @@ async def test_a_damaged_sample_costs_itself_only(
     series, query = store.database("d"), SeriesQuery("m", ["f"], ["M1"], 0, 10)
     expected = [Sample(0, value), Sample(2, value)]
     assert await series.latest(query) == {"M1": {"f": expected[1]}}
-    assert await series.points(query, 3) == {"M1": {"f": expected}}
+    assert await series.points(query, 3) == {"M1": {"f": {(): expected}}}
+    next_to = await series.neighbours(replace(query, start=2, stop=3))
+    assert next_to == {"M1": {"f": {(): Neighbours(expected[0], None)}}}
     sources = SourceQuery([Source("m", "f")], None, 0, 10)
     assert [occurrence.time for occurrence in await series.last(sources, 2)] == [2, 0]
     for function in ("count", "first", "last"):
         cells = await series.windows(query, Windows((0, 10), 10), Aggregation(function))
         assert cells == {"M1": {"f": [(0, 2 if function == "count" else value)]}}
     assert "damaged samples of the series 1 (f) were left out" in caplog.text
-    assert store.damaged_samples == 4  # `last` looks for the newest sample first
+    assert store.damaged_samples == 6  # `last` looks for the newest sample first
     [fault] = find_damage(tmp_path / "series.db", series_schema.FORMAT, lambda done, total: None)
     assert "d: 2 samples of series 1 (m, f) are damaged, the first at 1 ns" in fault
     await store.close()

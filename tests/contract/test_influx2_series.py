@@ -28,7 +28,7 @@ from stores.contracts.series import (
     Windows,
 )
 from tests.contract.influx2 import MINUTE, T, every_call, opened, point
-from tests.contract.series_stores import over, send
+from tests.contract.series_stores import over, read_points, send
 from tests.randomized import randomized
 from tests.servers import InfluxDB2
 
@@ -123,7 +123,7 @@ async def test_a_range_without_length_is_empty(
     await send(influxdb2_server, influx2_series.database, [point(T, power=True, mode="A")])
     for start, stop in ((T, T), (T + 1, T), (END_OF_TIME, END_OF_TIME), (-(2**63), -(2**63))):
         windows = Windows((start, start + SECOND), SECOND)
-        assert await influx2_series.points(SeriesQuery("state", ["mode"], ["M1"], start, stop), 5) == {}
+        assert await read_points(influx2_series, SeriesQuery("state", ["mode"], ["M1"], start, stop), 5) == {}
         assert (
             await influx2_series.windows(
                 SeriesQuery("state", ["mode"], ["M1"], start, stop),
@@ -154,7 +154,9 @@ async def test_the_future_and_the_time_before_1970_count(
     assert await influx2_series.latest(SeriesQuery("state", ["a"], ["M1"])) == {
         "M1": {"a": Sample(times[-1], 5)}
     }
-    samples = await influx2_series.points(SeriesQuery("state", ["a"], ["M1"], -END_OF_TIME, END_OF_TIME), 6)
+    samples = await read_points(
+        influx2_series, SeriesQuery("state", ["a"], ["M1"], -END_OF_TIME, END_OF_TIME), 6
+    )
     assert samples == {"M1": {"a": [Sample(at, n) for n, at in enumerate(times)]}}
     assert await influx2_series.counts(SourceQuery(source, None, -END_OF_TIME, END_OF_TIME)) == {None: 6}
     assert [
@@ -181,7 +183,7 @@ async def test_nanoseconds_and_empty_texts_survive_the_csv(
     )
     await send(influxdb2_server, influx2_series.database, [point(T, None, a="")])
     samples = [Sample(T + n, text) for n, text in enumerate(values)]
-    assert await influx2_series.points(SeriesQuery("state", ["a"], ["M1"], T, T + 9), 9) == {
+    assert await read_points(influx2_series, SeriesQuery("state", ["a"], ["M1"], T, T + 9), 9) == {
         "M1": {"a": samples}
     }
     assert (await influx2_series.last(SourceQuery([Source("state", "a")], None, T, T + 9), 9))[-2:] == [
@@ -241,7 +243,7 @@ async def test_too_many_points_are_counted_and_not_read(
     monkeypatch.setattr(Influx2Client, "query", noted)
     machines = [f"M{n}" for n in range(5)]
     with pytest.raises(LimitExceeded):
-        await influx2_series.points(SeriesQuery("state", ["a"], machines, T, T + 5000), 4999)
+        await read_points(influx2_series, SeriesQuery("state", ["a"], machines, T, T + 5000), 4999)
     assert sum(map(len, results)) == 5
-    samples = await influx2_series.points(SeriesQuery("state", ["a"], machines, T, T + 5000), 5000)
+    samples = await read_points(influx2_series, SeriesQuery("state", ["a"], machines, T, T + 5000), 5000)
     assert sum(len(by_field["a"]) for by_field in samples.values()) == 5000

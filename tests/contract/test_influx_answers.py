@@ -80,6 +80,7 @@ def calls(series: SeriesDatabase) -> dict[str, Callable[[], Awaitable[Any]]]:
     return {
         "latest": lambda: series.latest(query),
         "points": lambda: series.points(query, 10),
+        "neighbours": lambda: series.neighbours(query),
         "windows": lambda: series.windows(query, WINDOWS, Aggregation("mean")),
         "last": lambda: series.last(sources, 5),
         "counts": lambda: series.counts(sources),
@@ -87,7 +88,9 @@ def calls(series: SeriesDatabase) -> dict[str, Callable[[], Awaitable[Any]]]:
     }
 
 
-@pytest.mark.parametrize("call", ["latest", "points", "windows", "last", "counts", "machines_with"])
+@pytest.mark.parametrize(
+    "call", ["latest", "points", "neighbours", "windows", "last", "counts", "machines_with"]
+)
 @pytest.mark.parametrize("kind", ["influxdb3", "influxdb2"])
 async def test_every_unexpected_answer_is_unavailable(kind: str, call: str) -> None:
     async with answering(lambda request: Answer()) as server:
@@ -161,7 +164,7 @@ async def test_rows_of_one_time_are_merged() -> None:
         calls_by_name = calls(store.database("machines"))
         assert await calls_by_name["latest"]() == {"M1": {"count": Sample(5, 2)}}
         assert await calls_by_name["points"]() == {
-            "M1": {"count": [Sample(5, 1), Sample(5, 2), Sample(5, 9)]}
+            "M1": {"count": {(): [Sample(5, 1), Sample(5, 2), Sample(5, 9)]}}
         }
         assert await calls_by_name["windows"]() == {"M1": {"count": [(0, 9.0)]}}
         await store.close()

@@ -1,6 +1,7 @@
 """The contract of the time-series stores: the same points give the same answers on all three."""
 
 from collections.abc import Awaitable
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -11,6 +12,7 @@ from stores.contracts.series import (
     MACHINE,
     SECOND,
     Aggregation,
+    Neighbours,
     Occurrence,
     Point,
     Sample,
@@ -23,7 +25,7 @@ from stores.contracts.series import (
 from stores.entities.machine_events import SOURCES, list_sources_of
 from stores.wrappers.tagged import TaggedSeriesDatabase
 from tests.contract.points import HOSTILE, MINUTE, T, minutes, point
-from tests.contract.series_stores import Written, over
+from tests.contract.series_stores import Written, over, read_points
 
 
 async def test_what_was_never_written_is_empty(written: Written) -> None:
@@ -31,7 +33,7 @@ async def test_what_was_never_written_is_empty(written: Written) -> None:
     windows = minutes(T, T + MINUTE)
     for _ in range(2):
         assert await series.latest(SeriesQuery("state", ["power"], ["M1"])) == {}
-        assert await series.points(SeriesQuery("state", ["power"], ["M1"], 0, T), 10) == {}
+        assert await read_points(series, SeriesQuery("state", ["power"], ["M1"], 0, T), 10) == {}
         assert (
             await series.windows(
                 over(windows, "state", ["power"], ["M1"]),
@@ -74,7 +76,9 @@ async def test_the_latest_value_is_that_of_each_field(written: Written) -> None:
 async def test_points_of_a_time_are_merged_and_the_later_write_wins(written: Written) -> None:
     await written.put(point(T, a=1, b="x"))
     await written.put(point(T, a=2, c=0.5), point(T - 9, a=7))
-    samples = await written.series.points(SeriesQuery("state", ["a", "b", "c"], ["M1"], T - 10, T + 1), 10)
+    samples = await read_points(
+        written.series, SeriesQuery("state", ["a", "b", "c"], ["M1"], T - 10, T + 1), 10
+    )
     assert samples == {
         "M1": {"a": [Sample(T - 9, 7), Sample(T, 2)], "b": [Sample(T, "x")], "c": [Sample(T, 0.5)]}
     }
@@ -84,13 +88,13 @@ async def test_points_of_a_time_are_merged_and_the_later_write_wins(written: Wri
 async def test_points_are_of_a_half_open_range_and_within_a_limit(written: Written) -> None:
     await written.put(*(point(T + n, f"M{n % 2}", a=n) for n in range(10)))
     await written.put(point(T + 4, "M0", a=-4, tag_line="second"))
-    samples = await written.series.points(SeriesQuery("state", ["a"], ["M0", "M1"], T + 3, T + 7), 5)
+    samples = await read_points(written.series, SeriesQuery("state", ["a"], ["M0", "M1"], T + 3, T + 7), 5)
     assert samples == {
         "M0": {"a": [Sample(T + 4, -4), Sample(T + 4, 4), Sample(T + 6, 6)]},
         "M1": {"a": [Sample(T + 3, 3), Sample(T + 5, 5)]},
     }
     with pytest.raises(LimitExceeded):
-        await written.series.points(SeriesQuery("state", ["a"], ["M0", "M1"], T + 3, T + 7), 4)
+        await read_points(written.series, SeriesQuery("state", ["a"], ["M0", "M1"], T + 3, T + 7), 4)
 
 
 async def test_a_database_that_does_not_exist_is_empty_or_on_a_server_an_error(written: Written) -> None:
@@ -178,14 +182,45 @@ async def test_machines_with_a_value_are_those_of_a_range(written: Written) -> N
     )
 
 
+async def test_each_tag_set_is_a_series_with_neighbours_of_its_own(written: Written) -> None:
+    one, both = (("spindle", "1"),), (("line", "a,b"), ("spindle", "2"))
+    for spindle, tags in (("1", {}), ("2", {"tag_line": "a,b"})):
+        for n in range(4):
+            await written.put(point(T + 10 * n + int(spindle), tag_spindle=spindle, a=n, **tags))
+    await written.put(point(T + 25, a=9), point(T, tag_spindle="1", b="text"), point(T, "M2", a=1))
+    query = SeriesQuery("state", ["a", "b"], ["M1"], T + 5, T + 15)
+    assert await written.series.points(query, 2) == {
+        "M1": {"a": {one: [Sample(T + 11, 1)], both: [Sample(T + 12, 1)]}}
+    }
+    assert await written.series.neighbours(query) == {
+        "M1": {
+            "a": {
+                one: Neighbours(Sample(T + 1, 0), Sample(T + 21, 2)),
+                both: Neighbours(Sample(T + 2, 0), Sample(T + 22, 2)),
+                (): Neighbours(None, Sample(T + 25, 9)),
+            },
+            "b": {one: Neighbours(Sample(T, "text"), None)},
+        }
+    }
+    selected = replace(query, where=(("spindle", ("2", "3")),))
+    assert await written.series.points(selected, 1) == {"M1": {"a": {both: [Sample(T + 12, 1)]}}}
+    assert await written.series.neighbours(selected) == {
+        "M1": {"a": {both: Neighbours(Sample(T + 2, 0), Sample(T + 22, 2))}}
+    }
+    assert await written.series.neighbours(replace(query, machines=["M9"])) == {}
+    hidden = TaggedSeriesDatabase(written.series, ("spindle", "2"))
+    assert await hidden.points(query, 1) == {"M1": {"a": {(("line", "a,b"),): [Sample(T + 12, 1)]}}}
+    assert list((await hidden.neighbours(query))["M1"]["a"]) == [(("line", "a,b"),)]
+
+
 @pytest.mark.parametrize("at", [T, T + 1, 4_000_000_000 * SECOND + 123_456_789, 1])
 async def test_times_keep_their_nanoseconds(written: Written, at: int) -> None:
     await written.put(point(at, a=1.5))
     assert await written.series.latest(SeriesQuery("state", ["a"], ["M1"])) == {"M1": {"a": Sample(at, 1.5)}}
-    assert await written.series.points(SeriesQuery("state", ["a"], ["M1"], at, at + 1), 5) == {
+    assert await read_points(written.series, SeriesQuery("state", ["a"], ["M1"], at, at + 1), 5) == {
         "M1": {"a": [Sample(at, 1.5)]}
     }
-    assert await written.series.points(SeriesQuery("state", ["a"], ["M1"], at + 1, at + 9), 5) == {}
+    assert await read_points(written.series, SeriesQuery("state", ["a"], ["M1"], at + 1, at + 9), 5) == {}
 
 
 @pytest.mark.parametrize(
@@ -193,7 +228,8 @@ async def test_times_keep_their_nanoseconds(written: Written, at: int) -> None:
 )
 async def test_values_are_what_was_written(written: Written, value: Value) -> None:
     await written.put(point(T, a=value))
-    [sample] = (await written.series.points(SeriesQuery("state", ["a"], ["M1"], T, T + 1), 5))["M1"]["a"]
+    points = await read_points(written.series, SeriesQuery("state", ["a"], ["M1"], T, T + 1), 5)
+    [sample] = points["M1"]["a"]
     assert sample == Sample(T, value)
     assert type(sample.value) is type(value)
     [last] = await written.series.last(SourceQuery([Source("state", "a")], None, T, T + 1), 5)
@@ -256,7 +292,7 @@ async def test_only_the_points_with_one_value_of_a_tag_are_seen(written: Written
         sample = Sample(T + n, n)
         query = SeriesQuery("state", ["a"], ["M1", "M2"])
         assert await series.latest(query) == ({"M1": {"a": sample}} if is_there else {})
-        assert await series.points(query, 1) == ({"M1": {"a": [sample]}} if is_there else {})
+        assert await read_points(series, query, 1) == ({"M1": {"a": [sample]}} if is_there else {})
         cells = await series.windows(over(windows, "state", ["a"], ["M1"]), windows, Aggregation("sum"))
         assert cells == ({"M1": {"a": [(0, n)]}} if is_there else {})
         sources = SourceQuery([Source("state", "a"), Source("other", "a")], ["M1", "M2"])

@@ -21,7 +21,7 @@ from stores.contracts.series import (
     Windows,
 )
 from tests.contract.points import MINUTE, T, minutes, point
-from tests.contract.series_stores import Written, over
+from tests.contract.series_stores import Written, over, read_points
 
 VALUES: dict[str, list[Any]] = {
     "i": [5, 1, 9, 3, 3],
@@ -98,7 +98,7 @@ async def test_unsigned_integers_of_64_bits_are_exact(written: Written) -> None:
     series, windows = written.series, minutes(T, T + MINUTE)
     query = over(windows, "state", ["a"], ["M1"])
     assert await series.latest(query) == {"M1": {"a": Sample(T + 3, 0)}}
-    points = await series.points(query, 9)
+    points = await read_points(series, query, 9)
     assert points == {"M1": {"a": [Sample(T + n, value) for n, value in enumerate(values)]}}
     assert [type(sample.value) for sample in points["M1"]["a"]] == [int] * 4
     expected: dict[AggregateFunction, Value] = {

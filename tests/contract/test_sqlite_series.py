@@ -33,6 +33,7 @@ from stores.contracts.series import (
 )
 from stores.wrappers.deadline import Deadline
 from stores.wrappers.series import WrappedWritableSeriesStore
+from tests.contract.series_stores import read_points
 from tests.randomized import randomized
 
 HOUR = 3600 * SECOND
@@ -106,7 +107,7 @@ async def test_a_point_that_changes_a_kind_is_refused_and_the_others_are_kept(tm
     refused = await store.write("d", [point(1, a=1), point(2, a="x", b=1), point(3, a=3), point(4, a=True)])
     assert [error is None for error in refused] == [True, False, True, False]
     assert "already exists as type integer" in str(refused[1])
-    samples = await store.database("d").points(SeriesQuery("state", ["a", "b"], ["M1"], 0, 9), 9)
+    samples = await read_points(store.database("d"), SeriesQuery("state", ["a", "b"], ["M1"], 0, 9), 9)
     assert [sample.value for sample in samples["M1"]["a"]] == [1, 3]
     assert "b" not in samples["M1"]
     await store.close()

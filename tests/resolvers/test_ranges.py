@@ -11,7 +11,7 @@ from hypothesis import given, settings, strategies
 from resolvers.limits import DAY, LIMITS, Limits
 from resolvers.series.calendar import CalendarUnitName
 from resolvers.series.ranges import RequestedRange, to_nanoseconds
-from resolvers.series.windows import Every, make_windows
+from resolvers.series.windows import WindowRule, make_windows
 from stores.contracts.errors import BadUserInput, GatewayError, LimitExceeded
 from stores.contracts.series import END_OF_TIME, SECOND
 from stores.contracts.times import WrittenDuration, WrittenTime
@@ -69,7 +69,7 @@ def test_a_range_that_is_none_is_refused(requested: RequestedRange, error: type[
 
 
 def test_windows_of_a_duration_are_counted_from_1970() -> None:
-    windows = make_windows(NOW - 90, NOW + 301 * SECOND, Every(300 * SECOND), "UTC", LIMITS)
+    windows = make_windows(NOW - 90, NOW + 301 * SECOND, WindowRule(300 * SECOND), "UTC", LIMITS)
     assert windows.edges == (NOW - 300 * SECOND, NOW, NOW + 300 * SECOND, NOW + 600 * SECOND)
     assert windows.step == 300 * SECOND
 
@@ -87,7 +87,7 @@ def test_windows_of_a_duration_are_counted_from_1970() -> None:
 def test_calendar_windows_follow_the_local_clock(
     unit: CalendarUnitName, start: str, stop: str, hours: list[int]
 ) -> None:
-    windows = make_windows(at(start, MADRID), at(stop, MADRID), Every(unit=unit), MADRID, LIMITS)
+    windows = make_windows(at(start, MADRID), at(stop, MADRID), WindowRule(unit=unit), MADRID, LIMITS)
     assert [(b - a) // HOUR for a, b in pairwise(windows.edges)] == hours
     assert windows.edges[0] <= at(start, MADRID)
     assert windows.edges[-1] >= at(stop, MADRID)
@@ -95,15 +95,19 @@ def test_calendar_windows_follow_the_local_clock(
 
 
 def test_weeks_begin_on_monday_and_months_on_the_first() -> None:
-    week = make_windows(at("2026-11-25T00:00"), at("2026-11-26T00:00"), Every(unit="week"), "UTC", LIMITS)
-    month = make_windows(at("2026-12-25T00:00"), at("2026-12-26T00:00"), Every(unit="month"), "UTC", LIMITS)
+    week = make_windows(
+        at("2026-11-25T00:00"), at("2026-11-26T00:00"), WindowRule(unit="week"), "UTC", LIMITS
+    )
+    month = make_windows(
+        at("2026-12-25T00:00"), at("2026-12-26T00:00"), WindowRule(unit="month"), "UTC", LIMITS
+    )
     assert week.edges == (at("2026-11-23T00:00"), at("2026-11-30T00:00"))
     assert month.edges == (at("2026-12-01T00:00"), at("2027-01-01T00:00"))
 
 
 def test_hours_of_a_zone_that_is_half_an_hour_off_begin_at_its_own_full_hours() -> None:
     windows = make_windows(
-        at("2026-11-24T00:00"), at("2026-11-24T01:00"), Every(unit="hour"), "Asia/Kolkata", LIMITS
+        at("2026-11-24T00:00"), at("2026-11-24T01:00"), WindowRule(unit="hour"), "Asia/Kolkata", LIMITS
     )
     assert windows.edges[:2] == (at("2026-11-23T23:30"), at("2026-11-24T00:30"))
 
@@ -111,7 +115,7 @@ def test_hours_of_a_zone_that_is_half_an_hour_off_begin_at_its_own_full_hours() 
 def test_a_day_whose_midnight_the_clocks_jump_over_begins_when_they_jump() -> None:
     zone = "America/Santiago"  # 2026-09-06 begins at 01:00
     windows = make_windows(
-        at("2026-09-06T12:00", zone), at("2026-09-06T13:00", zone), Every(unit="day"), zone, LIMITS
+        at("2026-09-06T12:00", zone), at("2026-09-06T13:00", zone), WindowRule(unit="day"), zone, LIMITS
     )
     assert windows.edges == (at("2026-09-06T01:00", zone), at("2026-09-07T00:00", zone))
 
@@ -134,12 +138,12 @@ def test_a_day_whose_midnight_the_clocks_jump_over_begins_when_they_jump() -> No
 )
 def test_windows_that_cannot_be_are_refused(every: Any, zone: str, error: type[GatewayError]) -> None:
     with pytest.raises(error):
-        make_windows(NOW - 365 * DAY, NOW, Every(**every), zone, LIMITS)
+        make_windows(NOW - 365 * DAY, NOW, WindowRule(**every), zone, LIMITS)
 
 
 def test_the_number_of_windows_is_capped_for_calendars_too() -> None:
     with pytest.raises(LimitExceeded, match="max_windows"):
-        make_windows(NOW - 365 * DAY, NOW, Every(unit="hour"), MADRID, Limits(windows=1000))
+        make_windows(NOW - 365 * DAY, NOW, WindowRule(unit="hour"), MADRID, Limits(windows=1000))
 
 
 @pytest.mark.parametrize(
@@ -191,7 +195,7 @@ def test_a_time_that_no_series_has_is_refused(text: str) -> None:
 def test_a_day_that_does_not_exist_has_no_window() -> None:
     zone = "Pacific/Apia"  # 2011-12-30 was skipped
     windows = make_windows(
-        at("2011-12-28T00:00", zone), at("2012-01-02T00:00", zone), Every(unit="day"), zone, LIMITS
+        at("2011-12-28T00:00", zone), at("2012-01-02T00:00", zone), WindowRule(unit="day"), zone, LIMITS
     )
     days = ["2011-12-28", "2011-12-29", "2011-12-31", "2012-01-01", "2012-01-02"]
     assert windows.edges == tuple(at(f"{day}T00:00", zone) for day in days)
@@ -200,7 +204,7 @@ def test_a_day_that_does_not_exist_has_no_window() -> None:
 def test_a_repeated_half_hour_is_a_window_of_its_own() -> None:
     zone = "Australia/Lord_Howe"  # on 2026-04-05 the clocks go back from 02:00 to 01:30
     start = at("2026-04-05T01:00", zone)
-    windows = make_windows(start, start + 3 * HOUR, Every(unit="hour"), zone, LIMITS)
+    windows = make_windows(start, start + 3 * HOUR, WindowRule(unit="hour"), zone, LIMITS)
     assert [b - a for a, b in pairwise(windows.edges)] == [HOUR, HOUR // 2, HOUR, HOUR]
 
 
@@ -215,7 +219,7 @@ def test_windows_begin_where_a_walk_through_the_minutes_finds_them(
     zone: str, minute: int, length: int, unit: CalendarUnitName
 ) -> None:
     start, stop = minute * 60 * SECOND, (minute + length) * 60 * SECOND
-    windows = make_windows(start, stop, Every(unit=unit), zone, LIMITS)
+    windows = make_windows(start, stop, WindowRule(unit=unit), zone, LIMITS)
     assert windows.edges[0] <= start < windows.edges[1]
     assert windows.edges[-2] < stop <= windows.edges[-1]
     assert all(a < b for a, b in pairwise(windows.edges))
@@ -248,7 +252,7 @@ def find_first_day(day: date, unit: CalendarUnitName) -> date:
 
 
 def test_shifts_begin_at_local_times_also_where_clocks_change() -> None:
-    shifts = Every(day_times=(time(22), time(6), time(14)))  # in any order
+    shifts = WindowRule(day_times=(time(22), time(6), time(14)))  # in any order
     start, stop = at("2026-03-28T22:30", MADRID), at("2026-03-29T22:00", MADRID)
     windows = make_windows(start, stop, shifts, MADRID, LIMITS)
     clocks = ["2026-03-28T22:00", "2026-03-29T06:00", "2026-03-29T14:00", "2026-03-29T22:00"]
@@ -257,7 +261,7 @@ def test_shifts_begin_at_local_times_also_where_clocks_change() -> None:
 
 
 def test_windows_of_a_duration_may_begin_later() -> None:
-    windows = make_windows(NOW, NOW + HOUR, Every(HOUR, offset=900 * SECOND), "UTC", LIMITS)
+    windows = make_windows(NOW, NOW + HOUR, WindowRule(HOUR, offset=900 * SECOND), "UTC", LIMITS)
     assert windows.edges == (NOW - 2700 * SECOND, NOW + 900 * SECOND, NOW + 4500 * SECOND)
 
 

@@ -158,7 +158,8 @@ EVERYTHING = """query($o: String!, $first: Int!) {
       states(range: {last: "PT1H"}) { durations { share } }
     } } } }"""
 PRICE = {
-    "latest state power,execution,mode": 2,  # of the status, and what was carried into the range
+    "latest state power,execution,mode": 1,
+    "neighbours state power,execution,mode": 1,
     "machines_with state power": 1,
     "last": 1,
     "windows state execution": 1,

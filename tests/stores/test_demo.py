@@ -93,7 +93,7 @@ async def test_an_interrupted_run_is_completed(tmp_path: Path) -> None:
             for point in generate_day(machine, today - timedelta(back))
             if point.measurement == "state"
         }
-        assert {sample.time for sample in stored[machine]["execution"]} == expected
+        assert {sample.time for sample in stored[machine]["execution"][()]} == expected
     await store.close()
 
 

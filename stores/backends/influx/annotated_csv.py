@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 
 from stores.backends.influx.flux import parse_time
 from stores.backends.influx.transport import UnreadableAnswer
-from stores.contracts.series import MACHINE, Kind
+from stores.contracts.series import MACHINE, Kind, Tags
 
 KINDS: dict[str, Kind] = {
     "boolean": "boolean",
@@ -18,6 +18,7 @@ KINDS: dict[str, Kind] = {
 }
 
 
+NO_TAGS = {"", "result", "table", MACHINE, "_field", "_time", "_value"}
 BOOLEANS = {"true": True, "false": False}
 
 
@@ -34,6 +35,12 @@ class Row(NamedTuple):
     @property
     def machine(self) -> str | None:
         return self.columns.get(MACHINE) or None
+
+    @property
+    def tags(self) -> Tags:
+        """The tags of the row's series, without the machine; a script has to drop other columns."""
+        items = self.columns.items()
+        return tuple(sorted(item for item in items if item[1] and item[0] not in NO_TAGS))
 
     @property
     def value(self) -> Any:

@@ -26,6 +26,10 @@ class DatabaseCatalogue:
     def has_machines(self, measurement: str) -> bool:
         return self.has_column(measurement, MACHINE)
 
+    def list_tags(self, measurement: str) -> list[str]:
+        """Return the tags of a measurement in order, without that of the machine."""
+        return sorted(self.tags.get(measurement, set()) - {MACHINE})
+
     def kinds(self, measurement: str, names: Sequence[str]) -> dict[str, Kind]:
         """Return those of the fields that exist, with their kinds."""
         stored = self.fields.get(measurement, {})

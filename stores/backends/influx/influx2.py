@@ -7,6 +7,7 @@ CSV loses carriage returns in strings, so machines with one in their id are neve
 
 from collections import defaultdict
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 
 from stores.backends.influx import flux
 from stores.backends.influx.annotated_csv import Row
@@ -15,13 +16,18 @@ from stores.backends.influx.flux import Script
 from stores.backends.influx.influx2_client import NAME, Influx2Client
 from stores.backends.influx.influx2_windows import CellCollector, aggregate_script
 from stores.backends.influx.transport import query_in_chunks, reading
+from stores.contracts.neighbours import join_neighbours
+from stores.contracts.occurrences import make_occurrence_order, select_last_of_each_machine
 from stores.contracts.series import (
+    END_OF_TIME,
     KINDS,
     MACHINE,
     Aggregation,
     ByMachine,
+    ByTags,
     Catalogue,
     Cell,
+    Neighbours,
     Occurrence,
     Sample,
     SeriesDatabase,
@@ -31,12 +37,11 @@ from stores.contracts.series import (
     SourceQuery,
     Value,
     Windows,
-    make_occurrence_order,
     make_too_many_points_error,
-    select_last_of_each_machine,
 )
 
 KEEP_SAMPLES = f'keep(columns: ["{MACHINE}", "_field", "_time", "_value"])'
+DROP_RANGE = 'drop(columns: ["_start", "_stop", "_measurement"])'
 KEEP_VALUES = f'keep(columns: ["{MACHINE}", "_value"])'
 
 
@@ -95,7 +100,7 @@ class Influx2SeriesDatabase(SeriesDatabase):
                 by_field[field] = max(by_field.get(field, sample), sample)
         return dict(latest)
 
-    async def points(self, query: SeriesQuery, limit: int) -> ByMachine[list[Sample]]:
+    async def points(self, query: SeriesQuery, limit: int) -> ByMachine[ByTags[list[Sample]]]:
         # They are counted first, because a limit in the script would be one for each series.
         sources = [Source(query.measurement, field, where=query.where) for field in query.fields]
         counts = await self.counts(SourceQuery(sources, query.machines, query.start, query.stop))
@@ -104,17 +109,35 @@ class Influx2SeriesDatabase(SeriesDatabase):
         if not counts:
             return {}
         rows = await self._query(
-            query.machines, lambda script, chunk: f"{script.read_series(query, chunk)} |> {KEEP_SAMPLES}"
+            query.machines, lambda script, chunk: f"{script.read_series(query, chunk)} |> {DROP_RANGE}"
         )
-        points: ByMachine[list[Sample]] = {}
+        points: ByMachine[ByTags[list[Sample]]] = {}
         with reading(NAME):
             for row in rows:
-                by_field = points.setdefault(row.columns[MACHINE], {})
-                by_field.setdefault(row.columns["_field"], []).append(Sample(row.time, row.value))
+                by_tags = points.setdefault(row.columns[MACHINE], {}).setdefault(row.columns["_field"], {})
+                by_tags.setdefault(row.tags, []).append(Sample(row.time, row.value))
             for by_field in points.values():
-                for samples in by_field.values():
-                    samples.sort()
+                for by_tags in by_field.values():
+                    for samples in by_tags.values():
+                        samples.sort()
         return points
+
+    async def neighbours(self, query: SeriesQuery) -> ByMachine[ByTags[Neighbours]]:
+        before = replace(query, start=-END_OF_TIME, stop=query.start)
+        after = replace(query, start=query.stop, stop=END_OF_TIME)
+
+        def make(script: Script, chunk: Sequence[str] | None) -> str:
+            last = f'{script.read_series(before, chunk)} |> last() |> {DROP_RANGE} |> yield(name: "before")'
+            first = f'{script.read_series(after, chunk)} |> first() |> {DROP_RANGE} |> yield(name: "after")'
+            return f"{last}\n{first}"
+
+        edges: dict[str, ByMachine[ByTags[Sample]]] = {"before": {}, "after": {}}
+        rows = await self._query(query.machines, make)
+        with reading(NAME):
+            for row in rows:
+                by_field = edges[row.columns["result"]].setdefault(row.columns[MACHINE], {})
+                by_field.setdefault(row.columns["_field"], {})[row.tags] = Sample(row.time, row.value)
+        return join_neighbours(edges["before"], edges["after"])
 
     async def windows(
         self, query: SeriesQuery, windows: Windows, aggregation: Aggregation

@@ -4,25 +4,32 @@ Names of measurements, fields and tags come from the server's own catalogue and 
 in it is empty, and no query is sent for it. Integer literals in a statement are the gateway's own.
 """
 
+import asyncio
 import logging
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Sequence
+from dataclasses import replace
 from typing import Any
 
 from stores.backends.influx import sql
 from stores.backends.influx.catalogues import CatalogueCache, DatabaseCatalogue
 from stores.backends.influx.influx3_client import NAME, Influx3Client, Rows, SchemaChanged
+from stores.backends.influx.tag_sets import read_tags
 from stores.backends.influx.transport import REFUSED, UnreadableAnswer, query_in_chunks, reading
 from stores.backends.influx.values import CHECK, PARSE, TYPES, check_integer
 from stores.contracts.errors import Unavailable
+from stores.contracts.neighbours import join_neighbours
 from stores.contracts.series import (
+    END_OF_TIME,
     KINDS,
     MACHINE,
     Aggregation,
     ByMachine,
+    ByTags,
     Catalogue,
     Cell,
     Kind,
+    Neighbours,
     Occurrence,
     Sample,
     SeriesDatabase,
@@ -107,30 +114,67 @@ class Influx3SeriesDatabase(SeriesDatabase):
                         samples[name] = Sample(time, value)
             return _merge_latest((row["m"], samples) for row, samples in zip(rows, by_row, strict=True))
 
-    async def points(self, query: SeriesQuery, limit: int) -> ByMachine[list[Sample]]:
+    async def points(self, query: SeriesQuery, limit: int) -> ByMachine[ByTags[list[Sample]]]:
         def make(catalogue: DatabaseCatalogue, machines: Sequence[str] | None) -> sql.Statement | None:
-            kinds = catalogue.kinds(query.measurement, query.fields)
-            return sql.select_points(query, kinds, machines, limit + 1) if kinds else None
+            kinds, tags = (
+                catalogue.kinds(query.measurement, query.fields),
+                catalogue.list_tags(query.measurement),
+            )
+            return sql.select_points(query, kinds, machines, tags, limit + 1) if kinds else None
 
-        points: ByMachine[list[Sample]] = {}
+        points: ByMachine[ByTags[list[Sample]]] = {}
         catalogue, rows = await self._query(query, make)
         kinds = catalogue.kinds(query.measurement, query.fields)
+        tags = catalogue.list_tags(query.measurement)
         count = 0
         with reading(NAME):
+            all_tags = [read_tags(row, tags) for row in rows] if tags else [()] * len(rows)
             for i, (name, kind) in enumerate(kinds.items()):
                 value_key, check = f"v{i}", CHECK[kind]
-                for row in rows:
+                for row, row_tags in zip(rows, all_tags, strict=True):
                     value = row.get(value_key)
                     if value is not None:
                         count += 1
-                        samples = points.setdefault(row["m"], {}).setdefault(name, [])
+                        by_tags = points.setdefault(row["m"], {}).setdefault(name, {})
+                        samples = by_tags.setdefault(row_tags, [])
                         samples.append(Sample(check_integer(row["t"]), check(value)))
         if count > limit:
             raise make_too_many_points_error(limit)
         for by_field in points.values():
-            for samples in by_field.values():
-                samples.sort()
+            for by_tags in by_field.values():
+                for samples in by_tags.values():
+                    samples.sort()
         return points
+
+    async def neighbours(self, query: SeriesQuery) -> ByMachine[ByTags[Neighbours]]:
+        before, after = await asyncio.gather(
+            self._find_edges(replace(query, start=-END_OF_TIME, stop=query.start), oldest=False),
+            self._find_edges(replace(query, start=query.stop, stop=END_OF_TIME), oldest=True),
+        )
+        return join_neighbours(before, after)
+
+    async def _find_edges(self, query: SeriesQuery, *, oldest: bool) -> ByMachine[ByTags[Sample]]:
+        """Return the newest (or oldest) sample by machine, field and tags."""
+
+        def make(catalogue: DatabaseCatalogue, machines: Sequence[str] | None) -> sql.Statement | None:
+            kinds, tags = (
+                catalogue.kinds(query.measurement, query.fields),
+                catalogue.list_tags(query.measurement),
+            )
+            return sql.select_latest(query, kinds, machines, tags, oldest=oldest) if kinds else None
+
+        edges: ByMachine[ByTags[Sample]] = {}
+        catalogue, rows = await self._query(query, make)
+        kinds = catalogue.kinds(query.measurement, query.fields)
+        tags = catalogue.list_tags(query.measurement)
+        with reading(NAME):
+            for row in rows:
+                row_tags = read_tags(row, tags)
+                for i, (name, kind) in enumerate(kinds.items()):
+                    if row.get(f"v{i}") is not None:
+                        sample = Sample(check_integer(row[f"t{i}"]), CHECK[kind](row[f"v{i}"]))
+                        edges.setdefault(row["m"], {}).setdefault(name, {})[row_tags] = sample
+        return edges
 
     async def windows(
         self, query: SeriesQuery, windows: Windows, aggregation: Aggregation
@@ -162,7 +206,7 @@ class Influx3SeriesDatabase(SeriesDatabase):
 
     async def last(self, query: SourceQuery, limit: int) -> list[Occurrence]:
         def make(catalogue: DatabaseCatalogue, machines: Sequence[str] | None) -> sql.Statement | None:
-            branches = _branches(catalogue, query)
+            branches = sql.list_branches(catalogue, query)
             return sql.select_last(query, branches, machines, limit) if branches else None
 
         catalogue, rows = await self._query(query, make)
@@ -178,7 +222,7 @@ class Influx3SeriesDatabase(SeriesDatabase):
 
     async def counts(self, query: SourceQuery) -> dict[str | None, int]:
         def make(catalogue: DatabaseCatalogue, machines: Sequence[str] | None) -> sql.Statement | None:
-            branches = _branches(catalogue, query)
+            branches = sql.list_branches(catalogue, query)
             return sql.select_counts(query, branches, machines) if branches else None
 
         _, rows = await self._query(query, make)
@@ -194,7 +238,7 @@ class Influx3SeriesDatabase(SeriesDatabase):
         def make(catalogue: DatabaseCatalogue, machines: Sequence[str] | None) -> sql.Statement | None:
             branches = [
                 branch
-                for branch in _branches(catalogue, query)
+                for branch in sql.list_branches(catalogue, query)
                 if catalogue.fields[branch.measurement][branch.field] == KINDS[type(value)]
             ]
             return sql.select_machines_with(query, branches, machines, value) if branches else None
@@ -238,21 +282,3 @@ def _merge_latest(rows: Iterable[tuple[str, dict[str, Sample]]]) -> ByMachine[Sa
         elif samples:
             latest[machine] = samples
     return latest
-
-
-def _branches(catalogue: DatabaseCatalogue, query: SourceQuery) -> list[sql.Branch]:
-    """Return the sources that the database has, as parts of a statement."""
-    branches = []
-    for index, source in enumerate(query.sources):
-        has_machines = catalogue.has_machines(source.measurement)
-        if source.field not in catalogue.fields.get(source.measurement, {}):
-            continue
-        if query.machines is not None and not has_machines:
-            continue
-        if not all(catalogue.has_column(source.measurement, tag) for tag, _ in source.where):
-            continue
-        tags = tuple(tag if catalogue.has_column(source.measurement, tag) else None for tag in source.tags)
-        branches.append(
-            sql.Branch(index, source.measurement, source.field, has_machines, tags, tuple(source.where))
-        )
-    return branches

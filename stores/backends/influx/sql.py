@@ -10,9 +10,11 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from stores.backends.influx.catalogues import DatabaseCatalogue
+from stores.backends.influx.sql_values import BoundValues, quote
+from stores.backends.influx.tag_sets import name_tags
 from stores.backends.influx.values import CHECK, check_float, check_integer
 from stores.contracts.series import (
-    END_OF_TIME,
     INTEGRAL,
     MACHINE,
     AggregateFunction,
@@ -48,38 +50,6 @@ class Branch:
         return MACHINE_COLUMN if self.has_machines else NULL_STRING
 
 
-class BoundValues:
-    """The values of a statement, each under a name of its own."""
-
-    def __init__(self) -> None:
-        self.values: dict[str, Any] = {}
-
-    def bind(self, value: Any) -> str:
-        """Add a value. Return the expression for it."""
-        name = f"p{len(self.values)}"
-        self.values[name] = value
-        # The server would take a non-negative integer for an unsigned one.
-        return f"CAST(${name} AS BIGINT)" if type(value) is int else f"${name}"
-
-    def one_of(self, column: str, values: Sequence[str]) -> str:
-        """Return the condition that a column has one of the values."""
-        return f"{column} IN ({', '.join(map(self.bind, values))})" if values else "FALSE"
-
-    def within(self, start: int, stop: int) -> list[str]:
-        """Return the conditions of a range; an open end has none, which spares the server a scan."""
-        conditions = []
-        if start > -END_OF_TIME:
-            conditions.append(f"time >= to_timestamp_nanos({self.bind(start)})")
-        if stop < END_OF_TIME:
-            conditions.append(f"time < to_timestamp_nanos({self.bind(stop)})")
-        return conditions
-
-
-def quote(name: str) -> str:
-    """Return a name as an identifier."""
-    return '"' + name.replace('"', '""') + '"'
-
-
 def _where(conditions: Sequence[str]) -> str:
     return " AND ".join(conditions) or "TRUE"
 
@@ -91,25 +61,40 @@ def _list_machine_conditions(
     return [bound.one_of(MACHINE_COLUMN, machines or ()), *tags, *bound.within(query.start, query.stop)]
 
 
-def select_latest(query: SeriesQuery, kinds: Mapping[str, Kind], machines: Sequence[str] | None) -> Statement:
+def select_latest(
+    query: SeriesQuery,
+    kinds: Mapping[str, Kind],
+    machines: Sequence[str] | None,
+    tags: Sequence[str] = (),
+    *,
+    oldest: bool = False,
+) -> Statement:
+    """Return the statement for the newest (or oldest) value of each field by machine and tags."""
     bound = BoundValues()
-    columns = [f"{MACHINE_COLUMN} AS m"]
+    groups = [MACHINE_COLUMN, *map(quote, tags)]
+    columns = [f"{MACHINE_COLUMN} AS m", *name_tags(tags)]
+    extreme, selector = ("min", "first_value") if oldest else ("max", "last_value")
     for i, name in enumerate(map(quote, kinds)):
         present = f"FILTER (WHERE {name} IS NOT NULL)"
-        columns.append(f"CAST(max(time) {present} AS BIGINT) AS t{i}")
-        columns.append(f"last_value({name} ORDER BY time, {name}) {present} AS v{i}")
+        columns.append(f"CAST({extreme}(time) {present} AS BIGINT) AS t{i}")
+        columns.append(f"{selector}({name} ORDER BY time, {name}) {present} AS v{i}")
     conditions = _where(_list_machine_conditions(query, machines, bound))
     text = f"SELECT {', '.join(columns)} FROM {quote(query.measurement)} WHERE {conditions}"
-    return f"{text} GROUP BY {MACHINE_COLUMN}", bound.values
+    return f"{text} GROUP BY {', '.join(groups)}", bound.values
 
 
 def select_points(
-    query: SeriesQuery, kinds: Mapping[str, Kind], machines: Sequence[str] | None, limit: int
+    query: SeriesQuery,
+    kinds: Mapping[str, Kind],
+    machines: Sequence[str] | None,
+    tags: Sequence[str],
+    limit: int,
 ) -> Statement:
+    """Return the statement for the values of each field, with their times and tags."""
     bound = BoundValues()
     names = list(map(quote, kinds))
     values = [f"{name} AS v{i}" for i, name in enumerate(names)]
-    columns = ", ".join([f"{MACHINE_COLUMN} AS m", "CAST(time AS BIGINT) AS t", *values])
+    columns = ", ".join([f"{MACHINE_COLUMN} AS m", "CAST(time AS BIGINT) AS t", *name_tags(tags), *values])
     any_value = " OR ".join(f"{name} IS NOT NULL" for name in names)
     conditions = _where([*_list_machine_conditions(query, machines, bound), f"({any_value})"])
     text = f"SELECT {columns} FROM {quote(query.measurement)} WHERE {conditions}"
@@ -214,6 +199,24 @@ def _select_quantiles(
         )
         parts.append(f"SELECT m, n, {values} FROM ({ranked}) WHERE CAST(rank AS BIGINT) = {position}")
     return f"SELECT * FROM ({' UNION ALL '.join(parts)}) ORDER BY m, n"
+
+
+def list_branches(catalogue: DatabaseCatalogue, query: SourceQuery) -> list[Branch]:
+    """Return the sources that the database has, as parts of a statement."""
+    branches = []
+    for index, source in enumerate(query.sources):
+        has_machines = catalogue.has_machines(source.measurement)
+        if source.field not in catalogue.fields.get(source.measurement, {}):
+            continue
+        if query.machines is not None and not has_machines:
+            continue
+        if not all(catalogue.has_column(source.measurement, tag) for tag, _ in source.where):
+            continue
+        tags = tuple(tag if catalogue.has_column(source.measurement, tag) else None for tag in source.tags)
+        branches.append(
+            Branch(index, source.measurement, source.field, has_machines, tags, tuple(source.where))
+        )
+    return branches
 
 
 def _list_source_conditions(

@@ -12,7 +12,6 @@ import aiohttp
 from aiohttp.http_exceptions import HttpProcessingError
 
 from stores.contracts.errors import Unavailable
-from stores.contracts.series import split_into_chunks
 
 T = TypeVar("T")
 A = TypeVar("A", str, bytes)
@@ -93,6 +92,16 @@ def parse_retry_after(header: str | None) -> float | None:
     return max((at.replace(tzinfo=at.tzinfo or UTC) - datetime.now(UTC)).total_seconds(), 0.0)
 
 
+def _split_into_chunks(machines: Sequence[str] | None, size: int) -> Iterator[Sequence[str] | None]:
+    """Yield the machines without repetitions, `size` at a time; None, which stands for all, as it is."""
+    if machines is None:
+        yield None
+        return
+    unique = sorted(set(machines))
+    for start in range(0, len(unique), size):
+        yield unique[start : start + size]
+
+
 async def query_in_chunks(
     machines: Sequence[str] | None, query: Callable[[Sequence[str] | None], Awaitable[list[T]]]
 ) -> list[T]:
@@ -100,7 +109,7 @@ async def query_in_chunks(
 
     If one fails, its error is raised after all have ended, so that no request is left behind.
     """
-    chunks = split_into_chunks(machines, MAX_MACHINES_PER_QUERY)
+    chunks = _split_into_chunks(machines, MAX_MACHINES_PER_QUERY)
     results = await asyncio.gather(*map(query, chunks), return_exceptions=True)
     rows: list[T] = []
     for result in results:

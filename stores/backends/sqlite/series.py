@@ -16,8 +16,10 @@ from stores.contracts.machine_moves import EarlierMachine, MoveReport
 from stores.contracts.series import (
     Aggregation,
     ByMachine,
+    ByTags,
     Cell,
     Kind,
+    Neighbours,
     Occurrence,
     Point,
     Sample,
@@ -118,9 +120,14 @@ class SqliteSeriesDatabase(SeriesDatabase):
             lambda db: queries.read_latest(db, self._names, query, self._store.damage)
         )
 
-    async def points(self, query: SeriesQuery, limit: int) -> ByMachine[list[Sample]]:
+    async def points(self, query: SeriesQuery, limit: int) -> ByMachine[ByTags[list[Sample]]]:
         return await self._store.read(
             lambda db: queries.read_points(db, self._names, query, limit, self._store.damage)
+        )
+
+    async def neighbours(self, query: SeriesQuery) -> ByMachine[ByTags[Neighbours]]:
+        return await self._store.read(
+            lambda db: queries.read_neighbours(db, self._names, query, self._store.damage)
         )
 
     async def windows(

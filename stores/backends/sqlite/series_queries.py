@@ -3,28 +3,31 @@
 import json
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
-from typing import Any
+from typing import Any, Literal
 
 import apsw
 
 from stores.backends.sqlite.series_schema import CONVERT, HOUR, TYPES, SampleDamage, StoredSeries
 from stores.backends.sqlite.series_windows import aggregate
+from stores.contracts.neighbours import join_neighbours
+from stores.contracts.occurrences import make_occurrence_order, select_last_of_each_machine
 from stores.contracts.series import (
+    END_OF_TIME,
     KINDS,
     NUMERIC,
     Aggregation,
     ByMachine,
+    ByTags,
     Cell,
     Kind,
+    Neighbours,
     Occurrence,
     Sample,
     SeriesQuery,
     SourceQuery,
     Value,
     Windows,
-    make_occurrence_order,
     make_too_many_points_error,
-    select_last_of_each_machine,
 )
 
 Names = Sequence[str]  # of databases, which are read as if they were one
@@ -61,7 +64,7 @@ def read_latest(
         row = time, value
         if kind == "unsigned" or type(value) not in TYPES.get(kind, ()):
             series = StoredSeries(number, machine, field, kind, tags)
-            rows = _read_newest(db, series, query.start, query.stop, 1, damage)
+            rows = _read_edges(db, series, query.start, query.stop, 1, damage)
             if not rows:
                 continue
             row = rows[0]
@@ -71,11 +74,17 @@ def read_latest(
     return dict(latest)
 
 
-def _read_newest(
-    db: apsw.Connection, series: StoredSeries, start: int, stop: int, limit: int, damage: SampleDamage
+def _read_edges(
+    db: apsw.Connection,
+    series: StoredSeries,
+    start: int,
+    stop: int,
+    limit: int,
+    damage: SampleDamage,
+    order: Literal["ASC", "DESC"] = "DESC",
 ) -> list[Any]:
-    """The newest rows of (time, stored value), without damaged ones."""
-    sql = f"SELECT time, value FROM samples WHERE {IN_RANGE} %s ORDER BY time DESC LIMIT ?"
+    """The newest (or oldest) rows of (time, stored value), without damaged ones."""
+    sql = f"SELECT time, value FROM samples WHERE {IN_RANGE} %s ORDER BY time {order} LIMIT ?"
     rows = db.execute(sql % "", (series.number, start, stop, limit)).fetchall()
     if series.has_damaged(rows):
         damage.report(series)
@@ -85,9 +94,9 @@ def _read_newest(
 
 def read_points(
     db: apsw.Connection, databases: Names, query: SeriesQuery, limit: int, damage: SampleDamage
-) -> ByMachine[list[Sample]]:
+) -> ByMachine[ByTags[list[Sample]]]:
     """See `SeriesDatabase.points`."""
-    points: ByMachine[list[Sample]] = {}
+    points: ByMachine[ByTags[list[Sample]]] = {}
     remaining = limit
     sql = f"SELECT time, value FROM samples WHERE {IN_RANGE} %s ORDER BY time LIMIT ?"
     for series in _find_series(db, databases, query.measurement, query.fields, query.machines, query.where):
@@ -101,10 +110,40 @@ def read_points(
         if remaining < 0:
             raise make_too_many_points_error(limit)
         if samples:
-            by_field = points.setdefault(series.machine or "", {})
-            earlier = by_field.get(series.field)
-            by_field[series.field] = sorted(earlier + samples) if earlier else samples
+            by_tags = points.setdefault(series.machine or "", {}).setdefault(series.field, {})
+            tags = series.identify()
+            by_tags[tags] = sorted(by_tags[tags] + samples) if tags in by_tags else samples
     return points
+
+
+def read_neighbours(
+    db: apsw.Connection, databases: Names, query: SeriesQuery, damage: SampleDamage
+) -> ByMachine[ByTags[Neighbours]]:
+    """See `SeriesDatabase.neighbours`."""
+    condition, values = _make_series_condition(
+        databases, query.measurement, query.fields, query.machines, query.where
+    )
+    sql = f"""SELECT number, machine, field, kind, tags, b.time, b.value, a.time, a.value FROM series
+        LEFT JOIN samples b ON b.series = number
+            AND b.time = (SELECT max(time) FROM samples WHERE series = number AND time < ?)
+        LEFT JOIN samples a ON a.series = number
+            AND a.time = (SELECT min(time) FROM samples WHERE series = number AND time >= ?)
+        WHERE {condition} AND coalesce(b.time, a.time) IS NOT NULL"""
+    before: ByMachine[ByTags[Sample]] = {}
+    after: ByMachine[ByTags[Sample]] = {}
+    for *row, last, last_value, first, first_value in db.execute(sql, (query.start, query.stop, *values)):
+        series = StoredSeries(*row)
+        lasts = [(last, last_value)] if last is not None else []
+        firsts = [(first, first_value)] if first is not None else []
+        if series.has_damaged(lasts + firsts):
+            lasts = _read_edges(db, series, -END_OF_TIME, query.start, 1, damage)
+            firsts = _read_edges(db, series, query.stop, END_OF_TIME, 1, damage, order="ASC")
+        for rows, edges, choose in ((lasts, before, max), (firsts, after, min)):
+            for sample in series.samples(rows):
+                by_tags = edges.setdefault(series.machine or "", {}).setdefault(series.field, {})
+                tags = series.identify()
+                by_tags[tags] = choose(by_tags.get(tags, sample), sample)
+    return join_neighbours(before, after)
 
 
 def read_windows(
@@ -132,7 +171,7 @@ def read_last(
     """See `SeriesDatabase.last`."""
 
     def read_newest(index: int, series: StoredSeries, limit: int) -> list[Occurrence]:
-        rows = _read_newest(db, series, query.start, query.stop, limit, damage)
+        rows = _read_edges(db, series, query.start, query.stop, limit, damage)
         by_name = series.tag_values()
         tags = tuple(by_name.get(tag) for tag in query.sources[index].tags)
         return [Occurrence(time, series.machine, index, series.value(value), tags) for time, value in rows]

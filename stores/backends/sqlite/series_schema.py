@@ -11,7 +11,7 @@ from operator import itemgetter
 from typing import Any, NamedTuple, cast
 
 from stores.backends.sqlite.connection import FileFormat
-from stores.contracts.series import SECOND, Kind, Sample, Value
+from stores.contracts.series import MACHINE, SECOND, Kind, Sample, Tags, Value
 
 log = logging.getLogger(__name__)
 HOUR = 3600 * SECOND
@@ -102,6 +102,10 @@ class StoredSeries(NamedTuple):
         except (ValueError, TypeError):
             log.error("the tags of series %d are damaged; run `sync-gateway check`", self.number)
             return {}
+
+    def identify(self) -> Tags:
+        """Return the tags that tell the series of a machine apart."""
+        return tuple(sorted(item for item in self.tag_values().items() if item[0] != MACHINE))
 
     def samples(self, rows: Iterable[Any]) -> Iterable[Sample]:
         """Return the samples of rows of (time, stored value)."""

@@ -1,0 +1,38 @@
+"""Names and values in the statements for InfluxDB 3."""
+
+from collections.abc import Sequence
+from typing import Any
+
+from stores.contracts.series import END_OF_TIME
+
+
+class BoundValues:
+    """The values of a statement, each under a name of its own."""
+
+    def __init__(self) -> None:
+        self.values: dict[str, Any] = {}
+
+    def bind(self, value: Any) -> str:
+        """Add a value. Return the expression for it."""
+        name = f"p{len(self.values)}"
+        self.values[name] = value
+        # The server would take a non-negative integer for an unsigned one.
+        return f"CAST(${name} AS BIGINT)" if type(value) is int else f"${name}"
+
+    def one_of(self, column: str, values: Sequence[str]) -> str:
+        """Return the condition that a column has one of the values."""
+        return f"{column} IN ({', '.join(map(self.bind, values))})" if values else "FALSE"
+
+    def within(self, start: int, stop: int) -> list[str]:
+        """Return the conditions of a range; an open end has none, which spares the server a scan."""
+        conditions = []
+        if start > -END_OF_TIME:
+            conditions.append(f"time >= to_timestamp_nanos({self.bind(start)})")
+        if stop < END_OF_TIME:
+            conditions.append(f"time < to_timestamp_nanos({self.bind(stop)})")
+        return conditions
+
+
+def quote(name: str) -> str:
+    """Return a name as an identifier."""
+    return '"' + name.replace('"', '""') + '"'
