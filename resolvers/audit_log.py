@@ -83,11 +83,11 @@ async def _read(
     tenant = viewer.shared_tenant() if organization_id is None else viewer.tenant(organization_id)
     entities = (AuditEntry, RefusalEntry) if entity is None else (entity,)
     collections = [entity.collection_of() for entity in entities]
-    found = await gather(*(tenant.documents.find(collection, query) for collection in collections))
+    pages = await gather(*(tenant.documents.find(collection, query) for collection in collections))
     entries = [
         entry
-        for part in found
-        for entry in part
+        for page in pages
+        for entry in page
         if start is None or (isinstance(entry.get("time"), datetime) and entry["time"] >= start)
     ]
     return sorted(entries, key=_order_key, reverse=True)

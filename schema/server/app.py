@@ -62,6 +62,7 @@ EXPOSED_HEADERS = [
 ]
 
 
+# Long because it lists what an application consists of.
 def create_app(
     settings: Settings,
     *,

@@ -98,16 +98,16 @@ class GraphQLEndpoint:
         self, request: Request, graphql_requests: list[GraphQLRequest], context: Context
     ) -> Response:
         """The answers to a batch, which is executed in its order. They share the limits of the request."""
-        answers: list[bytes] = []
+        bodies: list[bytes] = []
         for graphql_request in graphql_requests:
             try:
                 with reject_over_limit(context.limits, context.viewer.grant):
-                    sent = sum(map(len, answers))
+                    sent = sum(map(len, bodies))
                     answer = (await self._execute(request, graphql_request, JSON, context, sent)).body
             except BadRequest as error:
                 answer = to_json(_make_error_body(error.message, **error.extensions))
-            answers.append(bytes(answer))
-        return Response(b"[%b]" % b",".join(answers), headers=_make_headers(JSON))
+            bodies.append(bytes(answer))
+        return Response(b"[%b]" % b",".join(bodies), headers=_make_headers(JSON))
 
     async def _execute(
         self,

@@ -36,8 +36,8 @@ ENTRIES = Collection("entries")
 class Notes(Journal):
     """A journal that notes what it is told, and stores one entry for each change."""
 
-    def __init__(self, target: CappedCollection, place: str | None = None) -> None:
-        self.target, self.place = target, place
+    def __init__(self, target: CappedCollection, owner: str | None = None) -> None:
+        self.target, self.owner = target, owner
         self.changes: list[DocumentChange] = []
         self.written: list[tuple[int, BaseException | None]] = []
 
@@ -45,8 +45,8 @@ class Notes(Journal):
         if any((change.after or {}).get("name") == "fault" for change in changes):
             raise Conflict("the journal refuses this")
         self.changes += changes
-        place = self.place or database
-        return [JournalEntry(place, {"_id": ObjectId(), "name": str(change)}) for change in changes]
+        owner = self.owner or database
+        return [JournalEntry(owner, {"_id": ObjectId(), "name": str(change)}) for change in changes]
 
     def report_written(self, entries: Sequence[JournalEntry], error: BaseException | None = None) -> None:
         self.written.append((len(entries), error))
@@ -165,10 +165,10 @@ async def test_an_entry_creates_no_database(document_store: DocumentStore, notes
     database, missing = (f"{kind}-{uuid.uuid4().hex[:8]}" for kind in ("there", "missing"))
     documents = document_store.database(database)
     await documents.insert(DEVICES, device("A"))
-    notes.place = missing
+    notes.owner = missing
     shared = document_store.database(document_store.default)
     await shared.with_journal(notes).insert(DEVICES, device("B"))
-    notes.place = database
+    notes.owner = database
     await shared.with_journal(notes).insert(DEVICES, device("C"))
     assert await document_store.database(missing).list_collections() == []
     assert await shared.count([ENTRIES]) == [1]

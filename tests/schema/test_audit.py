@@ -106,10 +106,10 @@ async def test_every_mutation_leaves_an_entry(
     unassigned = Point("state", ((MACHINE, SAMPLES["machineId"]),), {"power": True}, 1)
     assert await series.write(SeriesLayout().common, [unassigned]) == [None]
     ids = {"organizationId": plant, "organizationIds": plant}
-    made: dict[str, Any] = {}  # by the type of the payload
+    payloads: dict[str, Any] = {}  # by the type of the payload
     for name in sorted(MUTATIONS, key=order_of):
         type_ = payload_of(name).name
-        made[type_] = await send_sample(client, name, {**ids, **made.get(type_, {})})
+        payloads[type_] = await send_sample(client, name, {**ids, **payloads.get(type_, {})})
         owners = ["audited-new"] if name == "createOrganization" else [plant, None]
         entries = [entry for owner in owners for entry in await read_log(client, o=owner, op=name)]
         assert entries, f"{name} left no entry in the audit log"

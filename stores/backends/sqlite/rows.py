@@ -162,11 +162,11 @@ class CollectionRows:
         self._db.executemany("DELETE FROM lookups WHERE document = ?", rows)
         self._db.executemany("DELETE FROM documents WHERE number = ?", rows)
 
-    def delete_oldest(self, kept: int) -> None:
-        """Delete all documents but the `kept` ones with the highest ids."""
+    def delete_oldest(self, count: int) -> None:
+        """Delete all documents but the `count` ones with the highest ids."""
         collection = self.number()
         sql = "SELECT id FROM documents WHERE collection = ? ORDER BY id DESC LIMIT 1 OFFSET ?"
-        newest = self._db.execute(sql, (collection, kept)).get
+        newest = self._db.execute(sql, (collection, count)).get
         if newest is not None:
             sql = "SELECT number FROM documents WHERE collection = ? AND id <= ?"
             rows = self._db.execute(sql, (collection, newest)).fetchall()
