@@ -13,11 +13,12 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 from compat_rest.migration import make_deprecation_headers
 from compat_rest.pages import render_unknown_path
 from compat_rest.requests import split_path
-from compat_rest.responses import render_json
+from compat_rest.responses import JSON, render_json
 from compat_rest.routes import TABLE
 from compat_rest.routes.route import IDEMPOTENCY_KEY, OldRoute
 from compat_rest.routes.shapes import OldRequest
 from schema.engine.errors import find_rest_status
+from schema.engine.long_answers import prepare_json
 from schema.server.authentication import AccessDenied, Authenticate, authenticate_nobody
 from schema.server.bodies import BadRequest
 from schema.server.graphql_http import CLIENT_CLOSED_REQUEST
@@ -134,7 +135,11 @@ class OldRoutes:
             answer = await self._state.executor.run(OPERATIONS, variables, route.operation, context)
         if answer.errors:
             return _render_error(answer.errors[0], route, old_request, request)
-        return route.rendering.render(route.shape(answer.data, old_request), route.status, request)
+        shaped = route.shape(answer.data, old_request)
+        if route.rendering is JSON and context.turn.is_long:
+            with reject_over_limit(context.limits, context.viewer.grant), context.turn.watch():
+                shaped = await prepare_json(shaped, self._state.max_answer_bytes, context.turn.pause)
+        return route.rendering.render(shaped, route.status, request)
 
 
 async def _read(

@@ -17,6 +17,11 @@ class Turn:
         """A block of work that ends when the client leaves or the time is up. Its writes would be cut off."""
         return nullcontext()
 
+    @property
+    def is_long(self) -> bool:
+        """Whether the request has taken so long that its answer may be long."""
+        return True
+
     async def pause(self) -> None:
         """Let other requests work: call it between two slices of long work."""
         await asyncio.sleep(0)

@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import math
 from collections.abc import AsyncIterator, Mapping, Sequence
 from functools import partial
 from types import MappingProxyType
@@ -96,6 +97,9 @@ def create_app(
         ),
         limits=limits,
         gate=settings.limits.make_gate(limits),
+        max_answer_bytes=(
+            math.inf if limits.only_warns("answer_bytes") else settings.graphql.max_answer_bytes
+        ),
         audit=open_audit_trail(settings, documents),
         cache_sizes={
             "keys": key_ring.get_cache_size,

@@ -15,6 +15,7 @@ from schema.server.request_watch import RequestWatch
 from stores.contracts.errors import LimitExceeded
 
 RETRY_AFTER_S = 1.0
+LONG_S = 0.005  # in which no answer is built whose encoding would take longer than a few milliseconds
 LONGEST_PAUSE_S = 0.05  # of an expensive request, for cheap ones
 EXPENSIVE_MEMORY, ANY_MEMORY = 0.75, 0.9  # the parts of the memory limit up to which requests begin
 
@@ -114,7 +115,9 @@ class RequestTurn(Turn):
 
     def __init__(self, gate: ExecutionGate, receive: Receive) -> None:
         self._gate, self._receive = gate, receive
-        self._end = asyncio.get_running_loop().time() + gate.limits.request_seconds
+        self._loop = asyncio.get_running_loop()
+        self._began = self._loop.time()
+        self._end = self._began + gate.limits.request_seconds
         self._lane: Lane | None = None
 
     async def begin(self, *, is_expensive: bool) -> None:
@@ -138,6 +141,10 @@ class RequestTurn(Turn):
         if self._gate.policy.only_warns("request_seconds"):
             return RequestWatch(self._receive, math.inf, math.inf)
         return RequestWatch(self._receive, self._end, self._gate.limits.request_seconds)
+
+    @property
+    def is_long(self) -> bool:
+        return self._loop.time() - self._began > LONG_S
 
     async def pause(self) -> None:
         await asyncio.sleep(0)

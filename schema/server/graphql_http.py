@@ -4,6 +4,7 @@ https://graphql.github.io/graphql-over-http/draft/
 """
 
 import logging
+import math
 import secrets
 from collections.abc import Awaitable, Callable
 from typing import Any
@@ -15,6 +16,7 @@ from starlette.types import Receive, Scope, Send
 from resolvers.context import Context
 from schema.engine.errors import INTERNAL
 from schema.engine.execution import Executor, OperationResult
+from schema.engine.long_answers import make_length_error, prepare_json
 from schema.engine.scalars import to_json
 from schema.server.authentication import AccessDenied
 from schema.server.bodies import BadRequest
@@ -136,8 +138,10 @@ class GraphQLEndpoint:
             context.record_refusal(refusal.field, Forbidden.code, refusal.organization_id)
         if not answer.rejected:
             self.persisted_queries.remember(document, persisted)
-        response = _answer_response(answer, media_type, context)
         try:
+            if context.turn.is_long:
+                await self._encode_long_data(answer, sent_bytes, context)
+            response = _answer_response(answer, media_type, context)
             self._check_answer_size(sent_bytes + len(response.body), context)
         except LimitExceeded as error:
             context.limits.count(error)
@@ -146,11 +150,17 @@ class GraphQLEndpoint:
             response = _answer_response(failed, media_type, context)
         return response
 
+    async def _encode_long_data(self, answer: OperationResult, sent_bytes: int, context: Context) -> None:
+        """Encode long data piece by piece. Raises `LimitExceeded` as soon as it is too long."""
+        only_warns = context.limits.only_warns("answer_bytes")
+        max_bytes = math.inf if only_warns else self._max_answer_bytes - sent_bytes
+        with context.turn.watch():
+            answer.data = await prepare_json(answer.data, max_bytes, context.turn.pause)
+
     def _check_answer_size(self, length: int, context: Context) -> None:
         """Raise `LimitExceeded` if the answers to a request are too long."""
         if length > self._max_answer_bytes:
-            advice = "The answer is too long (graphql.max_answer_bytes): request fewer objects or fields."
-            context.limits.enforce(LimitExceeded("answer_bytes", self._max_answer_bytes, length, advice))
+            context.limits.enforce(make_length_error(self._max_answer_bytes, length))
 
 
 def _make_error_body(message: str, **extensions: Any) -> dict[str, Any]:

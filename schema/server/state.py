@@ -42,6 +42,7 @@ class AppState:
     audit: AuditTrail
     cache_sizes: Mapping[str, Callable[[], int]]
     gate: ExecutionGate
+    max_answer_bytes: float
 
     async def create_context(
         self, request: Request, request_id: str, authenticate: Authenticate | None = None

@@ -56,7 +56,7 @@ class Selection:
         results: list[dict[str, Any]] = []
         for start in range(0, len(objects), OBJECTS_PER_SLICE):
             if start:
-                await asyncio.sleep(0)
+                await run.executor.context_value.turn.pause()
             results += self._complete_columns(objects[start : start + OBJECTS_PER_SLICE])
         if objects and len(self._fields) == 1:
             await self._fields[0].fill(objects, results, run)

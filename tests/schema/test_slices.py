@@ -1,0 +1,92 @@
+"""Long work is done in slices: what it returns is the same, and it pauses for other requests."""
+
+from typing import Any
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from schema.engine import long_answers, sliced_execution
+from schema.engine.long_answers import prepare_json
+from schema.engine.plans import selections
+from schema.engine.scalars import to_json
+from schema.server.execution_gate import RequestTurn
+from stores.contracts.errors import LimitExceeded
+from tests.schema.client import Client
+
+LEAVES = st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False) | st.text(max_size=40)
+VALUES = st.recursive(
+    LEAVES,
+    lambda inner: st.lists(inner, max_size=9) | st.dictionaries(st.text(max_size=3), inner, max_size=4),
+)
+DEVICES = """query($o: String!, $first: Int) { application(organizationId: $o, applicationId: "cnc") {
+    devices(first: $first) { nodes { machineId name connectors { name } status { power } } } } }"""
+
+
+class Pauses:
+    """Counts pauses; it ends the work at the pause `last`."""
+
+    def __init__(self, last: int | None = None) -> None:
+        self.count, self._last = 0, last
+
+    async def pause(self) -> None:
+        self.count += 1
+        if self.count == self._last:
+            raise TimeoutError
+
+
+@given(VALUES, st.integers(1, 20))
+@settings(max_examples=60, deadline=None)
+async def test_the_json_of_pieces_is_that_of_the_whole(value: Any, piece: int) -> None:
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(long_answers, "PIECE", piece)
+        assert to_json(await prepare_json(value, 10**9, Pauses().pause)) == to_json(value)
+
+
+async def test_long_answers_pause_and_short_ones_stay_as_they_are(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(long_answers, "SLICE_S", 0.0)
+    short, pauses = {"a": [1, 2, 3]}, Pauses()
+    assert await prepare_json(short, 10**9, pauses.pause) is short
+    assert pauses.count == 0
+    await prepare_json([{"points": list(range(1000))}] * 100, 10**9, pauses.pause)
+    assert pauses.count > 10
+
+
+async def test_an_answer_that_becomes_too_long_is_not_encoded_to_its_end(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(long_answers, "SLICE_S", 0.0)
+    pauses = Pauses()
+    with pytest.raises(LimitExceeded) as raised:
+        await prepare_json(["a" * 100] * 1_000_000, 1_000_000, pauses.pause)
+    assert raised.value.name == "answer_bytes"
+    assert pauses.count < 50  # of more than 500
+
+
+async def test_lists_are_completed_in_slices(
+    client: Client, plant: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """By graphql-core and by a plan: the same answer and the same calls, with pauses in between."""
+    whole = await client.run(DEVICES, o=plant, first=100)
+    calls = client.calls
+    monkeypatch.setattr(sliced_execution, "ITEMS_PER_SLICE", 1)
+    monkeypatch.setattr(selections, "OBJECTS_PER_SLICE", 1)
+    pauses = Pauses()
+    monkeypatch.setattr(RequestTurn, "pause", lambda turn: pauses.pause())
+    for _ in range(2):  # a new document, which graphql-core executes first
+        before = pauses.count
+        assert await client.run(f"# again\n{DEVICES}", o=plant, first=100) == whole
+        assert client.calls == calls
+        assert pauses.count > before
+
+
+async def test_errors_in_slices_have_their_paths(
+    client: Client, plant: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    query = """query($o: String!) { application(organizationId: $o, applicationId: "cnc") { devices {
+        nodes { series(measurement: "process", field: "speed", range: {last: "P9999D"}) { count } } } } }"""
+    whole = await client.send(query, o=plant)
+    monkeypatch.setattr(sliced_execution, "ITEMS_PER_SLICE", 1)
+    sliced = await client.send(f"# again\n{query}", o=plant)
+    assert len(whole["errors"]) > 1
+    assert [error["path"] for error in sliced["errors"]] == [error["path"] for error in whole["errors"]]
