@@ -34,9 +34,14 @@ from tests.contract.changing_plant import (
 from tests.servers import Server
 
 
+def _make_url(server: Server) -> str:
+    """A deployment that has recorded nothing yet."""
+    return f"{server.url}/default-{uuid.uuid4().hex[:8]}"
+
+
 @pytest.fixture
 def url(mongodb_server: Server) -> str:
-    return f"{mongodb_server.url}/default-{uuid.uuid4().hex[:8]}"
+    return _make_url(mongodb_server)
 
 
 @pytest.fixture
@@ -151,11 +156,12 @@ async def _crash(url: str, database: str, action: Any, commands: int, *, after: 
     ids=["set event classes", "delete", "delete a name with a dot", "create"],
 )
 async def test_an_operation_that_dies_at_any_command_is_whole_afterwards(
-    url: str, action: Any, after: bool
+    mongodb_server: Server, action: Any, after: bool
 ) -> None:
     commands = 0
     while True:
-        database = f"t-{uuid.uuid4().hex[:12]}"
+        # Every start sweeps what is recorded: of one deployment, more with each command.
+        url, database = _make_url(mongodb_server), f"t-{uuid.uuid4().hex[:12]}"
         store = MongoDocumentStore(url)
         documents = store.database(database)
         for application in APPLICATIONS:
