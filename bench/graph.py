@@ -28,7 +28,7 @@ from rich.table import Table
 from bench.machine import machine
 from resolvers.context import Context, SeriesAccess, Viewer
 from schema.engine.execution import Executor
-from schema.engine.structure import StructureLimits
+from schema.engine.structure_limits import StructureLimits
 from schema.types.root import schema
 from stores.contracts.document_store import DocumentStore
 from stores.contracts.documents import utc_now

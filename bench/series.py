@@ -24,7 +24,7 @@ from bench.machine import machine
 from resolvers.context import Context, SeriesAccess, Viewer
 from schema.engine.execution import Executor
 from schema.engine.scalars import to_json
-from schema.engine.structure import StructureLimits
+from schema.engine.structure_limits import StructureLimits
 from schema.server.gc_tuning import freeze_startup_objects
 from schema.types.root import schema
 from stores.contracts.series import (

@@ -25,7 +25,8 @@ from graphql.language.parser import Parser
 from graphql.validation.validate import ValidationAbortedError
 
 from resolvers.limits import LimitPolicy
-from schema.engine.structure import StructureLimits, measure_structure
+from schema.engine.structure import measure_structure
+from schema.engine.structure_limits import StructureLimits
 from stores.contracts.errors import LimitExceeded
 
 MAX_ERRORS = 5  # of one document

@@ -27,7 +27,7 @@ from schema.engine.introspection import PreparedAnswers, is_introspection
 from schema.engine.plans.compiler import Plan, compile_plan
 from schema.engine.plans.completion import FallBack
 from schema.engine.refusals import Refused, find_refusals
-from schema.engine.structure import StructureLimits
+from schema.engine.structure_limits import StructureLimits
 from stores.contracts.errors import LimitExceeded
 
 log = logging.getLogger(__name__)

@@ -7,7 +7,6 @@ each other cost no more than a long document.
 
 from collections import Counter
 from collections.abc import Iterator
-from dataclasses import dataclass
 from typing import NamedTuple
 
 from graphql import (
@@ -25,26 +24,10 @@ from graphql import (
     get_named_type,
 )
 
+from schema.engine.structure_limits import StructureLimits
 from stores.contracts.errors import LimitExceeded
 
 INTROSPECTION_FIELDS = ("__schema", "__type")
-
-
-@dataclass(frozen=True, slots=True)
-class StructureLimits:
-    """The maximum of each measure. The settings describe them."""
-
-    tokens: int = 5000
-    depth: int = 20
-    aliases: int = 30
-    root_fields: int = 50
-    introspections: int = 5
-    directives: int = 100
-    variables: int = 100
-    operations: int = 50
-    recursion: int = 2
-    repetitions: int = 100
-    selections: int = 5000
 
 
 class _Level(NamedTuple):

@@ -4,7 +4,7 @@ from typing import Literal, get_args
 
 from pydantic import Field
 
-from schema.engine.structure import StructureLimits
+from schema.engine.structure_limits import StructureLimits
 from schema.server.load_settings import LoadLimitName, LoadSettings
 
 # The limits of an operation that can be told to warn only. `tokens` is the setting graphql.max_tokens.

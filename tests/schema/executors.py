@@ -10,7 +10,7 @@ from bson import ObjectId
 from resolvers.context import Context, SeriesAccess, Viewer
 from schema.engine.execution import Executor, OperationResult
 from schema.engine.scalars import to_json
-from schema.engine.structure import StructureLimits
+from schema.engine.structure_limits import StructureLimits
 from schema.types.root import schema
 from stores.backends.sqlite.documents import SqliteDocumentStore
 from stores.backends.sqlite.series import SqliteSeriesStore

@@ -10,7 +10,7 @@ from hypothesis_graphql import from_schema, nodes
 
 from resolvers.context import Context, SeriesAccess, Viewer
 from schema.engine.execution import Executor
-from schema.engine.structure import StructureLimits
+from schema.engine.structure_limits import StructureLimits
 from schema.types.root import schema
 from stores.backends.sqlite.documents import SqliteDocumentStore
 from stores.backends.sqlite.series import SqliteSeriesStore

@@ -5,7 +5,8 @@ from typing import Any
 import pytest
 from graphql import get_introspection_query, parse
 
-from schema.engine.structure import StructureLimits, _Measure, measure_structure
+from schema.engine.structure import _Measure, measure_structure
+from schema.engine.structure_limits import StructureLimits
 from schema.types.root import schema
 from tests.schema.client import Client
 
