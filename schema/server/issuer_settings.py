@@ -14,6 +14,17 @@ RoleName = Literal["viewer", "editor", "admin", "operator"]
 Algorithm = Literal["RS256", "RS384", "RS512", "PS256", "PS384", "PS512", "ES256", "ES384", "ES512", "EdDSA"]
 
 
+class ClaimLimits(Section):
+    """Limits of each subject of these tokens, in place of those of the settings."""
+
+    cost_per_minute: int | None = Field(
+        default=None, ge=1, description="The cost of its requests in a minute."
+    )
+    concurrent_requests: int | None = Field(
+        default=None, ge=1, description="The number of its requests at the same time."
+    )
+
+
 class ClaimGrant(Section):
     """The rights of the tokens in which a claim has a value."""
 
@@ -37,6 +48,7 @@ class ClaimGrant(Section):
         description="The applications of these organizations that these tokens may access. Null: all of"
         " them.",
     )
+    limits: ClaimLimits = ClaimLimits()
 
     @field_validator("organizations")
     @classmethod

@@ -16,7 +16,7 @@ from typing import Any
 import jwt
 from cachetools import TLRUCache
 
-from resolvers.grants import Grant, Role
+from resolvers.grants import Grant, GrantLimits, Role
 from schema.server.background import Work
 from schema.server.issuer_settings import ClaimGrant, IssuerSettings
 from schema.server.key_sets import KeySet
@@ -156,4 +156,5 @@ def _make_grant(entry: ClaimGrant, subject: str, expires_at: datetime) -> Grant:
         applications=None if entry.applications is None else frozenset(entry.applications),
         ingest=entry.ingest,
         expires_at=expires_at,
+        limits=GrantLimits(**entry.limits.model_dump()),
     )

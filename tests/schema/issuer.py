@@ -15,13 +15,15 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
-from schema.server.issuer_settings import ClaimGrant, IssuerSettings
+from schema.server.issuer_settings import ClaimGrant, ClaimLimits, IssuerSettings
 
 AUDIENCE = "sync-gateway"
 GRANTS = (
     ClaimGrant(claim="groups", value="maintenance", role="editor", organizations=("acme",), ingest=True),
     ClaimGrant(claim="groups", value="office", role="viewer", organizations=("acme", "globex")),
-    ClaimGrant(claim="realm_access.roles", value="it", role="operator"),
+    ClaimGrant(
+        claim="realm_access.roles", value="it", role="operator", limits=ClaimLimits(concurrent_requests=2)
+    ),
 )
 
 

@@ -1,6 +1,7 @@
 """API keys: what is stored of them, who they let in, and how soon that ends."""
 
 import asyncio
+import re
 from collections.abc import AsyncIterator, Callable
 from datetime import timedelta
 from pathlib import Path
@@ -32,6 +33,7 @@ from stores.contracts.series import WritableSeriesStore
 from stores.embedded import start_anew
 from stores.wrappers.documents import WrappedDocumentDatabase
 from stores.wrappers.interception import Interceptor, StoreCall
+from tests.docs.markdown import PROJECT
 from tests.schema.clock import Clock
 from tests.schema.conftest import BACKENDS
 
@@ -74,7 +76,9 @@ async def ring(database: DocumentDatabase, faults: Faults, clock: Clock) -> Asyn
 def test_a_key_is_one_word_and_a_mistyped_one_is_not_a_key() -> None:
     key = generate_key()
     assert key.text.replace("_", "").isalnum()
-    assert key.text.startswith("swk_")
+    security = (PROJECT / "docs" / "security.md").read_text()
+    [pattern] = re.findall(r"Keys match `(.+?)`", security)
+    assert re.fullmatch(pattern, key.text)
     assert parse_key(key.text) == key
     for index in range(len(key.text)):
         wrong = "x" if key.text[index] != "x" else "y"

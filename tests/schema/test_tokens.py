@@ -15,7 +15,7 @@ import pytest
 from compat_rest.app import create_app
 from compat_rest.commands.access import describe_access
 from resolvers.api_keys import KeySpec, create_api_key
-from resolvers.grants import Grant, Role
+from resolvers.grants import Grant, GrantLimits, Role
 from schema.server.issuer_settings import AuthSettings, ClaimGrant, IssuerSettings
 from schema.server.key_sets import KeySet
 from schema.server.settings import ServerSettings, Settings
@@ -71,7 +71,8 @@ async def test_a_token_has_the_rights_that_its_claims_are_mapped_to(
     grant = await check_token(issuer.sign(key_id, exp=exp, groups=["office", "maintenance"]))
     assert grant == Grant(subject, Role.EDITOR, frozenset({"acme"}), ingest=True, expires_at=ends)
     operator = await check_token(issuer.sign(key_id, exp=exp, groups=None, realm_access={"roles": ["it"]}))
-    assert operator == Grant(subject, Role.OPERATOR, None, expires_at=ends)
+    limits = GrantLimits(concurrent_requests=2)
+    assert operator == Grant(subject, Role.OPERATOR, None, expires_at=ends, limits=limits)
 
 
 @pytest.mark.parametrize(
