@@ -3,7 +3,7 @@
 import asyncio
 import contextlib
 import math
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from functools import partial
 from types import MappingProxyType
 
@@ -47,6 +47,7 @@ from schema.server.settings import Settings
 from schema.server.startup_check import report_unreachable_stores
 from schema.server.state import TRACE_HEADER, AppState
 from schema.server.store_settings import SeriesSettings
+from schema.server.token_check import TokenCheck
 from schema.types.root import schema
 from stores.contracts.document_store import DocumentStore
 from stores.contracts.series import SECOND, SeriesStore, WritableSeriesStore
@@ -87,11 +88,7 @@ def create_app(
         series=_make_series_access(series or open_series(settings), documents, settings.series),
         icons=open_icons(settings),
         cipher=open_cipher(settings),
-        executor=Executor(
-            schema,
-            settings.limits.structure(settings.graphql.max_tokens),
-            compiled=settings.graphql.compiled,
-        ),
+        executor=_make_executor(settings),
         authenticate=remember_grant(
             authenticate or Authenticator(key_ring, check_token, may_be_open=_may_be_open(settings))
         ),
@@ -101,10 +98,7 @@ def create_app(
             math.inf if limits.only_warns("answer_bytes") else settings.graphql.max_answer_bytes
         ),
         audit=open_audit_trail(settings, documents),
-        cache_sizes={
-            "keys": key_ring.get_cache_size,
-            **({"tokens": check_token.get_cache_size} if check_token else {}),
-        },
+        cache_sizes=_list_cache_sizes(key_ring, check_token),
     )
     background = {**tasks, **(check_token.tasks() if check_token else {})}
     app = Starlette(
@@ -124,6 +118,16 @@ def _make_key_ring(documents: DocumentStore, settings: Settings) -> KeyRing:
         had_keys=has_had_api_keys(settings.data),
         record_keys=partial(record_api_keys, settings.data),
     )
+
+
+def _make_executor(settings: Settings) -> Executor:
+    limits = settings.limits.structure(settings.graphql.max_tokens)
+    return Executor(schema, limits, compiled=settings.graphql.compiled)
+
+
+def _list_cache_sizes(key_ring: KeyRing, check_token: TokenCheck | None) -> dict[str, Callable[[], int]]:
+    caches = {"keys": key_ring, "tokens": check_token}
+    return {name: cache.get_cache_size for name, cache in caches.items() if cache is not None}
 
 
 def _may_be_open(settings: Settings) -> bool:

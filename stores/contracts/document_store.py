@@ -8,6 +8,7 @@ from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from typing import Self, TypeAlias, TypeVar
 
+from stores.contracts.caches import CacheOwner
 from stores.contracts.documents import (
     ALL,
     Change,
@@ -168,7 +169,7 @@ class DocumentDatabase(ABC):
         await self.write_all([DropCollections(collections)])
 
 
-class DocumentStore(ABC):
+class DocumentStore(CacheOwner, ABC):
     """All databases of a deployment. One client, pooled; opening it does not wait for the server."""
 
     default: str  # the name of the database that contains what belongs to no tenant
@@ -227,15 +228,11 @@ class DocumentStore(ABC):
     async def ping(self) -> None:
         """Return when the store answers. Raises `Unavailable` if it does not."""
 
-    async def check_writes(self) -> None:  # noqa: B027 - most stores leave it as it is
+    async def check_writes(self) -> None:
         """Return if the store takes writes; raise `Unavailable` if it does not. This leaves nothing written.
 
         A store on a server has no such check: it returns at once.
         """
-
-    def get_cache_sizes(self) -> dict[str, int]:
-        """How many entries the caches of the store have, by what they cache."""
-        return {}
 
     @abstractmethod
     async def close(self) -> None:

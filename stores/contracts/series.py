@@ -17,6 +17,7 @@ from dataclasses import dataclass
 from itertools import pairwise
 from typing import Literal, NamedTuple, TypeAlias, TypeVar
 
+from stores.contracts.caches import CacheOwner
 from stores.contracts.errors import LimitExceeded
 from stores.contracts.machine_moves import MachineMoves
 
@@ -237,7 +238,7 @@ class Point:
     time: int
 
 
-class SeriesStore(ABC):
+class SeriesStore(CacheOwner, ABC):
     """All databases of a deployment. There is one client, pooled; opening it does not wait for the server."""
 
     @property
@@ -253,15 +254,11 @@ class SeriesStore(ABC):
     async def ping(self) -> None:
         """Return if the store answers; raise `Unavailable` if it does not."""
 
-    async def check_writes(self) -> None:  # noqa: B027 - most stores leave it as it is
+    async def check_writes(self) -> None:
         """Return if the store takes writes; raise `Unavailable` if it does not. This leaves nothing written.
 
         A store on a server has no such check: it returns at once.
         """
-
-    def get_cache_sizes(self) -> dict[str, int]:
-        """How many entries the caches of the store have, by what they cache."""
-        return {}
 
     @abstractmethod
     async def close(self) -> None:
