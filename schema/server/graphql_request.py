@@ -107,12 +107,13 @@ def _read_parameters(request: Request, max_depth: int) -> GraphQLRequest:
 
 
 def _parse_json(text: bytes, what: str, max_depth: int) -> Any:
+    """The value of a JSON text. Raises `BadRequest` and `LimitExceeded`."""
     try:
         value = orjson.loads(text)
     except orjson.JSONDecodeError:
         raise BadRequest(400, f"{what} is not valid JSON.") from None
     if _is_deeper(value, max_depth):
-        raise BadRequest(400, f"{what} is nested deeper than {max_depth} levels (graphql.max_json_depth).")
+        raise LimitExceeded("json_depth", max_depth, advice=f"{what} is nested too deeply.")
     return value
 
 

@@ -26,6 +26,8 @@ from schema.server.settings_reference import list_settings
 from schema.types.root import schema
 from stores.contracts.errors import GatewayError
 from stores.opening import open_documents, open_series
+from tests.docs.limits import FIXED as FIXED_LIMITS
+from tests.docs.limits import list_limits
 from tests.docs.markdown import GENERATED, PROJECT, list_documents
 from tests.docs.plant import SELECTIONS, fill
 from tests.house.drawing import draw_imports
@@ -206,7 +208,23 @@ def decisions() -> str:
     return "\n".join(f"- [{title}](decisions/{path.name})" for path, title in titles.items())
 
 
+def limits() -> str:
+    """Every limit that is a setting, with its default and the reason for it."""
+    rows = (
+        (f"`{limit.name}`", f"`{limit.setting}`", f"`{setting.default}`", setting.description, limit.why)
+        for limit, setting in list_limits()
+    )
+    return render_table(("limit", "setting", "default", "what it is", "why"), rows)
+
+
+def fixed_limits() -> str:
+    """Every limit that is not a setting."""
+    return render_table(("limit", "maximum", "of"), ((f"`{name}`", *texts) for name, *texts in FIXED_LIMITS))
+
+
 GENERATORS: dict[str, Callable[[], str]] = {
+    "limits": limits,
+    "fixed-limits": fixed_limits,
     "settings": settings,
     "routes": routes,
     "error-codes": error_codes,
