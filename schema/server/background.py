@@ -5,6 +5,8 @@ import contextlib
 import logging
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 
+from stores.contracts.tasks import end_tasks
+
 log = logging.getLogger(__name__)
 RESTART_S = 60.0
 Work = Callable[[], Awaitable[None]]
@@ -17,9 +19,7 @@ async def run_in_background(tasks: Mapping[str, Work]) -> AsyncIterator[None]:
     try:
         yield
     finally:
-        for task in running:
-            task.cancel()
-        await asyncio.gather(*running, return_exceptions=True)
+        await end_tasks(running)
 
 
 async def _supervise(name: str, work: Work) -> None:

@@ -11,6 +11,7 @@ from stores.backends.mongo.operations import OPERATIONS
 from stores.backends.mongo.repetitions import Repetitions
 from stores.contracts.documents import Document
 from stores.contracts.errors import GatewayError
+from stores.contracts.tasks import end_tasks
 
 log = logging.getLogger(__name__)
 INTERVAL_S = 10.0
@@ -45,11 +46,7 @@ class Recovery:
             self._periodic = asyncio.create_task(self._repeat())
 
     async def close(self) -> None:
-        for task in (self._first, self._periodic):
-            if task is not None:
-                task.cancel()
-                with contextlib.suppress(asyncio.CancelledError, GatewayError):
-                    await task
+        await end_tasks(task for task in (self._first, self._periodic) if task is not None)
 
     async def _repeat(self) -> None:
         while True:
