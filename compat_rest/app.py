@@ -10,8 +10,9 @@ from starlette.routing import Route
 
 from compat_rest import migration, openapi
 from compat_rest.handler import OPERATIONS, OldRoutes
+from compat_rest.pages import render_denied
 from schema.server.app import create_app as create_graph
-from schema.server.authentication import AccessDenied, AnonymousAccess, remember_grant
+from schema.server.authentication import AccessDenied, AnonymousAccess, Authenticate, remember_grant
 from schema.server.settings import Settings
 from stores.contracts.errors import GatewayError
 
@@ -22,7 +23,6 @@ def create_app(settings: Settings, **options: Any) -> Starlette:
     """The graph's application with the old routes behind its own; `options` are its own."""
     app = create_graph(settings, **options)
     page = migration.render_page(OPERATIONS)
-
     state = app.state.app_state
     authenticate = remember_grant(AnonymousAccess(state.authenticate, settings.compat.anonymous))
 
@@ -32,18 +32,26 @@ def create_app(settings: Settings, **options: Any) -> Starlette:
     async def describe(request: Request) -> Response:
         return JSONResponse(openapi.build_document())
 
-    def guarded(respond: Respond) -> Respond:
-        async def respond_to_known(request: Request) -> Response:
-            try:
-                await authenticate(request)
-            except GatewayError as error:
-                denied = AccessDenied(error)
-                return JSONResponse({"error": denied.message}, denied.status, denied.headers)
-            return await respond(request)
-
-        return respond_to_known
-
-    app.router.routes += [Route(migration.PAGE, guarded(migrate)), Route(openapi.PATH, guarded(describe))]
+    app.router.routes += [
+        Route(migration.PAGE, _require_credential(authenticate, migrate)),
+        Route(openapi.PATH, _require_credential(authenticate, describe)),
+    ]
     # As the default for every other path, because the router's patterns do not match line feeds in a path.
     app.router.default = OldRoutes(state, authenticate, otherwise=app.router.default)
     return app
+
+
+def _require_credential(authenticate: Authenticate, respond: Respond) -> Respond:
+    """The handler `respond` of a path, for whoever may use the old routes."""
+
+    async def respond_to_known(request: Request) -> Response:
+        try:
+            await authenticate(request)
+        except GatewayError as error:
+            denied = AccessDenied(error)
+            response = render_denied(request, denied.message, denied.status)
+            response.headers.update(denied.headers)
+            return response
+        return await respond(request)
+
+    return respond_to_known

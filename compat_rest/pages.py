@@ -4,7 +4,7 @@ from html import escape
 from importlib.metadata import version
 
 from starlette.requests import Request
-from starlette.responses import HTMLResponse, Response
+from starlette.responses import HTMLResponse, JSONResponse, Response
 
 from schema.server.graphql_request import accepts_html
 
@@ -49,6 +49,19 @@ def render_unknown_path(request: Request) -> Response | None:
     if not accepts_html(request):
         return None
     return _render_home() if request.url.path == "/" else _render_not_found(request.url.path)
+
+
+def render_denied(request: Request, message: str, status: int) -> Response:
+    """Why a page is not shown: a page for browsers, which cannot send a credential, and JSON for others."""
+    if not accepts_html(request):
+        return JSONResponse({"error": message}, status)
+    command = f"curl -H 'Authorization: Bearer KEY' {request.base_url}{request.url.path[1:]} > page.html"
+    text = (
+        f"<p>{escape(message)}.</p><p>A browser cannot send one for a page. Load it with a command:</p>"
+        f"<p><code>{escape(command)}</code></p>"
+        '<p><a href="/graphql">GraphiQL</a> asks for a key by itself.</p>'
+    )
+    return _render("This page asks for a key", text, status)
 
 
 def _render_home() -> Response:

@@ -62,6 +62,18 @@ async def test_it_has_the_role_and_the_organizations_of_the_settings(connect: Co
         assert users.status_code == 403
 
 
+async def test_the_descriptions_of_the_old_routes_are_for_whoever_may_use_them(connect: Connect) -> None:
+    async with connect("10.1.2.3") as known, connect("10.2.0.1") as stranger:
+        for path in ("/api/migrate", "/api/openapi.json"):
+            assert (await known.get(path)).status_code == 200
+            answer = await stranger.get(path)
+            assert (answer.status_code, list(answer.json())) == (401, ["error"])
+            assert answer.headers["www-authenticate"] == "Bearer"
+            page = await stranger.get(path, headers={"Accept": "text/html"})
+            assert (page.status_code, page.headers["www-authenticate"]) == (401, "Bearer")
+            assert f"http://gateway{path}" in page.text
+
+
 async def test_a_credential_that_is_not_valid_is_rejected_all_the_same(connect: Connect) -> None:
     async with connect("10.1.2.3", authorization="Bearer swk_wrong") as http:
         assert (await http.get("/api/organizations/own")).status_code == 401

@@ -67,9 +67,8 @@ def test_a_key_is_created_listed_rotated_and_revoked(data: Path) -> None:
     assert keys(data, "revoke", "none").exit_code == 1
 
 
-@pytest.mark.parametrize(
-    ("arguments", "message"),
-    [
+def test_a_key_that_makes_no_sense_is_not_created(data: Path) -> None:
+    for arguments, message in (
         (("--organization", "ferro"), "there is no organization 'ferro'"),
         (("--organization", "ferro-works", "--organization", "x"), "there is no organization 'x'"),
         (("--organization", "ferro-works", "--application", "x"), "has no application 'x'"),
@@ -80,18 +79,11 @@ def test_a_key_is_created_listed_rotated_and_revoked(data: Path) -> None:
         (("--organization", "ferro-works", "--limit", "cost_per_minute=0"), "must be positive"),
         (("--organization", "ferro-works", "--role", "operator"), "name none"),
         ((), "Name the organizations"),
-    ],
-)
-def test_a_key_that_makes_no_sense_is_not_created(
-    data: Path, arguments: tuple[str, ...], message: str
-) -> None:
-    result = keys(data, "create", "dashboard", *arguments)
-    assert (result.exit_code, result.stdout) == (1, "")
-    assert message in result.stderr
+    ):
+        result = keys(data, "create", "dashboard", *arguments)
+        assert (result.exit_code, result.stdout) == (1, ""), arguments
+        assert message in result.stderr
     assert "dashboard" not in keys(data, "list").stdout
-
-
-def test_a_key_for_what_does_not_exist_yet_can_be_created(data: Path) -> None:
     create(data, "--organization", "new", "--application", "a", "--allow-missing")
 
 
