@@ -157,8 +157,10 @@ class MeasuredGateway:
     def __init__(self, folder: Path, store: WritableSeriesStore) -> None:
         self.documents = open_documents(None, data=folder)
         self.store, self.folder = store, folder
-        self.compiled = Executor(schema, StructureLimits(tokens=20_000))
-        self.plain = Executor(schema, StructureLimits(tokens=20_000), compiled=False)
+        self.compiled = Executor(schema, StructureLimits(tokens=20_000, aliases=300, root_fields=100))
+        self.plain = Executor(
+            schema, StructureLimits(tokens=20_000, aliases=300, root_fields=100), compiled=False
+        )
 
     async def run(self, query: str, executor: Executor) -> tuple[Any, float, list[str]]:
         """The data, the least CPU time of four runs in milliseconds, and the store queries of one."""

@@ -178,6 +178,19 @@ async def test_an_organization_reports_to_its_own_database(tmp_path: Path) -> No
     await store.close()
 
 
+async def test_where_organizations_share_a_database_by_tag_the_machines_write_it(tmp_path: Path) -> None:
+    store = open_series(None, data=tmp_path)
+    assert isinstance(store, WritableSeriesStore)
+    writer = RecordingWriter(store)
+    layout = SeriesLayout(has_own_databases=False, tag="tenant")
+    await reporting.ReportingPlant(layout).write_history(store, writer, 0, lambda: None)
+    tags = [dict(point.tags) for point in writer.points["machines"]]
+    organizations = {machine: organization for organization, _, machine in machines()}
+    assert {tag["tenant"] for tag in tags} == set(organizations.values())
+    assert all(tag["tenant"] == organizations[tag["machine_id"]] for tag in tags)
+    await store.close()
+
+
 def test_one_machine_has_two_spindles_and_every_maker_counts_scrap() -> None:
     monday = reporting._get_local_date(1_767_600_000 * 10**9)  # 2026-01-05
     assert monday.weekday() == 0
