@@ -83,7 +83,9 @@ def _report_unassigned(settings: "Settings") -> None:
     if earlier:
         out.print(f"{earlier} machines have points of an earlier version: the next start assigns them.")
     elif machines:
-        shown = ", ".join(machines[:MAX_MACHINES_SHOWN]) + (", ..." if machines[MAX_MACHINES_SHOWN:] else "")
+        shown = ", ".join(machines[:MAX_MACHINES_SHOWN])
+        if remaining := machines[MAX_MACHINES_SHOWN:]:
+            shown += f" and {len(remaining)} more"
         out.print(
             f"{len(machines)} machines have points that belong to no organization: {shown}. An operator"
             " assigns them with the mutation assignMachine.",
