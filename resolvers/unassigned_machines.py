@@ -33,8 +33,8 @@ async def list_unassigned_machines(
 async def assign_machine(context: Context, machine_id: str, organization_id: str) -> UnassignedMachine:
     """Give the points of a machine that belong to no organization to one, which need not have registered it.
 
-    Raises `NotFound` if there are no such points, and `Conflict` if some of them stay, because the
-    organization has values of another kind in their field.
+    Raises `NotFound` if there are no such points, and `Conflict` if the organization has values of another
+    kind in one of their fields. Nothing is changed then.
     """
     series = context.viewer.series
     await require_organization(context, organization_id)
@@ -43,9 +43,7 @@ async def assign_machine(context: Context, machine_id: str, organization_id: str
     target = series.layout.find_location(organization_id).database
     report = await series.store.move_machines(series.layout.common, {machine_id: target})
     if report.conflicts:
-        raise Conflict(
-            f"Points of these fields stay unassigned: {'; '.join(report.conflicts)}", fields=["machineId"]
-        )
+        raise Conflict(f"The points do not fit: {report.conflicts[machine_id]}", fields=["machineId"])
     if not report.moved:
         raise NotFound("This machine has no unassigned points", fields=["machineId"])
     [owners] = await context.viewer.list_owners([machine_id])

@@ -16,10 +16,10 @@ class EarlierMachine(NamedTuple):
 
 
 class MoveReport(NamedTuple):
-    """How many series were moved, and a line for each that stays."""
+    """How many series were moved, and by machine why it stays."""
 
     moved: int
-    conflicts: list[str]
+    conflicts: dict[str, str]
 
 
 class MachineMoves(ABC):
@@ -46,6 +46,6 @@ class MachineMoves(ABC):
         """Move the points of machines from one database to the one that `targets` names for each.
 
         The machines are off the list of the earlier ones then. After a failure or a crash, all points are
-        moved or none. If the target has a point of the same series and time, the target's stays. A series
-        stays if the target has values of another kind in its field.
+        moved or none. If the target has a point of the same series and time, the target's stays. A machine
+        stays as a whole if the target has values of another kind in one of its fields.
         """

@@ -44,10 +44,11 @@ async def assign_earlier_machines(
             for machine in shared
             if len(owners[machine]) == 1
         }
-        for conflict in (await store.move_machines(layout.common, targets)).conflicts:
-            log.warning("the points of a series stay unassigned: %s", conflict)
+        conflicts = (await store.move_machines(layout.common, targets)).conflicts
+        for machine, conflict in conflicts.items():
+            log.warning("the points of the machine %s stay unassigned: %s", machine, conflict)
         await store.settle_earlier_machines(machines)
-        report.assigned += len(targets)
-        report.unassigned += len(shared) - len(targets)
+        report.assigned += len(targets) - len(conflicts)
+        report.unassigned += len(shared) - len(targets) + len(conflicts)
         done = report.assigned + report.unassigned
         progress(done, done + remaining - len(shared))

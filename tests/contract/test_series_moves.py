@@ -70,7 +70,7 @@ async def read(store: SqliteSeriesStore, database: str) -> dict[str, list[tuple[
 async def test_points_are_moved_and_written_to_their_new_series_afterwards(store: SqliteSeriesStore) -> None:
     await store.write("machines", [point("M1", 1), point("M1", 2, spindle="2"), point("M2", 3)])
     report = await store.move_machines("machines", {"M1": ACME})
-    assert (report.moved, report.conflicts) == (2, [])
+    assert report == (2, {})
     assert await read(store, ACME) == {"M1": [(1, 1), (2, 1)]}
     # The numbers of the moved series were cached for writing.
     await store.write("machines", [point("M1", 4)])
@@ -88,15 +88,16 @@ async def test_points_of_a_series_that_is_there_are_merged(store: SqliteSeriesSt
     assert (await store.move_machines("machines", {"M1": ACME})).moved == 0
 
 
-async def test_a_series_of_another_kind_stays_where_it_is(store: SqliteSeriesStore) -> None:
-    await store.write("machines", [point("M1", 1, "text"), Point("state", ((MACHINE, "M1"),), {"b": 1}, 1)])
+async def test_a_machine_with_values_of_another_kind_stays_where_it_is(store: SqliteSeriesStore) -> None:
+    other = Point("state", ((MACHINE, "M1"),), {"b": 1}, 1)
+    await store.write("machines", [point("M1", 1, "text"), other, point("M2", 1, "text")])
     await store.write(ACME, [point("M9", 1, 1.5)])
-    report = await store.move_machines("machines", {"M1": ACME})
-    assert (report.moved, report.conflicts) == (
-        1,
-        ["M1: state.a is string, and float in the organization"],
-    )
+    report = await store.move_machines("machines", {"M1": ACME, "M2": NORD})
+    assert report == (1, {"M1": "state.a is string, and float in the organization"})
     assert await read(store, "machines") == {"M1": [(1, "text")]}
+    assert await read(store, NORD) == {"M2": [(1, "text")]}
+    counts = await store.database("machines").counts(SourceQuery([Source("state", "b")], ["M1"]))
+    assert counts == {"M1": 1}
 
 
 async def test_machines_of_an_earlier_file_go_to_the_only_organization_that_has_them(

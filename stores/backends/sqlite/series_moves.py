@@ -32,31 +32,32 @@ def move_machines(db: apsw.Connection, source: str, targets: Mapping[str, str]) 
     sql = """SELECT number, machine, measurement, field, tags, kind FROM series
         WHERE database = ? AND machine IN (SELECT value FROM json_each(?))"""
     rows: list[Any] = db.execute(sql, (source, json.dumps(list(targets)))).fetchall()
-    conflicts = []
-    for number, machine, measurement, field, tags, kind in rows:
-        key = targets[machine], measurement, field, tags
-        if (other_kind := _move_series(db, number, kind, key)) is not None:
-            conflicts.append(
-                f"{machine}: {measurement}.{field} is {kind}, and {other_kind} in the organization"
-            )
+    conflicts: dict[str, str] = {}
+    for _, machine, measurement, field, _, kind in rows:
+        other_kind = _find_kind(db, targets[machine], measurement, field)
+        if other_kind not in (None, kind):
+            conflicts[machine] = f"{measurement}.{field} is {kind}, and {other_kind} in the organization"
+    moved = [row for row in rows if row[1] not in conflicts]
+    for number, machine, *key, _ in moved:
+        _move_series(db, number, (targets[machine], *key))
     settle_earlier_machines(db, [EarlierMachine(source, machine) for machine in targets])
-    return MoveReport(len(rows) - len(conflicts), conflicts)
+    return MoveReport(len(moved), conflicts)
 
 
-def _move_series(db: apsw.Connection, number: int, kind: str, key: tuple[str, str, str, str]) -> str | None:
-    """Move a series to `key`: a database, measurement, field and tags. Returns the other kind if it stays."""
+def _find_kind(db: apsw.Connection, database: str, measurement: str, field: str) -> str | None:
     sql = "SELECT kind FROM series WHERE database = ? AND measurement = ? AND field = ? LIMIT 1"
-    other_kind = cast(str | None, db.execute(sql, key[:3]).get)
-    if other_kind not in (None, kind):
-        return other_kind
+    return cast(str | None, db.execute(sql, (database, measurement, field)).get)
+
+
+def _move_series(db: apsw.Connection, number: int, key: tuple[str, ...]) -> None:
+    """Move a series to `key`, which is a database, a measurement, a field and tags."""
     sql = "SELECT number FROM series WHERE database = ? AND measurement = ? AND field = ? AND tags = ?"
     twin = db.execute(sql, key).get
     if twin is None:
         db.execute("UPDATE series SET database = ? WHERE number = ?", (key[0], number))
-        return None
+        return
     sql = "INSERT INTO samples SELECT ?, time, value FROM samples WHERE series = ? ON CONFLICT DO NOTHING"
     db.execute(sql, (twin, number))
     db.execute("DELETE FROM samples WHERE series = ?", (number,))
     db.execute("DELETE FROM tally WHERE series = ?", (number,))
     db.execute("DELETE FROM series WHERE number = ?", (number,))
-    return None
