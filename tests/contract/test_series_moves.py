@@ -62,7 +62,10 @@ async def read(store: SqliteSeriesStore, database: str) -> dict[str, list[tuple[
     series = store.database(database)
     stored = await series.points(SeriesQuery("state", ["a"], machines), 1000)
     counts = await series.counts(SourceQuery([Source("state", "a")], machines, -END_OF_TIME, END_OF_TIME))
-    samples = {machine: [tuple(sample) for sample in by_field["a"]] for machine, by_field in stored.items()}
+    samples = {
+        machine: sorted(tuple(sample) for samples in by_field["a"].values() for sample in samples)
+        for machine, by_field in stored.items()
+    }
     assert counts == {machine: len(of_machine) for machine, of_machine in samples.items()}
     return samples  # type: ignore[return-value]  # pairs
 
