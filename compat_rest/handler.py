@@ -134,12 +134,16 @@ class OldRoutes:
         with reject_over_limit(context.limits, context.viewer.grant):
             answer = await self._state.executor.run(OPERATIONS, variables, route.operation, context)
         if answer.errors:
-            return _render_error(answer.errors[0], route, old_request, request)
-        shaped = route.shape(answer.data, old_request)
-        if route.rendering is JSON and context.turn.is_long:
-            with reject_over_limit(context.limits, context.viewer.grant), context.turn.watch():
-                shaped = await prepare_json(shaped, self._state.max_answer_bytes, context.turn.pause)
-        return route.rendering.render(shaped, route.status, request)
+            response = _render_error(answer.errors[0], route, old_request, request)
+        else:
+            shaped = route.shape(answer.data, old_request)
+            if route.rendering is JSON and context.turn.is_long:
+                with reject_over_limit(context.limits, context.viewer.grant), context.turn.watch():
+                    shaped = await prepare_json(shaped, self._state.max_answer_bytes, context.turn.pause)
+            response = route.rendering.render(shaped, route.status, request)
+        if context.budget is not None:
+            response.headers.update(context.budget.headers())
+        return response
 
 
 async def _read(

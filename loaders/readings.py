@@ -1,6 +1,16 @@
 """Many reads of machines' series in one tick become one query: the loaders of a tenant and a request."""
 
-from collections.abc import Awaitable, Callable, Collection, Coroutine, Hashable, Mapping, Sequence
+from asyncio import gather
+from collections.abc import (
+    Awaitable,
+    Callable,
+    Collection,
+    Coroutine,
+    Hashable,
+    Iterable,
+    Mapping,
+    Sequence,
+)
 from typing import Any, TypeVar
 
 from loaders.batching import Loader
@@ -8,6 +18,7 @@ from stores.contracts.errors import LimitExceeded
 from stores.contracts.series import (
     END_OF_TIME,
     Aggregation,
+    ByMachine,
     ByTags,
     Catalogue,
     Cell,
@@ -62,8 +73,8 @@ class Readings:
         """Return the loader, by machine id and field, of the samples of a range, oldest first."""
 
         async def load(keys: list[tuple[str, str]]) -> list[ByTags[list[Sample]]]:
-            query = _query(measurement, keys, start, stop, where)
-            by_machine = await self.series.points(query, self._max_points)
+            queries = _group_queries(measurement, keys, start, stop, where)
+            by_machine = await _merge(self.series.points(query, self._max_points) for query in queries)
             return [by_machine.get(machine, {}).get(field, {}) for machine, field in keys]
 
         return self._loader(("points", measurement, start, stop, where), load)
@@ -74,7 +85,8 @@ class Readings:
         """Return the loader, by machine id and field, of the samples next to a range."""
 
         async def load(keys: list[tuple[str, str]]) -> list[ByTags[Neighbours]]:
-            by_machine = await self.series.neighbours(_query(measurement, keys, start, stop, where))
+            queries = _group_queries(measurement, keys, start, stop, where)
+            by_machine = await _merge(map(self.series.neighbours, queries))
             return [by_machine.get(machine, {}).get(field, {}) for machine, field in keys]
 
         return self._loader(("neighbours", measurement, start, stop, where), load)
@@ -91,8 +103,7 @@ class Readings:
         """Return the loader, by machine id and field, of the windows that have samples, aggregated."""
 
         async def load(keys: list[tuple[str, str]]) -> list[list[Cell]]:
-            query = _query(measurement, keys, start, stop, where)
-            count = len(query.machines) * len(query.fields) * (len(windows.edges) - 1)
+            count = len(keys) * (len(windows.edges) - 1)
             if count > self._max_points:
                 raise LimitExceeded(
                     "points",
@@ -100,7 +111,8 @@ class Readings:
                     count,
                     "One query requests too many windows (series.max_points): widen `every`.",
                 )
-            by_machine = await self.series.windows(query, windows, aggregation)
+            queries = _group_queries(measurement, keys, start, stop, where)
+            by_machine = await _merge(self.series.windows(query, windows, aggregation) for query in queries)
             return [by_machine.get(machine, {}).get(field, []) for machine, field in keys]
 
         return self._loader(("windows", measurement, start, stop, windows, aggregation, where), load)
@@ -199,10 +211,22 @@ def _get_machine(key: Any) -> str | None:
     return machine
 
 
-def _query(
+def _group_queries(
     measurement: str, keys: Sequence[tuple[str, str]], start: int, stop: int, where: Where
-) -> SeriesQuery:
-    """Return the query for all fields of all machines that occur in the keys."""
-    machines = list(dict.fromkeys(machine for machine, _ in keys))
-    fields = list(dict.fromkeys(field for _, field in keys))
-    return SeriesQuery(measurement, fields, machines, start, stop, where)
+) -> list[SeriesQuery]:
+    """Return a query for all machines of which the same fields are requested: nothing else is read."""
+    fields: dict[str, dict[str, None]] = {}
+    for machine, field in keys:
+        fields.setdefault(machine, {})[field] = None
+    groups: dict[frozenset[str], tuple[list[str], list[str]]] = {}
+    for machine, names in fields.items():
+        _, machines = groups.setdefault(frozenset(names), (list(names), []))
+        machines.append(machine)
+    return [
+        SeriesQuery(measurement, names, machines, start, stop, where) for names, machines in groups.values()
+    ]
+
+
+async def _merge(calls: Iterable[Awaitable[ByMachine[V]]]) -> ByMachine[V]:
+    """Return the results of concurrent calls for different machines as one."""
+    return {machine: values for result in await gather(*calls) for machine, values in result.items()}

@@ -3,7 +3,7 @@
 import time
 from abc import ABC, abstractmethod
 from asyncio import Future, ensure_future
-from collections.abc import Callable, Collection, Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 from typing import Any
@@ -13,10 +13,12 @@ from cachetools import TTLCache
 from loaders import Loaders, StoreLoaders
 from loaders.batching import Loader
 from loaders.readings import Readings
+from resolvers.budgets import RequestBudget
 from resolvers.granted_store import NO_DATABASE, GrantedDocumentStore
 from resolvers.grants import OPEN, Grant
 from resolvers.limits import LIMITS, LimitPolicy, Limits
 from resolvers.machine_owners import MachineOwners
+from resolvers.metering import Meter
 from resolvers.turns import FREE_TURN, Turn
 from stores.contracts.document_store import DatabaseInfo, DocumentDatabase, DocumentStore
 from stores.contracts.documents import Document, IdempotencyKey
@@ -267,9 +269,11 @@ class Context:
     )  # nanoseconds since 1970, one for the whole request, so that windows are shared
     limits: LimitPolicy = field(default_factory=LimitPolicy)
     turn: Turn = FREE_TURN
+    meter: Meter = field(default_factory=Meter)
+    budget: RequestBudget | None = None  # of the credential
     points: int = 0  # of series in the answer so far
     idempotency: IdempotencyKey | None = None  # the idempotency key of a creation
-    trace: Callable[[], dict[str, Any]] | None = None  # what the request cost, if the client asks for it
+    trace: dict[str, Any] | None = None  # what the request cost, if the client asks for it
     audit: Audit | None = None  # None leaves no trace of changes
 
     def start_journal(self, operation: str) -> OperationJournal | None:

@@ -58,6 +58,11 @@ class Grant:
     def is_operator(self) -> bool:
         return self.role is Role.OPERATOR
 
+    @property
+    def sees_limits(self) -> bool:
+        """Whether the subject is told the numbers of limits, which strangers are not."""
+        return self.is_authenticated or self.is_operator
+
     def allows(self, role: Role) -> bool:
         """Whether the subject may do what `role` is required for."""
         return self.role is not None and self.role >= role

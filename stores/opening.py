@@ -3,6 +3,7 @@
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
+from stores.contracts.buckets import Buckets
 from stores.contracts.document_store import DocumentStore
 from stores.contracts.errors import BadUserInput
 from stores.contracts.files import FileStore
@@ -12,6 +13,7 @@ from stores.wrappers.breaker import CircuitBreaker
 from stores.wrappers.deadline import Deadline
 from stores.wrappers.documents import WrappedDocumentStore
 from stores.wrappers.interception import Chain, Interceptor
+from stores.wrappers.local_buckets import BucketsWithFallback
 from stores.wrappers.series import WrappedSeriesStore, WrappedWritableSeriesStore
 
 if TYPE_CHECKING:
@@ -103,6 +105,17 @@ def open_point_writer(url: str, *, token: str | None = None, org: str = "") -> P
     if url.startswith("influxdb2+"):
         return InfluxPointWriter.for_influxdb2(url.removeprefix("influxdb2+"), token, org)
     return InfluxPointWriter.for_influxdb3(url, token)
+
+
+def open_buckets(url: str | None) -> Buckets:
+    """The buckets of this process or, with the URL of a Redis server, of all that use the server."""
+    from stores.backends.buckets.memory import MemoryBuckets
+
+    if url is None:
+        return MemoryBuckets()
+    from stores.backends.buckets.redis import RedisBuckets
+
+    return BucketsWithFallback(RedisBuckets(url), MemoryBuckets())
 
 
 def open_icon_files(folder: Path) -> FileStore:

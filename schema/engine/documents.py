@@ -4,7 +4,7 @@ import asyncio
 from collections.abc import Hashable, Iterable
 from dataclasses import dataclass, field
 from functools import cache
-from typing import Any
+from typing import Any, NamedTuple
 
 from cachetools import LRUCache
 from graphql import (
@@ -13,6 +13,7 @@ from graphql import (
     GraphQLError,
     GraphQLSchema,
     NoSchemaIntrospectionCustomRule,
+    OperationDefinitionNode,
     OverlappingFieldsCanBeMergedRule,
     ValidationContext,
     VariableNode,
@@ -21,10 +22,12 @@ from graphql import (
     validate,
     visit,
 )
+from graphql.execution.executor import Executor
 from graphql.language.parser import Parser
 from graphql.validation.validate import ValidationAbortedError
 
 from resolvers.limits import LimitPolicy
+from schema.engine.costs.formula import CostFormula
 from schema.engine.structure import measure_structure
 from schema.engine.structure_limits import StructureLimits
 from stores.contracts.errors import LimitExceeded
@@ -32,6 +35,7 @@ from stores.contracts.errors import LimitExceeded
 MAX_ERRORS = 5  # of one document
 THREAD_CHARACTERS = 4096  # of a text that a thread reads, so that it does not hold up other requests
 COMPARISONS = 100_000  # of fields that may conflict, in the library's units: about 40 ms
+MAX_FORMULAS = 16  # of one document
 
 
 # Measured with tracemalloc: 200 to 830 bytes for each token of documents of every shape, with their nodes.
@@ -43,7 +47,7 @@ class ValidDocument:
     """A parsed and valid document, and its memory by estimate. `key` stands for it in caches of its results.
 
     `conditions` are the variables in its `@skip` and `@include`, `warnings` the limits that it is over and
-    that only warn.
+    that only warn, `formulas` what its operations cost, by name and conditions.
     """
 
     document: DocumentNode
@@ -51,6 +55,22 @@ class ValidDocument:
     conditions: tuple[str, ...]
     warnings: tuple[LimitExceeded, ...] = ()
     key: object = field(default_factory=object)
+    formulas: LRUCache[Hashable, CostFormula] = field(default_factory=lambda: LRUCache(MAX_FORMULAS))
+
+
+class OperationKey(NamedTuple):
+    """An operation of a document, and the values of the variables that decide which fields are selected."""
+
+    valid: ValidDocument
+    name: str | None
+    conditions: tuple[Any, ...]
+
+    @classmethod
+    def of(cls, valid: ValidDocument, core: Executor[Any]) -> "OperationKey":
+        """The key of the operation that `core` executes."""
+        name = core.operation.name.value if core.operation.name else None
+        variables = core.variable_values.coerced
+        return cls(valid, name, tuple(variables.get(condition) for condition in valid.conditions))
 
 
 class DocumentErrors(Exception):
@@ -203,3 +223,15 @@ def _conditions(document: DocumentNode) -> tuple[str, ...]:
 
     visit(document, Conditions())
     return tuple(names)
+
+
+def find_operation(document: DocumentNode, name: str | None) -> OperationDefinitionNode:
+    """The operation of a document that has this name, or its only one. Raises `DocumentErrors`."""
+    operations = [d for d in document.definitions if isinstance(d, OperationDefinitionNode)]
+    if name is None and len(operations) > 1:
+        raise DocumentErrors([GraphQLError("the document has several operations: send operationName")])
+    for operation in operations:
+        if name is None or (operation.name and operation.name.value == name):
+            return operation
+    missing = f"no operation named {name!r}" if name else "no operation"
+    raise DocumentErrors([GraphQLError(f"the document has {missing}")])

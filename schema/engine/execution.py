@@ -10,18 +10,23 @@ from typing import Any, NamedTuple
 
 from cachetools import LRUCache
 from graphql import (
-    DocumentNode,
     ExecutionResult,
     GraphQLError,
     GraphQLSchema,
-    OperationDefinitionNode,
     OperationType,
 )
 from graphql.execution.executor import Executor as CoreExecutor
 from strawberry import Schema
 
 from resolvers.context import Context
-from schema.engine.documents import MAX_ERRORS, DocumentErrors, Documents, ValidDocument
+from schema.engine.costs.estimator import CostEstimator
+from schema.engine.documents import (
+    MAX_ERRORS,
+    DocumentErrors,
+    Documents,
+    OperationKey,
+    find_operation,
+)
 from schema.engine.errors import format_error, sort_errors
 from schema.engine.introspection import PreparedAnswers, is_introspection
 from schema.engine.plans.compiler import Plan, compile_plan
@@ -64,12 +69,23 @@ SEEN = CachedPlan(None, 512)  # of an operation that was requested once
 class Executor:
     """Executes operations of one schema. `limits` are those of a document's structure.
 
+    `estimator` estimates what an operation costs before it is executed; without it, only the meter of a
+    request limits the cost.
+
     An operation that is requested again is compiled, unless `compiled` is false. graphql-core executes what a
     plan does not handle.
     """
 
-    def __init__(self, schema: Schema, limits: StructureLimits, *, compiled: bool = True) -> None:
+    def __init__(
+        self,
+        schema: Schema,
+        limits: StructureLimits,
+        estimator: CostEstimator | None = None,
+        *,
+        compiled: bool = True,
+    ) -> None:
         self._schema = schema
+        self._estimator = estimator
         self._compiled = compiled
         self._documents = Documents(limits, MAX_DOCUMENT_BYTES)
         self._plans: LRUCache[Hashable, CachedPlan] = LRUCache(MAX_PLAN_BYTES, lambda cached: cached.memory)
@@ -94,7 +110,7 @@ class Executor:
         view = view or self._schema._schema
         try:
             valid = await self._documents.find(query, view, context.limits, may_introspect=may_introspect)
-            operation = _find_operation(valid.document, operation_name)
+            operation = find_operation(valid.document, operation_name)
         except DocumentErrors as invalid:
             return _reject(invalid.errors, context)
         except LimitExceeded as error:
@@ -112,18 +128,52 @@ class Executor:
         )
         if isinstance(core, list):  # a variable is not of its type
             return _reject(core, context)
-        data, errors, compiled = await self._execute_in_turn(valid, core)
+        key = OperationKey.of(valid, core)
+        try:
+            self._accept_cost(key, core)
+        except LimitExceeded as error:
+            return _reject([GraphQLError(error.message, original_error=error)], context)
+        data, errors, compiled = await self._execute_within_budget(key, core)
         formatted = _format_errors(sort_errors(errors, data), context)
         return OperationResult(data, formatted, refusals=find_refusals(core, errors), compiled=compiled)
 
-    async def _execute_in_turn(self, valid: ValidDocument, core: CoreExecutor[Any]) -> Execution:
+    def _accept_cost(self, key: OperationKey, core: CoreExecutor[Any]) -> None:
+        """Estimate what the request costs. Raises `LimitExceeded`."""
+        context: Context = core.context_value
+        context.meter.stops = core.operation.operation is OperationType.QUERY  # a mutation finishes
+        if self._estimator is not None:
+            if context.meter.is_shown:
+                context.meter.by_path = self._estimator.by_path(key, core, context)
+            context.meter.accept(self._estimator.estimate(key, core, context))
+
+    async def _execute_within_budget(self, key: OperationKey, core: CoreExecutor[Any]) -> Execution:
+        """Execute the operation. Raises `LimitExceeded` if the budget of the credential is used up."""
+        context: Context = core.context_value
+        meter, budget = context.meter, context.budget
+        if budget is not None and meter.estimate is not None:
+            await budget.acquire(meter.estimate)
+        execution: Execution = None, (), None
+        try:
+            execution = await self._execute_in_turn(key, core)
+        except LimitExceeded:
+            if meter.error is None:
+                raise
+        finally:
+            if budget is not None:
+                await budget.release(meter.actual)
+        if meter.error is None:
+            return execution
+        # Most fields have failed, and the others are not the whole answer.
+        return None, [GraphQLError(meter.error.message, original_error=meter.error)], None
+
+    async def _execute_in_turn(self, key: OperationKey, core: CoreExecutor[Any]) -> Execution:
         """Execute the operation when it is its turn. A query ends with its turn, a mutation finishes."""
         context: Context = core.context_value
         is_query = core.operation.operation is OperationType.QUERY
-        await context.turn.begin(is_expensive=False)
+        await context.turn.begin(is_expensive=context.meter.is_expensive)
         try:
             with context.turn.watch() if is_query else nullcontext():
-                return await self._execute(valid, core)
+                return await self._execute(key, core)
         except BaseException:
             context.viewer.cancel_loads()
             raise
@@ -133,15 +183,15 @@ class Executor:
             context.viewer.discard_loaded()
             core.async_helpers = None  # type: ignore[assignment]  # the executor is not used again
 
-    async def _execute(self, valid: ValidDocument, core: CoreExecutor[Any]) -> Execution:
+    async def _execute(self, key: OperationKey, core: CoreExecutor[Any]) -> Execution:
         if is_introspection(core.operation):
-            return *await self._introspections.answer(valid, core), None
-        plan = self._plan(valid, core)
+            return *await self._introspections.answer(key.valid, core), None
+        plan = self._plan(key, core)
         if plan is not None:
             result = await self._run_plan(plan, core)
             if result is not None:
                 return *result, plan.lists
-            core.context_value.points = 0
+            core.context_value.points = core.context_value.meter.objects = 0
         running = core.execute_operation()
         executed = await running if isawaitable(running) else running
         assert isinstance(executed, ExecutionResult)  # nothing is deferred or streamed
@@ -156,6 +206,8 @@ class Executor:
         except FallBack:
             self.counts["fell_back"] += 1
             return None
+        except LimitExceeded:  # by the meter
+            raise
         except Exception:  # a fault of the plan must not cost the request, which graphql-core can answer
             self.counts["plan_failed"] += 1
             if not plan.failure_logged:
@@ -165,25 +217,23 @@ class Executor:
         self.counts["answered_by_plan"] += 1
         return result
 
-    def _plan(self, valid: ValidDocument, core: CoreExecutor[Any]) -> Plan | None:
+    def _plan(self, key: OperationKey, core: CoreExecutor[Any]) -> Plan | None:
         """The plan of an operation that is requested again; None if there is none."""
         operation = core.operation
         if not self._compiled or operation.operation is not OperationType.QUERY or operation.directives:
             return None
-        variables = core.variable_values.coerced
-        name = operation.name.value if operation.name else None
-        key = (valid.key, name, tuple(variables.get(condition) for condition in valid.conditions))
-        cached = self._plans.get(key)
+        plan_key = (key.valid.key, *key[1:])
+        cached = self._plans.get(plan_key)
         if cached is None:  # it may never be requested again, and compiling costs more than executing once
-            self._plans[key] = SEEN
+            self._plans[plan_key] = SEEN
             self.counts["first_seen"] += 1
             return None
         if cached is SEEN:
             plan = self._compile(core)
-            memory = SEEN.memory if plan is None else valid.estimated_bytes + plan.estimated_bytes
+            memory = SEEN.memory if plan is None else key.valid.estimated_bytes + plan.estimated_bytes
             cached = CachedPlan(plan, memory)
             if memory <= self._plans.maxsize:
-                self._plans[key] = cached
+                self._plans[plan_key] = cached
         return cached.plan
 
     def _compile(self, core: CoreExecutor[Any]) -> Plan | None:
@@ -218,17 +268,6 @@ class Executor:
     def add_own(self, text: str) -> None:
         """Cache a document of the application itself; no limit applies to it. Raises `DocumentErrors`."""
         self._documents.add_own(text, self._schema._schema)
-
-
-def _find_operation(document: DocumentNode, name: str | None) -> OperationDefinitionNode:
-    operations = [d for d in document.definitions if isinstance(d, OperationDefinitionNode)]
-    if name is None and len(operations) > 1:
-        raise DocumentErrors([GraphQLError("the document has several operations: send operationName")])
-    for operation in operations:
-        if name is None or (operation.name and operation.name.value == name):
-            return operation
-    missing = f"no operation named {name!r}" if name else "no operation"
-    raise DocumentErrors([GraphQLError(f"the document has {missing}")])
 
 
 def _name(core: CoreExecutor[Any]) -> str:

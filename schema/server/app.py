@@ -11,11 +11,14 @@ from starlette.applications import Starlette
 from starlette.middleware import Middleware
 from starlette.routing import BaseRoute, Route
 
+from resolvers.budgets import Budgets
 from resolvers.context import SeriesAccess
 from resolvers.limits import DAY, LimitPolicy, Limits
 from resolvers.machine_owners import MachineOwners
+from schema.engine.costs.estimator import CostEstimator
 from schema.engine.execution import Executor
 from schema.server import explorer
+from schema.server.address_limit import CountFailures
 from schema.server.authentication import Authenticate, Authenticator, remember_grant
 from schema.server.background import Work, run_in_background
 from schema.server.cors import Cors
@@ -29,6 +32,7 @@ from schema.server.metrics import Metrics
 from schema.server.opening import (
     make_series_layout,
     open_audit_trail,
+    open_buckets,
     open_cipher,
     open_documents,
     open_icons,
@@ -48,6 +52,8 @@ from schema.server.startup_check import report_unreachable_stores
 from schema.server.state import TRACE_HEADER, AppState
 from schema.server.store_settings import SeriesSettings
 from schema.server.token_check import TokenCheck
+from schema.types.cost_amounts import ORGANIZATIONS
+from schema.types.costs import field_costs
 from schema.types.root import schema
 from stores.contracts.document_store import DocumentStore
 from stores.contracts.series import SECOND, SeriesStore, WritableSeriesStore
@@ -83,15 +89,15 @@ def create_app(
     key_ring = _make_key_ring(documents, settings)
     check_token = open_token_check(settings)
     limits = LimitPolicy(settings.limits.warn_only)
+    budgets = Budgets(open_buckets(settings), settings.limits.budgets(), limits)
+    checked = authenticate or Authenticator(key_ring, check_token, may_be_open=_may_be_open(settings))
     state = AppState(
         documents=documents,
         series=_make_series_access(series or open_series(settings), documents, settings.series),
         icons=open_icons(settings),
         cipher=open_cipher(settings),
         executor=_make_executor(settings),
-        authenticate=remember_grant(
-            authenticate or Authenticator(key_ring, check_token, may_be_open=_may_be_open(settings))
-        ),
+        authenticate=remember_grant(CountFailures(checked, budgets)),
         limits=limits,
         gate=settings.limits.make_gate(limits),
         max_answer_bytes=(
@@ -99,6 +105,8 @@ def create_app(
         ),
         audit=open_audit_trail(settings, documents),
         cache_sizes=_list_cache_sizes(key_ring, check_token),
+        max_cost=settings.limits.costs(),
+        budgets=budgets,
     )
     background = {**tasks, **(check_token.tasks() if check_token else {})}
     app = Starlette(
@@ -121,8 +129,9 @@ def _make_key_ring(documents: DocumentStore, settings: Settings) -> KeyRing:
 
 
 def _make_executor(settings: Settings) -> Executor:
-    limits = settings.limits.structure(settings.graphql.max_tokens)
-    return Executor(schema, limits, compiled=settings.graphql.compiled)
+    structure = settings.limits.structure(settings.graphql.max_tokens)
+    estimator = CostEstimator(field_costs(), ORGANIZATIONS)
+    return Executor(schema, structure, estimator, compiled=settings.graphql.compiled)
 
 
 def _list_cache_sizes(key_ring: KeyRing, check_token: TokenCheck | None) -> dict[str, Callable[[], int]]:
@@ -243,4 +252,4 @@ async def _run_lifespan(
         async with asyncio.timeout(settings.documents.deadline + settings.series.deadline):
             await key_ring.close()
             await state.audit.close()
-            await asyncio.gather(state.documents.close(), store.close())
+            await asyncio.gather(state.documents.close(), store.close(), state.budgets.buckets.close())

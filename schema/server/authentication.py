@@ -4,6 +4,7 @@ import hmac
 import ipaddress
 import logging
 from collections.abc import Awaitable, Callable
+from typing import Any
 
 from pydantic import SecretStr
 from starlette.requests import Request
@@ -15,7 +16,7 @@ from schema.server.key_ring import MAX_AGE_S, MIN_INTERVAL_S, KeyRing
 from schema.server.origins import is_loopback
 from schema.server.proxies import TRUSTED_PROXY
 from schema.server.settings import AnonymousSettings
-from stores.contracts.errors import GatewayError, Unauthenticated
+from stores.contracts.errors import GatewayError, LimitExceeded, Unauthenticated
 
 # The grant of a request. Raises `Unauthenticated` if its credential is missing or not valid, and
 # `Unavailable` if it cannot be checked.
@@ -30,8 +31,16 @@ class AccessDenied(BadRequest):
     def __init__(self, error: GatewayError) -> None:
         # RFC 9110, section 11.6.1: a 401 says which credentials are accepted.
         headers = {"WWW-Authenticate": "Bearer"} if isinstance(error, Unauthenticated) else {}
-        super().__init__(error.rest_status, error.message, **headers)
+        status, message, self._extensions = error.rest_status, error.message, {"code": error.code}
+        if isinstance(error, LimitExceeded):
+            status, headers = error.status, error.headers
+            message, self._extensions = error.describe(is_authenticated=False)
+        super().__init__(status, message, **headers)
         self.code = error.code
+
+    @property
+    def extensions(self) -> dict[str, Any]:
+        return self._extensions
 
 
 class Authenticator:

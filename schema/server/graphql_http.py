@@ -83,6 +83,8 @@ class GraphQLEndpoint:
                     response = await self._execute_batch(request, graphql_request, context)
                 else:
                     response = await self._execute(request, graphql_request, media_type, context)
+            if context.budget is not None:
+                response.headers.update(context.budget.headers())
         except BadRequest as error:
             body = _make_error_body(error.message, **error.extensions)
             response = _make_json_response(body, error.status, media_type, error.headers)
@@ -125,6 +127,7 @@ class GraphQLEndpoint:
             view = view_of(context.viewer.grant)
         except Forbidden as error:
             raise AccessDenied(error) from None
+        context.meter.is_shown = graphql_request.wants_cost and context.viewer.grant.sees_limits
         answer = await self._executor.run(
             document,
             graphql_request.variables,
@@ -173,8 +176,13 @@ def _answer_response(answer: OperationResult, media_type: str, context: Context)
         body["errors"] = answer.errors
     if not answer.rejected:
         body["data"] = answer.data
+    extensions: dict[str, Any] = {}
     if context.trace is not None:
-        body["extensions"] = {"trace": {**context.trace(), "compiled": answer.compiled}}
+        extensions["trace"] = {**context.trace, "compiled": answer.compiled}
+    if context.meter.is_shown:
+        extensions["cost"] = context.meter.report()
+    if extensions:
+        body["extensions"] = extensions
     if answer.rejected_mutation:
         return _make_json_response(body, 405, media_type, {"Allow": "POST"})
     return _make_json_response(body, 400 if answer.rejected and media_type == RESPONSE else 200, media_type)

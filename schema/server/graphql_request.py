@@ -25,6 +25,7 @@ class GraphQLRequest:
     persisted_query: PersistedQuery | None
     variables: dict[str, Any] | None
     operation_name: str | None
+    wants_cost: bool = False  # whether the response is to tell the cost of the request
 
 
 @dataclass(frozen=True, slots=True)
@@ -137,4 +138,7 @@ def _check_members(members: dict[str, Any]) -> GraphQLRequest:
         raise BadRequest(400, "query must be a string that contains a GraphQL document.")
     persisted_query = PersistedQuery.parse(members.get("extensions"))
     # Clients without a name to send often send an empty one.
-    return GraphQLRequest(query, persisted_query, members.get("variables"), operation_name or None)
+    wants_cost = (members.get("extensions") or {}).get("cost") is True
+    return GraphQLRequest(
+        query, persisted_query, members.get("variables"), operation_name or None, wants_cost
+    )

@@ -1,6 +1,5 @@
 """Requests over a limit: their response on every endpoint."""
 
-import math
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
@@ -18,9 +17,7 @@ class OverLimit(BadRequest):
 
     def __init__(self, error: LimitExceeded, *, is_authenticated: bool) -> None:
         message, extensions = error.describe(is_authenticated=is_authenticated)
-        wait = error.retry_after_s
-        headers = {} if wait is None else {"Retry-After": str(max(1, math.ceil(wait)))}
-        super().__init__(error.status, message, **headers)
+        super().__init__(error.status, message, **error.headers)
         self._extensions = extensions
 
     @property

@@ -2,8 +2,10 @@
 
 from typing import Literal, get_args
 
-from pydantic import Field
+from pydantic import Field, SecretStr, field_validator
 
+from resolvers.budgets import BudgetLimits
+from resolvers.metering import Cost
 from schema.engine.structure_limits import StructureLimits
 from schema.server.load_settings import LoadLimitName, LoadSettings
 
@@ -21,6 +23,14 @@ LimitName = Literal[
     "repetitions",
     "selections",
     "answer_bytes",
+    "calls",
+    "documents",
+    "points",
+    "objects",
+    "cost_per_minute",
+    "tenant_cost_per_minute",
+    "concurrent_requests",
+    "address_requests_per_minute",
 ]
 LIMIT_NAMES: tuple[str, ...] = get_args(LimitName)
 
@@ -79,6 +89,66 @@ class LimitSettings(LoadSettings):
         description="The maximum number of operations in a JSON list of requests. 0 permits no such lists."
         " Together they have the limits of one request.",
     )
+
+    calls: int = Field(
+        default=5000, ge=1, description="The maximum number of calls to the stores for one request."
+    )
+    documents: int = Field(
+        default=200_000, ge=1, description="The maximum number of documents that one request reads."
+    )
+    points: int = Field(
+        default=2_000_000, ge=1, description="The maximum number of points that one request reads."
+    )
+    objects: int = Field(
+        default=1_000_000, ge=1, description="The maximum number of objects in the answer to one request."
+    )
+    cost_per_minute: int | None = Field(
+        default=30_000,
+        ge=1,
+        description="The cost in a minute of the requests of one key, or of one subject of tokens, unless the"
+        " key has a limit of its own. One unit is about a millisecond of a core. Null is no limit.",
+    )
+    tenant_cost_per_minute: int | None = Field(
+        default=60_000,
+        ge=1,
+        description="The cost in a minute of the requests of all keys for the same organizations. Null is no"
+        " limit.",
+    )
+    concurrent_requests: int | None = Field(
+        default=100,
+        ge=1,
+        description="The maximum number of requests of one key that run at a time. Null is no limit.",
+    )
+    address_requests_per_minute: int | None = Field(
+        default=3000,
+        ge=1,
+        description="The requests in a minute of one address without a valid credential. Null is no limit.",
+    )
+    store: SecretStr | None = Field(
+        default=None,
+        description="redis://... or rediss://...: the server through which several gateways share the limits"
+        " per minute and of concurrent requests. Null: each process limits by itself.",
+    )
+
+    @field_validator("store")
+    @classmethod
+    def _check_scheme(cls, store: SecretStr | None) -> SecretStr | None:
+        if store is not None and not store.get_secret_value().startswith(("redis://", "rediss://")):
+            raise ValueError("the URL must start with redis:// or rediss://")
+        return store
+
+    def costs(self) -> Cost:
+        """The limits of what one request costs."""
+        return Cost(self.calls, self.documents, self.points, self.objects)
+
+    def budgets(self) -> BudgetLimits:
+        """The limits of what keys, tenants and addresses use."""
+        return BudgetLimits(
+            self.cost_per_minute,
+            self.tenant_cost_per_minute,
+            self.concurrent_requests,
+            self.address_requests_per_minute,
+        )
 
     def structure(self, max_tokens: int) -> StructureLimits:
         """The limits of a document's structure."""

@@ -6,6 +6,7 @@ from resolvers.rules.audit_trail import AuditTrail
 from schema.server.settings import Settings
 from schema.server.store_settings import SeriesSettings
 from stores import embedded, opening
+from stores.contracts.buckets import Buckets
 from stores.contracts.document_store import DocumentStore
 from stores.contracts.points import PointWriter
 from stores.contracts.series import SeriesStore, WritableSeriesStore
@@ -104,3 +105,9 @@ def open_token_check(settings: Settings) -> "TokenCheck | None":
     from schema.server.token_check import TokenCheck
 
     return TokenCheck([KeySet(issuer) for issuer in settings.auth.issuers])
+
+
+def open_buckets(settings: Settings) -> Buckets:
+    """The buckets of the budgets: of this process, or shared by `limits.store`. This waits for no server."""
+    store = settings.limits.store
+    return opening.open_buckets(store.get_secret_value() if store else None)

@@ -2,25 +2,25 @@
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
-from typing import Any
 
 from starlette.requests import Request
 
+from resolvers.budgets import Budgets
 from resolvers.context import Context, SeriesAccess, Viewer
 from resolvers.limits import LimitPolicy
+from resolvers.metering import Cost, Meter, MeteredDocumentStore
 from resolvers.rules.audit_trail import AuditTrail
-from resolvers.turns import Turn
 from schema.engine.execution import Executor
+from schema.server.address_limit import count_anonymous
 from schema.server.authentication import AccessDenied, Authenticate
 from schema.server.execution_gate import ExecutionGate, RequestTurn
 from stores.contracts.document_store import DocumentStore
 from stores.contracts.errors import GatewayError
-from stores.contracts.series import WritableSeriesStore
 from stores.entities.cipher import SecretCipher
 from stores.entities.icons import Icons
 from stores.wrappers.counting import CallCounter
 from stores.wrappers.documents import WrappedDocumentStore
-from stores.wrappers.series import WrappedSeriesStore, WrappedWritableSeriesStore
+from stores.wrappers.series import wrap_series
 
 TRACE_HEADER = "X-Gateway-Trace"
 
@@ -43,6 +43,8 @@ class AppState:
     cache_sizes: Mapping[str, Callable[[], int]]
     gate: ExecutionGate
     max_answer_bytes: float
+    max_cost: Cost  # of one request
+    budgets: Budgets
 
     async def create_context(
         self, request: Request, request_id: str, authenticate: Authenticate | None = None
@@ -54,34 +56,27 @@ class AppState:
         """
         try:
             grant = await (authenticate or self.authenticate)(request)
+            await count_anonymous(self.budgets, request, grant)
         except GatewayError as error:
             raise AccessDenied(error) from None
         turn = RequestTurn(self.gate, request.receive)
-        if request.headers.get(TRACE_HEADER) != "1" or not grant.is_operator:
-            viewer = Viewer(self.documents, self.series, grant)
-            return self._make_context(viewer, request_id, turn)
-        document_calls, series_calls = CallCounter(), CallCounter()
-        documents = WrappedDocumentStore(self.documents, document_calls)
-        store = self.series.store
-        series = (
-            WrappedWritableSeriesStore(store, series_calls)
-            if isinstance(store, WritableSeriesStore)
-            else WrappedSeriesStore(store, series_calls)
-        )
-        viewer = Viewer(documents, replace(self.series, store=series), grant)
-        trace = {"documentCalls": document_calls.calls, "seriesCalls": series_calls.calls}
-        return self._make_context(viewer, request_id, turn, trace=lambda: trace)
-
-    def _make_context(
-        self, viewer: Viewer, request_id: str, turn: Turn, trace: Callable[[], dict[str, Any]] | None = None
-    ) -> Context:
+        meter = Meter(self.max_cost, self.limits)
+        documents, series, trace = self.documents, self.series.store, None
+        if request.headers.get(TRACE_HEADER) == "1" and grant.is_operator:
+            document_calls, series_calls = CallCounter(), CallCounter()
+            documents = WrappedDocumentStore(documents, document_calls)
+            series = wrap_series(series, series_calls)
+            trace = {"documentCalls": document_calls.calls, "seriesCalls": series_calls.calls}
+        access = replace(self.series, store=wrap_series(series, meter))
         return Context(
-            viewer,
+            Viewer(MeteredDocumentStore(documents, meter), access, grant),
             self.icons,
             self.cipher,
             request_id,
             limits=self.limits,
             turn=turn,
+            meter=meter,
+            budget=self.budgets.of_request(grant),
             trace=trace,
             audit=self.audit,
         )

@@ -7,8 +7,8 @@ from graphql import GraphQLInputObjectType
 
 from resolvers import nodes
 from schema.engine.fields import Info, argument, derived
+from schema.engine.metered_execution import MeteredExecutionContext
 from schema.engine.scalars import CONFIG
-from schema.engine.sliced_execution import SlicedExecutionContext
 from schema.types.analytics import AnalyticsQueries
 from schema.types.api_keys import ApiKeyMutations, ApiKeyQueries
 from schema.types.applications import ApplicationMutations, ApplicationQueries
@@ -108,5 +108,5 @@ schema = GatewaySchema(
     mutation=MutationRoot,
     types=[Connector, EventClass, Function, Gateway, User],
     config=CONFIG,
-    execution_context_class=SlicedExecutionContext,
+    execution_context_class=MeteredExecutionContext,
 )

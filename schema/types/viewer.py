@@ -1,6 +1,5 @@
 """The viewer in the graph: who sends the request, and what they may access."""
 
-from dataclasses import asdict
 from datetime import datetime
 from typing import Any
 
@@ -41,12 +40,15 @@ class ViewerType:
         return root.grant.expires_at
 
     @derived(
-        "The limits of the viewer's own by name, such as `{cost_per_minute: 60000}`. What is not named is as"
-        " the settings say.",
+        "The limits in force for the viewer, by name: what one request may cost, and the budgets of its"
+        " credential. Empty without a credential.",
         JSON,
     )
-    def limits(root: strawberry.Parent[Viewer]) -> dict[str, int]:
-        return {name: limit for name, limit in asdict(root.grant.limits).items() if limit is not None}
+    def limits(root: strawberry.Parent[Viewer], info: Info) -> dict[str, int]:
+        if not root.grant.sees_limits:
+            return {}
+        budget = info.context.budget
+        return {**info.context.meter.limits._asdict(), **(budget.limits() if budget is not None else {})}
 
 
 @strawberry.type

@@ -68,8 +68,8 @@ class DocumentDatabase(ABC):
     ) -> list[list[Document]]:
         """Return the documents of one query in each of several collections, in the order of `collections`.
 
-        With `total`, collections after those that have so many documents together may be left out: their
-        lists are empty.
+        With `total`, no more than so many documents are returned altogether, the first ones: the lists of
+        collections after those are empty.
 
         The number of calls to a server is one for each 100 collections; an embedded store needs one.
         """

@@ -7,7 +7,7 @@ keys and step into lists as MongoDB's dotted paths do: `("events", "class")` is 
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from typing import Any, TypeAlias
 
@@ -129,6 +129,11 @@ class Query:
 
 
 ALL = Query()
+
+
+def first_of(query: Query, number: int) -> Query:
+    """The query for no more than the first `number` documents of a query."""
+    return query if query.limit is not None and query.limit <= number else replace(query, limit=number)
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,6 +3,7 @@
 A message is safe to show: it contains what the caller sent and nothing about the inside.
 """
 
+import math
 from collections.abc import Sequence
 from typing import Any, ClassVar
 
@@ -56,7 +57,7 @@ class LimitExceeded(GatewayError, code="LIMIT_EXCEEDED", rest_status=400):
     """The request is over a limit of the gateway. `limit` names the limit.
 
     `maximum` and `actual` are shown to authenticated callers only. `advice` is a sentence without these
-    numbers that says what to do. `retry_after_s` is when the same request may pass.
+    numbers that says what to do. After `retry_after_s` seconds the same request may pass.
     """
 
     def __init__(
@@ -73,7 +74,8 @@ class LimitExceeded(GatewayError, code="LIMIT_EXCEEDED", rest_status=400):
         known = {"maximum": maximum} if actual is None else {"maximum": maximum, "actual": actual}
         super().__init__(_over_limit(f"{name} ({numbers})", advice), fields=fields, limit=name, **known)
         self.name, self.maximum, self.actual, self.advice = name, maximum, actual, advice
-        self.retry_after_s = retry_after_s
+        # The HTTP headers that say when the same request may pass
+        self.headers = {} if retry_after_s is None else {"Retry-After": str(max(1, math.ceil(retry_after_s)))}
 
     @property
     def status(self) -> int:
@@ -97,6 +99,10 @@ LIMIT_STATUS = {
     "queued": 503,
     "memory_bytes": 503,
     "request_seconds": 503,
+    "cost_per_minute": 429,
+    "tenant_cost_per_minute": 429,
+    "concurrent_requests": 429,
+    "address_requests_per_minute": 429,
 }
 
 

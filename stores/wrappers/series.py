@@ -88,6 +88,13 @@ class WrappedWritableSeriesStore(WrappedSeriesStore, WritableSeriesStore):
         return await self._writable.move_machines(source, targets)
 
 
+def wrap_series(store: SeriesStore, interceptor: Interceptor) -> SeriesStore:
+    """The store around a store; one that can be written to stays so."""
+    if isinstance(store, WritableSeriesStore):
+        return WrappedWritableSeriesStore(store, interceptor)
+    return WrappedSeriesStore(store, interceptor)
+
+
 class WrappedSeriesDatabase(SeriesDatabase):
     """One database of a `WrappedSeriesStore`."""
 

@@ -94,6 +94,7 @@ class ObjectSelection:
             present = [object_ for object_ in objects if object_ is not None]
             completed = iter(await self.complete(present, False, run))
             return [None if object_ is None else next(completed) for object_ in objects]
+        run.executor.context_value.meter.count_objects(len(objects))
         if self._only is not None:
             return list(await self._only.complete(objects, run))
         results: list[dict[str, Any] | None] = [None] * len(objects)
@@ -176,6 +177,8 @@ class SelectedField:
         if not {list, tuple}.issuperset(map(type, distinct.values())):
             raise FallBack
         flat = list(chain.from_iterable(distinct.values()))
+        if any(map(isinstance, flat, repeat(Exception))):  # items that failed have errors of their own
+            raise FallBack
         completed = iter(await selection.complete(flat, nullable, run))
         completed_lists: dict[int, list[Any] | None] = {id(None): None}
         for id_, list_ in distinct.items():

@@ -100,7 +100,8 @@ class Reader:
                     break
                 is_whole = joined is not None and (query.limit is not None or len(joined[index]) < limit)
                 page = joined[index] if joined is not None and is_whole else None
-                pages[collection] = (await self.find_many(collection, [query]))[0] if page is None else page
+                page = (await self.find_many(collection, [query]))[0] if page is None else page
+                pages[collection] = page if total is None else page[: total - count]
                 count += len(pages[collection])
             if total is not None and count >= total:
                 break

@@ -28,6 +28,7 @@ from stores.contracts.documents import (
     UpdateOne,
     Where,
     Write,
+    first_of,
 )
 from stores.contracts.errors import BadUserInput, Unavailable
 from stores.contracts.journal import CappedCollection, JournalEntry, TrimSchedule
@@ -137,8 +138,8 @@ class SqliteDocumentDatabase(DocumentDatabase):
             results: list[list[bytes]] = []
             count = 0
             for collection in collections:
-                is_full = total is not None and count >= total
-                results.append([] if is_full else self._rows(db, collection).bodies([query])[0])
+                rest = query if total is None else first_of(query, total - count)
+                results.append(self._rows(db, collection).bodies([rest])[0] if rest.limit != 0 else [])
                 count += len(results[-1])
             return results
 

@@ -1,0 +1,165 @@
+"""The meter of a request: it counts what the request reads and answers, and stops it at the limits."""
+
+import math
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import replace
+from typing import Any, NamedTuple, TypeVar
+
+from resolvers.limits import LimitPolicy
+from stores.contracts.document_store import DocumentDatabase, DocumentStore
+from stores.contracts.documents import Collection, Document, Query
+from stores.contracts.errors import LimitExceeded
+from stores.wrappers.documents import WrappedDocumentDatabase, WrappedDocumentStore
+from stores.wrappers.interception import Interceptor, StoreCall
+
+T = TypeVar("T")
+
+
+class Cost(NamedTuple):
+    """Store calls, documents and points that are read from the stores, and objects of the answer."""
+
+    calls: int
+    documents: int
+    points: int
+    objects: int
+
+
+def cost_units(cost: Cost) -> int:
+    """The cost of a request as one number, at least 1: about the milliseconds of a core that it takes."""
+    return max(1, cost.calls + math.ceil(cost.documents / 100 + cost.points / 1000 + cost.objects / 1000))
+
+
+EXPENSIVE_UNITS = 1000  # more may take long
+UNLIMITED = Cost(*[2**62] * 4)
+ADVICE = {
+    "calls": "Request fewer things of their own: a list instead of its items one by one.",
+    "documents": "Request shorter pages (`first`), or fewer levels of lists.",
+    "points": "Request a shorter range, a wider `every`, or fewer machines.",
+    "objects": "Request shorter pages (`first`), or fewer levels of lists.",
+}
+
+
+def exceeded_limit(cost: Cost, limits: Cost) -> LimitExceeded | None:
+    """The error for the first number of a cost that is over its limit."""
+    if cost[0] <= limits[0] and cost[1] <= limits[1] and cost[2] <= limits[2] and cost[3] <= limits[3]:
+        return None
+    for name, number, limit in zip(Cost._fields, cost, limits, strict=True):
+        if number > limit:
+            return LimitExceeded(name, limit, number, f"{ADVICE[name]} (limits.{name})")
+    return None
+
+
+class Meter(Interceptor):
+    """Counts the calls of a request to its stores, what they return, and the objects of the answer.
+
+    Over a limit, `policy` rejects the request or lets it pass. If it is rejected, `error` is the error, and
+    every further call is rejected, too. With `stops` false, as for a mutation, the meter only counts.
+    """
+
+    def __init__(self, limits: Cost = UNLIMITED, policy: LimitPolicy | None = None) -> None:
+        self._limits, self._policy = limits, policy or LimitPolicy()
+        self.calls = self.documents = self.points = self.objects = 0
+        self.stops = True
+        self.estimate: Cost | None = None
+        self.by_path: dict[str, Cost] | None = None  # the estimate, if the client asks for it
+        self.is_shown = False  # whether the client asks for the cost
+        self.error: LimitExceeded | None = None
+
+    @property
+    def limits(self) -> Cost:
+        return self._limits
+
+    @property
+    def actual(self) -> Cost:
+        """What the request has cost so far."""
+        return Cost(self.calls, self.documents, self.points, self.objects)
+
+    @property
+    def is_expensive(self) -> bool:
+        """Whether the request may take long, by its estimate."""
+        return self.estimate is not None and cost_units(self.estimate) > EXPENSIVE_UNITS
+
+    def report(self) -> dict[str, Any]:
+        """The cost as the client sees it who asks for it."""
+        return {
+            "estimate": self.estimate and self.estimate._asdict(),
+            "actual": self.actual._asdict(),
+            "limit": self._limits._asdict(),
+            "byPath": {path: cost._asdict() for path, cost in (self.by_path or {}).items()},
+        }
+
+    def accept(self, estimate: Cost) -> None:
+        """Remember what the request may cost. Raises `LimitExceeded` if that is over a limit."""
+        self.estimate = estimate
+        error = exceeded_limit(estimate, self._limits)
+        if error is not None:
+            self._policy.enforce(error)
+
+    def count_objects(self, number: int) -> None:
+        """Count objects that the answer gets. Raises `LimitExceeded`."""
+        self.objects += number
+        if self.objects > self._limits.objects:
+            self._check()
+
+    async def run(self, call: StoreCall, proceed: Callable[[], Awaitable[T]]) -> T:
+        self.calls += 1
+        self._check()
+        result = await proceed()
+        if call.operation == "find":
+            self.documents += count_documents(result)
+        elif call.operation in SAMPLING:
+            self.points += count_samples(result)
+        self._check()
+        return result
+
+    def bound(self, query: Query) -> Query:
+        """The query; one that reads a whole collection reads one document more than the request still may."""
+        if query.limit is not None or query.where or not self.stops or self._policy.only_warns("documents"):
+            return query
+        return replace(query, limit=max(self._limits.documents - self.documents, 0) + 1)
+
+    def _check(self) -> None:
+        if self.error is not None:
+            raise self.error
+        error = exceeded_limit(self.actual, self._limits) if self.stops else None
+        if error is not None:
+            self.error = error
+            self._policy.enforce(error)
+            # The limit only warns, and it does so once.
+            self.error, self._limits = None, self._limits._replace(**{error.name: UNLIMITED[0]})
+
+
+def count_documents(results: Any) -> int:
+    """The number of documents that a `find` returned: lists, or exceptions in their places."""
+    return sum(len(documents) for documents in results if type(documents) is list)
+
+
+def count_samples(result: Any) -> int:
+    """The number of samples in a result of the time-series store: by machine, field and perhaps tags."""
+    if isinstance(result, dict):
+        return sum(map(count_samples, result.values()))
+    return len(result) if isinstance(result, list) else 1
+
+
+# The calls to a time-series store that return samples. Others return names and numbers of machines.
+SAMPLING = frozenset(("latest", "points", "neighbours", "windows", "last"))
+
+
+class MeteredDocumentStore(WrappedDocumentStore):
+    """A document store whose calls a meter counts. A whole collection is not read further than the limit."""
+
+    def __init__(self, store: DocumentStore, meter: Meter) -> None:
+        super().__init__(store, meter)
+        self._meter = meter
+
+    def database(self, name: str) -> DocumentDatabase:
+        return _MeteredDocumentDatabase(self._store.database(name), self._meter)
+
+
+class _MeteredDocumentDatabase(WrappedDocumentDatabase):
+    def __init__(self, documents: DocumentDatabase, meter: Meter) -> None:
+        super().__init__(documents, meter)
+        self._meter = meter
+
+    async def find_many(self, collection: Collection, queries: Sequence[Query]) -> list[list[Document]]:
+        return await super().find_many(collection, [self._meter.bound(query) for query in queries])

@@ -1,0 +1,47 @@
+"""Requests without a valid credential are counted by the address that they come from."""
+
+import ipaddress
+
+from starlette.requests import Request
+
+from resolvers.budgets import Budgets
+from resolvers.grants import OPEN, Grant
+from schema.server.authentication import Authenticate
+from stores.contracts.errors import Unauthenticated
+
+
+class CountFailures:
+    """Authenticates as `authenticate` does. Too many failures of an address raise `LimitExceeded`."""
+
+    def __init__(self, authenticate: Authenticate, budgets: Budgets) -> None:
+        self._authenticate, self._budgets = authenticate, budgets
+
+    async def __call__(self, request: Request) -> Grant:
+        try:
+            return await self._authenticate(request)
+        except Unauthenticated:
+            await count_request(self._budgets, request)
+            raise
+
+
+async def count_anonymous(budgets: Budgets, request: Request, grant: Grant) -> None:
+    """Count a request whose grant needed no credential. Raises `LimitExceeded`.
+
+    While the gateway is open, requests from the same machine are not counted.
+    """
+    is_counted = not _is_loopback(request) if grant == OPEN else not grant.is_authenticated
+    if is_counted:
+        await count_request(budgets, request)
+
+
+async def count_request(budgets: Budgets, request: Request) -> None:
+    """Count a request for its address. Raises `LimitExceeded`."""
+    if request.client is not None:  # a socket without addresses is of this machine
+        await budgets.count_address(request.client.host)
+
+
+def _is_loopback(request: Request) -> bool:
+    try:
+        return request.client is None or ipaddress.ip_address(request.client.host).is_loopback
+    except ValueError:
+        return False

@@ -1,0 +1,167 @@
+"""Amounts of the table of costs: the declared maxima of lists, and what follows from arguments."""
+
+from collections.abc import Callable
+from typing import Any
+
+from resolvers.rules.ids import is_object_id
+from resolvers.rules.paging import DEFAULT_PAGE_SIZE, MAX_PAGE_SIZE
+from resolvers.series.events import MAX_EVENTS
+from resolvers.series.machine_series import MAX_SERIES
+from resolvers.series.ranges import RequestedRange, find_zone, to_nanoseconds
+from resolvers.series.windows import SHORTEST
+from schema.engine.costs.declarations import Arguments, CostScope
+from stores.contracts.errors import BadUserInput, LimitExceeded
+from stores.contracts.series import SECOND
+
+MINUTE = 60 * SECOND
+
+# Declared maxima of lists without a size argument
+ORGANIZATIONS = 1_000  # of a deployment
+APPLICATIONS = 20  # of an organization
+DEVICES_OF_ORGANIZATION = 2_000  # of which questions about all devices read the machine ids
+DEVICES_OF_APPLICATION = 1_000
+DEVICES = 40_000  # of a deployment
+USERS = GATEWAYS = 100  # of an organization
+CONNECTORS = 20  # of an application, and templates of an organization
+EVENT_CLASSES = FUNCTIONS = CONFIG_ENTRIES = PROPERTIES = 20  # of an application
+CONNECTORS_OF_DEVICE = 5
+BINDINGS_OF_DEVICE = 10
+DEVICES_OF_EVENT_CLASS = 100
+AUDIT_ENTRIES = 10_000  # of an organization, changes and refusals each
+AUDIT_CHANGES = 20  # of an entry
+SERVICES = API_KEYS = 100
+ICONS = 500
+GROUPS = 20  # of the series of a machine
+TAGS = 10
+STATES = 10  # of a machine, each with its total
+STATE_INTERVALS = 100  # objects of a timeline; its points are limited while the request runs
+SAMPLES = 1_000  # objects of a series that is not aggregated, likewise
+
+
+def count_page_nodes(arguments: Arguments, _: CostScope) -> int:
+    """The nodes of a page. One that is too long fails before it is read."""
+    first = arguments["first"]
+    size = DEFAULT_PAGE_SIZE if first is None else int(first)
+    return size if 0 <= size <= MAX_PAGE_SIZE else 0
+
+
+def count_page_documents(arguments: Arguments, scope: CostScope) -> int:
+    """One document more than the page has, which tells whether there are more."""
+    return count_page_nodes(arguments, scope) + 1
+
+
+def count_page_calls(arguments: Arguments, _: CostScope) -> int:
+    """The calls for a page of several collections: the rest of one, and the others together."""
+    return 1 if arguments["after"] is None else 2
+
+
+def count_events(arguments: Arguments, _: CostScope) -> int:
+    first = int(arguments["first"])
+    return first if 0 <= first <= MAX_EVENTS else 0
+
+
+def count_calls_for_id(arguments: Arguments, _: CostScope) -> int:
+    """An id that is no ObjectId is searched for first."""
+    document_id = arguments.get("documentId")
+    return 1 if document_id is None or is_object_id(document_id) else 2
+
+
+def count_windows(arguments: Arguments, scope: CostScope) -> int:
+    """The windows of one series. Samples that are not aggregated are limited while the request runs."""
+    every = arguments["every"]
+    if every is None:
+        return count_comparisons(arguments, scope) if arguments.get("aggregate") is not None else 0
+    length = max(_find_range_length(arguments, scope, now) for now in (scope.now, scope.now - MINUTE))
+    count = _count_windows_of_length(length, every)
+    return count_comparisons(arguments, scope) * count if count <= scope.limits.windows else 0
+
+
+def count_comparisons(arguments: Arguments, _: CostScope) -> int:
+    """How many ranges are read: one or, for a comparison, two."""
+    return 1 if arguments.get("compare") is None else 2
+
+
+def _find_range_length(arguments: Arguments, scope: CostScope, now: int) -> int:
+    """The length of a range in nanoseconds, 0 for one that is not valid."""
+    range_ = arguments["range"]
+    current, previous = (range_[unit] and range_[unit].value for unit in ("current", "previous"))
+    offsets = () if range_["offset"] is None else (range_["offset"],)
+    requested = RequestedRange(range_["from"], range_["to"], range_["last"], current, previous, offsets)
+    try:
+        zone = find_zone(arguments.get("timeZone") or range_["timeZone"] or scope.time_zone)
+        start, stop = to_nanoseconds(requested, zone, now, scope.limits)
+    except (BadUserInput, LimitExceeded):
+        return 0
+    return stop - start
+
+
+def _count_windows_of_length(length: int, every: dict[str, Any]) -> int:
+    """The windows of a range at most; those at its ends may be cut."""
+    if every.get("dayTimes"):
+        return (length // SHORTEST["day"] + 2) * len(every["dayTimes"])
+    if every.get("unit") is not None:
+        return length // SHORTEST[every["unit"].value] + 2
+    return length // max(int(every.get("duration") or 0), 1) + 2
+
+
+def count_series_objects(arguments: Arguments, scope: CostScope) -> int:
+    return count_windows(arguments, scope) or SAMPLES
+
+
+def count_series(arguments: Arguments, _: CostScope) -> int:
+    count = len(arguments["machines"]) * len(arguments["fields"])
+    return count if count <= MAX_SERIES else 0
+
+
+def count_distinct(argument: str, *names: str) -> Callable[[Arguments, CostScope], int]:
+    """How many different values the members `names` have in a list argument."""
+    return lambda arguments, _: len({tuple(item[name] for name in names) for item in arguments[argument]})
+
+
+def count_calls_for_series(arguments: Arguments, scope: CostScope) -> int:
+    """The devices of each application; for each organization each measurement, and perhaps the catalogue."""
+    applications = count_distinct("machines", "organizationId", "applicationId")(arguments, scope)
+    organizations = count_distinct("machines", "organizationId")(arguments, scope)
+    measurements = count_distinct("fields", "measurement")(arguments, scope)
+    return applications + organizations * (measurements * count_comparisons(arguments, scope) + 1)
+
+
+def multiply(*amounts: Callable[[Arguments, CostScope], int]) -> Callable[[Arguments, CostScope], int]:
+    """The product of amounts."""
+
+    def resolve_product(arguments: Arguments, scope: CostScope) -> int:
+        product = 1
+        for amount in amounts:
+            product *= amount(arguments, scope)
+        return product
+
+    return resolve_product
+
+
+def count_organization_documents(arguments: Arguments, scope: CostScope) -> int:
+    """The documents of organizations, two of each: a search reads all, a page its own and the default one."""
+    count = scope.organizations if arguments["search"] else count_page_nodes(arguments, scope) + 1
+    return 2 * count
+
+
+def count_owner_documents(arguments: Arguments, scope: CostScope) -> int:
+    """The documents that tell whose machines are: those of all organizations, and the devices."""
+    machines = count_page_nodes(arguments, scope) if "first" in arguments else 1
+    return 2 * scope.organizations + machines * APPLICATIONS
+
+
+def count_applications_in_page(arguments: Arguments, scope: CostScope) -> int:
+    return min(APPLICATIONS, count_page_nodes(arguments, scope))
+
+
+def count_devices_of_page(arguments: Arguments, scope: CostScope) -> int:
+    return min(count_page_nodes(arguments, scope) * DEVICES_OF_ORGANIZATION, DEVICES)
+
+
+def count_devices_of_viewer(_: Arguments, scope: CostScope) -> int:
+    """Questions about all machines of all databases, which operators ask, read no devices."""
+    return 0 if scope.is_operator else min(scope.organizations * DEVICES_OF_ORGANIZATION, DEVICES)
+
+
+def count_databases_of_viewer(_: Arguments, scope: CostScope) -> int:
+    return scope.databases if scope.is_operator else scope.organizations
