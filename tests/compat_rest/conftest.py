@@ -11,6 +11,7 @@ from compat_rest.app import create_app
 from schema.server.settings import Settings
 from stores.contracts.document_store import DocumentStore
 from stores.opening import open_documents, open_series
+from tests.closing import BUSY_S
 from tests.validation import validated_once
 
 __all__ = ["validated_once"]
@@ -37,7 +38,7 @@ async def documents(
         # An empty server: old routes list and count every organization of the server.
         server = request.getfixturevalue("empty_mongodb_server")
         url = f"{server.url}/default-{uuid.uuid4().hex[:8]}"
-    store = open_documents(url, data=tmp_path)
+    store = open_documents(url, data=tmp_path, deadline=BUSY_S)
     yield store
     await store.close()
 

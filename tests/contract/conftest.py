@@ -10,6 +10,7 @@ import pytest
 from stores.backends.influx.influx2 import Influx2SeriesDatabase, Influx2SeriesStore
 from stores.contracts.document_store import DocumentDatabase, DocumentStore
 from stores.opening import open_documents
+from tests.closing import BUSY_S
 from tests.contract.influx2 import opened
 from tests.contract.series_stores import make_bucket, written
 from tests.servers import InfluxDB2
@@ -27,6 +28,7 @@ async def document_store(request: pytest.FixtureRequest, tmp_path: Path) -> Asyn
     store = open_documents(
         url if driver else None,
         data=tmp_path,
+        deadline=BUSY_S,
         driver=cast(Literal["pymongo", "motor"], driver or "pymongo"),
     )
     yield store

@@ -23,6 +23,7 @@ from stores.contracts.series import (
     WritableSeriesStore,
 )
 from stores.opening import open_series
+from tests.closing import BUSY_S
 from tests.servers import InfluxDB2, InfluxDB3
 
 STORES = ("sqlite", "influxdb3", "influxdb2")
@@ -89,7 +90,7 @@ async def written(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterat
     else:
         server = request.getfixturevalue(f"{request.param}_server")
         prefix, org = ("influxdb2+", server.org) if request.param == "influxdb2" else ("", "")
-        store = open_series(prefix + server.url, data=tmp_path, token=server.token, org=org, deadline=20.0)
+        store = open_series(prefix + server.url, data=tmp_path, token=server.token, org=org, deadline=BUSY_S)
 
         async def put(*points: Point) -> None:
             await send(server, database, points)

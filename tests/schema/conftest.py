@@ -13,6 +13,7 @@ from schema.server.token_check import TokenCheck
 from stores.contracts.document_store import DocumentStore
 from stores.contracts.series import WritableSeriesStore
 from stores.opening import open_documents, open_series
+from tests.closing import BUSY_S
 from tests.schema.client import Client
 from tests.schema.clock import Clock
 from tests.schema.executors import ExecutorPair, stores
@@ -40,7 +41,7 @@ async def documents(
     if backend == "mongodb":
         server = request.getfixturevalue("mongodb_server")
         url = f"{server.url}/default-{uuid.uuid4().hex[:8]}"
-    store = open_documents(url, data=tmp_path)
+    store = open_documents(url, data=tmp_path, deadline=BUSY_S)
     yield store
     await store.close()
 
