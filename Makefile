@@ -10,6 +10,8 @@ BIN := .venv/bin
 WORKERS ?= auto
 SEED ?= $(shell date +%s)
 PYTEST = $(BIN)/python -m pytest
+# A test that hangs ends its process after a quarter of an hour, and the stacks of its threads are printed.
+UNLESS_HUNG = -o faulthandler_timeout=900 -o faulthandler_exit_on_timeout=true
 PARALLEL = -n $(WORKERS) --maxprocesses 4 --dist load --maxschedchunk 1
 
 # The suite starts Python dozens of times: compiled modules are kept, whatever the environment says.
@@ -21,10 +23,10 @@ run: .venv/runtime
 	$(BIN)/sync-gateway serve --demo
 
 test-fast: .venv/dev
-	$(PYTEST) $(PARALLEL) -m "not long and not slow and not external"
+	$(PYTEST) $(PARALLEL) $(UNLESS_HUNG) -m "not long and not slow and not external"
 
 test: .venv/dev
-	$(PYTEST) $(PARALLEL)
+	$(PYTEST) $(PARALLEL) $(UNLESS_HUNG)
 
 test-long: .venv/dev
 	SYNC_TEST_SEED=$(SEED) SYNC_TEST_FACTOR=20 $(PYTEST) $(PARALLEL) -m "long or randomized" --hypothesis-seed=$(SEED)
