@@ -9,7 +9,12 @@ from bson import ObjectId
 from resolvers.context import Context
 from resolvers.rules.checks import check_value, require_application_id, require_name
 from resolvers.rules.repository import match_updated_at
-from resolvers.scopes import is_registered, require_application, require_organization
+from resolvers.scopes import (
+    is_registered,
+    require_all_applications,
+    require_application,
+    require_organization,
+)
 from stores.contracts.documents import (
     Change,
     Condition,
@@ -58,6 +63,7 @@ async def create_application(
 ) -> Application:
     """Register an application. The first one of an organization becomes its default."""
     tenant = context.viewer.tenant(organization_id)
+    require_all_applications(context, organization_id)
     await require_organization(context, organization_id)
     name = require_application_id(application_id, organization_id)
     settings = {
@@ -90,6 +96,7 @@ async def update_application(
 ) -> Application:
     """Change the given settings; the others keep their values."""
     tenant = context.viewer.tenant(organization_id)
+    require_all_applications(context, organization_id)
     application = await require_application(context, organization_id, application_id)
     path = make_settings_path(application.application_id)
     change = Change(
@@ -109,6 +116,7 @@ async def delete_application(
 ) -> Application:
     """Remove an application and everything that belongs to it: all of it, or nothing."""
     tenant = context.viewer.tenant(organization_id)
+    require_all_applications(context, organization_id)
     organization = await require_organization(context, organization_id)
     application = await require_application(context, organization_id, application_id)
     path = make_settings_path(application_id)

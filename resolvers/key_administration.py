@@ -31,13 +31,13 @@ async def create_key(context: Context, spec: KeySpec) -> tuple[ApiKey, str]:
     Raises `NotFound` for an organization or application that does not exist, and `Forbidden` for rights that
     the viewer does not have.
     """
+    _check_rights(context, spec.role, spec.application_ids)
+    _check_end(context, spec.expires_at)
+    _check_limits(context, spec.limits)
     for organization_id in spec.organization_ids:
         await require_organization(context, organization_id)
         for application_id in spec.application_ids or ():
             await require_application(context, organization_id, application_id)
-    _check_rights(context, spec.role, spec.application_ids)
-    _check_end(context, spec.expires_at)
-    _check_limits(context, spec.limits)
     return await create_api_key(context.viewer.key_documents, spec, created_by=context.viewer.grant.subject)
 
 

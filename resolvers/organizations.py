@@ -12,7 +12,7 @@ from resolvers.rules.checks import check_search, check_value
 from resolvers.rules.cursors import Cursors
 from resolvers.rules.paging import Page, page_size
 from resolvers.rules.repository import match_updated_at
-from resolvers.scopes import get_organization, require_organization
+from resolvers.scopes import get_organization, require_all_applications, require_organization
 from stores.contracts.changes import lower
 from stores.contracts.documents import Change, Collection, Document, Touch, UpdateOne, equals
 from stores.contracts.errors import BadUserInput, Conflict
@@ -112,6 +112,7 @@ async def update_organization(
 ) -> Organization:
     """Change the given fields. An organization that has data but no document of its own gets one."""
     documents = context.viewer.tenant(organization_id).documents
+    require_all_applications(context, organization_id)
     if not (create_if_missing and context.viewer.grant.is_operator):
         await require_organization(context, organization_id)
     elif await get_organization(context, organization_id) is None:

@@ -5,7 +5,7 @@ from typing import TypeVar
 from resolvers.context import Context, Tenant
 from resolvers.rules.repository import Repository
 from stores.contracts.documents import Condition, Document, Exists, Guard, OneOf, Query, equals
-from stores.contracts.errors import NotFound
+from stores.contracts.errors import Forbidden, NotFound
 from stores.entities.applications import Application, make_settings_path
 from stores.entities.entity import Entity
 from stores.entities.organizations import APPLICATIONS_KEY, ORGANIZATION_KEY, Organization
@@ -50,15 +50,28 @@ async def require_application(context: Context, organization_id: str, applicatio
     return application
 
 
+def require_all_applications(context: Context, organization_id: str) -> None:
+    """Raise `Forbidden` if the grant is for some applications of an organization that it covers.
+
+    What belongs to the organization itself is not theirs to change. This makes no store call.
+    """
+    grant = context.viewer.grant
+    if grant.applications is not None and grant.covers(organization_id):
+        raise Forbidden("This requires a grant for all applications of the organization")
+
+
 async def open_repository(
     context: Context, entity: type[E], organization_id: str, application_id: str | None = None
 ) -> Repository[E]:
-    """The documents of an entity in an application or an organization that exists; else raises `NotFound`.
+    """The documents of an entity in an application or an organization that exists, to change them.
+
+    Raises `NotFound`, and `Forbidden` for those of an organization if the grant is for some applications.
 
     A new document is stored only if its application still exists then: nothing is left of one that is deleted
     meanwhile, and a new application of the same id inherits nothing.
     """
     if application_id is None:
+        require_all_applications(context, organization_id)
         await require_organization(context, organization_id)
         return Repository(context, entity, organization_id)
     await require_application(context, organization_id, application_id)

@@ -15,6 +15,7 @@ from compat_rest.routes import TABLE
 from resolvers.grants import OPEN, Grant
 from schema.types.roles import view_of
 from schema.types.root import schema
+from stores.contracts.errors import Forbidden
 from stores.contracts.series import WritableSeriesStore
 from stores.entities.series_layout import SeriesLayout
 from stores.opening import open_documents, open_series
@@ -170,6 +171,26 @@ async def test_a_foreign_idempotency_key_is_a_new_one(tenants: TwoTenants) -> No
         answer = await tenants.ask("admin", query)
         assert "errors" in answer.text
         assert answer.without_names() == expected.without_names(), creation
+
+
+async def test_what_a_grant_forbids_costs_no_store_call(tenants: TwoTenants) -> None:
+    """A grant for some applications asks for what belongs to its organization itself."""
+    forbidden = set()
+    for field, query in questions(view("admin of an application"), tenants.values[OWN], "mutation"):
+        answer = await tenants.ask("admin of an application", query)
+        if Forbidden.code in answer.text:
+            forbidden.add(field)
+            assert answer.calls == (), field
+    assert {
+        "updateOrganization",
+        "createUser",
+        "deleteGateway",
+        "deleteApplication",
+        "createApiKey",
+    } <= forbidden
+    for method, path, options in requests(tenants.values[OWN]):
+        answer = await tenants.send("admin of an application", method, path, **options)
+        assert answer.status != 403 or answer.calls == (), path
 
 
 async def test_a_planted_leak_is_found(tenants: TwoTenants, monkeypatch: pytest.MonkeyPatch) -> None:
