@@ -44,8 +44,7 @@ async def list_audit_entries(
 
     Raises `NotFound`, and `Forbidden` for those who may only see the log of their organizations.
     """
-    if organization_id is None and not context.viewer.grant.is_operator:
-        raise Forbidden("Name an organization: only operators see the others", fields=["organizationId"])
+    _check_grant(context, organization_id)
     start, stop = (None, None) if filter.range is None else map(_to_time, filter.range)
     cursors = Cursors(context, ("audit log", organization_id or ""))
     position = cursors.decode(after)
@@ -69,6 +68,19 @@ async def list_audit_entries(
         has_previous=position is not None,
         count=count,
     )
+
+
+def _check_grant(context: Context, organization_id: str | None) -> None:
+    """Raise `Forbidden` for what is an operator's: what belongs to no organization.
+
+    It is in the default database, which may be an organization as well: they would share one log.
+    """
+    viewer = context.viewer
+    is_shared = organization_id is None or (
+        viewer.is_default(organization_id) and viewer.grant.covers(organization_id)
+    )
+    if is_shared and not viewer.grant.is_operator:
+        raise Forbidden("Only operators see this log; name an organization", fields=["organizationId"])
 
 
 async def _read(

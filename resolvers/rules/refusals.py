@@ -2,6 +2,7 @@
 
 import asyncio
 import logging
+import re
 import time
 from collections.abc import Callable
 
@@ -9,6 +10,7 @@ from bson import ObjectId
 
 from resolvers.context import Audit
 from resolvers.grants import Grant
+from resolvers.rules.key_text import KEY_PREFIX
 from stores.contracts.document_store import DocumentStore
 from stores.contracts.documents import utc_now
 from stores.contracts.errors import GatewayError
@@ -18,6 +20,7 @@ log = logging.getLogger("audit")
 MAX_BURST = 100  # refusals that are recorded at once
 MAX_PER_S = 1.0  # and after that
 DELAY_S = 0.5  # refusals of this time are written together
+_KEY = re.compile(rf"{KEY_PREFIX}\w+")  # in a path, where it does not belong
 MAX_LENGTH = 200  # characters of an operation, which is in part what a client sends
 
 
@@ -57,7 +60,7 @@ class RefusalLog(Audit):
             "_id": ObjectId(),
             "time": utc_now(),
             "subject": None if grant is None else grant.subject,
-            "operation": operation[:MAX_LENGTH],
+            "operation": _KEY.sub("swk_...", operation)[:MAX_LENGTH],
             "outcome": "refused",
             "code": code,
             "requestId": request_id,

@@ -19,7 +19,7 @@ from hypothesis import strategies as st
 
 from compat_rest.app import create_app
 from resolvers.api_keys import KeySpec, create_api_key
-from resolvers.grants import Role
+from resolvers.grants import Grant, Role
 from schema.server.settings import Settings
 from stores.contracts.series import MACHINE, Point, WritableSeriesStore
 from stores.entities.series_layout import SeriesLayout
@@ -149,3 +149,11 @@ async def test_each_tenant_is_answered_with_its_own_data(gateway: Gateway) -> No
             check(sent, response)
             if request not in WITHOUT_NAMES:
                 assert marker in response.text, (request, response.text)
+
+
+async def test_a_planted_leak_is_found(gateway: Gateway, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(Grant, "covers", lambda grant, organization_id: True)
+    for request in ("/api/organizations/ORG", QUERIES[1]):
+        sent = Sent("red", "blue", request)
+        with pytest.raises(AssertionError):
+            check(sent, await gateway.send(sent))

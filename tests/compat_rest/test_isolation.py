@@ -35,6 +35,7 @@ from tests.compat_rest.two_tenants import (
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 ICON = "/api/library/{category}/{name}/icon"
 WITHOUT_CREDENTIALS = {"/status", "/api/applications/test", ICON, f"{ICON}/{{format}}"}
+OPEN_PATHS = {"/health", "/health/live", "/health/ready", "/ping"}
 
 
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
@@ -118,6 +119,10 @@ async def test_nothing_is_answered_without_credentials(tenants: TwoTenants) -> N
         is_public = method == "GET" and route.path in WITHOUT_CREDENTIALS
         assert (answer.status == 401) is not is_public, route.path
         assert answer.calls == (), route.path
+    for path, methods in tenants.paths.items():
+        answer = await tenants.send(None, "POST" if "POST" in methods else "GET", path)
+        assert (answer.status == 401) is (path not in OPEN_PATHS), path
+        assert MARKER not in answer.text, path
 
 
 @pytest.mark.parametrize("grant", ["viewer", "admin", "admin of an application"])

@@ -10,6 +10,7 @@ from typing import Any
 import bson
 import httpx
 from starlette.requests import Request
+from starlette.routing import Route
 
 from compat_rest.app import create_app
 from resolvers.api_keys import KeySpec, create_api_key
@@ -77,6 +78,9 @@ class TwoTenants:
             series=WrappedWritableSeriesStore(series, self._counter),
             authenticate=authenticate,
         )
+        self.paths = {
+            route.path: route.methods or {"GET"} for route in app.routes if isinstance(route, Route)
+        }
         self.http = httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://gateway")
         self.values: dict[str, Values] = {}  # by organization: what its ids are
 
