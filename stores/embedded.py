@@ -8,7 +8,7 @@ from stores.backends.sqlite import backup, rows, series_schema
 from stores.backends.sqlite.backup import Databases
 from stores.backends.sqlite.checking import find_damage, find_unassigned_machines
 from stores.backends.sqlite.folder import DOCUMENTS, KEYS, SERIES, DataFolder
-from stores.contracts.errors import BadUserInput
+from stores.contracts.errors import BadUserInput, Unavailable
 from stores.entities.cipher import KEY_ADVICE, SecretCipher, add_key, read_keys
 from stores.entities.secrets import ENCRYPTED, SecretRules
 
@@ -111,13 +111,25 @@ def restore(
 ) -> list[Path]:
     """Put the backup `source` in place of what there is. Returns the new paths of the old files.
 
+    If there were API keys, the folder remembers it, though the backup may be older than the first of them.
     Raises `BadUserInput` if it is not a whole backup, `Unavailable` while a server runs, and `OSError`.
     """
     unlock = lock_folder(data)
     try:
-        return backup.restore(data, _find_databases(data, documents_url, series_url), source, progress)
+        had_keys = _may_have_had_api_keys(data)
+        moved = backup.restore(data, _find_databases(data, documents_url, series_url), source, progress)
+        if had_keys:
+            record_api_keys(data)
+        return moved
     finally:
         unlock()
+
+
+def _may_have_had_api_keys(data: Path) -> bool:
+    try:
+        return has_had_api_keys(data)
+    except Unavailable:  # a damaged list does not say it, and a restored one may be too old to know
+        return True
 
 
 def check(data: Path, documents_url: str | None, series_url: str | None, progress: Progress) -> Iterator[str]:

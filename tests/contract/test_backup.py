@@ -101,6 +101,20 @@ async def test_a_backup_is_restored_in_the_place_of_lost_files(tmp_path: Path) -
     assert await read(data) == (OLDER, 1)
 
 
+async def test_an_older_backup_does_not_open_a_gateway_that_had_keys(tmp_path: Path) -> None:
+    data, backup = tmp_path / "data", tmp_path / "backup"
+    await fill(data)
+    make_backup(data, backup)
+    restore(data, backup)
+    assert not embedded.has_had_api_keys(data)
+    embedded.record_api_keys(data)
+    restore(data, backup)
+    assert embedded.has_had_api_keys(data)
+    (data / "sync-gateway.json").write_text("damaged")
+    restore(data, backup)
+    assert embedded.has_had_api_keys(data)
+
+
 async def test_a_restore_is_refused_while_a_server_runs(tmp_path: Path) -> None:
     data, backup = tmp_path / "data", tmp_path / "backup"
     await fill(data)

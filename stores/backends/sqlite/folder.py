@@ -205,7 +205,7 @@ class FolderLock:
 
 def put_aside(path: Path) -> list[Path]:
     """Rename a file and its logs, or a folder, so that the name is free. Returns the new paths."""
-    stamp = datetime.now(UTC).strftime("%Y%m%dT%H%M%S")
+    stamp = datetime.now(UTC).strftime("%Y%m%dT%H%M%S.%f")
     moved = []
     for suffix in ("", "-wal", "-shm"):
         old = path.with_name(path.name + suffix)
