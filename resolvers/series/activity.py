@@ -8,7 +8,6 @@ from resolvers.context import Context
 from resolvers.limits import DAY
 from resolvers.series.events import list_events_of_machines, list_machine_ids
 from resolvers.series.ranges import RequestedRange
-from stores.contracts.series import END_OF_TIME
 from stores.entities.applications import Application
 from stores.entities.machine_events import POWER_SOURCE, STATE, STATUS, MachineEvent
 
@@ -16,7 +15,8 @@ from stores.entities.machine_events import POWER_SOURCE, STATE, STATUS, MachineE
 async def count_connected(context: Context, application: Application) -> int:
     """Return how many devices had their power on in the last day. All applications are one query."""
     readings, machines = await _find_devices(context, application)
-    loader = readings.machines_with(POWER_SOURCE, True, context.now - DAY, END_OF_TIME)
+    end = context.viewer.series.find_end_of_present(context.now)
+    loader = readings.machines_with(POWER_SOURCE, True, context.now - DAY, end)
     return sum(await loader.load_many(machines))
 
 
@@ -24,7 +24,9 @@ async def get_last_activity(context: Context, application: Application) -> int |
     """Return when a device last reported a state or, in the last day, an event (nanoseconds since 1970)."""
     readings, machines = await _find_devices(context, application)
     states, last_events = await gather(
-        readings.latest(STATE, STATUS).load_many(machines),
+        readings.latest(STATE, STATUS, context.viewer.series.find_end_of_present(context.now)).load_many(
+            machines
+        ),
         list_events_of_machines(context, readings, machines, 1, None, None),
     )
     times = [sample.time for samples in states for sample in samples.values()]

@@ -38,15 +38,19 @@ async def count_applications(context: Context, scope: AnalyticsScope) -> int:
     return sum(len(organization.settings) for organization in await _list_organizations(context, scope))
 
 
-async def count_connected(context: Context, scope: AnalyticsScope) -> int:
-    """Return how many machines were seen with their power on in the last day."""
+async def count_connected(context: Context, scope: AnalyticsScope, *, include_future: bool) -> int:
+    """Return how many machines were seen with their power on in the last day.
+
+    Points that lie further in the future than clocks may be ahead count with `include_future` only.
+    """
     count = 0
+    end = END_OF_TIME if include_future else context.viewer.series.find_end_of_present(context.now)
     for readings, machines in await _list_series(context, scope):
         if machines is None:
-            query = SourceQuery((POWER_SOURCE,), start=context.now - DAY)
+            query = SourceQuery((POWER_SOURCE,), start=context.now - DAY, stop=end)
             count += len(await readings.series.machines_with(query, True))
         else:
-            loader = readings.machines_with(POWER_SOURCE, True, context.now - DAY, END_OF_TIME)
+            loader = readings.machines_with(POWER_SOURCE, True, context.now - DAY, end)
             count += sum(await loader.load_many(machines))
     return count
 

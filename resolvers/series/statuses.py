@@ -29,6 +29,20 @@ class LatestValue(Attribute[T | None]):
         return [self._read(sample.value) if sample else None for sample in samples]
 
 
+class LatestTime(Attribute[int | None]):
+    """The time of the latest reported value of one field, in nanoseconds since 1970."""
+
+    def __init__(self, field: str) -> None:
+        self._field = field
+
+    def __get__(self, status: "Status | None", owner: type) -> Any:
+        return self if status is None else self.of([status])[0]
+
+    def of(self, objects: "Sequence[Status]") -> list[int | None]:
+        samples = [status.samples.get(self._field) for status in objects]
+        return [sample.time if sample else None for sample in samples]
+
+
 @dataclass(frozen=True, slots=True)
 class Status:
     """The latest samples of a machine's state, at least one. Times and durations are in nanoseconds."""
@@ -40,6 +54,9 @@ class Status:
     power = LatestValue(read_bool, POWER)
     execution = LatestValue(read_string, EXECUTION)
     mode = LatestValue(read_string, MODE)
+    power_at = LatestTime(POWER)
+    execution_at = LatestTime(EXECUTION)
+    mode_at = LatestTime(MODE)
 
     @property
     def at(self) -> int:
@@ -54,18 +71,22 @@ class Status:
         return self.age > self.stale_after
 
 
-async def get_latest(context: Context, machine: HasMachineId, measurement: str, field: str) -> Sample | None:
+async def get_latest(
+    context: Context, machine: HasMachineId, measurement: str, field: str, *, include_future: bool
+) -> Sample | None:
     """Return the newest sample of one field. All machines with the same arguments are one query."""
-    loader = get_readings(context, machine).latest(measurement, (field,))
+    end = END_OF_TIME if include_future else context.viewer.series.find_end_of_present(context.now)
+    loader = get_readings(context, machine).latest(measurement, (field,), end)
     return (await loader.load(machine.machine_id)).get(field)
 
 
 async def get_statuses(context: Context, machines: Sequence[HasMachineId]) -> list[Status | Exception | None]:
     """Return the status of each machine, or None if it never reported. There is one query per database."""
     ids, stale_after = machine_ids(machines), context.viewer.series.stale_after
+    end = context.viewer.series.find_end_of_present(context.now)
 
     async def load(indexes: list[int]) -> list[Status | Exception | None]:
-        loader = get_readings(context, machines[indexes[0]]).latest(STATE, STATUS)
+        loader = get_readings(context, machines[indexes[0]]).latest(STATE, STATUS, end)
         all_samples = await loader.load_settled([ids[i] for i in indexes])
         return [
             samples
@@ -82,10 +103,11 @@ async def get_statuses(context: Context, machines: Sequence[HasMachineId]) -> li
 async def get_connected(context: Context, machines: Sequence[HasMachineId]) -> list[bool | Exception]:
     """Return whether each machine was seen with its power on in the last day. One query per database."""
     ids, start = machine_ids(machines), context.now - DAY
+    end = context.viewer.series.find_end_of_present(context.now)
 
     async def load(indexes: list[int]) -> list[bool | Exception]:
         readings = get_readings(context, machines[indexes[0]])
-        loader = readings.machines_with(POWER_SOURCE, True, start, END_OF_TIME)
+        loader = readings.machines_with(POWER_SOURCE, True, start, end)
         return await loader.load_settled([ids[i] for i in indexes])
 
     return await load_by_group([machine.organization_id for machine in machines], load)

@@ -202,6 +202,7 @@ def _make_series_access(
         Limits(settings.max_range_days * DAY, settings.max_windows, settings.max_points),
         settings.stale_after * SECOND,
         settings.time_zone,
+        settings.future_tolerance * SECOND,
         owners=MachineOwners(documents),
     )
 
@@ -225,7 +226,8 @@ def _ingest_routes(state: AppState, settings: Settings) -> list[Route]:
     if not isinstance(store, WritableSeriesStore):
         return []
     router = PointRouter(state.series.layout, state.series.owners or MachineOwners(state.documents))
-    return Ingest(store, router, state.authenticate, settings.series.token, state.limits).routes()
+    tolerance = state.series.future_tolerance
+    return Ingest(store, router, state.authenticate, settings.series.token, state.limits, tolerance).routes()
 
 
 @contextlib.asynccontextmanager

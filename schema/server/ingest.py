@@ -20,7 +20,7 @@ from schema.server.ingest_routing import PointRouter, WriteTarget
 from schema.server.limit_rejection import reject_over_limit
 from schema.server.line_protocol import parse_lines
 from stores.contracts.errors import Forbidden, GatewayError, LimitExceeded, Unauthenticated, Unavailable
-from stores.contracts.series import Point, WritableSeriesStore
+from stores.contracts.series import SECOND, Point, WritableSeriesStore
 
 WRITE_PATH = "/api/v2/write"
 UNITS = {"ns": 1, "us": 1_000, "ms": 1_000_000, "s": 1_000_000_000}
@@ -62,11 +62,13 @@ class Ingest:
         authenticate: Authenticate,
         token: SecretStr | None,
         limits: LimitPolicy,
+        future_tolerance: int = 300 * SECOND,
     ) -> None:
         self._store, self._router = store, router
         self._authenticate = authenticate
         self._token = token
         self._limits = limits
+        self._future_tolerance = future_tolerance
         self._active = 0
         self._parser = ThreadPoolExecutor(1, thread_name_prefix="line-protocol")
 
@@ -113,7 +115,22 @@ class Ingest:
         encoding = check_encoding(request, "gzip", "x-gzip").removeprefix("x-")
         body = await read_body(request, MAX_BYTES)
         points, rejected = await self._parse(request, body, encoding, unit)
-        return rejected + await self._write_batches(target, points)
+        timely, early = self._split_by_time(points)
+        return rejected + early + await self._write_batches(target, timely)
+
+    def _split_by_time(self, points: Sequence[Point]) -> tuple[list[Point], list[str]]:
+        """The points that may be written, and why others are rejected: a clock is ahead."""
+        latest = time.time_ns() + self._future_tolerance
+        early = [point for point in points if point.time > latest]
+        if not early:
+            return list(points), []
+        seconds = self._future_tolerance // SECOND
+        reasons = [
+            f"a point of measurement {point.measurement!r} has the time {point.time}, more than {seconds} s"
+            " ahead of this server's clock (series.future_tolerance)"
+            for point in early
+        ]
+        return [point for point in points if point.time <= latest], reasons
 
     async def _parse(self, request: Request, body: bytes, encoding: str, unit: int) -> ParsedPoints:
         """Parse a body in a thread. The parsing stops when the client disconnects or the server stops."""

@@ -102,6 +102,13 @@ class SeriesSettings(Section):
     stale_after: int = Field(
         default=900, ge=1, description="Seconds after which the last status of a machine is stale."
     )
+    future_tolerance: int = Field(
+        default=300,
+        ge=0,
+        le=10**9,
+        description="Seconds that the clock of a machine may be ahead. Points of later times are rejected"
+        " when they are written; stored ones say nothing about the current status.",
+    )
     max_range_days: int = Field(
         default=400, ge=1, le=100_000, description="The maximum number of days of a range."
     )

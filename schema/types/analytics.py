@@ -9,7 +9,7 @@ from resolvers.series.analytics import AnalyticsScope
 from schema.engine.fields import Info, argument, attribute, derived
 from schema.engine.scalars import DateTime
 from schema.types.series import MachineEvent
-from schema.types.series_arguments import EventRange, First, TimeRange, to_optional_range
+from schema.types.series_arguments import EventRange, First, IncludeFuture, TimeRange, to_optional_range
 
 
 @strawberry.type(description="The load of a server.")
@@ -27,8 +27,12 @@ class Analytics:
         return await analytics.count_devices(info.context, root)
 
     @derived("How many machines were seen with their power on in the last day.")
-    async def connected_devices(root: strawberry.Parent[AnalyticsScope], info: Info) -> int | None:
-        return await analytics.count_connected(info.context, root)
+    async def connected_devices(
+        root: strawberry.Parent[AnalyticsScope],
+        info: Info,
+        include_future: IncludeFuture = False,
+    ) -> int | None:
+        return await analytics.count_connected(info.context, root, include_future=include_future)
 
     @derived("The number of registered applications.")
     async def registered_applications(root: strawberry.Parent[AnalyticsScope], info: Info) -> int:

@@ -24,6 +24,7 @@ from schema.types.series_arguments import (
     FillArgument,
     FillValue,
     First,
+    IncludeFuture,
     MaxGap,
     MaxPoints,
     Measurement,
@@ -59,8 +60,16 @@ class MachineFields:
         return await statuses.get_connected(info.context, parents)
 
     @derived("The newest value of a field of a measurement, and its time.", SeriesPoint | None, needs=NEEDS)
-    async def latest(root: Parent, info: Info, measurement: Measurement, field: Field) -> Any:
-        return await statuses.get_latest(info.context, root, measurement, field)
+    async def latest(
+        root: Parent,
+        info: Info,
+        measurement: Measurement,
+        field: Field,
+        include_future: IncludeFuture = False,
+    ) -> Any:
+        return await statuses.get_latest(
+            info.context, root, measurement, field, include_future=include_future
+        )
 
     @derived("The machine's last events, newest first.", list[MachineEvent] | None, needs=NEEDS)
     async def events(

@@ -182,7 +182,10 @@ class DeviceStatus:
     power: bool | None = attribute("Whether the machine is switched on.")
     execution: str | None = attribute("What the machine is doing, such as ACTIVE.")
     mode: str | None = attribute("How the machine is controlled, such as AUTOMATIC.")
-    at: DateTime = attribute("When the machine last reported any of these.")
+    power_at: DateTime | None = attribute("When `power` was reported.")
+    execution_at: DateTime | None = attribute("When `execution` was reported.")
+    mode_at: DateTime | None = attribute("When `mode` was reported.")
+    at: DateTime = attribute("When the machine last reported any of these: the newest of the three times.")
     age: Duration = attribute("How long ago that was.")
     stale: bool = attribute("Whether the status is older than `series.stale_after`.")
 

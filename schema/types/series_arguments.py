@@ -137,6 +137,9 @@ WhereArgument = Annotated[
 ByArgument = Annotated[
     list[str] | None, argument("Tags by whose values `groups` answers the series of the machine apart.")
 ]
+IncludeFuture = Annotated[
+    bool, argument("Whether points count that lie further in the future than `series.future_tolerance`.")
+]
 Compare = Annotated[
     Duration | None,
     argument("How much earlier the range of `compared` is, such as P7D for the week before."),

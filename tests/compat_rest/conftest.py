@@ -10,6 +10,7 @@ import pytest
 from compat_rest.app import create_app
 from schema.server.settings import Settings
 from stores.contracts.document_store import DocumentStore
+from stores.contracts.series import WritableSeriesStore
 from stores.opening import open_documents, open_series
 from tests.closing import BUSY_S
 from tests.validation import validated_once
@@ -44,14 +45,22 @@ async def documents(
 
 
 @pytest.fixture
-async def client(documents: DocumentStore, tmp_path: Path) -> AsyncIterator[httpx.AsyncClient]:
-    series = open_series(None, data=tmp_path)
+async def series(tmp_path: Path) -> AsyncIterator[WritableSeriesStore]:
+    store = open_series(None, data=tmp_path)
+    assert isinstance(store, WritableSeriesStore)
+    yield store
+    await store.close()
+
+
+@pytest.fixture
+async def client(
+    documents: DocumentStore, series: WritableSeriesStore, tmp_path: Path
+) -> AsyncIterator[httpx.AsyncClient]:
     app = create_app(Settings(data=tmp_path), documents=documents, series=series)
     # The application answers its failures itself; they are not raised into the test.
     transport = httpx.ASGITransport(app, raise_app_exceptions=False)
     async with httpx.AsyncClient(transport=transport, base_url="http://gateway") as client:
         yield client
-    await series.close()
 
 
 @pytest.fixture

@@ -6,6 +6,8 @@ from typing import Any
 import httpx
 import pytest
 
+from stores.contracts.series import Point, WritableSeriesStore
+
 SECOND = 1_000_000_000
 HOUR = 3600 * SECOND
 
@@ -47,7 +49,9 @@ async def test_events_are_the_last_twenty_of_a_day_newest_first(client: httpx.As
     now = time.time_ns() // SECOND * SECOND
     await write(client, f"production,machine_id=M1 pieces_produced=9007199254740993i {now - 2 * SECOND}")
     await write(client, f'state,machine_id=M1 execution="ACTIVE",mode="MANUAL",power=true {now + 1_015_720}')
-    await write(client, f'events,machine_id=M1,event_id=a,event_class=ALARM event_value="" {now + 5 * HOUR}')
+    await write(
+        client, f'events,machine_id=M1,event_id=a,event_class=ALARM event_value="" {now + 240 * SECOND}'
+    )
     await write(
         client, f'state,machine_id=M1 mode="OLD" {now - 25 * HOUR}', f'state,machine_id=M2 mode="X" {now}'
     )
@@ -57,7 +61,7 @@ async def test_events_are_the_last_twenty_of_a_day_newest_first(client: httpx.As
     ] * 4
     milliseconds = now // 1_000_000
     assert [tuple(item.values()) for item in events] == [
-        (milliseconds + 5 * 3_600_000, "M1", "event_id", "", "event_class"),
+        (milliseconds + 240_000, "M1", "event_id", "", "event_class"),
         (milliseconds + 1.01572, "M1", "execution", "ACTIVE", "execution"),
         (milliseconds + 1.01572, "M1", "mode", "MANUAL", "mode"),
         (milliseconds - 2000, "M1", "pieces_produced", "9007199254740993", "pieces_produced"),
@@ -129,3 +133,13 @@ async def test_an_unavailable_store_is_reported_in_the_shape_of_each_route(
     assert await get(down_client, "/api/query/storage") == {"storage": 0}
     assert await get(down_client, "/api/query/cpu") == []
     assert await get(down_client, "/api/query/ram") == []
+
+
+async def test_points_in_the_future_count(client: httpx.AsyncClient, series: WritableSeriesStore) -> None:
+    """As in the old system, also where the clock of a machine is further ahead than the graph regards."""
+    ahead = time.time_ns() + 5 * HOUR
+    point = Point("state", (("machine_id", "M1"),), {"power": True, "mode": "AHEAD"}, ahead)
+    assert await series.write("machines", [point]) == [None]
+    assert await get(client, "/device/M1/status") == {"power": True}
+    assert {event["event_value"] for event in await get(client, "/device/M1/events")} >= {"AHEAD"}
+    assert await get(client, "/api/query/connected") == {"count": 1}

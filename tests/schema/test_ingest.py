@@ -263,3 +263,17 @@ async def test_a_key_writes_the_database_of_its_organizations_only(tmp_path: Pat
             assert response.status_code == status, (name, bucket)
         unknown = await client.post("/api/v2/write?bucket=machines", content="state,machine_id=M1 power=true")
         assert (unknown.status_code, unknown.headers["www-authenticate"]) == (401, "Bearer")
+
+
+async def test_points_of_a_clock_that_is_ahead_are_rejected_and_the_others_written(
+    writer: httpx.AsyncClient,
+) -> None:
+    now = time.time_ns()
+    ahead = now + 86_400 * 10**9
+    lines = f"state,machine_id=A power=true {now + 60 * 10**9}\nstate,machine_id=B power=true {ahead}"
+    answer = await writer.post(WRITE, content=lines)
+    assert answer.status_code == 422
+    assert "dropped=1" in answer.json()["message"]
+    assert f"has the time {ahead}, more than 300 s ahead" in answer.json()["message"]
+    assert (await latest(writer, "A", "state", "power"))["value"] is True
+    assert await latest(writer, "B", "state", "power") is None

@@ -298,3 +298,34 @@ async def test_of_a_processor_the_total_is_told(client: Client, series: Writable
     ]
     assert analytics["cpu"] == [{"host": "edge", "free": 75.0, "usage": 25.0}] * 2
     assert analytics["memory"] == [{"free": 40.0, "usage": 60.0}]
+
+
+async def test_a_clock_that_is_ahead_does_not_freeze_the_status(
+    client: Client, plant: str, series: WritableSeriesStore
+) -> None:
+    now = time.time_ns()
+    await write(series, [put("state", "M0", now - 3 * MINUTE, power=True, execution="READY")])
+    await write(series, [put("state", "M0", now - MINUTE, execution="ACTIVE")])
+    await write(series, [put("state", "M0", now + DAY, power=True, execution="FROZEN")])
+    machine = await device(
+        client,
+        plant,
+        "status { power execution at powerAt executionAt modeAt stale } connected"
+        ' latest(measurement: "state", field: "execution") { value }',
+    )
+    status = machine["status"]
+    assert (status["power"], status["execution"], status["modeAt"], status["stale"]) == (
+        True,
+        "ACTIVE",
+        None,
+        False,
+    )
+    assert status["at"] == status["executionAt"] > status["powerAt"]
+    assert machine["latest"] == {"value": "ACTIVE"}
+    await write(series, [put("state", "M1", now + DAY, power=True)])
+    counts = await client.run(
+        "query($o: String!) { organization(organizationId: $o) {"
+        " analytics { connectedDevices all: connectedDevices(includeFuture: true) } } }",
+        o=plant,
+    )
+    assert counts["organization"]["analytics"] == {"connectedDevices": 1, "all": 2}
