@@ -26,7 +26,8 @@ from rich.progress import track
 from rich.table import Table
 
 from bench.machine import machine
-from resolvers.context import Context, SeriesAccess, Viewer
+from resolvers.context import Context, Viewer
+from resolvers.series_access import SeriesAccess
 from schema.engine.execution import Executor
 from schema.engine.structure_limits import StructureLimits
 from schema.types.root import schema

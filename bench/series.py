@@ -21,7 +21,8 @@ from rich.progress import Progress
 from rich.table import Table
 
 from bench.machine import machine
-from resolvers.context import Context, SeriesAccess, Viewer
+from resolvers.context import Context, Viewer
+from resolvers.series_access import SeriesAccess
 from schema.engine.execution import Executor
 from schema.engine.scalars import to_json
 from schema.engine.structure_limits import StructureLimits

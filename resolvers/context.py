@@ -8,23 +8,22 @@ from dataclasses import dataclass, field
 from functools import partial
 from typing import Any
 
-from cachetools import TTLCache
-
 from loaders import Loaders, StoreLoaders
 from loaders.batching import Loader
 from loaders.readings import Readings
 from resolvers.budgets import RequestBudget
 from resolvers.granted_store import NO_DATABASE, GrantedDocumentStore
 from resolvers.grants import OPEN, Grant
-from resolvers.limits import LIMITS, LimitPolicy, Limits
+from resolvers.limits import LimitPolicy
 from resolvers.machine_owners import MachineOwners
 from resolvers.metering import Meter
+from resolvers.series_access import SeriesAccess
 from resolvers.turns import FREE_TURN, Turn
 from stores.contracts.document_store import DatabaseInfo, DocumentDatabase, DocumentStore
 from stores.contracts.documents import Document, IdempotencyKey
 from stores.contracts.errors import BadUserInput, Conflict
 from stores.contracts.journal import Journal
-from stores.contracts.series import SECOND, SeriesStore, WritableSeriesStore
+from stores.contracts.series import WritableSeriesStore
 from stores.entities.cipher import SecretCipher
 from stores.entities.icons import Icons
 from stores.entities.organizations import is_organization_id
@@ -35,26 +34,6 @@ MACHINE_CONFLICT = (
     "The machine id {} is not unique among the organizations that share a database of time series."
     " The operator can separate them by series.databases or series.organization_tag"
 )
-
-
-@dataclass(slots=True)
-class SeriesAccess:
-    """The time-series store, where in it the series of each organization are, and the limits."""
-
-    store: SeriesStore
-    layout: SeriesLayout = field(default_factory=SeriesLayout)
-    limits: Limits = LIMITS
-    stale_after: int = 900 * SECOND
-    time_zone: str = "UTC"  # an IANA name; in force where a request names none
-    future_tolerance: int = 300 * SECOND  # how far the clocks of machines may be ahead
-    counts: TTLCache[Any, int] = field(
-        default_factory=lambda: TTLCache(1024, 30)
-    )  # of all events, by organization
-    owners: MachineOwners | None = None  # of machine ids; None asks the documents of each request
-
-    def find_end_of_present(self, now: int) -> int:
-        """Return the time from which on points say nothing about the present: a clock was ahead."""
-        return now + self.future_tolerance + 1
 
 
 @dataclass(frozen=True, slots=True)

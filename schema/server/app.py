@@ -12,9 +12,9 @@ from starlette.middleware import Middleware
 from starlette.routing import BaseRoute, Route
 
 from resolvers.budgets import Budgets
-from resolvers.context import SeriesAccess
 from resolvers.limits import DAY, LimitPolicy, Limits
 from resolvers.machine_owners import MachineOwners
+from resolvers.series_access import SeriesAccess
 from schema.engine.costs.estimator import CostEstimator
 from schema.engine.execution import Executor
 from schema.server import explorer

@@ -6,10 +6,11 @@ from dataclasses import dataclass, replace
 from starlette.requests import Request
 
 from resolvers.budgets import Budgets
-from resolvers.context import Context, SeriesAccess, Viewer
+from resolvers.context import Context, Viewer
 from resolvers.limits import LimitPolicy
 from resolvers.metering import Cost, Meter, MeteredDocumentStore
 from resolvers.rules.audit_trail import AuditTrail
+from resolvers.series_access import SeriesAccess
 from schema.engine.execution import Executor
 from schema.server.address_limit import count_anonymous
 from schema.server.authentication import AccessDenied, Authenticate

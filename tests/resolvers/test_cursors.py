@@ -10,8 +10,9 @@ import pytest
 from bson import Decimal128, ObjectId
 from cryptography.fernet import Fernet
 
-from resolvers.context import Context, SeriesAccess, Viewer
+from resolvers.context import Context, Viewer
 from resolvers.rules.cursors import Cursors
+from resolvers.series_access import SeriesAccess
 from stores.contracts.errors import BadUserInput
 from stores.entities.cipher import SecretCipher
 from stores.opening import open_documents, open_series

@@ -7,7 +7,8 @@ from typing import Any
 
 from bson import ObjectId
 
-from resolvers.context import Context, SeriesAccess, Viewer
+from resolvers.context import Context, Viewer
+from resolvers.series_access import SeriesAccess
 from schema.engine.execution import Executor, OperationResult
 from schema.engine.scalars import to_json
 from schema.engine.structure_limits import StructureLimits

@@ -12,10 +12,11 @@ from bson import ObjectId
 from hypothesis import given
 from hypothesis import strategies as st
 
-from resolvers.context import Context, SeriesAccess, Viewer
+from resolvers.context import Context, Viewer
 from resolvers.grants import OPEN, Grant, Role
 from resolvers.metering import Cost, Meter, MeteredDocumentStore
 from resolvers.nodes import identify
+from resolvers.series_access import SeriesAccess
 from schema.engine.costs.estimator import CostEstimator
 from schema.engine.execution import Executor, OperationResult
 from schema.engine.structure_limits import StructureLimits

@@ -8,7 +8,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis_graphql import from_schema, nodes
 
-from resolvers.context import Context, SeriesAccess, Viewer
+from resolvers.context import Context, Viewer
+from resolvers.series_access import SeriesAccess
 from schema.engine.execution import Executor
 from schema.engine.structure_limits import StructureLimits
 from schema.types.root import schema

@@ -1,0 +1,31 @@
+"""The time-series store as the requests of all viewers share it."""
+
+from dataclasses import dataclass, field
+from typing import Any
+
+from cachetools import TTLCache
+
+from resolvers.limits import LIMITS, Limits
+from resolvers.machine_owners import MachineOwners
+from stores.contracts.series import SECOND, SeriesStore
+from stores.entities.series_layout import SeriesLayout
+
+
+@dataclass(slots=True)
+class SeriesAccess:
+    """The time-series store, where in it the series of each organization are, and the limits."""
+
+    store: SeriesStore
+    layout: SeriesLayout = field(default_factory=SeriesLayout)
+    limits: Limits = LIMITS
+    stale_after: int = 900 * SECOND
+    time_zone: str = "UTC"  # an IANA name; in force where a request names none
+    future_tolerance: int = 300 * SECOND  # how far the clocks of machines may be ahead
+    counts: TTLCache[Any, int] = field(
+        default_factory=lambda: TTLCache(1024, 30)
+    )  # of all events, by organization
+    owners: MachineOwners | None = None  # of machine ids; None asks the documents of each request
+
+    def find_end_of_present(self, now: int) -> int:
+        """Return the time from which on points say nothing about the present: a clock was ahead."""
+        return now + self.future_tolerance + 1
