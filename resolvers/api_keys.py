@@ -67,7 +67,7 @@ async def require_places(store: DocumentStore, spec: KeySpec) -> None:
     for organization_id in filter(is_organization_id, spec.organization_ids):
         entries = await store.database(organization_id).find(Organization.collection_of(), CONFIG_ENTRIES)
         if not entries and organization_id not in databases:
-            raise NotFound(f"there is no organization {organization_id!r}", fields=["organizationIds"])
+            raise NotFound(f"There is no organization {organization_id!r}.", fields=["organizationIds"])
         registered = {a.application_id for a in Organization(organization_id, entries[::-1]).applications}
         for application_id in spec.application_ids or ():
             if application_id not in registered:

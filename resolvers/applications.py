@@ -156,4 +156,4 @@ def _replace_default(organization: Organization, application_id: str) -> list[Wr
 async def _raise_changed(context: Context, application: Application) -> NoReturn:
     context.viewer.discard_loaded()
     current = await require_application(context, application.organization_id, application.application_id)
-    raise Conflict("the application was changed by another client", fields=["ifUpdatedAt"], current=current)
+    raise Conflict("The application was changed by another client.", fields=["ifUpdatedAt"], current=current)

@@ -80,7 +80,7 @@ def _check_grant(context: Context, organization_id: str | None) -> None:
         viewer.is_default(organization_id) and viewer.grant.covers(organization_id)
     )
     if is_shared and not viewer.grant.is_operator:
-        raise Forbidden("Only operators see this log; name an organization", fields=["organizationId"])
+        raise Forbidden("Only operators see this log; name an organization.", fields=["organizationId"])
 
 
 async def _read(
@@ -102,7 +102,7 @@ async def _read(
         for entry in page
         if start is None or (isinstance(entry.get("time"), datetime) and entry["time"] >= start)
     ]
-    return sorted(entries, key=_order_key, reverse=True)
+    return sorted(entries, key=_make_order_key, reverse=True)
 
 
 def _to_time(nanoseconds: int) -> datetime:
@@ -110,7 +110,7 @@ def _to_time(nanoseconds: int) -> datetime:
     return datetime(1970, 1, 1) + timedelta(milliseconds=-(-nanoseconds // 1_000_000))
 
 
-def _order_key(entry: Document) -> tuple[Any, Any]:
+def _make_order_key(entry: Document) -> tuple[Any, Any]:
     return entry.get("time") or datetime.min, entry["_id"]
 
 

@@ -29,7 +29,7 @@ async def list_connectors(
     context: Context, organization_id: str, application_id: str | None
 ) -> list[Connector]:
     """The connectors of one application or, without one, the templates of the organization."""
-    entity = _entity(application_id)
+    entity = _find_entity(application_id)
     return await Repository(context, entity, organization_id, application_id).list_all()
 
 
@@ -37,7 +37,7 @@ async def get_connector(
     context: Context, organization_id: str, application_id: str | None, document_id: str
 ) -> Connector | None:
     """A connector of an application or, without `application_id`, of the organization."""
-    connectors = Repository(context, _entity(application_id), organization_id, application_id)
+    connectors = Repository(context, _find_entity(application_id), organization_id, application_id)
     condition = await connectors.match_id(document_id)
     return await connectors.get(condition)
 
@@ -98,7 +98,7 @@ async def create_connector(
     context: Context, organization_id: str, application_id: str | None, values: dict[str, Any]
 ) -> Connector:
     """Create a connector. A mask among its properties stands for the secret of a template of its driver."""
-    connectors = await open_repository(context, _entity(application_id), organization_id, application_id)
+    connectors = await open_repository(context, _find_entity(application_id), organization_id, application_id)
     fields = _check(values)
     fields["name"], fields["driver"] = (require_name(fields.get(name), name) for name in ("name", "driver"))
     time = utc_now()
@@ -132,7 +132,7 @@ async def update_connector(
     if_updated_at: datetime | None,
 ) -> Connector:
     """Set the given fields, each as a whole; a mask among the properties keeps the secret at its path."""
-    connectors = await open_repository(context, _entity(application_id), organization_id, application_id)
+    connectors = await open_repository(context, _find_entity(application_id), organization_id, application_id)
     fields = _check(values)
     condition = await connectors.match_id(document_id)
     for name in ("name", "driver"):
@@ -150,7 +150,7 @@ async def delete_connector(
     if_updated_at: datetime | None,
 ) -> Connector:
     """Delete a connector and return it as it was. Raises `NotFound` and `Conflict`."""
-    connectors = await open_repository(context, _entity(application_id), organization_id, application_id)
+    connectors = await open_repository(context, _find_entity(application_id), organization_id, application_id)
     condition = await connectors.match_id(document_id)
     return await connectors.delete([condition], if_updated_at=if_updated_at)
 
@@ -171,13 +171,13 @@ async def _fill_masks(context: Context, organization_id: str, document: Document
     if any(candidate != decrypted[0] for candidate in decrypted):
         raise BadUserInput(
             "properties contain a mask that could stand for the secrets of several templates; send the secret"
-            " itself",
+            " itself.",
             fields=["properties"],
         )
     return reject_masks(complete[0] if complete else encrypted)
 
 
-def _entity(application_id: str | None) -> type[Connector]:
+def _find_entity(application_id: str | None) -> type[Connector]:
     return ConnectorTemplate if application_id is None else Connector
 
 
@@ -186,5 +186,5 @@ def _check(values: dict[str, Any]) -> Document:
     fields = {key: value for key, value in check_object(values).items() if key not in SERVER_KEYS}
     for name in ("name", "driver"):
         if not isinstance(fields.get(name), str | None):
-            raise BadUserInput(f"{name} must be a string", fields=[name])
+            raise BadUserInput(f"{name} must be a string.", fields=[name])
     return fields

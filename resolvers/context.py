@@ -67,18 +67,18 @@ class Viewer:
         """The data of an organization. Raises `BadUserInput` if no organization can have this id."""
         if not is_organization_id(organization_id):
             raise BadUserInput(
-                "Invalid organization id: 1 to 63 letters, digits, _ or -", fields=["organizationId"]
+                "Invalid organization id: 1 to 63 letters, digits, _ or -.", fields=["organizationId"]
             )
-        return self._tenant(organization_id, organization_id)
+        return self._make_tenant(organization_id, organization_id)
 
     @property
     def key_documents(self) -> DocumentDatabase:
         """The database that holds the API keys, for those who administer keys: they check the grant."""
-        return self._with_journal(self._whole_store.database(self._store.default))
+        return self._add_journal(self._whole_store.database(self._store.default))
 
     def shared_tenant(self) -> Tenant:
         """The data that belongs to no organization: services and legacy devices."""
-        return self._tenant(self._store.default, None)
+        return self._make_tenant(self._store.default, None)
 
     async def databases(self) -> dict[str, DatabaseInfo]:
         """The databases that the viewer may see, in byte order of their names.
@@ -109,7 +109,7 @@ class Viewer:
         self._journal = journal
         self._tenants.clear()  # their databases have another journal, or none
 
-    def _with_journal(self, documents: DocumentDatabase) -> DocumentDatabase:
+    def _add_journal(self, documents: DocumentDatabase) -> DocumentDatabase:
         return documents if self._journal is None else documents.with_journal(self._journal)
 
     def discard_loaded(self) -> None:
@@ -148,9 +148,9 @@ class Viewer:
         store = self.series.store
         if isinstance(store, WritableSeriesStore):
             return [Readings(store.combine(names), self.series.limits.points)]
-        return [self._readings_at(SeriesLocation(name)) for name in names]
+        return [self._get_readings_at(SeriesLocation(name)) for name in names]
 
-    def _readings_at(self, location: SeriesLocation) -> Readings:
+    def _get_readings_at(self, location: SeriesLocation) -> Readings:
         if location not in self._readings:
             series = self.series.store.database(location.database)
             if location.tag is not None:
@@ -158,27 +158,27 @@ class Viewer:
             self._readings[location] = Readings(series, self.series.limits.points)
         return self._readings[location]
 
-    def _readings_of(self, organization_id: str | None) -> Readings:
+    def _get_readings_of(self, organization_id: str | None) -> Readings:
         """The loaders of an organization's series, or of those that belong to none."""
         layout = self.series.layout
         location = layout.find_location(organization_id)
         if organization_id is None or not location.is_shared:
-            return self._readings_at(location)
+            return self._get_readings_at(location)
         find_conflicts = partial(_find_conflicts, self.owners, layout, organization_id)
         series = self.series.store.database(location.database)
         return Readings(series, self.series.limits.points, find_conflicts)
 
-    def _tenant(self, database: str, organization_id: str | None) -> Tenant:
+    def _make_tenant(self, database: str, organization_id: str | None) -> Tenant:
         name = f"{database}/{organization_id}"
         if name not in self._tenants:
             covered = self.grant.covers(organization_id)
             documents = (
-                self._with_journal(self._store.database(database)) if covered else self._granted_store.hidden
+                self._add_journal(self._store.database(database)) if covered else self._granted_store.hidden
             )
             readings = (
-                self._readings_of(organization_id)
+                self._get_readings_of(organization_id)
                 if covered
-                else self._readings_at(SeriesLocation(NO_DATABASE))
+                else self._get_readings_at(SeriesLocation(NO_DATABASE))
             )
             self._tenants[name] = Tenant(organization_id, documents, Loaders(documents), readings)
         return self._tenants[name]

@@ -160,8 +160,8 @@ def _make_cursors(context: Context, listing: Listing, *name: str) -> Cursors:
 def _match_property(key: str, value: Any) -> Condition:
     if not key or "\0" in key or key == "*":
         raise BadUserInput(
-            "filter.property.key is not the name of a property", fields=["filter.property.key"]
+            "filter.property.key is not the name of a property.", fields=["filter.property.key"]
         )
     if isinstance(value, dict | list):
-        raise BadUserInput("filter.property.value must be a scalar", fields=["filter.property.value"])
+        raise BadUserInput("filter.property.value must be a scalar.", fields=["filter.property.value"])
     return Exists(("properties", key)) if value is None else equals(("properties", key), value)

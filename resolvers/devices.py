@@ -70,7 +70,7 @@ def resolve_scope(organization_id: str | None, application_id: str | None) -> tu
         return None
     if organization_id is None or application_id is None:
         raise BadUserInput(
-            "give organizationId and applicationId, or neither for a legacy device",
+            "Give organizationId and applicationId, or neither for a legacy device.",
             fields=["organizationId", "applicationId"],
         )
     return organization_id, application_id
@@ -129,10 +129,10 @@ def _check(values: dict[str, Any], *, is_new: bool) -> Document:
     spellings = [key for key in MACHINE_ID_KEYS if key in fields]
     for key in spellings:
         if not isinstance(fields[key], str):
-            raise BadUserInput(f"{key} must be a string", fields=[key])
+            raise BadUserInput(f"{key} must be a string.", fields=[key])
         require_name(fields[key], key)
     if is_new and not spellings:
         raise BadUserInput("machineId is required", fields=["machineId"])
     if not isinstance(fields.get("name"), str | None):
-        raise BadUserInput("name must be a string", fields=["name"])
+        raise BadUserInput("name must be a string.", fields=["name"])
     return fields

@@ -22,7 +22,7 @@ async def list_documents(
     if entity.scope is not APPLICATION:
         application_id = None
     elif application_id is None:
-        raise BadUserInput("applicationId is required", fields=["applicationId"])
+        raise BadUserInput("applicationId is required.", fields=["applicationId"])
     records = await Repository(context, entity, organization_id, application_id).list_all()
     documents = [record.document for record in records]
     return [show_secrets(context, document) for document in documents] if entity.secrets else documents

@@ -58,7 +58,7 @@ async def set_event_classes(
 def _build(values: Any, application_id: str, generated_id: str, noun: str = "Event class") -> Document:
     """The document of an event class. Only values that belong to its type are stored."""
     if not isinstance(values, dict):
-        raise BadUserInput(f"{noun} must be an object")
+        raise BadUserInput(f"{noun} must be an object.")
     fields = check_object(values)
     fields["class"] = fields.get("class") or fields.get("className")
     for name, label in (("class", "class or className"), ("topic", "topic"), ("type", "type")):
@@ -67,7 +67,7 @@ def _build(values: Any, application_id: str, generated_id: str, noun: str = "Eve
     event_class_id = fields.get("id") or generated_id
     for name, value in (("id", event_class_id), ("class", fields["class"])):
         if not isinstance(value, str):
-            raise BadUserInput(f"{noun}: {name} must be a string", fields=[name])
+            raise BadUserInput(f"{noun}: {name} must be a string.", fields=[name])
     document: Document = {
         "_id": ObjectId(),
         "id": event_class_id,

@@ -30,7 +30,7 @@ async def create_function(
     checked = _check(values, is_new=True)
     function_id = values.get("id")
     if function_id and not isinstance(function_id, str):
-        raise BadUserInput("id must be a string", fields=["id"])
+        raise BadUserInput("id must be a string.", fields=["id"])
     time = utc_now()
     for generated_id in generate_ids("fn"):
         document = {
@@ -90,7 +90,7 @@ def _check(values: dict[str, Any], *, is_new: bool) -> Document:
     if not isinstance(fields.get("variables"), list):
         raise BadUserInput("Function variables must be an array", fields=["variables"])
     if not isinstance(fields["name"], str):
-        raise BadUserInput("name must be a string", fields=["name"])
+        raise BadUserInput("name must be a string.", fields=["name"])
     return {
         "name": fields["name"],
         "type": fields.get("type") or ALGEBRAIC,

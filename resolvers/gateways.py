@@ -32,7 +32,7 @@ async def create_gateway(context: Context, organization_id: str, values: dict[st
         "createdAt": time,
         "updatedAt": time,
     }
-    return await gateways.insert(document, conflict=_taken())
+    return await gateways.insert(document, conflict=_make_conflict())
 
 
 async def update_gateway(
@@ -52,7 +52,7 @@ async def update_gateway(
     )
     gateways = await open_repository(context, Gateway, organization_id)
     condition = equals("gatewayId", gateway_id)
-    return await gateways.update([condition], change, if_updated_at=if_updated_at, conflict=_taken())
+    return await gateways.update([condition], change, if_updated_at=if_updated_at, conflict=_make_conflict())
 
 
 async def delete_gateway(
@@ -63,5 +63,5 @@ async def delete_gateway(
     return await gateways.delete([equals("gatewayId", gateway_id)], if_updated_at=if_updated_at)
 
 
-def _taken() -> Conflict:
+def _make_conflict() -> Conflict:
     return Conflict("Gateway with this gatewayId already exists", fields=["gatewayId"])

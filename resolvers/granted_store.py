@@ -64,14 +64,14 @@ class GrantedDocumentStore(DocumentStore):
     ) -> list[list[Document] | Exception]:
         if self._grant.applications is not None:
             return await super().find_across(collections, query)  # by `database`
-        return await self._store.find_across(self._covered(collections), query)
+        return await self._store.find_across(self._hide_uncovered(collections), query)
 
     async def count_across(self, collections: Sequence[DatabaseCollection]) -> list[int | Exception]:
         if self._grant.applications is not None:
             return await super().count_across(collections)
-        return await self._store.count_across(self._covered(collections))
+        return await self._store.count_across(self._hide_uncovered(collections))
 
-    def _covered(self, collections: Sequence[DatabaseCollection]) -> list[DatabaseCollection]:
+    def _hide_uncovered(self, collections: Sequence[DatabaseCollection]) -> list[DatabaseCollection]:
         return [
             (name if self._grant.covers(name) else NO_DATABASE, collection)
             for name, collection in collections
@@ -102,7 +102,7 @@ class NarrowedDatabase(DocumentDatabase):
 
     async def find_many(self, collection: Collection, queries: Sequence[Query]) -> list[list[Document]]:
         narrowed = [self._narrow_query(collection, query) for query in queries]
-        results = await self._database_of(collection).find_many(collection, narrowed)
+        results = await self._find_database_of(collection).find_many(collection, narrowed)
         return [[self._narrow_document(collection, document) for document in result] for result in results]
 
     async def find_across(
@@ -114,7 +114,7 @@ class NarrowedDatabase(DocumentDatabase):
         counts = []
         for collection in collections:
             narrowed = self._narrow_where(collection, where)
-            counts += await self._database_of(collection).count([collection], narrowed)
+            counts += await self._find_database_of(collection).count([collection], narrowed)
         return counts
 
     async def insert(
@@ -127,7 +127,7 @@ class NarrowedDatabase(DocumentDatabase):
     ) -> Document:
         self._check_writes([collection])
         self._check_documents(collection, [document])
-        return await self._database_of(collection).insert(
+        return await self._find_database_of(collection).insert(
             collection, document, guard=guard, idempotency=idempotency
         )
 
@@ -137,12 +137,12 @@ class NarrowedDatabase(DocumentDatabase):
         self._check_writes([collection])
         self._check_documents(collection, [insert] if insert is not None else [])
         narrowed = self._narrow_where(collection, where)
-        return await self._database_of(collection).update(collection, narrowed, change, insert=insert)
+        return await self._find_database_of(collection).update(collection, narrowed, change, insert=insert)
 
     async def delete(self, collection: Collection, where: Where, *, first_only: bool = False) -> int:
         self._check_writes([collection])
         narrowed = self._narrow_where(collection, where)
-        return await self._database_of(collection).delete(collection, narrowed, first_only=first_only)
+        return await self._find_database_of(collection).delete(collection, narrowed, first_only=first_only)
 
     async def write_all(
         self,
@@ -154,40 +154,40 @@ class NarrowedDatabase(DocumentDatabase):
     ) -> Document | None:
         collections = list_written(writes)
         self._check_writes(collections)
-        if any(self._database_of(collection) is self._hidden for collection in collections):
+        if any(self._find_database_of(collection) is self._hidden for collection in collections):
             raise NotFound("Application not found")
         narrowed = [self._narrow_write(write) for write in writes]
         return await self._documents.write_all(narrowed, guard=guard, idempotency=idempotency, result=result)
 
     async def list_collections(self) -> list[str]:
         names = await self._documents.list_collections()
-        return [name for name in names if self._database_of(Collection(name)) is not self._hidden]
+        return [name for name in names if self._find_database_of(Collection(name)) is not self._hidden]
 
     async def read_raw(self, collection: Collection, query: Query) -> list[bytes]:
-        raise Forbidden("Copying requires a grant for all applications")
+        raise Forbidden("Copying requires a grant for all applications.")
 
     async def write_raw(self, collection: Collection, documents: Sequence[bytes]) -> None:
-        raise Forbidden("Copying requires a grant for all applications")
+        raise Forbidden("Copying requires a grant for all applications.")
 
     async def upsert(self, collection: Collection, documents: Sequence[Document]) -> None:
-        raise Forbidden("Copying requires a grant for all applications")
+        raise Forbidden("Copying requires a grant for all applications.")
 
     async def append(self, target: CappedCollection, entries: Sequence[JournalEntry]) -> None:
-        raise Forbidden("Appending requires a grant for all applications")
+        raise Forbidden("Appending requires a grant for all applications.")
 
     def with_journal(self, journal: Journal) -> "NarrowedDatabase":
         return NarrowedDatabase(self._documents.with_journal(journal), self._hidden, self._applications)
 
-    def _database_of(self, collection: Collection) -> DocumentDatabase:
+    def _find_database_of(self, collection: Collection) -> DocumentDatabase:
         """Where a collection is read: a collection of another application is hidden."""
-        entity = _entity_of(collection)
+        entity = _find_entity_of(collection)
         if entity is None or entity.scope is not APPLICATION or entity.shares_collection:
             return self._documents
         _, _, suffix = entity.collection.partition(PLACEHOLDER)
         return self._documents if collection.name.removesuffix(suffix) in self._applications else self._hidden
 
     def _narrow_where(self, collection: Collection, where: Where) -> Where:
-        entity = _entity_of(collection)
+        entity = _find_entity_of(collection)
         names_application = entity is not None and (
             entity.shares_collection or issubclass(entity, AuditEntry)
         )
@@ -219,16 +219,16 @@ class NarrowedDatabase(DocumentDatabase):
 
     def _check_writes(self, collections: Sequence[Collection]) -> None:
         for collection in collections:
-            entity = _entity_of(collection)
+            entity = _find_entity_of(collection)
             if entity is None or entity is Organization or entity.scope is not APPLICATION:
-                raise Forbidden("This requires a grant for all applications of the organization")
+                raise Forbidden("This requires a grant for all applications of the organization.")
 
     def _check_documents(self, collection: Collection, documents: Sequence[Document]) -> None:
-        entity: Any = _entity_of(collection)
+        entity: Any = _find_entity_of(collection)
         for document in documents if entity.shares_collection else ():
             if document.get(APPLICATION_ID) not in self._applications:
                 raise NotFound("Application not found")
 
 
-def _entity_of(collection: Collection) -> type[Entity] | None:
+def _find_entity_of(collection: Collection) -> type[Entity] | None:
     return find_entity_of_collection(collection.name, is_default=False)

@@ -32,7 +32,7 @@ async def upload_icon(
     Raises `BadUserInput` if the content is not an image that may be served, and `Forbidden`.
     """
     if context.viewer.grant.applications is not None:
-        raise Forbidden("This requires a grant for all applications of the organization")
+        raise Forbidden("This requires a grant for all applications of the organization.")
     format, checked = await to_thread(check_content, content)
     return await context.icons.save_icon(
         category, name, format, checked, keep_other_formats=keep_other_formats

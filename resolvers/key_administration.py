@@ -53,7 +53,7 @@ async def rotate_key(context: Context, key_id: str, overlap: timedelta) -> tuple
     Raises `BadUserInput`, `NotFound` and `Forbidden`.
     """
     if overlap < timedelta():
-        raise BadUserInput("`overlap` must not be negative", fields=["overlap"])
+        raise BadUserInput("`overlap` must not be negative.", fields=["overlap"])
     key = await _require_key(context, key_id)
     _check_end(context, key.expires_at)
     _check_limits(context, grant_of(key).limits)
@@ -71,8 +71,8 @@ async def _require_key(context: Context, key_id: str) -> ApiKey:
     if not _is_visible(context, key):
         raise NotFound("API key not found", fields=["keyId"])
     if get_visible_organizations(context, key) != key.organization_ids:
-        raise Forbidden("The key is also for organizations of others: an operator can change it")
-    _check_rights(context, _role_of(key), key.application_ids)
+        raise Forbidden("The key is also for organizations of others: an operator can change it.")
+    _check_rights(context, _get_role_of(key), key.application_ids)
     return key
 
 
@@ -82,29 +82,29 @@ def _is_visible(context: Context, key: ApiKey) -> bool:
     own = context.viewer.grant.applications
     if own is not None and not own.issuperset(key.application_ids or ["*"]):
         return False
-    return _role_of(key) is not Role.OPERATOR and bool(get_visible_organizations(context, key))
+    return _get_role_of(key) is not Role.OPERATOR and bool(get_visible_organizations(context, key))
 
 
 def _check_rights(context: Context, role: Role | None, application_ids: Iterable[str] | None) -> None:
     grant = context.viewer.grant
     if role is not None and not grant.allows(role):
         raise Forbidden(
-            f"Only a viewer with the role {role.name.lower()} may give or change it", fields=["role"]
+            f"Only a viewer with the role {role.name.lower()} may give or change it.", fields=["role"]
         )
     if grant.applications is not None and not grant.applications.issuperset(application_ids or ["*"]):
-        raise Forbidden("A key must be for applications of yours", fields=["applicationIds"])
+        raise Forbidden("A key must be for applications of yours.", fields=["applicationIds"])
 
 
 def _check_end(context: Context, expires_at: datetime | None) -> None:
     end = context.viewer.grant.expires_at
     if end is not None and (expires_at is None or expires_at > end):
-        raise Forbidden("A new key must end no later than your own rights", fields=["expiresAt"])
+        raise Forbidden("A new key must end no later than your own rights.", fields=["expiresAt"])
 
 
 def _check_limits(context: Context, limits: GrantLimits) -> None:
     if not limits.are_within(context.viewer.grant.limits):
-        raise Forbidden("A new key may use no more than you may use", fields=["limits"])
+        raise Forbidden("A new key may use no more than you may use.", fields=["limits"])
 
 
-def _role_of(key: ApiKey) -> Role | None:
+def _get_role_of(key: ApiKey) -> Role | None:
     return Role.__members__.get((key.role or "").upper())

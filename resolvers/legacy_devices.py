@@ -90,12 +90,12 @@ def _cast(values: dict[str, Any]) -> Document:
 
 def _cast_event(item: Any, path: str) -> Document:
     if not isinstance(item, dict):
-        raise BadUserInput(f"{path} must be an object", fields=[path])
+        raise BadUserInput(f"{path} must be an object.", fields=[path])
     names = [name for name in ("id", "label", "class") if name in item or name != "label"]
     return {name: cast_string(item.get(name), f"{path}.{name}", required=name != "label") for name in names}
 
 
 def _require_value(values: Document, name: str) -> Any:
     if values[name] is None:
-        raise BadUserInput(f"{name} must not be null", fields=[name])
+        raise BadUserInput(f"{name} must not be null.", fields=[name])
     return values[name]

@@ -93,7 +93,7 @@ async def create_organization(context: Context, organization_id: str, values: di
     """Create an organization. Raises `Conflict` if there is one with this id."""
     tenant = context.viewer.tenant(organization_id)
     _reject_default(context, organization_id)
-    document = _new_document()
+    document = _make_document()
     # No stored document has the new id, so that this either inserts it or finds the key taken.
     where = [equals("key", ORGANIZATION_KEY), equals("_id", document["_id"])]
     creation = UpdateOne(CONFIG, where, _change(values), insert=document)
@@ -123,9 +123,9 @@ async def update_organization(
         if await documents.update(CONFIG, [*where, *unchanged], _change(values)) is None:
             current = await _read_again(context, organization_id)
             raise Conflict(
-                "the organization was changed by another client", fields=["ifUpdatedAt"], current=current
+                "The organization was changed by another client.", fields=["ifUpdatedAt"], current=current
             )
-    elif await documents.update(CONFIG, where, _change(values), insert=_new_document()) is None:
+    elif await documents.update(CONFIG, where, _change(values), insert=_make_document()) is None:
         # Another client created it between the search and the insertion: now there is one to change.
         await documents.update(CONFIG, where, _change(values))
     return await _read_again(context, organization_id)
@@ -135,7 +135,7 @@ def _reject_default(context: Context, organization_id: str) -> None:
     """The default database contains what belongs to no organization: none is created in it."""
     if context.viewer.is_default(organization_id):
         raise BadUserInput(
-            "Invalid organization id: it is the name of the default database", fields=["organizationId"]
+            "Invalid organization id: it is the name of the default database.", fields=["organizationId"]
         )
 
 
@@ -144,7 +144,7 @@ async def _read_again(context: Context, organization_id: str) -> Organization:
     return await require_organization(context, organization_id)
 
 
-def _new_document() -> Document:
+def _make_document() -> Document:
     return {"_id": ObjectId(), "key": ORGANIZATION_KEY, "value": {}}
 
 

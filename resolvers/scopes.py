@@ -57,7 +57,7 @@ def require_all_applications(context: Context, organization_id: str) -> None:
     """
     grant = context.viewer.grant
     if grant.applications is not None and grant.covers(organization_id):
-        raise Forbidden("This requires a grant for all applications of the organization")
+        raise Forbidden("This requires a grant for all applications of the organization.")
 
 
 async def open_repository(

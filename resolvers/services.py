@@ -26,7 +26,7 @@ async def list_services(
 async def get_service(context: Context, document_id: str | None, name: str | None) -> Service | None:
     """The service with a document id or with a name, or None."""
     if (document_id is None) == (name is None):
-        raise BadUserInput("give either documentId or name", fields=["documentId", "name"])
+        raise BadUserInput("Give either documentId or name.", fields=["documentId", "name"])
     services = Repository(context, Service)
     if document_id is None:
         return await services.get(equals("name", name))
@@ -57,7 +57,9 @@ async def create_service(context: Context, values: dict[str, Any]) -> Service:
     }
     if document["configuration"] is None:
         del document["configuration"]
-    return await Repository(context, Service).insert(context.cipher.encrypt(document), conflict=_taken())
+    return await Repository(context, Service).insert(
+        context.cipher.encrypt(document), conflict=_make_conflict()
+    )
 
 
 async def update_service(
@@ -80,7 +82,7 @@ async def update_service(
         fields,
         removed=removed,
         if_updated_at=if_updated_at,
-        conflict=_taken(),
+        conflict=_make_conflict(),
     )
 
 
@@ -91,7 +93,7 @@ async def delete_service(context: Context, document_id: str, if_updated_at: date
     return await services.delete([condition], if_updated_at=if_updated_at)
 
 
-def _taken() -> Conflict:
+def _make_conflict() -> Conflict:
     return Conflict("A service with this name already exists", fields=["name"])
 
 
@@ -104,11 +106,11 @@ def _cast(values: dict[str, Any]) -> Document:
     if "type" in values:
         fields["type"] = cast_string(values["type"], "type", required=True)
         if fields["type"] not in TYPES:
-            raise BadUserInput(f"type must be one of {', '.join(TYPES)}", fields=["type"])
+            raise BadUserInput(f"type must be one of {', '.join(TYPES)}.", fields=["type"])
     if "enabled" in values:
         fields["enabled"] = cast_bool(values["enabled"], "enabled")
     if "configuration" in values:
         if values["configuration"] is None:
-            raise BadUserInput("configuration is required", fields=["configuration"])
+            raise BadUserInput("configuration is required.", fields=["configuration"])
         fields["configuration"] = values["configuration"]
     return fields

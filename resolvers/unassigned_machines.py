@@ -39,12 +39,12 @@ async def assign_machine(context: Context, machine_id: str, organization_id: str
     series = context.viewer.series
     await require_organization(context, organization_id)
     if not isinstance(series.store, WritableSeriesStore):
-        raise BadUserInput("The points are stored by a server: move them with its tools")
+        raise BadUserInput("The points are stored by a server: move them with its tools.")
     target = series.layout.find_location(organization_id).database
     report = await series.store.move_machines(series.layout.common, {machine_id: target})
     if report.conflicts:
-        raise Conflict(f"The points do not fit: {report.conflicts[machine_id]}", fields=["machineId"])
+        raise Conflict(f"The points do not fit: {report.conflicts[machine_id]}.", fields=["machineId"])
     if not report.moved:
-        raise NotFound("This machine has no unassigned points", fields=["machineId"])
+        raise NotFound("This machine has no unassigned points.", fields=["machineId"])
     [owners] = await context.viewer.list_owners([machine_id])
     return UnassignedMachine(machine_id, sorted(owners))

@@ -33,7 +33,7 @@ async def create_user(
         "organizationId": organization_id,
         "createdAt": format_time(utc_now()),
     }
-    return await users.insert(document, conflict=_taken())
+    return await users.insert(document, conflict=_make_conflict())
 
 
 async def update_user(
@@ -50,7 +50,7 @@ async def update_user(
     )
     users = await open_repository(context, User, organization_id)
     condition = await users.match_id(document_id)
-    return await users.update([condition], change, if_updated_at=if_updated_at, conflict=_taken())
+    return await users.update([condition], change, if_updated_at=if_updated_at, conflict=_make_conflict())
 
 
 async def delete_user(
@@ -62,5 +62,5 @@ async def delete_user(
     return await users.delete([condition], if_updated_at=if_updated_at)
 
 
-def _taken() -> Conflict:
+def _make_conflict() -> Conflict:
     return Conflict("User with this email already exists", fields=["email"])

@@ -49,7 +49,7 @@ def open_documents(
 
         store = MongoDocumentStore(url, driver=driver, deadline=deadline, pool=pool)
         return WrappedDocumentStore(store, _guard_server("document store", deadline))
-    raise BadUserInput("the URL of a document store is mongodb://..., mongodb+srv://... or sqlite:///FILE")
+    raise BadUserInput("The URL of a document store is mongodb://..., mongodb+srv://... or sqlite:///FILE.")
 
 
 def _prepare_file(url: str | None, data: Path | None, name: str, file_format: "FileFormat") -> Path:
@@ -93,8 +93,8 @@ def open_series(
         influxdb2 = Influx2SeriesStore(url.removeprefix("influxdb2+"), token, org)
         return WrappedSeriesStore(influxdb2, _guard_server("time-series store", deadline))
     raise BadUserInput(
-        "the URL of a time-series store is http(s)://HOST (InfluxDB 3), influxdb2+http(s)://HOST (InfluxDB 2)"
-        " or sqlite:///FILE"
+        "The URL of a time-series store is http(s)://HOST (InfluxDB 3), influxdb2+http(s)://HOST (InfluxDB 2)"
+        " or sqlite:///FILE."
     )
 
 

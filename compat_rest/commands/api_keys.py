@@ -70,7 +70,9 @@ def create(
             try:
                 await require_places(store, spec)
             except NotFound as error:
-                raise NotFound(f"{error.message}. Create it first, or pass --allow-missing") from None
+                raise NotFound(
+                    f"{error.message.removesuffix('.')}. Create it first, or pass --allow-missing."
+                ) from None
         database = _open_keys(settings, store, "createApiKey")
         return await create_api_key(database, spec, created_by=CREATED_BY)
 
@@ -122,7 +124,7 @@ def list_(config: ConfigOption = None, data: DataOption = None) -> None:
             "all" if key.application_ids is None else ", ".join(key.application_ids),
             ", ".join(f"{name}={limit}" for name, limit in key.limits.items()),
             *("" if time is None else f"{time:%Y-%m-%d %H:%M}" for time in times),
-            _state(key),
+            _describe_state(key),
         )
     print_table(table)
 
@@ -190,7 +192,7 @@ def _print_new(key: "ApiKey", text: str) -> None:
     out.print(text, soft_wrap=True, markup=False, highlight=False)
 
 
-def _state(key: "ApiKey") -> str:
+def _describe_state(key: "ApiKey") -> str:
     from resolvers.api_keys import is_valid
 
     if key.revoked_at is not None:
@@ -203,7 +205,7 @@ def _parse_role(role: str) -> "Role":
     from stores.contracts.errors import BadUserInput
 
     if role.upper() not in Role.__members__:
-        raise BadUserInput(f"{role!r} is not a role: viewer, editor, admin or operator")
+        raise BadUserInput(f"{role!r} is not a role: viewer, editor, admin or operator.")
     return Role[role.upper()]
 
 
@@ -218,7 +220,7 @@ def _parse_limits(texts: Iterable[str]) -> "GrantLimits":
     for text in texts:
         name, _, number = text.partition("=")
         if name not in names or not re.fullmatch(r"[0-9]{1,12}", number):
-            raise BadUserInput(f"{text!r} is not a limit: write {'=N or '.join(names)}=N")
+            raise BadUserInput(f"{text!r} is not a limit: write {'=N or '.join(names)}=N.")
         limits[name] = int(number)
     return GrantLimits(**limits)
 
@@ -228,7 +230,7 @@ def _parse_duration(text: str) -> timedelta:
 
     match = re.fullmatch(r"(\d{1,5})([hdw])", text)
     if match is None:
-        raise BadUserInput(f"{text!r} is not a duration: write 12h, 90d or 8w")
+        raise BadUserInput(f"{text!r} is not a duration: write 12h, 90d or 8w.")
     return (
         int(match[1]) * {"h": timedelta(hours=1), "d": timedelta(days=1), "w": timedelta(weeks=1)}[match[2]]
     )

@@ -23,7 +23,7 @@ def compare(
     with print_errors_as_one_line():
         for url in (old_url, new_url):
             if not url.lower().startswith(("http://", "https://")):
-                raise BadUserInput(f"{url} is not the URL of a server, such as http://old:3000")
+                raise BadUserInput(f"{url} is not the URL of a server, such as http://old:3000.")
         try:
             exchanges = replay.read_recording(file)
             differences = asyncio.run(_compare(old_url, new_url, exchanges))

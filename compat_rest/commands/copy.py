@@ -49,10 +49,10 @@ def _normalize(url: str) -> str:
 
 async def _copy(source_url: str, target_url: str) -> "CopyReport":
     async with contextlib.AsyncExitStack() as stack:
-        source = await stack.enter_async_context(_opened("source", source_url))
+        source = await stack.enter_async_context(_open_answering("source", source_url))
         await _require_documents(source)
         # Opened last: a target file is made only for a source that can be copied.
-        target = await stack.enter_async_context(_opened("target", target_url))
+        target = await stack.enter_async_context(_open_answering("target", target_url))
         return await _copy_with_progress(source, target)
 
 
@@ -80,7 +80,7 @@ async def _copy_with_progress(source: "DocumentStore", target: "DocumentStore") 
 
 
 @contextlib.asynccontextmanager
-async def _opened(side: str, url: str) -> "AsyncIterator[DocumentStore]":
+async def _open_answering(side: str, url: str) -> "AsyncIterator[DocumentStore]":
     """The store of a URL, which answers."""
     store = _open(side, url)
     try:
@@ -109,7 +109,7 @@ async def _connect(side: str, url: str, store: "DocumentStore") -> None:
         async with asyncio.timeout(CONNECT_S):
             await store.ping()
     except TimeoutError:
-        raise Unavailable(f"{_name(side, url)}: no answer within {CONNECT_S:g} seconds") from None
+        raise Unavailable(f"{_name(side, url)}: no answer within {CONNECT_S:g} seconds.") from None
 
 
 def _name(side: str, url: str) -> str:

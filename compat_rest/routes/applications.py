@@ -29,12 +29,12 @@ def _shape_settings(application: dict[str, Any]) -> dict[str, Any]:
 def shape_applications(data: Any, request: OldRequest) -> Any:
     applications = (data["organization"] or {"applications": []})["applications"]
     return [
-        _shape_settings(application) | {"lastModified": _last_modified(application)}
+        _shape_settings(application) | {"lastModified": _get_last_modified(application)}
         for application in applications
     ]
 
 
-def _last_modified(application: dict[str, Any]) -> str:
+def _get_last_modified(application: dict[str, Any]) -> str:
     """The time of the last change; the current time if no time is stored, as in the original."""
     return str(application["updatedAt"] or application["createdAt"] or _format_now())
 

@@ -22,7 +22,7 @@ def cast_string(value: Any, path: str, *, required: bool = False) -> str | None:
         case None if not required:
             return None
     raise BadUserInput(
-        f"{path} {'is required' if value in (None, '') else 'must be a string'}", fields=[path]
+        f"{path} {'is required' if value in (None, '') else 'must be a string'}.", fields=[path]
     )
 
 
@@ -45,7 +45,7 @@ def cast_bool(value: Any, path: str) -> bool | None:
             return True
         if value in FALSE:
             return False
-    raise BadUserInput(f"{path} must be true or false", fields=[path])
+    raise BadUserInput(f"{path} must be true or false.", fields=[path])
 
 
 def drop_empty_objects(value: Any) -> Any:

@@ -21,7 +21,7 @@ def require_name(value: str | None, field: str) -> str:
         raise BadUserInput(f"{field} is required", fields=[field])
     if len(value) > MAX_NAME_LENGTH or "\0" in value:
         raise BadUserInput(
-            f"{field} is longer than {MAX_NAME_LENGTH} characters or contains NUL", fields=[field]
+            f"{field} is longer than {MAX_NAME_LENGTH} characters or contains NUL.", fields=[field]
         )
     return check_value(value, field)  # type: ignore[no-any-return]  # a string stays a string
 
@@ -30,7 +30,7 @@ def check_search(text: str, field: str) -> str:
     """A string to search for. Raises `BadUserInput` if it is longer than every store can search for."""
     if len(text) > MAX_SEARCH_LENGTH:
         raise BadUserInput(
-            f"{field} has {len(text)} characters; at most {MAX_SEARCH_LENGTH} are allowed", fields=[field]
+            f"{field} has {len(text)} characters; at most {MAX_SEARCH_LENGTH} are allowed.", fields=[field]
         )
     return text
 
@@ -41,7 +41,7 @@ def require_application_id(application_id: str | None, organization_id: str) -> 
     longest = f"{organization_id}.{name}_connectors"
     if any(c in name for c in "$.\0") or len(longest.encode()) > 255 or name.startswith("system"):
         raise BadUserInput(
-            "applicationId must not contain $ or . and must be short enough to name a collection",
+            "applicationId must not contain $ or . and must be short enough to name a collection.",
             fields=["applicationId"],
         )
     return name
@@ -53,7 +53,7 @@ def check_value(value: Any, path: str, depth: int = 0, *, any_names: bool = Fals
     Names in it may hold dots. They may start with `$` if `any_names` is set.
     """
     if depth > MAX_DEPTH:
-        raise BadUserInput(f"{path} is nested deeper than {MAX_DEPTH} levels", fields=[path])
+        raise BadUserInput(f"{path} is nested deeper than {MAX_DEPTH} levels.", fields=[path])
     match value:
         case dict():
             return {
@@ -66,16 +66,20 @@ def check_value(value: Any, path: str, depth: int = 0, *, any_names: bool = Fals
         case bool() | None | datetime():
             return value
         case int():
-            return value if -MAX_EXACT <= value <= MAX_EXACT else _float(value, path)
+            return value if -MAX_EXACT <= value <= MAX_EXACT else _convert_to_float(value, path)
         case float():
-            return int(value) if value.is_integer() and abs(value) <= MAX_EXACT else _float(value, path)
+            return (
+                int(value)
+                if value.is_integer() and abs(value) <= MAX_EXACT
+                else _convert_to_float(value, path)
+            )
         case str():
             try:
                 value.encode()
             except UnicodeEncodeError:
-                raise BadUserInput(f"{path} is not valid Unicode", fields=[path]) from None
+                raise BadUserInput(f"{path} is not valid Unicode.", fields=[path]) from None
             return value
-    raise BadUserInput(f"{path} cannot be stored", fields=[path])
+    raise BadUserInput(f"{path} cannot be stored.", fields=[path])
 
 
 def check_object(value: Any, path: str = "document") -> dict[str, Any]:
@@ -87,7 +91,7 @@ def check_object(value: Any, path: str = "document") -> dict[str, Any]:
     if value is None:
         return {}
     if not isinstance(value, dict):
-        raise BadUserInput(f"{path} must be an object", fields=[path])
+        raise BadUserInput(f"{path} must be an object.", fields=[path])
     for key in value:
         if "." in key:
             raise BadUserInput(f"{path}: the key {key!r} contains a dot", fields=[f"{path}.{key}"])
@@ -109,11 +113,11 @@ def _check_key(key: str, path: str, any_names: bool) -> str:
     return key
 
 
-def _float(value: float, path: str) -> float:
+def _convert_to_float(value: float, path: str) -> float:
     try:
         number = float(value)
     except OverflowError:
         number = math.inf
     if not math.isfinite(number):
-        raise BadUserInput(f"{path} is not a finite number", fields=[path])
+        raise BadUserInput(f"{path} is not a finite number.", fields=[path])
     return number

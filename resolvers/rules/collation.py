@@ -12,10 +12,10 @@ def make_collation_key(string: str) -> tuple[list[tuple[int, str]], list[str], s
     decomposed = unicodedata.normalize("NFKD", string)
     letters = [c for c in decomposed if not unicodedata.combining(c)]
     accents = [c for c in decomposed if unicodedata.combining(c)]
-    return [(_class(c), c.casefold()) for c in letters], accents, string.swapcase()
+    return [(_find_class(c), c.casefold()) for c in letters], accents, string.swapcase()
 
 
-def _class(character: str) -> int:
+def _find_class(character: str) -> int:
     """Blanks, punctuation, symbols, digits, letters: the order of the root collation's groups."""
     category = unicodedata.category(character)[0]
     return "ZPSN".find(category) if category in "ZPSN" else 4

@@ -49,10 +49,10 @@ class Cursors:
         try:
             raw = base64.b64decode(cursor + "=" * (-len(cursor) % 4), altchars=b"-_", validate=True)
         except (binascii.Error, ValueError):
-            raise _invalid() from None
+            raise _make_error() from None
         signature, content = raw[:SIGNATURE_BYTES], raw[SIGNATURE_BYTES:]
         if not any(hmac.compare_digest(signature, self._sign(key, content)) for key in self._keys):
-            raise _invalid()
+            raise _make_error()
         position = bson.decode(content, CODEC)
         return position["v"], position["i"]
 
@@ -60,7 +60,7 @@ class Cursors:
         return hmac.digest(key, self._name + content, "sha256")[:SIGNATURE_BYTES]
 
 
-def _invalid() -> BadUserInput:
+def _make_error() -> BadUserInput:
     return BadUserInput(
-        "after is not a cursor of this list in this order; request the first page again", fields=["after"]
+        "after is not a cursor of this list in this order; request the first page again.", fields=["after"]
     )

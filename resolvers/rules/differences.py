@@ -35,10 +35,10 @@ def _walk(
     if not is_deep and values and all(isinstance(value, dict) and (value or not path) for value in values):
         for key in dict.fromkeys(key for value in values for key in value):
             yield from _walk(
-                _member(before, key),
-                _member(after, key),
-                _member(masked_before, key),
-                _member(masked_after, key),
+                _get_member(before, key),
+                _get_member(after, key),
+                _get_member(masked_before, key),
+                _get_member(masked_after, key),
                 (*path, key),
                 max_depth,
             )
@@ -52,7 +52,7 @@ def _walk(
     }
 
 
-def _member(value: Any, key: str) -> Any:
+def _get_member(value: Any, key: str) -> Any:
     return value.get(key) if isinstance(value, dict) else None
 
 

@@ -50,7 +50,7 @@ async def update_with_secrets(
             return record
         if not masked or if_updated_at is not None:
             await repository.raise_not_written([condition])
-    raise Conflict("the secrets are changed by another client all the time; try again", fields=masked)
+    raise Conflict("The secrets are changed by another client all the time; try again.", fields=masked)
 
 
 def show_secrets(context: Context, document: Document) -> Document:
@@ -89,6 +89,6 @@ def _reject(value: Any, path: str) -> None:
                 _reject(item, f"{path}.{index}")
         case str() if has_mask(value):
             raise BadUserInput(
-                f"{path} has a mask, and it is not certain which secret it stands for; send the secret",
+                f"{path} has a mask, and it is not certain which secret it stands for; send the secret.",
                 fields=[path],
             )

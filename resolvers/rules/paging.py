@@ -28,7 +28,7 @@ def page_size(first: int | None) -> int:
     if first is None:
         return DEFAULT_PAGE_SIZE
     if first < 0:
-        raise BadUserInput("first must not be negative", fields=["first"])
+        raise BadUserInput("first must not be negative.", fields=["first"])
     if first > MAX_PAGE_SIZE:
         raise LimitExceeded(
             "page_size", MAX_PAGE_SIZE, first, "Request the list page by page.", fields=["first"]

@@ -182,7 +182,7 @@ class Repository(Generic[E]):
         """Raise the reason why a write met no document: there is none, or it was changed."""
         record = await self.find(*conditions)
         raise Conflict(
-            f"{self.entity.noun()} was changed by another client",
+            f"{self.entity.noun()} was changed by another client.",
             fields=["ifUpdatedAt"],
             current=record,
         )

@@ -58,7 +58,7 @@ class CounterRequest:
 
     def __post_init__(self) -> None:
         if self.max_gap is not None and self.max_gap <= 0:
-            raise BadUserInput("`maxGap` must be longer than zero", fields=["maxGap"])
+            raise BadUserInput("`maxGap` must be longer than zero.", fields=["maxGap"])
 
 
 @dataclass(frozen=True, slots=True)

@@ -83,7 +83,7 @@ def _check_arguments(
 ) -> tuple[tuple[Source, ...], int, int]:
     """Return the sources, start and stop of a request for events."""
     if first < 0:
-        raise BadUserInput("`first` must not be negative", fields=["first"])
+        raise BadUserInput("`first` must not be negative.", fields=["first"])
     if first > MAX_EVENTS:
         raise LimitExceeded("events", MAX_EVENTS, first, "Request fewer events.", fields=["first"])
     start, stop = resolve_range(context, requested or LAST_DAY, open_ended=True)

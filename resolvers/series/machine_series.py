@@ -122,7 +122,7 @@ def _resolve_request(context: Context, request: SeriesRequest) -> tuple[int, int
     start, stop = resolve_range(context, request.range)
     if request.every is None:
         if request.aggregation is None and request.fill.mode != "none":
-            raise BadUserInput("`fill` requires `every`", fields=["fill"])
+            raise BadUserInput("`fill` requires `every`.", fields=["fill"])
         return start, stop, Windows((start, stop), stop - start)
     if request.aggregation is None:
         names = ", ".join(name.upper() for name in get_args(AggregateFunction))
@@ -137,8 +137,8 @@ async def _reject_strings(
     catalogue = await get_readings(context, machine).catalogue()
     if catalogue.get(measurement, {}).get(field) == "string":
         raise BadUserInput(
-            f"the values of {measurement}.{field} are strings, which have no {aggregation.function}:"
-            " use COUNT or LAST",
+            f"The values of {measurement}.{field} are strings, which have no {aggregation.function}:"
+            " use COUNT or LAST.",
             fields=["aggregate"],
         )
 
@@ -173,7 +173,7 @@ async def get_series_of_machines(
         )
     repeated = [item for item, count in Counter([*machines, *fields]).items() if count > 1]
     if repeated:
-        raise BadUserInput(f"{' '.join(repeated[0])} is requested twice", fields=["machines", "fields"])
+        raise BadUserInput(f"{' '.join(repeated[0])} is requested twice.", fields=["machines", "fields"])
     _resolve_request(context, request)
     devices = await gather_settled(_require_device(context, *machine) for machine in machines)
     pairs = [(device, field) for device in devices for field in fields]
@@ -191,7 +191,7 @@ async def _require_device(
 ) -> Device:
     device = await get_device(context, organization_id, application_id, machine_id, frozenset())
     if device is None:
-        raise NotFound(f"{application_id} has no device {machine_id}", fields=["machines"])
+        raise NotFound(f"{application_id} has no device {machine_id}.", fields=["machines"])
     return device
 
 

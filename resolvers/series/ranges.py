@@ -59,11 +59,11 @@ def to_nanoseconds(
     begins = (requested.last, requested.start, requested.current, requested.previous)
     if sum(begin is not None for begin in begins) != 1:
         raise BadUserInput(
-            "a range needs one of `last`, `current`, `previous`, or `from` and optionally `to`",
+            "A range needs one of `last`, `current`, `previous`, or `from` and optionally `to`.",
             fields=["range"],
         )
     if requested.stop is not None and requested.start is None:
-        raise BadUserInput("`to` requires `from`", fields=["range.to"])
+        raise BadUserInput("`to` requires `from`.", fields=["range.to"])
     try:
         start, stop = _find_bounds(requested, zone, now)
         for offset in requested.offsets:
@@ -71,9 +71,9 @@ def to_nanoseconds(
     except (OverflowError, ValueError):
         start = stop = END_OF_TIME
     if max(abs(start), abs(stop)) >= END_OF_TIME:
-        raise BadUserInput("a range lies between the years 1678 and 2262", fields=["range"])
+        raise BadUserInput("A range lies between the years 1678 and 2262.", fields=["range"])
     if stop <= start:
-        raise BadUserInput("the range is empty, or ends before it begins", fields=["range"])
+        raise BadUserInput("The range is empty, or ends before it begins.", fields=["range"])
     if stop - start > limits.range + SECOND:
         days = limits.range // DAY
         raise LimitExceeded(
@@ -89,7 +89,7 @@ def _find_bounds(requested: RequestedRange, zone: ZoneInfo, now: int) -> tuple[i
         return start, now + 1 if requested.stop is None else requested.stop.nanoseconds(zone)
     if requested.last is not None:
         if requested.last <= 0:
-            raise BadUserInput("`last` must be longer than zero", fields=["range.last"])
+            raise BadUserInput("`last` must be longer than zero.", fields=["range.last"])
         return now - requested.last, now + 1
     unit = requested.current or requested.previous
     assert unit is not None
@@ -110,5 +110,5 @@ def find_zone(name: str) -> ZoneInfo:
         return ZoneInfo(name)
     except (KeyError, ValueError, OSError):  # unknown, malformed, or a folder of the database
         raise BadUserInput(
-            f"{name!r} is not a time zone: use an IANA name such as Europe/Berlin", fields=["timeZone"]
+            f"{name!r} is not a time zone: use an IANA name such as Europe/Berlin.", fields=["timeZone"]
         ) from None

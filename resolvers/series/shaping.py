@@ -23,9 +23,9 @@ class FillRule:
 
     def __post_init__(self) -> None:
         if (self.mode == "value") != (self.value is not None):
-            raise BadUserInput("`fillValue` requires `fill: VALUE`, and the reverse", fields=["fillValue"])
+            raise BadUserInput("`fillValue` requires `fill: VALUE`, and the reverse.", fields=["fillValue"])
         if self.max_gap is not None and self.max_gap <= 0:
-            raise BadUserInput("`maxGap` must be longer than zero", fields=["maxGap"])
+            raise BadUserInput("`maxGap` must be longer than zero.", fields=["maxGap"])
 
 
 NO_FILL = FillRule()
@@ -73,7 +73,7 @@ def reduce_points(times: Times, values: Values, max_points: int) -> tuple[Times,
     `BadUserInput`, and `LimitExceeded` if that is not enough.
     """
     if max_points < 4:
-        raise BadUserInput("`maxPoints` must be at least 4", fields=["maxPoints"])
+        raise BadUserInput("`maxPoints` must be at least 4.", fields=["maxPoints"])
     if len(times) <= max_points:
         return times, values
     if any(isinstance(value, str | bool) for value in values):

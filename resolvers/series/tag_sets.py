@@ -29,9 +29,9 @@ class TagSelection:
     def __post_init__(self) -> None:
         for names, argument in (([name for name, _ in self.where], "where"), (self.by, "by")):
             if len(set(names)) < len(names):
-                raise BadUserInput(f"`{argument}` has a tag twice", fields=[argument])
+                raise BadUserInput(f"`{argument}` has a tag twice.", fields=[argument])
             if MACHINE in names:
-                raise BadUserInput(f"`{argument}` cannot have the tag {MACHINE}", fields=[argument])
+                raise BadUserInput(f"`{argument}` cannot have the tag {MACHINE}.", fields=[argument])
 
 
 ALL_SERIES = TagSelection()

@@ -49,14 +49,14 @@ class WindowRule:
     def __post_init__(self) -> None:
         if (self.duration is not None) + (self.unit is not None) + bool(self.day_times) != 1:
             raise BadUserInput(
-                "`every` needs exactly one of `duration`, `unit` and `dayTimes`", fields=["every"]
+                "`every` needs exactly one of `duration`, `unit` and `dayTimes`.", fields=["every"]
             )
         if self.duration is not None and self.duration <= 0:
-            raise BadUserInput("`every` must be longer than zero", fields=["every"])
+            raise BadUserInput("`every` must be longer than zero.", fields=["every"])
         if self.offset and self.duration is None:
-            raise BadUserInput("`offset` of `every` requires `duration`", fields=["every.offset"])
+            raise BadUserInput("`offset` of `every` requires `duration`.", fields=["every.offset"])
         if len(set(self.day_times)) < len(self.day_times):
-            raise BadUserInput("`dayTimes` has a time twice", fields=["every.dayTimes"])
+            raise BadUserInput("`dayTimes` has a time twice.", fields=["every.dayTimes"])
 
     @property
     def shortest(self) -> int:
@@ -83,7 +83,7 @@ def make_windows(start: int, stop: int, every: WindowRule, zone_name: str, limit
     try:
         edges = _list_edges(start, stop, every, zone)
     except (OverflowError, ValueError):
-        raise BadUserInput("the range is outside the calendar", fields=["range"]) from None
+        raise BadUserInput("The range is outside the calendar.", fields=["range"]) from None
     widths = {following - edge for edge, following in pairwise(edges)}
     return Windows(edges, widths.pop() if len(widths) == 1 else None, every.unit, zone_name)
 

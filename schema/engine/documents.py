@@ -198,7 +198,7 @@ def _validate(document: DocumentNode, view: GraphQLSchema, *, may_introspect: bo
     if is_aborted and len(errors) == 1:
         return True
     if is_aborted:
-        errors[-1] = GraphQLError("the document has further errors")
+        errors[-1] = GraphQLError("The document has further errors.")
     if errors:
         raise DocumentErrors(errors)
     return False
@@ -208,10 +208,10 @@ def _make_valid(
     document: DocumentNode, tokens: int, text: str, warnings: Iterable[LimitExceeded]
 ) -> ValidDocument:
     estimated_bytes = len(text) + tokens * BYTES_PER_TOKEN
-    return ValidDocument(document, estimated_bytes, _conditions(document), tuple(warnings))
+    return ValidDocument(document, estimated_bytes, _find_conditions(document), tuple(warnings))
 
 
-def _conditions(document: DocumentNode) -> tuple[str, ...]:
+def _find_conditions(document: DocumentNode) -> tuple[str, ...]:
     """The variables that decide which fields are selected."""
     names: dict[str, None] = {}
 
@@ -229,9 +229,9 @@ def find_operation(document: DocumentNode, name: str | None) -> OperationDefinit
     """The operation of a document that has this name, or its only one. Raises `DocumentErrors`."""
     operations = [d for d in document.definitions if isinstance(d, OperationDefinitionNode)]
     if name is None and len(operations) > 1:
-        raise DocumentErrors([GraphQLError("the document has several operations: send operationName")])
+        raise DocumentErrors([GraphQLError("The document has several operations: send operationName.")])
     for operation in operations:
         if name is None or (operation.name and operation.name.value == name):
             return operation
     missing = f"no operation named {name!r}" if name else "no operation"
-    raise DocumentErrors([GraphQLError(f"the document has {missing}")])
+    raise DocumentErrors([GraphQLError(f"The document has {missing}.")])

@@ -281,7 +281,7 @@ def _reject(errors: list[GraphQLError], context: Context) -> OperationResult:
 
 
 def _reject_mutation(context: Context) -> OperationResult:
-    result = _reject([GraphQLError("a GET request may only query; send a mutation by POST")], context)
+    result = _reject([GraphQLError("A GET request may only query; send a mutation by POST.")], context)
     result.rejected_mutation = True
     return result
 

@@ -178,19 +178,21 @@ def _find_selected_below(
     raw: GraphQLResolveInfo[Context], nodes: Iterable[FieldNode], path: tuple[str, ...]
 ) -> Iterator[FieldNode]:
     for node in nodes:
-        for child in _children(raw, node.selection_set):
+        for child in _list_children(raw, node.selection_set):
             if not path:
                 yield child
             elif child.name.value == path[0]:
                 yield from _find_selected_below(raw, [child], path[1:])
 
 
-def _children(raw: GraphQLResolveInfo[Context], selections: SelectionSetNode | None) -> Iterator[FieldNode]:
+def _list_children(
+    raw: GraphQLResolveInfo[Context], selections: SelectionSetNode | None
+) -> Iterator[FieldNode]:
     for selection in selections.selections if selections else ():
         match selection:
             case FieldNode():
                 yield selection
             case InlineFragmentNode():
-                yield from _children(raw, selection.selection_set)
+                yield from _list_children(raw, selection.selection_set)
             case FragmentSpreadNode():
-                yield from _children(raw, raw.fragments[selection.name.value].selection_set)
+                yield from _list_children(raw, raw.fragments[selection.name.value].selection_set)

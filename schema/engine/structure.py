@@ -67,7 +67,7 @@ class _Measure:
         self._check("operations", len(self._operations), "Send fewer operations in one document.")
         variables = max((len(o.variable_definitions or ()) for o in self._operations), default=0)
         self._check("variables", variables, "Declare fewer variables.")
-        directives = sum(kind is TokenKind.AT for kind in _token_kinds(self._document))
+        directives = sum(kind is TokenKind.AT for kind in _list_token_kinds(self._document))
         self._check("directives", directives, "Use fewer directives.")
 
     def measure_selections(self) -> None:
@@ -100,7 +100,7 @@ class _Measure:
     def _measure_objects(self, nodes: list[tuple[str | None, FieldNode]], depth: int) -> None:
         """Check what is selected of one field, whose nodes are merged."""
         levels = [
-            _Level(self._type_of(type_name, node.name.value), node.selection_set)
+            _Level(self._find_type_of(type_name, node.name.value), node.selection_set)
             for type_name, node in nodes
             if node.selection_set
         ]
@@ -148,7 +148,7 @@ class _Measure:
         introspections = sum(nodes[0][1].name.value in INTROSPECTION_FIELDS for nodes in fields.values())
         self._check("introspections", introspections, "Select __schema and __type less often.")
 
-    def _type_of(self, type_name: str | None, field_name: str) -> str | None:
+    def _find_type_of(self, type_name: str | None, field_name: str) -> str | None:
         """The name of a field's type; None if the validation will reject the field."""
         if field_name in INTROSPECTION_FIELDS:
             return f"__{field_name[2:].title()}"
@@ -167,7 +167,7 @@ class _Measure:
         self.exceeded.setdefault(name, LimitExceeded(name, maximum, actual, f"{advice} (limits.{name})"))
 
 
-def _token_kinds(document: DocumentNode) -> Iterator[TokenKind]:
+def _list_token_kinds(document: DocumentNode) -> Iterator[TokenKind]:
     token = document.loc.start_token if document.loc else None
     while token is not None:
         yield token.kind

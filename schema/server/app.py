@@ -110,8 +110,8 @@ def create_app(
     )
     background = {**tasks, **(check_token.tasks() if check_token else {})}
     app = Starlette(
-        routes=[*_routes(state, settings), *routes],
-        middleware=_middleware(
+        routes=[*_make_routes(state, settings), *routes],
+        middleware=_make_middleware(
             state, settings, needs_credentials=authenticate is not None or _needs_credentials(settings)
         ),
         lifespan=lambda app: _run_lifespan(state, settings, background, key_ring),
@@ -144,7 +144,7 @@ def _may_be_open(settings: Settings) -> bool:
     return not settings.auth.issuers and (settings.server.open or is_loopback(settings.server.host))
 
 
-def _routes(state: AppState, settings: Settings) -> list[BaseRoute]:
+def _make_routes(state: AppState, settings: Settings) -> list[BaseRoute]:
     health = Health(state)
     graphql = _make_graphql_endpoint(state, settings)
     caches = {**state.cache_sizes, "persisted_queries": graphql.persisted_queries.__len__}
@@ -168,7 +168,7 @@ def _needs_credentials(settings: Settings) -> bool:
     return not _may_be_open(settings) and not settings.compat.anonymous.networks
 
 
-def _middleware(state: AppState, settings: Settings, *, needs_credentials: bool) -> list[Middleware]:
+def _make_middleware(state: AppState, settings: Settings, *, needs_credentials: bool) -> list[Middleware]:
     """What each request passes through, outermost first."""
     server = settings.server
     proxies = [Middleware(TrustedProxies, trusted=server.trusted_proxies)] if server.trusted_proxies else []

@@ -71,7 +71,7 @@ class Authenticator:
         if credential is not None:
             return await self.key_ring.check(credential)
         kinds = "an API key" if self._check_token is None else "an API key or a token"
-        raise Unauthenticated(f"Send {kinds} in the header `Authorization: Bearer KEY` or `X-API-Key: KEY`")
+        raise Unauthenticated(f"Send {kinds} in the header `Authorization: Bearer KEY` or `X-API-Key: KEY`.")
 
     async def _is_open(self, request: Request) -> bool:
         # Who sends a credential has perhaps just created the first key.
@@ -151,10 +151,10 @@ def read_credential(request: Request) -> str | None:
     if not credentials:
         return None
     if len(credentials) > 1:
-        raise Unauthenticated("Send one credential")
+        raise Unauthenticated("Send one credential.")
     if "authorization" not in headers:
         return credentials[0].strip()
     scheme, _, credential = credentials[0].strip().partition(" ")
     if scheme.lower() not in SCHEMES or not credential.strip():
-        raise Unauthenticated("The header Authorization must be `Bearer KEY`")
+        raise Unauthenticated("The header Authorization must be `Bearer KEY`.")
     return credential.strip()

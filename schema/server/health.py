@@ -38,9 +38,9 @@ class Health:
         """
         readable = await _check_all({name: store.ping for name, store in self._stores.items()})
         is_ready = all(readable.values())
-        body = {"status": _state(is_ready)}
+        body = {"status": _describe_state(is_ready)}
         if await self._is_operator(request):
-            body |= {name: _state(is_readable) for name, is_readable in readable.items()}
+            body |= {name: _describe_state(is_readable) for name, is_readable in readable.items()}
             if is_ready and not all((await self.check_writes()).values()):
                 body["writes"] = "unavailable"
         return JSONResponse(body, 200 if is_ready else 503)
@@ -68,5 +68,5 @@ async def _passes(check: Callable[[], Awaitable[None]]) -> bool:
     return True
 
 
-def _state(is_available: bool) -> str:
+def _describe_state(is_available: bool) -> str:
     return "ok" if is_available else "unavailable"

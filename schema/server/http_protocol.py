@@ -142,12 +142,12 @@ class LimitedHttpProtocol(HttpToolsProtocol):
     def on_url(self, url: bytes) -> None:
         super().on_url(url)
         if len(self.url) > self._limits.request_line_bytes and self._all.enforces("request_line_bytes"):
-            raise _too_long("request_line_bytes")
+            raise _make_refusal("request_line_bytes")
 
     def on_headers_complete(self) -> None:
         size = sum(len(name) + len(value) + HEADER_OVERHEAD_BYTES for name, value in self.headers)
         if size > self._limits.header_bytes and self._all.enforces("header_bytes"):
-            raise _too_long("header_bytes")
+            raise _make_refusal("header_bytes")
         if len(self.pipeline) >= MAX_PIPELINED:
             raise Refusal(503, "There are too many requests at once on one connection.")
         super().on_headers_complete()
@@ -178,7 +178,7 @@ class LimitedHttpProtocol(HttpToolsProtocol):
         self._head_bytes += size
         most = self._limits.request_line_bytes + self._limits.header_bytes
         if self._head_bytes > most and self._all.enforces("header_bytes"):
-            raise _too_long("header_bytes")
+            raise _make_refusal("header_bytes")
 
     def _is_discarding(self) -> bool:
         """Whether the rest of a body arrives whose request is answered already."""
@@ -200,7 +200,7 @@ class LimitedHttpProtocol(HttpToolsProtocol):
             self.transport.write_eof()
 
 
-def _too_long(limit: str) -> Refusal:
+def _make_refusal(limit: str) -> Refusal:
     status, what = (414, "request line") if limit == "request_line_bytes" else (431, "header")
     return Refusal(status, f"The {what} of the request is too long (limits.{limit}).", limit)
 

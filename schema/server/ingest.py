@@ -89,21 +89,21 @@ class Ingest:
     async def write(self, request: Request) -> Response:
         """Answer 204, 400 if a line is invalid and nothing is written, or 422 if points were rejected."""
         if self._active >= MAX_ACTIVE:
-            return _error(503, "too many writes at once, try again later", **{"Retry-After": "1"})
+            return _make_error(503, "too many writes at once, try again later", **{"Retry-After": "1"})
         self._active += 1
         try:
             grant = await self._admit(request)
             with reject_over_limit(self._limits, grant):
                 rejected = await self._receive(request, grant)
         except BadRequest as error:
-            return _error(error.status, error.message, **error.headers)
+            return _make_error(error.status, error.message, **error.headers)
         except Unavailable as error:
-            return _error(503, error.message)
+            return _make_error(503, error.message)
         finally:
             self._active -= 1
         if rejected:
             reason = f"{rejected[0]} dropped={len(rejected)}"
-            return _error(422, f"failure writing points to database: partial write: {reason}")
+            return _make_error(422, f"failure writing points to database: partial write: {reason}")
         return Response(status_code=204, headers=NAME)
 
     async def _receive(self, request: Request, grant: Grant) -> list[str]:
@@ -218,5 +218,5 @@ def parse_points(
     return points, rejected
 
 
-def _error(status: int, message: str, **headers: str) -> Response:
+def _make_error(status: int, message: str, **headers: str) -> Response:
     return JSONResponse({"code": CODES[status], "message": message}, status, headers={**NAME, **headers})

@@ -40,16 +40,16 @@ class PointRouter:
                 raise unknown_bucket
             if grant.is_operator and not await self._owners.is_organization(organization_id):
                 raise unknown_organization
-            return self._target_of(organization_id)
+            return self._find_target_of(organization_id)
         if bucket in self._organizations and grant.covers(self._organizations[bucket]):
-            return self._target_of(self._organizations[bucket])
+            return self._find_target_of(self._organizations[bucket])
         if bucket == STATISTICS and grant.is_operator:
             return WriteTarget(STATISTICS)
         only = pick_only(grant.organizations or ())
         # The bucket of an organization that the settings give one is that one, and no other.
         if bucket != self._layout.common or only in self._layout.databases:
             raise unknown_bucket
-        return WriteTarget(None, grant.organizations) if only is None else self._target_of(only)
+        return WriteTarget(None, grant.organizations) if only is None else self._find_target_of(only)
 
     async def split(self, points: Sequence[Point], target: WriteTarget) -> dict[str, Sequence[Point]]:
         """The points by the database that they belong to. Raises `Unavailable`.
@@ -69,5 +69,5 @@ class PointRouter:
             by_database.setdefault(databases[machine], []).append(point)
         return {**by_database}
 
-    def _target_of(self, organization_id: str) -> WriteTarget:
+    def _find_target_of(self, organization_id: str) -> WriteTarget:
         return WriteTarget(self._layout.find_location(organization_id).database)

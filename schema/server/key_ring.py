@@ -68,14 +68,14 @@ class KeyRing:
             return False
         await self._refresh(max_age_s)
         if self._state.read_at is None:
-            raise Unavailable("API keys cannot be checked now")
+            raise Unavailable("API keys cannot be checked now.")
         return not self._state.exists
 
     async def check(self, text: str) -> Grant:
         """The grant of a key. Raises `Unauthenticated`, or `Unavailable` if it cannot be checked now."""
         presented = parse_key(text)
         if presented is None:
-            raise Unauthenticated("The API key is not valid")
+            raise Unauthenticated("The API key is not valid.")
         is_fresh = await self._refresh()
         key = self._find(presented)
         if key is None:  # it may have been created just now
@@ -84,9 +84,9 @@ class KeyRing:
             key = self._find(presented)
         now = self._clock()
         if not is_fresh and now - self._checked.get(presented.key_id, -GRACE_S) >= GRACE_S:
-            raise Unavailable("API keys cannot be checked now")
+            raise Unavailable("API keys cannot be checked now.")
         if key is None or not is_valid(key):
-            raise Unauthenticated("The API key is not valid")
+            raise Unauthenticated("The API key is not valid.")
         if is_fresh:
             self._checked[key.key_id] = now
         self._record_use(key, now)

@@ -35,7 +35,7 @@ class KeySet:
             await self.refresh()
         key = self._keys.get((key_id, algorithm))
         if key is None and self._has_failed:
-            raise Unavailable("Tokens of this issuer cannot be checked now")
+            raise Unavailable("Tokens of this issuer cannot be checked now.")
         return key
 
     async def refresh(self) -> None:

@@ -131,7 +131,7 @@ class LineParser:
     def parse_match(self, match: re.Match[str]) -> Point:
         """Return the point of an ordinary line. Raises `InvalidLine` and `RejectedPoint`."""
         fields = {name: parse_value(literal) for name, literal in ORDINARY_FIELD.findall(match["fields"])}
-        return self._point(match["key"], fields, match["time"] or "", match.end())
+        return self._make_point(match["key"], fields, match["time"] or "", match.end())
 
     def parse(self, line: str) -> Point:
         """Return the point of any line. Raises `InvalidLine`, `RejectedPoint` and `LineTooLong`."""
@@ -147,9 +147,9 @@ class LineParser:
         assert match is not None
         if match[0] and line[match.end() :].strip(" "):  # without a time, InfluxDB ignores what follows
             raise InvalidLine("point is invalid")
-        return self._point(line[:key_end], fields, match[0], len(line))
+        return self._make_point(line[:key_end], fields, match[0], len(line))
 
-    def _point(self, key: str, fields: Mapping[str, Value], time: str, length: int) -> Point:
+    def _make_point(self, key: str, fields: Mapping[str, Value], time: str, length: int) -> Point:
         if length * 4 > MAX_KEY_BYTES:
             key_bytes = len(key.encode()) + 4 + max(len(name.encode()) for name in fields)
             if key_bytes > MAX_KEY_BYTES:
@@ -157,12 +157,12 @@ class LineParser:
         known = self._keys.get(key)
         if known is None:
             known = self._keys[key] = parse_key(key)
-        at = self._time(time) if time else self._now
+        at = self._parse_time(time) if time else self._now
         if length > MAX_STRING_BYTES or "time" in fields:
             fields = check_fields(known[0], fields)
         return Point(*known, fields, at)
 
-    def _time(self, text: str) -> int:
+    def _parse_time(self, text: str) -> int:
         match = TIME.fullmatch(text)
         if match is None or text == "-":
             raise InvalidLine("bad timestamp")

@@ -87,7 +87,7 @@ class Metrics(Collector):
             if not (self._token is not None and sends_token(request, self._token)):
                 grant = await self._authenticate(request)
                 if not grant.is_operator:
-                    raise Forbidden("Metrics require the role operator")
+                    raise Forbidden("Metrics require the role operator.")
         except GatewayError as error:
             denied = AccessDenied(error)
             return PlainTextResponse(denied.message, denied.status, denied.headers)

@@ -30,7 +30,7 @@ class PrintedSchema:
             grant = await self._authenticate(request)
             view = view_of(grant)
             if not (grant.is_authenticated or self._anonymous_introspection):
-                raise Forbidden("Clients without a credential may not introspect")
+                raise Forbidden("Clients without a credential may not introspect.")
         except GatewayError as error:
             denied = AccessDenied(error)
             return PlainTextResponse(denied.message, denied.status, denied.headers)

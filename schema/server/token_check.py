@@ -49,7 +49,7 @@ class TokenCheck:
         """
         encoded = token.encode()
         if len(encoded) > MAX_TOKEN_BYTES:
-            raise Unauthenticated("The token is not valid")
+            raise Unauthenticated("The token is not valid.")
         digest = sha256(encoded).digest()
         grant = self._grants.get(digest)
         if grant is None:
@@ -75,7 +75,7 @@ class TokenCheck:
             return _map_claims(_verify(token, key, key_set.settings), key_set.settings)
         except (jwt.PyJWTError, ValueError, OverflowError, RecursionError) as error:
             log.debug("a token is not valid: %s", type(error).__name__)  # the message may quote the token
-            raise Unauthenticated("The token is not valid") from None
+            raise Unauthenticated("The token is not valid.") from None
 
 
 def _find_cache_end(digest: bytes, grant: Grant, now: float) -> float:
@@ -134,7 +134,7 @@ def _map_claims(claims: Claims, settings: IssuerSettings) -> Grant:
         value = _find_claim(claims, entry.claim)
         if value == entry.value or (isinstance(value, list) and entry.value in value):
             return _make_grant(entry, f"{settings.issuer}|{subject}", expires_at)
-    raise Forbidden("The token is valid, but its claims match no grant of the gateway's settings")
+    raise Forbidden("The token is valid, but its claims match no grant of the gateway's settings.")
 
 
 def _find_claim(claims: Claims, name: str) -> Any:

@@ -194,7 +194,7 @@ class DevicePayload:
     device: Device | None = attribute("The device that was created, changed or deleted.")
 
 
-def _values(source: CreateDeviceInput | UpdateDeviceInput, machine_id: str) -> Any:
+def _read_values(source: CreateDeviceInput | UpdateDeviceInput, machine_id: str) -> Any:
     values = select_provided_values(
         source, "name", "properties", machineId=machine_id, connectors="connector_names"
     )
@@ -206,7 +206,7 @@ def _values(source: CreateDeviceInput | UpdateDeviceInput, machine_id: str) -> A
     return merge_with_document(source.document, values)
 
 
-def _scope(source: Any) -> tuple[str, str] | None:
+def _read_scope(source: Any) -> tuple[str, str] | None:
     return devices.resolve_scope(source.organization_id, source.application_id)
 
 
@@ -253,7 +253,7 @@ class DeviceMutations:
     async def create_device(
         self, info: Info, input: Annotated[CreateDeviceInput, argument("The new device.")]
     ) -> DevicePayload | None:
-        scope, values = _scope(input), _values(input, "machine_id")
+        scope, values = _read_scope(input), _read_values(input, "machine_id")
         if scope is None:
             created = await legacy_devices.create_legacy_device(get_context_of_creation(info, input), values)
         else:
@@ -266,7 +266,7 @@ class DeviceMutations:
         info: Info,
         input: Annotated[UpdateDeviceInput, argument("The change, and the device to apply it to.")],
     ) -> DevicePayload | None:
-        scope, values = _scope(input), _values(input, "new_machine_id")
+        scope, values = _read_scope(input), _read_values(input, "new_machine_id")
         machine_id, if_updated_at = input.machine_id, input.if_updated_at
         if scope is None:
             changed = await legacy_devices.update_legacy_device(
@@ -280,7 +280,7 @@ class DeviceMutations:
     async def delete_device(
         self, info: Info, input: Annotated[DeleteDeviceInput, argument("The device to delete.")]
     ) -> DevicePayload | None:
-        scope, machine_id, if_updated_at = _scope(input), input.machine_id, input.if_updated_at
+        scope, machine_id, if_updated_at = _read_scope(input), input.machine_id, input.if_updated_at
         if scope is None:
             deleted = await legacy_devices.delete_legacy_device(info.context, machine_id, if_updated_at)
         else:

@@ -96,7 +96,7 @@ class EventClassesPayload:
     event_classes: list[EventClass] | None = attribute("All event classes of the application.")
 
 
-def _values(source: EventClassInput) -> Any:
+def _read_values(source: EventClassInput) -> Any:
     values = select_provided_values(
         source,
         "topic",
@@ -122,7 +122,7 @@ class EventClassMutations:
             get_context_of_creation(info, input),
             input.organization_id,
             input.application_id,
-            _values(input.event_class),
+            _read_values(input.event_class),
         )
         return EventClassPayload(event_class=as_type(EventClass, added))
 
@@ -141,6 +141,6 @@ class EventClassMutations:
             info.context,
             input.organization_id,
             input.application_id,
-            [_values(definition) for definition in input.event_classes],
+            [_read_values(definition) for definition in input.event_classes],
         )
         return EventClassesPayload(event_classes=as_types(EventClass, stored_classes))

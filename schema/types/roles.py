@@ -173,7 +173,7 @@ def find_roles_of_operations(document_text: str) -> Mapping[str, Role]:
 def view_of(grant: Grant) -> GraphQLSchema:
     """The graph as the subject of a grant sees it. Raises `Forbidden` if the grant permits no reading."""
     if grant.role is None:
-        raise Forbidden("This credential may only write points")
+        raise Forbidden("This credential may only write points.")
     return _view_of_role(grant.role)
 
 

@@ -153,7 +153,7 @@ Field = Annotated[str, argument("The field, such as `pieces_produced`.")]
 def to_range(range: TimeRange, time_zone: str | None = UNSET) -> ranges.RequestedRange:
     """Return a range, in a time zone of the field if it has one. Raises `BadUserInput` for null."""
     if time_zone is None:
-        raise BadUserInput("`timeZone` must not be null: omit it instead", fields=["timeZone"])
+        raise BadUserInput("`timeZone` must not be null: omit it instead.", fields=["timeZone"])
     zone = range.time_zone if time_zone is UNSET else time_zone
     current, previous = (unit and _to_unit(unit) for unit in (range.current, range.previous))
     offsets = () if range.offset is None else (range.offset,)
@@ -170,7 +170,7 @@ def to_windows(every: Every | None) -> windows.WindowRule | None:
         return None
     provided = select_provided_values(every, "duration", "offset", "unit", "day_times")
     if None in provided.values():
-        raise BadUserInput("the keys of `every` must not be null: omit them instead", fields=["every"])
+        raise BadUserInput("The keys of `every` must not be null: omit them instead.", fields=["every"])
     if "unit" in provided:
         provided["unit"] = _to_unit(provided["unit"])
     if "day_times" in provided:
@@ -184,7 +184,7 @@ def _to_unit(unit: CalendarUnit) -> CalendarUnitName:
 
 def _to_time(text: str) -> time:
     if not _DAY_TIME.fullmatch(text):
-        raise BadUserInput("`dayTimes` are local times such as 06:00", fields=["every.dayTimes"])
+        raise BadUserInput("`dayTimes` are local times such as 06:00.", fields=["every.dayTimes"])
     return time.fromisoformat(text)
 
 
@@ -210,9 +210,9 @@ def to_series_request(
 ) -> machine_series.SeriesRequest:
     """Return the arguments of a series as one value. Raises `BadUserInput` if they contradict each other."""
     if (aggregate is Aggregate.QUANTILE) != (quantile is not None):
-        raise BadUserInput("`quantile` requires `aggregate: QUANTILE`, and the reverse", fields=["quantile"])
+        raise BadUserInput("`quantile` requires `aggregate: QUANTILE`, and the reverse.", fields=["quantile"])
     if quantile is not None and not 0 <= quantile <= 1:
-        raise BadUserInput("`quantile` must be from 0 to 1", fields=["quantile"])
+        raise BadUserInput("`quantile` must be from 0 to 1.", fields=["quantile"])
     return machine_series.SeriesRequest(
         to_range(range, time_zone),
         to_windows(every),

@@ -111,7 +111,7 @@ class ServicePayload:
     service: Service | None = attribute("The service that was created, changed or deleted.")
 
 
-def _values(source: CreateServiceInput | UpdateServiceInput) -> Any:
+def _read_values(source: CreateServiceInput | UpdateServiceInput) -> Any:
     values = select_provided_values(source, "name", "type", "configuration", "enabled")
     if isinstance(values.get("type"), ServiceType):
         values["type"] = values["type"].value
@@ -150,7 +150,7 @@ class ServiceMutations:
     async def create_service(
         self, info: Info, input: Annotated[CreateServiceInput, argument("The new service.")]
     ) -> ServicePayload | None:
-        created = await services.create_service(get_context_of_creation(info, input), _values(input))
+        created = await services.create_service(get_context_of_creation(info, input), _read_values(input))
         return ServicePayload(service=as_type(Service, created))
 
     @mutation("Changes a service.")
@@ -160,7 +160,7 @@ class ServiceMutations:
         input: Annotated[UpdateServiceInput, argument("The change, and the service to apply it to.")],
     ) -> ServicePayload | None:
         changed = await services.update_service(
-            info.context, input.document_id, _values(input), input.if_updated_at
+            info.context, input.document_id, _read_values(input), input.if_updated_at
         )
         return ServicePayload(service=as_type(Service, changed))
 

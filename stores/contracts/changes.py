@@ -63,22 +63,22 @@ def apply(document: Document, change: Change) -> Document:
     """Return a changed copy of the document. Raises `Conflict` if a path leads through a scalar or a list."""
     changed = copy.deepcopy(document)
     for path, value in change.set.items():
-        _parent(changed, path)[path[-1]] = value
+        _find_parent(changed, path)[path[-1]] = value
     for path in change.unset:
-        _parent(changed, path).pop(path[-1], None)
+        _find_parent(changed, path).pop(path[-1], None)
     for path, value in change.add.items():
-        items = _parent(changed, path).setdefault(path[-1], [])
+        items = _find_parent(changed, path).setdefault(path[-1], [])
         if not isinstance(items, list):
-            raise Conflict(f"{'.'.join(path)} is not a list", fields=[".".join(path)])
+            raise Conflict(f"{'.'.join(path)} is not a list.", fields=[".".join(path)])
         if not any(is_bson_equal(item, value) for item in items):
             items.append(value)
     for path, value in change.pull.items():
-        items = _parent(changed, path).get(path[-1])
+        items = _find_parent(changed, path).get(path[-1])
         if isinstance(items, list):
             items[:] = [item for item in items if not is_bson_equal(item, value)]
     if change.touch is not None:
         path = change.touch.path
-        parent = _parent(changed, path)
+        parent = _find_parent(changed, path)
         time = make_later_than(parent.get(path[-1]))
         parent[path[-1]] = format_time(time) if change.touch.as_string else time
     return changed
@@ -95,7 +95,7 @@ def make_later_than(stored: Any) -> datetime:
     return max(time, stored + MILLISECOND) if isinstance(stored, datetime) else time
 
 
-def _parent(document: Document, path: Path) -> Document:
+def _find_parent(document: Document, path: Path) -> Document:
     """Return the object that has the last key of a path; it and its parents are created if missing."""
     for step, name in enumerate(path[:-1]):
         document = document.setdefault(name, {})

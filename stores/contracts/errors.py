@@ -72,7 +72,7 @@ class LimitExceeded(GatewayError, code="LIMIT_EXCEEDED", rest_status=400):
     ) -> None:
         numbers = f"at most {maximum}" if actual is None else f"{actual}, at most {maximum}"
         known = {"maximum": maximum} if actual is None else {"maximum": maximum, "actual": actual}
-        super().__init__(_over_limit(f"{name} ({numbers})", advice), fields=fields, limit=name, **known)
+        super().__init__(_describe_limit(f"{name} ({numbers})", advice), fields=fields, limit=name, **known)
         self.name, self.maximum, self.actual, self.advice = name, maximum, actual, advice
         # The HTTP headers that say when the same request may pass
         self.headers = {} if retry_after_s is None else {"Retry-After": str(max(1, math.ceil(retry_after_s)))}
@@ -88,7 +88,7 @@ class LimitExceeded(GatewayError, code="LIMIT_EXCEEDED", rest_status=400):
         public: dict[str, Any] = {
             name: self.extensions[name] for name in ("limit", "fields") if name in self.extensions
         }
-        return _over_limit(self.name, self.advice), {"code": self.code, **public}
+        return _describe_limit(self.name, self.advice), {"code": self.code, **public}
 
 
 # The HTTP status of a request over a limit: 413 for sizes, 429 for budgets, 503 for overload; 400 for others.
@@ -111,7 +111,7 @@ def find_limit_status(name: str) -> int:
     return LIMIT_STATUS.get(name, LimitExceeded.rest_status)
 
 
-def _over_limit(limit: str, advice: str) -> str:
+def _describe_limit(limit: str, advice: str) -> str:
     return f"The request is over the limit {limit}. {advice}".rstrip()
 
 

@@ -50,26 +50,26 @@ async def load(store: DocumentStore, cipher: SecretCipher) -> int:
 
 def make_documents(default: str) -> Iterator[tuple[str, Collection, list[Document]]]:
     """Each database and collection with its documents; `default` names the database of what is shared."""
-    for organization, details in _plant()["organizations"].items():
+    for organization, details in _load_plant()["organizations"].items():
         yield organization, Organization.collection_of(), _make_config_documents(organization, details)
-        yield organization, User.collection_of(), _users(organization, details["people"])
-        yield organization, Gateway.collection_of(), _gateways(organization, details["gateways"])
-        yield organization, ConnectorTemplate.collection_of(), _templates(organization, details)
+        yield organization, User.collection_of(), _make_users(organization, details["people"])
+        yield organization, Gateway.collection_of(), _make_gateways(organization, details["gateways"])
+        yield organization, ConnectorTemplate.collection_of(), _make_templates(organization, details)
         for application, settings in details["applications"].items():
             scope = (organization, application)
-            yield organization, Device.collection_of(application), _devices(scope, settings["lines"])
-            yield organization, Connector.collection_of(application), _connectors(scope, settings)
-            shift = _id("shift", *scope) | {"key": "shift", "value": {"starts": "06:00"}}
+            yield organization, Device.collection_of(application), _make_devices(scope, settings["lines"])
+            yield organization, Connector.collection_of(application), _make_connectors(scope, settings)
+            shift = _make_id("shift", *scope) | {"key": "shift", "value": {"starts": "06:00"}}
             yield organization, ConfigEntry.collection_of(application), [shift]
             yield organization, EventClass.collection_of(), _make_event_classes(scope, settings["lines"])
-            yield organization, Function.collection_of(), _functions(scope, settings["functions"])
-    yield default, Service.collection_of(), _services()
+            yield organization, Function.collection_of(), _make_functions(scope, settings["functions"])
+    yield default, Service.collection_of(), _make_services()
     yield default, LegacyDevice.collection_of(), _make_legacy_devices()
 
 
 def machines() -> Iterator[tuple[str, str, str]]:
     """Organization, application and machine id of every machine."""
-    for organization, details in _plant()["organizations"].items():
+    for organization, details in _load_plant()["organizations"].items():
         for application, settings in details["applications"].items():
             for line in settings["lines"]:
                 for number in range(1, line["count"] + 1):
@@ -77,19 +77,19 @@ def machines() -> Iterator[tuple[str, str, str]]:
 
 
 @cache
-def _plant() -> dict[str, Any]:
+def _load_plant() -> dict[str, Any]:
     plant: dict[str, Any] = yaml.safe_load(DATA_FILE.read_text(encoding="utf-8"))
     return plant
 
 
-def _id(*names: str, day: int = 0) -> Document:
+def _make_id(*names: str, day: int = 0) -> Document:
     """An id that is always the same for its names."""
     digest = hashlib.blake2b("/".join(names).encode(), digest_size=8).digest()
     time = FIRST_DAY + timedelta(days=day, seconds=digest[0])
     return {"_id": ObjectId(int(time.timestamp()).to_bytes(4, "big") + digest)}
 
 
-def _times(day: int) -> Document:
+def _make_times(day: int) -> Document:
     time = FIRST_DAY + timedelta(days=day, hours=2)
     return {"createdAt": time, "updatedAt": time + timedelta(days=3)}
 
@@ -120,14 +120,14 @@ def _make_config_documents(organization: str, details: dict[str, Any]) -> list[D
         "applicationSettings": settings,
     }
     return [
-        _id(organization) | {"key": ORGANIZATION_KEY, "value": value},
-        _id(organization, APPLICATIONS_KEY) | {"key": APPLICATIONS_KEY, "value": registered},
+        _make_id(organization) | {"key": ORGANIZATION_KEY, "value": value},
+        _make_id(organization, APPLICATIONS_KEY) | {"key": APPLICATIONS_KEY, "value": registered},
     ]
 
 
-def _users(organization: str, people: dict[str, str]) -> list[Document]:
+def _make_users(organization: str, people: dict[str, str]) -> list[Document]:
     return [
-        _id(organization, name)
+        _make_id(organization, name)
         | {
             "name": name,
             "email": f"{name.split()[0].lower()}@{organization}.example",
@@ -140,36 +140,36 @@ def _users(organization: str, people: dict[str, str]) -> list[Document]:
     ]
 
 
-def _gateways(organization: str, locations: dict[str, str]) -> list[Document]:
+def _make_gateways(organization: str, locations: dict[str, str]) -> list[Document]:
     return [
-        _id(organization, gateway_id, day=day)
+        _make_id(organization, gateway_id, day=day)
         | {"gatewayId": gateway_id, "name": f"Edge box {gateway_id[-2:]}", "location": location}
         | {"status": "connected"}
-        | _times(day)
+        | _make_times(day)
         for day, (gateway_id, location) in enumerate(locations.items())
     ]
 
 
-def _templates(organization: str, details: dict[str, Any]) -> list[Document]:
+def _make_templates(organization: str, details: dict[str, Any]) -> list[Document]:
     """The templates that the organization's machines use themselves or through a copy of them."""
     applications = details["applications"].values()
     used = {name for settings in applications for line in settings["lines"] for name in line["connectors"]}
     used |= {template for settings in applications for template in settings["connectors"].values()}
     return [
-        _id(organization, name)
+        _make_id(organization, name)
         | {"name": name, **template}
         | {"collections": {"STATE": {"used": True, "variables": {}}}, "applicationId": ""}
         | {"organizationId": organization}
-        | _times(0)
-        for name, template in _plant()["templates"].items()
+        | _make_times(0)
+        for name, template in _load_plant()["templates"].items()
         if name in used
     ]
 
 
-def _connectors(scope: tuple[str, str], settings: dict[str, Any]) -> list[Document]:
+def _make_connectors(scope: tuple[str, str], settings: dict[str, Any]) -> list[Document]:
     documents = []
     for name, template_name in settings["connectors"].items():
-        template = _plant()["templates"][template_name]
+        template = _load_plant()["templates"][template_name]
         document = {
             "name": name,
             "driver": template["driver"],
@@ -177,11 +177,11 @@ def _connectors(scope: tuple[str, str], settings: dict[str, Any]) -> list[Docume
             "properties": template["properties"] | {"host": "192.0.2.10"},
             "collections": {"STATE": {"used": True, "variables": {"power": {"label": "Power"}}}},
         }
-        documents.append(_id(*scope, name, day=1) | document | _owner(scope) | _times(1))
+        documents.append(_make_id(*scope, name, day=1) | document | _make_owner(scope) | _make_times(1))
     return documents
 
 
-def _devices(scope: tuple[str, str], lines: list[dict[str, Any]]) -> list[Document]:
+def _make_devices(scope: tuple[str, str], lines: list[dict[str, Any]]) -> list[Document]:
     documents = []
     for line in lines:
         prefix, connectors = line["prefix"], line["connectors"]
@@ -209,51 +209,53 @@ def _devices(scope: tuple[str, str], lines: list[dict[str, Any]]) -> list[Docume
                 },
             }
             day = 2 + number
-            documents.append(_id(*scope, machine_id, day=day) | document | _owner(scope) | _times(day))
+            documents.append(
+                _make_id(*scope, machine_id, day=day) | document | _make_owner(scope) | _make_times(day)
+            )
     return documents
 
 
 def _make_event_classes(scope: tuple[str, str], lines: list[dict[str, Any]]) -> list[Document]:
     names = dict.fromkeys(name for line in lines for name in line["event_classes"])
     return [
-        _id(*scope, name)
+        _make_id(*scope, name)
         | {"id": f"ec_{name.lower()}", "class": name, "topic": "accepted"}
-        | _plant()["event_classes"][name]
+        | _load_plant()["event_classes"][name]
         | {"applicationId": scope[1]}
-        | _times(1)
+        | _make_times(1)
         for name in names
     ]
 
 
-def _functions(scope: tuple[str, str], functions: list[dict[str, Any]]) -> list[Document]:
+def _make_functions(scope: tuple[str, str], functions: list[dict[str, Any]]) -> list[Document]:
     return [
-        _id(*scope, "fn", function["name"])
+        _make_id(*scope, "fn", function["name"])
         | {"id": f"fn_{function['name'].lower().replace(' ', '_')}"}
         | {key: function[key] for key in ("name", "type", "expression")}
         | {"variables": function.get("variables", []), "events": function.get("events", [])}
         | {"counter": function.get("counter"), "description": "", "applicationId": scope[1]}
-        | _times(4)
+        | _make_times(4)
         for function in functions
     ]
 
 
-def _services() -> list[Document]:
+def _make_services() -> list[Document]:
     return [
-        _id("service", service["name"], day=day) | service | _times(day) | {"__v": 0}
-        for day, service in enumerate(_plant()["services"])
+        _make_id("service", service["name"], day=day) | service | _make_times(day) | {"__v": 0}
+        for day, service in enumerate(_load_plant()["services"])
     ]
 
 
 def _make_legacy_devices() -> list[Document]:
     return [
-        _id("legacy", machine_id, day=day)
+        _make_id("legacy", machine_id, day=day)
         | {"machineId": machine_id, "name": name, "connectors": ["MQTT"], "events": []}
         | {"properties": {"ip": f"198.51.100.{day + 1}"}}
-        | _times(day)
+        | _make_times(day)
         | {"__v": 0}
-        for day, (machine_id, name) in enumerate(_plant()["legacy_devices"].items())
+        for day, (machine_id, name) in enumerate(_load_plant()["legacy_devices"].items())
     ]
 
 
-def _owner(scope: tuple[str, str]) -> Document:
+def _make_owner(scope: tuple[str, str]) -> Document:
     return {"organizationId": scope[0], "applicationId": scope[1]}

@@ -61,7 +61,7 @@ class ReportingPlant:
         dates = [_get_local_date(now) - timedelta(back) for back in range(days, -1, -1)]
         stored = set()
         for name in set(self.databases.values()):
-            machines = self._machines_in(name)
+            machines = self._list_machines_in(name)
             # Reading from a database that does not exist is an error, and InfluxDB 3 creates it by this.
             await writer.write(
                 name, [min(self._generate(machines[0], dates[-1]), key=lambda point: point.time)]
@@ -100,7 +100,7 @@ class ReportingPlant:
                 await writer.write(statistics, list(generate_host_load(now)))
             await asyncio.sleep(TICK_S)
 
-    def _machines_in(self, database: str) -> list[str]:
+    def _list_machines_in(self, database: str) -> list[str]:
         return [machine for machine, name in self.databases.items() if name == database]
 
     def _generate_day(self, date_: date) -> list[Point]:

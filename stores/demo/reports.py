@@ -59,7 +59,7 @@ def generate_day(machine: str, date_: date) -> Iterator[Point]:
     random = Random(f"{machine}/{date_}")
     begin, end = start_of_day(date_), start_of_day(date_ + timedelta(1))
     states = [State(begin, False, "STOPPED")]
-    for first, last in _shifts(kind, date_):
+    for first, last in _list_shifts(kind, date_):
         start, stop = _get_time_of(date_, first), _get_time_of(date_, last)
         if kind in MAKERS:
             yield from _shift(machine, random, start, stop, states)
@@ -68,7 +68,8 @@ def generate_day(machine: str, date_: date) -> Iterator[Point]:
             states.append(State(stop, kind == "METER", "STOPPED"))
     states = [state for state in states if state.time < end]
     yield from (
-        _point("state", machine, s.time, power=s.power, execution=s.execution, mode=s.mode) for s in states
+        _make_point("state", machine, s.time, power=s.power, execution=s.execution, mode=s.mode)
+        for s in states
     )
     yield from _report_heartbeats(machine, kind, random, states, begin, end)
 
@@ -84,7 +85,7 @@ def _shift(machine: str, random: Random, start: int, stop: int, states: list[Sta
     pieces = 0
     while now < stop - 10 * MINUTE:
         operation, cycle = f"OP-{random.randrange(100, 999)}", random.randrange(3 * MINUTE, 9 * MINUTE)
-        yield _point("production", machine, now, op_code=operation)
+        yield _make_point("production", machine, now, op_code=operation)
         for _ in range(random.randrange(20, 60)):
             if now >= stop - 10 * MINUTE:
                 break
@@ -94,17 +95,17 @@ def _shift(machine: str, random: Random, start: int, stop: int, states: list[Sta
             spindle = spindles[pieces % len(spindles)]
             counter = counters[spindle].count(is_scrap=scrap_random.random() < SCRAP_RATE)
             piece = f"{operation}-{pieces:04}"
-            yield _point("production", machine, now, spindle, piece_id=piece, **counter)
+            yield _make_point("production", machine, now, spindle, piece_id=piece, **counter)
             states.append(State(now, True, "READY"))
             if pieces % 25 == 0:
-                yield _event(machine, now, "tool", "TOOL_CHANGE", f"T{random.randrange(1, 24)}")
+                yield _make_event(machine, now, "tool", "TOOL_CHANGE", f"T{random.randrange(1, 24)}")
                 states.append(State(now + SECOND, True, "STOPPED", "MANUAL"))
                 now += random.randrange(2 * MINUTE, 5 * MINUTE)
             if random.random() < 0.02:
-                yield _event(machine, now, "alarm", "ALARM", random.choice(ALARMS))
+                yield _make_event(machine, now, "alarm", "ALARM", random.choice(ALARMS))
                 states.append(State(now + SECOND, True, "INTERRUPTED", "MANUAL"))
                 now += random.randrange(4 * MINUTE, 40 * MINUTE)
-                yield _event(machine, now, "alarm", "ALARM", "NONE")
+                yield _make_event(machine, now, "alarm", "ALARM", "NONE")
             if pause and now > pause:
                 states.append(State(now + 2 * SECOND, True, "STOPPED"))
                 now, pause = now + 30 * MINUTE, 0
@@ -126,11 +127,11 @@ def _report_heartbeats(
         busy = execution == "ACTIVE"
         temperature += (48 * busy + 22 * (not busy) - temperature) * 0.08 + random.uniform(-0.4, 0.4)
         if now != states[index].time:
-            yield _point("state", machine, now, power=power, execution=execution, mode=mode)
+            yield _make_point("state", machine, now, power=power, execution=execution, mode=mode)
         if kind in MAKERS:
             load = random.gauss(68, 9) if busy else random.uniform(0, 3)
             for number, spindle in enumerate(SPINDLES.get(machine, (None,))):
-                yield _point(
+                yield _make_point(
                     "process",
                     machine,
                     now,
@@ -140,7 +141,7 @@ def _report_heartbeats(
                 )
         else:
             kilowatts = random.gauss(64, 6) if busy else random.uniform(2, 4)
-            yield _point("energy", machine, now, kilowatts=round(kilowatts, 2))
+            yield _make_point("energy", machine, now, kilowatts=round(kilowatts, 2))
 
 
 def generate_host_load(now: int) -> Iterator[Point]:
@@ -151,17 +152,19 @@ def generate_host_load(now: int) -> Iterator[Point]:
     yield Point("mem", tags[1:], {"available_percent": round(random.uniform(55, 58), 2)}, now)
 
 
-def _point(measurement: str, machine: str, now: int, spindle: str | None = None, /, **fields: Value) -> Point:
+def _make_point(
+    measurement: str, machine: str, now: int, spindle: str | None = None, /, **fields: Value
+) -> Point:
     tags = ((MACHINE, machine), ("spindle", spindle)) if spindle else ((MACHINE, machine),)
     return Point(measurement, tags, fields, now // 1_000_000 * 1_000_000)
 
 
-def _event(machine: str, now: int, event: str, event_class: str, value: str) -> Point:
+def _make_event(machine: str, now: int, event: str, event_class: str, value: str) -> Point:
     tags = (("event_class", event_class), ("event_id", event), (MACHINE, machine))
     return Point("events", tags, {"event_value": value}, now // 1_000_000 * 1_000_000)
 
 
-def _shifts(kind: str, date_: date) -> list[tuple[int, int]]:
+def _list_shifts(kind: str, date_: date) -> list[tuple[int, int]]:
     weekdays, saturdays = SHIFTS[kind]
     if kind == "METER" or date_.weekday() < 5:
         return weekdays

@@ -13,7 +13,7 @@ from stores.contracts.errors import BadUserInput
 from stores.entities.secrets import ENCRYPTED, MASK, SecretRules
 
 KEY_ADVICE = (
-    "Restore it from a backup; to go on with a new key and enter the secrets again, use `serve --new-data`"
+    "Restore it from a backup; to go on with a new key and enter the secrets again, use `serve --new-data`."
 )
 
 
@@ -29,12 +29,12 @@ class SecretCipher:
         self, keys: Sequence[str], rules: SecretRules | None = None, *, plain_text: bool = False
     ) -> None:
         if not keys and not plain_text:
-            raise BadUserInput("there is no key to encrypt secrets with: run `sync-gateway new-key`")
+            raise BadUserInput("There is no key to encrypt secrets with: run `sync-gateway new-key`.")
         try:
             fernets = [Fernet(key) for key in keys]
         except ValueError:
             raise BadUserInput(
-                "a key is 32 bytes in URL-safe Base64, as `sync-gateway new-key` makes"
+                "A key is 32 bytes in URL-safe Base64, as `sync-gateway new-key` makes."
             ) from None
         self.rules = rules if rules is not None else SecretRules()
         self._read_newest = None if plain_text else fernets[0]
@@ -128,7 +128,7 @@ def read_keys(path: Path) -> list[str]:
     Raises `BadUserInput` if users other than the owner may read the file, or if there is no key in it.
     """
     if path.stat().st_mode & 0o077:
-        raise BadUserInput(f"{path}: other users may read the keys; restrict it to its owner (chmod 600)")
+        raise BadUserInput(f"{path}: other users may read the keys; restrict it to its owner (chmod 600).")
     try:
         keys = path.read_text(encoding="ascii").split()
     except UnicodeDecodeError:

@@ -105,7 +105,7 @@ def _check_name(field: str, value: str) -> None:
     if not _is_name(value):
         raise BadUserInput(
             f"{field} may hold letters, digits, space, _, . and -, must not start with a dot, and has at most"
-            f" 100 characters",
+            f" 100 characters.",
             fields=[field],
         )
 
@@ -125,4 +125,4 @@ def check_content(content: bytes) -> tuple[str, bytes]:
         return "jpg", content
     if b"<svg" in content[:4096]:
         return "svg", sanitize_svg(content)
-    raise BadUserInput("the content is not a PNG, a JPEG or an SVG", fields=["content"])
+    raise BadUserInput("The content is not a PNG, a JPEG or an SVG.", fields=["content"])

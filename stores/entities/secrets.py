@@ -71,11 +71,13 @@ class SecretRules:
 
         What `PLAIN_KEYS` name is no secret.
         """
-        return self._members(document, convert, convert_number=None, patterns=self._patterns, is_top=True)
+        return self._convert_members(
+            document, convert, convert_number=None, patterns=self._patterns, is_top=True
+        )
 
     def mask(self, document: dict[str, Any]) -> dict[str, Any]:
         """A copy of a document in which every secret is a mask, also numbers."""
-        return self._members(
+        return self._convert_members(
             document, lambda _: MASK, convert_number=lambda _: MASK, patterns=self._patterns, is_top=True
         )
 
@@ -87,7 +89,7 @@ class SecretRules:
         """
         return {key: self._restore(value, stored.get(key), (key,)) for key, value in document.items()}
 
-    def _members(
+    def _convert_members(
         self,
         value: dict[str, Any],
         convert: Callable[[str], str],
@@ -103,10 +105,10 @@ class SecretRules:
             if is_top and key in PLAIN_KEYS:
                 members[key] = member
             else:
-                members[key] = self._value(member, convert, convert_number, below, is_secret)
+                members[key] = self._convert_value(member, convert, convert_number, below, is_secret)
         return members
 
-    def _value(
+    def _convert_value(
         self,
         value: Any,
         convert: Callable[[str], str],
@@ -116,12 +118,14 @@ class SecretRules:
     ) -> Any:
         match value:
             case dict() if not is_secret:
-                return self._members(value, convert, convert_number=convert_number, patterns=patterns)
+                return self._convert_members(value, convert, convert_number=convert_number, patterns=patterns)
             case dict():
                 items = value.items()
-                return {k: self._value(v, convert, convert_number, patterns, True) for k, v in items}
+                return {k: self._convert_value(v, convert, convert_number, patterns, True) for k, v in items}
             case list():
-                return [self._value(item, convert, convert_number, patterns, is_secret) for item in value]
+                return [
+                    self._convert_value(item, convert, convert_number, patterns, is_secret) for item in value
+                ]
             case str() if is_secret or _PRIVATE_KEY in value or value.startswith(ENCRYPTED):
                 return convert(value) if value else value
             case str():
@@ -173,7 +177,7 @@ def has_mask(value: Any) -> bool:
         case list():
             return any(map(has_mask, value))
         case str():
-            return MASK in value and (value == MASK or MASK in (part for _, part in _parts(value)))
+            return MASK in value and (value == MASK or MASK in (part for _, part in _find_parts(value)))
     return False
 
 
@@ -182,19 +186,19 @@ def _find_item(item: Any, items: list[Any], masked: list[Any]) -> int | None:
     if isinstance(item, dict):
         for key in ITEM_KEYS:
             if isinstance(value := item.get(key), str | int) and value != MASK:
-                indexes = [i for i, other in enumerate(masked) if _member(other, key) == value]
-                is_unique = sum(_member(other, key) == value for other in items) == 1
+                indexes = [i for i, other in enumerate(masked) if _get_member(other, key) == value]
+                is_unique = sum(_get_member(other, key) == value for other in items) == 1
                 if len(indexes) == 1 and is_unique:
                     return indexes[0]
     indexes = [i for i, other in enumerate(masked) if other == item]
     return indexes[0] if len(indexes) == 1 and items.count(item) == 1 else None
 
 
-def _member(value: Any, key: str) -> Any:
+def _get_member(value: Any, key: str) -> Any:
     return value.get(key) if isinstance(value, dict) else None
 
 
-def _parts(text: str) -> Iterator[tuple[str, str]]:
+def _find_parts(text: str) -> Iterator[tuple[str, str]]:
     for match in _PARTS.finditer(text):
         before, part = _split(match)
         yield before, part
@@ -216,8 +220,8 @@ def _convert_parts(text: str, convert: Callable[[str], str]) -> str:
 
 def _restore_parts(text: str, stored: str) -> str:
     """The string with its masks replaced, if both strings have as many secret parts."""
-    secrets = [part for _, part in _parts(stored)]
-    if len(secrets) != len(list(_parts(text))):
+    secrets = [part for _, part in _find_parts(stored)]
+    if len(secrets) != len(list(_find_parts(text))):
         return text
     remaining = iter(secrets)
 

@@ -27,7 +27,7 @@ def sanitize_svg(content: bytes) -> bytes:
         parts = _SvgParser(content).parts
         cleaned: bytes = py_svg_hush.filter_svg(content)
     except (expat.ExpatError, ValueError):
-        raise BadUserInput("the content is not a well-formed SVG", fields=["content"]) from None
+        raise BadUserInput("The content is not a well-formed SVG.", fields=["content"]) from None
     # The cleaner changes the layout of the text. If it removed nothing, the file is stored as it was sent.
     return content if _SvgParser(cleaned).parts == parts else cleaned
 
@@ -51,13 +51,13 @@ class _SvgParser:
     def _start_element(self, name: str, attributes: dict[str, str]) -> None:
         self._elements += 1
         if self._elements == 1 and name != "svg":
-            raise BadUserInput("the outermost element is not svg", fields=["content"])
+            raise BadUserInput("The outermost element is not svg.", fields=["content"])
         declared = sum(key == "xmlns" or key.startswith("xmlns:") for key in attributes)
         self._namespaces.append(declared + (self._namespaces[-1] if self._namespaces else 0))
         if len(self._namespaces) > MAX_DEPTH or self._elements > MAX_ELEMENTS:
-            raise BadUserInput("the SVG has too many or too deeply nested elements", fields=["content"])
+            raise BadUserInput("The SVG has too many or too deeply nested elements.", fields=["content"])
         if self._namespaces[-1] > MAX_NAMESPACES:
-            raise BadUserInput("the SVG declares too many namespaces", fields=["content"])
+            raise BadUserInput("The SVG declares too many namespaces.", fields=["content"])
         self.parts.append((name, attributes))
 
     def _end_element(self, name: str) -> None:
@@ -71,6 +71,6 @@ class _SvgParser:
     def _check_doctype(self, name: str, system_id: str | None, public_id: str | None, subset: int) -> None:
         """A DOCTYPE as drawing programs write it passes; one with an internal subset can declare entities."""
         if subset:
-            raise BadUserInput("an SVG must not declare entities", fields=["content"])
+            raise BadUserInput("An SVG must not declare entities.", fields=["content"])
         if system_id is not None and not system_id.startswith(DTD):
             self.parts.append(system_id)  # the cleaner removes it

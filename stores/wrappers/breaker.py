@@ -70,7 +70,7 @@ class CircuitBreaker(Interceptor):
         return result
 
     def _make_rejection(self, call: StoreCall) -> Unavailable:
-        error = Unavailable(f"the {self._store} does not answer, it is tried again every half a second")
+        error = Unavailable(f"The {self._store} does not answer, it is tried again every half a second.")
         if call.is_write:
             error.extensions["outcome"] = NOT_APPLIED
         return error

@@ -28,15 +28,15 @@ class Deadline(Interceptor):
 
     async def run(self, call: StoreCall, proceed: Callable[[], Awaitable[T]]) -> T:
         if not call.is_write:
-            return await self._bounded(call, proceed)
+            return await self._run_within(call, proceed)
         with track_writes() as writes:
             try:
-                return await self._bounded(call, proceed)
+                return await self._run_within(call, proceed)
             except Unavailable as error:
                 error.extensions.setdefault("outcome", writes.outcome)
                 raise
 
-    async def _bounded(self, call: StoreCall, proceed: Callable[[], Awaitable[T]]) -> T:
+    async def _run_within(self, call: StoreCall, proceed: Callable[[], Awaitable[T]]) -> T:
         end = asyncio.get_running_loop().time() + self._deadline_s
         request_end = REQUEST_END.get()
         if request_end is not None and request_end < end:
@@ -48,4 +48,4 @@ class Deadline(Interceptor):
             log.warning(
                 "%s: no answer to %s in time (at most %g s)", self._store, call.operation, self._deadline_s
             )
-            raise Unavailable(f"the {self._store} does not answer", is_outage=True) from None
+            raise Unavailable(f"The {self._store} does not answer.", is_outage=True) from None

@@ -69,8 +69,8 @@ def test_a_key_is_created_listed_rotated_and_revoked(data: Path) -> None:
 
 def test_a_key_that_makes_no_sense_is_not_created(data: Path) -> None:
     for arguments, message in (
-        (("--organization", "ferro"), "there is no organization 'ferro'"),
-        (("--organization", "ferro-works", "--organization", "x"), "there is no organization 'x'"),
+        (("--organization", "ferro"), "There is no organization 'ferro'"),
+        (("--organization", "ferro-works", "--organization", "x"), "There is no organization 'x'"),
         (("--organization", "ferro-works", "--application", "x"), "has no application 'x'"),
         (("--organization", "../x"), "is not an organization id"),
         (("--organization", "ferro-works", "--role", "king"), "is not a role"),

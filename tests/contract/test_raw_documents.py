@@ -72,7 +72,7 @@ async def test_a_document_that_cannot_be_copied_is_named_and_the_others_are_copi
         report = await copy_stores(source, target, lambda *_: None)
         assert report.written == 3
         refused = [line for line in report.differences if "cannot be copied" in line]
-        assert refused == [f"{tenant}.config: {twin['_id']} cannot be copied: key is taken"]
+        assert refused == [f"{tenant}.config: {twin['_id']} cannot be copied: key is taken."]
 
 
 async def test_a_refused_replacement_leaves_every_byte(documents: DocumentDatabase) -> None:

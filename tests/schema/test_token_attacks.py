@@ -134,6 +134,6 @@ async def test_an_attack_is_rejected_and_nothing_of_the_token_is_shown(
     token = ATTACKS[attack](issuer)
     with pytest.raises(Unauthenticated) as raised:
         await check_token(token)
-    assert (raised.value.message, raised.value.extensions) == ("The token is not valid", {})
+    assert (raised.value.message, raised.value.extensions) == ("The token is not valid.", {})
     parts = [part for part in [*token.split("."), "jane"] if len(part) > 2]
     assert not [part for part in parts if part in caplog.text]

@@ -115,7 +115,7 @@ async def test_an_attack_is_401_without_details(issuer: Issuer, connect: AppFact
     for token in (issuer.sign(aud="other"), "none", f"{issuer.sign()}\u00fc"):
         headers = [(b"authorization", f"Bearer {token}".encode("latin-1"))]
         answer = await http.post("/graphql", json=VIEWER, headers=headers)
-        error = {"message": "The token is not valid", "extensions": {"code": "UNAUTHENTICATED"}}
+        error = {"message": "The token is not valid.", "extensions": {"code": "UNAUTHENTICATED"}}
         assert (answer.status_code, answer.json()) == (401, {"errors": [error]})
 
 

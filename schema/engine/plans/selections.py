@@ -147,7 +147,7 @@ class SelectedField:
     async def fill(self, objects: Sequence[Any], results: list[dict[str, Any]], run: PlanRun) -> None:
         """Put the field's completed values of `objects` into their response objects."""
         key = self._key
-        values = await self._values(objects, results, run)
+        values = await self._read_values(objects, results, run)
         if not self._nullable and contains_none(values):
             raise FallBack
         if self._complete is not None:
@@ -186,7 +186,7 @@ class SelectedField:
         for result, id_ in zip(results, ids, strict=True):
             result[self._key] = completed_lists[id_]
 
-    async def _values(
+    async def _read_values(
         self, objects: Sequence[Any], results: list[dict[str, Any]], run: PlanRun
     ) -> Sequence[Any]:
         if self._read is not None:
@@ -203,7 +203,7 @@ class SelectedField:
     async def _resolve(self, objects: Sequence[Any], run: PlanRun) -> Sequence[Any]:
         """What the resolver returns for each object or, where it fails as expected, the exception."""
         executor = run.executor
-        info = self._info(executor)
+        info = self._make_info(executor)
         try:
             arguments = get_argument_values(self._definition, self._nodes[0], executor.variable_values)
             if self._resolve_batch is not None:
@@ -236,7 +236,7 @@ class SelectedField:
                 values[index] = value
         return values
 
-    def _info(self, executor: Executor[Any]) -> GraphQLResolveInfo[Any]:
+    def _make_info(self, executor: Executor[Any]) -> GraphQLResolveInfo[Any]:
         # A batch has no single path. No resolver of this schema reads it.
         return executor.build_resolve_info(self._definition, self._nodes, self._parent, None)  # type: ignore[arg-type]
 

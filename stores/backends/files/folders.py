@@ -75,13 +75,13 @@ class FolderFileStore:
         with self._write_lock, _report_os_errors_as_unavailable(path):
             path.parent.mkdir(parents=True, exist_ok=True)
             if path.parent.is_symlink():
-                raise BadUserInput(f"the folder {folder!r} is a symbolic link, which is not followed")
+                raise BadUserInput(f"The folder {folder!r} is a symbolic link, which is not followed.")
             _replace(path, content)
             for other in delete:
                 path.with_name(f"{stem}.{other}").unlink(missing_ok=True)
         file = _inspect(path)
         if file is None:
-            raise Unavailable("the file was deleted while it was written")
+            raise Unavailable("The file was deleted while it was written.")
         return file
 
 
@@ -116,7 +116,7 @@ def _read(path: Path) -> bytes:
         try:
             descriptor = os.open(path, os.O_RDONLY | NO_FOLLOW)
         except FileNotFoundError:
-            raise NotFound("the file was deleted meanwhile") from None
+            raise NotFound("The file was deleted meanwhile.") from None
         with os.fdopen(descriptor, "rb") as file:
             return file.read()
 

@@ -68,10 +68,10 @@ class Script:
 
     def read_sources(self, query: SourceQuery, machines: Sequence[str] | None, condition: str = "") -> str:
         """Return the source of the values of a query, of these machines; `condition` begins with `and`."""
-        sources = _join_alternatives([self._source(source) for source in query.sources])
+        sources = _join_alternatives([self._read_source_tables(source) for source in query.sources])
         return self.read(query.start, query.stop, f"({sources}){self.machines(machines)}{condition}")
 
-    def _source(self, source: Source) -> str:
+    def _read_source_tables(self, source: Source) -> str:
         conditions = [self.fields(source.measurement, [source.field])]
         for tag, values in source.where:
             conditions.append(

@@ -11,10 +11,11 @@ from dataclasses import replace
 
 from stores.backends.influx import flux
 from stores.backends.influx.annotated_csv import Row
-from stores.backends.influx.catalogues import CatalogueCache, DatabaseCatalogue
+from stores.backends.influx.catalogues import DatabaseCatalogue
 from stores.backends.influx.flux import Script
 from stores.backends.influx.influx2_client import NAME, Influx2Client
 from stores.backends.influx.influx2_windows import CellCollector, aggregate_script
+from stores.backends.influx.store import InfluxSeriesStore
 from stores.backends.influx.transport import query_in_chunks, reading
 from stores.contracts.neighbours import join_neighbours
 from stores.contracts.occurrences import make_occurrence_order, select_last_of_each_machine
@@ -32,7 +33,6 @@ from stores.contracts.series import (
     Sample,
     SeriesDatabase,
     SeriesQuery,
-    SeriesStore,
     Source,
     SourceQuery,
     Value,
@@ -45,24 +45,15 @@ DROP_RANGE = 'drop(columns: ["_start", "_stop", "_measurement"])'
 KEEP_VALUES = f'keep(columns: ["{MACHINE}", "_value"])'
 
 
-class Influx2SeriesStore(SeriesStore):
-    """A server at `url`. Its calls have no time limit: they stop when they are cancelled."""
+class Influx2SeriesStore(InfluxSeriesStore):
+    """A server of InfluxDB 2 at `url`."""
 
     def __init__(self, url: str, token: str | None, org: str) -> None:
         self.client = Influx2Client(url, token, org)
-        self.catalogues = CatalogueCache(self._read_catalogue)
+        super().__init__(self.client)
 
     def database(self, name: str) -> "Influx2SeriesDatabase":
         return Influx2SeriesDatabase(self, name)
-
-    async def ping(self) -> None:
-        await self.client.ping()
-
-    def get_cache_sizes(self) -> dict[str, int]:
-        return {"catalogue": len(self.catalogues)}
-
-    async def close(self) -> None:
-        await self.client.close()
 
     async def _read_catalogue(self, database: str) -> DatabaseCatalogue:
         script = Script(database)

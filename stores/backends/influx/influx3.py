@@ -12,8 +12,9 @@ from dataclasses import replace
 from typing import Any
 
 from stores.backends.influx import sql
-from stores.backends.influx.catalogues import CatalogueCache, DatabaseCatalogue
+from stores.backends.influx.catalogues import DatabaseCatalogue
 from stores.backends.influx.influx3_client import NAME, Influx3Client, Rows, SchemaChanged
+from stores.backends.influx.store import InfluxSeriesStore
 from stores.backends.influx.tag_sets import read_tags
 from stores.backends.influx.transport import REFUSED, UnreadableAnswer, query_in_chunks, reading
 from stores.backends.influx.values import CHECK, PARSE, TYPES, check_integer
@@ -34,7 +35,6 @@ from stores.contracts.series import (
     Sample,
     SeriesDatabase,
     SeriesQuery,
-    SeriesStore,
     SourceQuery,
     Value,
     Windows,
@@ -53,24 +53,15 @@ ARROW_KINDS: dict[str, Kind] = {
 MakeStatement = Callable[[DatabaseCatalogue, Sequence[str] | None], sql.Statement | None]
 
 
-class Influx3SeriesStore(SeriesStore):
-    """A server at `url`. Its calls have no time limit: they stop when they are cancelled."""
+class Influx3SeriesStore(InfluxSeriesStore):
+    """A server of InfluxDB 3 at `url`."""
 
     def __init__(self, url: str, token: str | None) -> None:
         self.client = Influx3Client(url, token)
-        self.catalogues = CatalogueCache(self._read_catalogue)
+        super().__init__(self.client)
 
     def database(self, name: str) -> "Influx3SeriesDatabase":
         return Influx3SeriesDatabase(self, name)
-
-    async def ping(self) -> None:
-        await self.client.ping()
-
-    def get_cache_sizes(self) -> dict[str, int]:
-        return {"catalogue": len(self.catalogues)}
-
-    async def close(self) -> None:
-        await self.client.close()
 
     async def _read_catalogue(self, database: str) -> DatabaseCatalogue:
         catalogue = DatabaseCatalogue()
@@ -179,16 +170,16 @@ class Influx3SeriesDatabase(SeriesDatabase):
     async def windows(
         self, query: SeriesQuery, windows: Windows, aggregation: Aggregation
     ) -> ByMachine[list[Cell]]:
-        def kinds_of(catalogue: DatabaseCatalogue) -> dict[str, Kind]:
+        def find_kinds(catalogue: DatabaseCatalogue) -> dict[str, Kind]:
             return catalogue.find_kinds_for(query.measurement, query.fields, aggregation.function)
 
         def make(catalogue: DatabaseCatalogue, machines: Sequence[str] | None) -> sql.Statement | None:
-            kinds = kinds_of(catalogue)
+            kinds = find_kinds(catalogue)
             return sql.select_windows(query, kinds, machines, windows, aggregation) if kinds else None
 
         cells: ByMachine[dict[int, Value]] = {}
         catalogue, rows = await self._query(query, make)
-        kinds = kinds_of(catalogue)
+        kinds = find_kinds(catalogue)
         count = len(windows.edges) - 1
         with reading(NAME):
             for row in rows:

@@ -57,7 +57,7 @@ class Influx3Client:
         """Raise `Unavailable` if the server is not healthy."""
         reply = await self._send("GET", "/health")
         if reply.status != 200:
-            raise _refusal(reply)
+            raise _make_refusal(reply)
 
     async def close(self) -> None:
         if self._session is not None:
@@ -74,7 +74,7 @@ class Influx3Client:
             raise make_missing_database_error(NAME, database)
         if reply.status in (400, 500) and any(error in reply.text for error in SCHEMA_ERRORS):
             raise SchemaChanged
-        raise _refusal(reply)
+        raise _make_refusal(reply)
 
     async def _send(self, method: str, path: str, **options: Any) -> Reply:
         with report_errors_as_unavailable(NAME):
@@ -94,10 +94,10 @@ class Influx3Client:
         return self._session
 
 
-def _refusal(reply: Reply) -> Unavailable:
+def _make_refusal(reply: Reply) -> Unavailable:
     error = refusal(NAME, reply.status, reply.text, reply.retry_after)
     if "file limit" in reply.text:
-        return Unavailable("the time-series store would have to read too much: request a shorter range")
+        return Unavailable("The time-series store would have to read too much: request a shorter range.")
     return error
 
 

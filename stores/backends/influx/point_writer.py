@@ -52,7 +52,7 @@ class InfluxPointWriter:
             async with request as response:
                 text = await response.text(errors="replace")
         if response.status == 404:
-            raise NotFound(f"the time-series store has no database or bucket {database!r}; create it first")
+            raise NotFound(f"The time-series store has no database or bucket {database!r}; create it first.")
         if response.status not in (200, 204):
             raise Unavailable(f"the time-series store rejects the points: {response.status} {text[:300]}")
 

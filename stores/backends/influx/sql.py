@@ -50,7 +50,7 @@ class Branch:
         return MACHINE_COLUMN if self.has_machines else NULL_STRING
 
 
-def _where(conditions: Sequence[str]) -> str:
+def _join_conditions(conditions: Sequence[str]) -> str:
     return " AND ".join(conditions) or "TRUE"
 
 
@@ -78,7 +78,7 @@ def select_latest(
         present = f"FILTER (WHERE {name} IS NOT NULL)"
         columns.append(f"CAST({extreme}(time) {present} AS BIGINT) AS t{i}")
         columns.append(f"{selector}({name} ORDER BY time, {name}) {present} AS v{i}")
-    conditions = _where(_list_machine_conditions(query, machines, bound))
+    conditions = _join_conditions(_list_machine_conditions(query, machines, bound))
     text = f"SELECT {', '.join(columns)} FROM {quote(query.measurement)} WHERE {conditions}"
     return f"{text} GROUP BY {', '.join(groups)}", bound.values
 
@@ -96,7 +96,7 @@ def select_points(
     values = [f"{name} AS v{i}" for i, name in enumerate(names)]
     columns = ", ".join([f"{MACHINE_COLUMN} AS m", "CAST(time AS BIGINT) AS t", *name_tags(tags), *values])
     any_value = " OR ".join(f"{name} IS NOT NULL" for name in names)
-    conditions = _where([*_list_machine_conditions(query, machines, bound), f"({any_value})"])
+    conditions = _join_conditions([*_list_machine_conditions(query, machines, bound), f"({any_value})"])
     text = f"SELECT {columns} FROM {quote(query.measurement)} WHERE {conditions}"
     return f"{text} ORDER BY time LIMIT {int(limit)}", bound.values
 
@@ -117,7 +117,7 @@ def select_windows(
     columns = [f"{MACHINE_COLUMN} AS m", f"{index} AS n"]
     for i, (name, kind) in enumerate(kinds.items()):
         columns += _aggregate_columns(quote(name), i, kind, aggregation.function)
-    text = f"SELECT {', '.join(columns)} FROM {quote(query.measurement)} WHERE {_where(conditions)}"
+    text = f"SELECT {', '.join(columns)} FROM {quote(query.measurement)} WHERE {_join_conditions(conditions)}"
     return f"{text} GROUP BY 1, 2 ORDER BY 1, 2", bound.values
 
 
@@ -187,7 +187,7 @@ def _select_quantiles(
         number = f"CAST({quote(name)} AS BIGINT)" if kind == "boolean" else quote(name)
         inner = (
             f"SELECT {MACHINE_COLUMN} AS m, {index} AS n, {number} AS x FROM {quote(measurement)}"
-            f" WHERE {_where([*conditions, f'{quote(name)} IS NOT NULL'])}"
+            f" WHERE {_join_conditions([*conditions, f'{quote(name)} IS NOT NULL'])}"
         )
         ranked = (
             "SELECT m, n, x, row_number() OVER (PARTITION BY m, n ORDER BY x) AS rank,"
@@ -245,7 +245,7 @@ def select_last(
             f"CAST({field} AS VARCHAR) AS v",
             *(f"CAST({tag} AS VARCHAR) AS g{i}" for i, tag in enumerate(tags)),
         ]
-        conditions = _where(
+        conditions = _join_conditions(
             [f"{field} IS NOT NULL", *_list_source_conditions(query, branch, machines, bound)]
         )
         parts.append(f"SELECT {', '.join(columns)} FROM {quote(branch.measurement)} WHERE {conditions}")
@@ -270,7 +270,7 @@ def select_counts(
     for group in scans.values():
         number = " + ".join(f"count({quote(branch.field)})" for branch in group)
         first = group[0]
-        conditions = _where(_list_source_conditions(query, first, machines, bound))
+        conditions = _join_conditions(_list_source_conditions(query, first, machines, bound))
         source = f"FROM {quote(first.measurement)} WHERE {conditions}"
         if machines is None:
             parts.append(f"SELECT {number} AS n {source}")
@@ -288,6 +288,6 @@ def select_machines_with(
     for branch in branches:
         conditions = _list_source_conditions(query, branch, machines, bound)
         conditions = [f"{quote(branch.field)} = {bound.bind(value)}", *conditions]
-        table = f"FROM {quote(branch.measurement)} WHERE {_where(conditions)}"
+        table = f"FROM {quote(branch.measurement)} WHERE {_join_conditions(conditions)}"
         parts.append(f"SELECT DISTINCT CAST({branch.machine} AS VARCHAR) AS m {table}")
     return " UNION ALL ".join(parts), bound.values

@@ -19,8 +19,8 @@ log = logging.getLogger(__name__)
 MAX_MACHINES_PER_QUERY = 1000
 THREAD_DECODE_BYTES = 1_000_000  # a longer answer is decoded in a thread
 NO_TIMEOUT = aiohttp.ClientTimeout(total=None, sock_connect=None)  # see `stores.wrappers.deadline`
-REFUSED = "the time-series store rejects the request"
-UNREADABLE = "the time-series store sent an answer that cannot be read"
+REFUSED = "The time-series store rejects the request."
+UNREADABLE = "The time-series store sent an answer that cannot be read."
 OUTAGES = (429, 502, 503, 504)  # of the server, or of a proxy in front of it
 TRANSPORT_ERRORS = (
     aiohttp.ClientError,
@@ -43,7 +43,7 @@ def report_errors_as_unavailable(server: str) -> Iterator[None]:
         yield
     except TRANSPORT_ERRORS as error:
         log.warning("%s: %s: %s", server, type(error).__name__, error)
-        raise Unavailable("the time-series store does not answer", is_outage=True) from None
+        raise Unavailable("The time-series store does not answer.", is_outage=True) from None
 
 
 @contextmanager
@@ -61,7 +61,7 @@ def make_missing_database_error(server: str, database: str) -> Unavailable:
     log.warning(
         "%s: the database %r does not exist; check series.database and series.databases", server, database
     )
-    return Unavailable(f"the time-series store has no database {database!r}")
+    return Unavailable(f"The time-series store has no database {database!r}.")
 
 
 def refusal(server: str, status: int, body: str, retry_after: str | None) -> Unavailable:
@@ -71,11 +71,11 @@ def refusal(server: str, status: int, body: str, retry_after: str | None) -> Una
         pause = parse_retry_after(retry_after)
         if status == 429:
             return Unavailable(
-                "the time-series store is overloaded, try again later",
+                "The time-series store is overloaded, try again later.",
                 is_outage=True,
                 retry_after_s=pause or 1.0,
             )
-        return Unavailable("the time-series store does not answer", is_outage=True, retry_after_s=pause)
+        return Unavailable("The time-series store does not answer.", is_outage=True, retry_after_s=pause)
     return Unavailable(REFUSED)
 
 

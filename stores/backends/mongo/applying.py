@@ -77,17 +77,17 @@ class WriteApplier:
         surroundings meanwhile, and then that operation's sweep deletes it, too.
         """
         if not may_exist(self.database, collection.name):
-            raise BadUserInput(f"the store cannot have a collection of the name {collection.name}")
+            raise BadUserInput(f"The store cannot have a collection of the name {collection.name}.")
         await self.check_guard(guard)
         async with self._unique_keys.claim(self.database, collection, document):
             async with self._connection.command(is_write=True):
                 # The driver would add a missing _id to the caller's own dict.
-                await self._collection(collection).insert_one(dict(document))
+                await self._open_collection(collection).insert_one(dict(document))
             try:
                 await self.check_guard(guard)
             except NotFound:
                 async with self._connection.command():
-                    await self._collection(collection).delete_one(match_id(document["_id"]))
+                    await self._open_collection(collection).delete_one(match_id(document["_id"]))
                 raise
         self._note(collection, None, document)
 
@@ -125,7 +125,7 @@ class WriteApplier:
         raise Unavailable(BUSY, reason="OVERLOADED", outcome=NOT_APPLIED)
 
     async def _update_first(self, write: UpdateOne) -> Document | None:
-        target, with_before = self._collection(write.collection), self._changes is not None
+        target, with_before = self._open_collection(write.collection), self._changes is not None
         updated = await update_first(
             self._connection, target, write.where, write.change, with_before=with_before
         )
@@ -144,7 +144,7 @@ class WriteApplier:
                 collection, [Query(where=where, limit=1 if first_only else None)]
             )
             matched = all_of([matched, {"_id": {"$in": [document["_id"] for document in documents]}}])
-        target = self._collection(collection)
+        target = self._open_collection(collection)
         async with self._connection.command(is_write=True):
             if not first_only:
                 return int((await target.delete_many(matched)).deleted_count)
@@ -163,7 +163,7 @@ class WriteApplier:
         """
         for collection in list_written(writes):
             if not may_exist(self.database, collection.name) and not isinstance(writes[0], UpdateOne):
-                raise BadUserInput("no collection can have this name")
+                raise BadUserInput("No collection can have this name.")
         for write in writes:
             if isinstance(write, ReplaceMany):
                 await self._check_replacement(write)
@@ -221,17 +221,17 @@ class WriteApplier:
                 for text in list_claimed_values(document, unique):
                     key = (*(str(document.get(name)) for name in unique.within), text)
                     if key in seen:
-                        raise Conflict(f"{unique.fields[0]} is taken", fields=[unique.fields[0]])
+                        raise Conflict(f"{unique.fields[0]} is taken.", fields=[unique.fields[0]])
                     seen.add(key)
         ids: Filter = {"_id": {"$in": [document["_id"] for document in write.documents]}}
         async with self._connection.command():
-            taken = await self._collection(write.collection).find_one(all_of([ids, stays]), {"_id": 1})
+            taken = await self._open_collection(write.collection).find_one(all_of([ids, stays]), {"_id": 1})
         if taken is not None:
-            raise Conflict("_id is taken", fields=["_id"])
+            raise Conflict("_id is taken.", fields=["_id"])
 
     async def _replace(self, write: ReplaceMany) -> None:
         """Delete the old documents, insert the new ones. What somebody inserts meanwhile counts as older."""
-        target = self._collection(write.collection)
+        target = self._open_collection(write.collection)
         ids = [document["_id"] for document in write.documents]
         if self._changes is not None:
             for document in (await self._reader.find_many(write.collection, [Query(where=write.where)]))[0]:
@@ -269,12 +269,12 @@ class WriteApplier:
         for collection in collections:
             if may_exist(self.database, collection.name):
                 async with self._connection.command(is_write=True):
-                    await self._collection(collection).drop()
+                    await self._open_collection(collection).drop()
             self._unique_keys.forget(self.database, collection)
 
     def _note(self, collection: Collection, before: Document | None, after: Document | None) -> None:
         if self._changes is not None:
             self._changes.append(DocumentChange(collection, before, after))
 
-    def _collection(self, collection: Collection) -> Any:
+    def _open_collection(self, collection: Collection) -> Any:
         return self._connection.collection(self.database, collection.name)

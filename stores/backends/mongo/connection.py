@@ -37,8 +37,8 @@ class MongoConnection:
         try:
             parsed = parse_uri(url) if url.startswith("mongodb://") else {}
         except (PyMongoError, ValueError):
-            raise BadUserInput("the document store's URL is not valid") from None
-        self.default = parsed.get("database") or _path_of(url) or "test"
+            raise BadUserInput("The document store's URL is not valid.") from None
+        self.default = parsed.get("database") or _read_path_of(url) or "test"
         self.deadline_s = deadline
         self._url, self._driver, self._pool = url, driver, pool
         self._listeners = list(listeners)
@@ -100,7 +100,7 @@ class MongoConnection:
     async def acquire_slot(self) -> None:
         if self._slots.locked():
             if self._waiting >= MAX_WAITING:
-                message = f"the document store is overloaded: {MAX_WAITING} commands wait for it"
+                message = f"The document store is overloaded: {MAX_WAITING} commands wait for it."
                 raise Unavailable(message, reason="OVERLOADED", outcome=NOT_APPLIED)
             self._waiting += 1
             try:
@@ -140,5 +140,5 @@ class Command:
             raise failure from None
 
 
-def _path_of(url: str) -> str:
+def _read_path_of(url: str) -> str:
     return url.partition("://")[2].partition("/")[2].partition("?")[0]

@@ -116,7 +116,7 @@ class MongoDocumentDatabase(DocumentDatabase):
         guard: Guard | None = None,
         idempotency: IdempotencyKey | None = None,
     ) -> Document:
-        async with self._writing() as applier:
+        async with self._note_changes() as applier:
             if idempotency is None:
                 await applier.insert(collection, document, guard)
                 return document
@@ -136,11 +136,11 @@ class MongoDocumentDatabase(DocumentDatabase):
         *,
         insert: Document | None = None,
     ) -> Document | None:
-        async with self._writing() as applier:
+        async with self._note_changes() as applier:
             return await applier.update(UpdateOne(collection, where, change, insert))
 
     async def delete(self, collection: Collection, where: Where, *, first_only: bool = False) -> int:
-        async with self._writing() as applier:
+        async with self._note_changes() as applier:
             return await applier.delete(collection, where, first_only=first_only)
 
     async def write_all(
@@ -152,11 +152,11 @@ class MongoDocumentDatabase(DocumentDatabase):
         result: Document | None = None,
     ) -> Document | None:
         request = Request(writes, guard, idempotency, result)
-        async with self._writing() as applier:
+        async with self._note_changes() as applier:
             return await self._store.operations(self.database).apply(request, applier)
 
     @asynccontextmanager
-    async def _writing(self) -> AsyncIterator[WriteApplier]:
+    async def _note_changes(self) -> AsyncIterator[WriteApplier]:
         """What applies one write. Afterwards, its changes are recorded in the journal, if there is one."""
         await self._ensure_recovered()
         if self.journal is None:

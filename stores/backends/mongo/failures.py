@@ -41,22 +41,22 @@ def translate(error: Exception) -> GatewayError:
     """The error to raise in place of one of `EXPECTED`."""
     match error:
         case DuplicateKeyError():
-            return _conflict(error.details or {})
+            return _make_conflict(error.details or {})
         case BulkWriteError():
             first = (error.details.get("writeErrors") or [{}])[0]
-            return _conflict(first) if first.get("code") == DUPLICATE_KEY else _make_unavailable(error)
+            return _make_conflict(first) if first.get("code") == DUPLICATE_KEY else _make_unavailable(error)
         case OperationFailure(code=code) if code in TYPE_MISMATCH:
-            return Conflict("the stored document does not have the shape that the change needs")
+            return Conflict("The stored document does not have the shape that the change needs.")
         case OperationFailure(code=code) if code in REJECTED_DOCUMENT:
-            return BadUserInput("the document cannot be stored")
+            return BadUserInput("The document cannot be stored.")
         case BSONError() | OverflowError():
-            return BadUserInput("the document cannot be stored")
+            return BadUserInput("The document cannot be stored.")
     return _make_unavailable(error)
 
 
 def _make_unavailable(error: Exception) -> Unavailable:
     log.warning("document store: %s (code %s)", type(error).__name__, getattr(error, "code", None))
-    unavailable = Unavailable("the document store does not answer", is_outage=_is_outage(error))
+    unavailable = Unavailable("The document store does not answer.", is_outage=_is_outage(error))
     if not _may_be_applied(error):
         unavailable.extensions["outcome"] = NOT_APPLIED
     return unavailable
@@ -81,7 +81,7 @@ def _may_be_applied(error: Exception) -> bool:
     return isinstance(error, OSError)
 
 
-def _conflict(details: Mapping[str, Any]) -> Conflict:
+def _make_conflict(details: Mapping[str, Any]) -> Conflict:
     """The key that is taken: from the pattern of the index or, if the server does not report it, its name."""
     fields = list(details.get("keyPattern") or {})
     if not fields:
@@ -89,4 +89,4 @@ def _conflict(details: Mapping[str, Any]) -> Conflict:
         index = message.partition("index: ")[2].partition(" ")[0].removesuffix("_1")
         fields = index.replace("_1_", " ").split() if index != "_id_" else ["_id"]
     field = fields[-1] if fields else "_id"
-    return Conflict(f"{field} is taken", fields=[field])
+    return Conflict(f"{field} is taken.", fields=[field])

@@ -53,7 +53,7 @@ def is_namable(path: Path) -> bool:
 def dotted(path: Path) -> str:
     """The path as MongoDB writes it. Raises `BadUserInput` if no dotted path can name the field."""
     if not is_namable(path):
-        raise BadUserInput(f"{'.'.join(path)!r} cannot name a field", fields=[".".join(path)])
+        raise BadUserInput(f"{'.'.join(path)!r} cannot name a field.", fields=[".".join(path)])
     return ".".join(path)
 
 
@@ -72,14 +72,14 @@ def split_namable(where: Where) -> tuple[list[Condition], list[Condition]]:
     namable: list[Condition] = []
     others: list[Condition] = []
     for condition in where:
-        (namable if all(map(is_namable, _paths(condition))) else others).append(condition)
+        (namable if all(map(is_namable, _list_paths(condition))) else others).append(condition)
     return namable, others
 
 
-def _paths(condition: Condition) -> list[Path]:
+def _list_paths(condition: Condition) -> list[Path]:
     match condition:
         case AnyOf(conditions):
-            return [path for one in conditions for path in _paths(one)]
+            return [path for one in conditions for path in _list_paths(one)]
         case Contains(paths):
             return list(paths)
         case OneOf(path) | Exists(path):

@@ -100,7 +100,7 @@ class Operations:
             "sweep_at": None,
         }
         async with self._connection.command(is_write=True):
-            await self._collection().insert_one(operation)
+            await self._open_collection().insert_one(operation)
         try:
             return await self._run(operation, applier, is_first_run=True)
         except Unavailable as error:
@@ -110,7 +110,7 @@ class Operations:
     async def _finish_recorded(self) -> None:
         """Apply every recorded operation again; of those that were applied, the deletions."""
         async with self._connection.command():
-            cursor = self._collection().find({"database": self._database}, sort=[("_id", 1)])
+            cursor = self._open_collection().find({"database": self._database}, sort=[("_id", 1)])
             operations: list[Document] = await cursor.to_list(None)
         for operation in operations:
             if operation["sweep_at"] is None:
@@ -160,15 +160,15 @@ class Operations:
 
     async def _keep_for_sweep(self, operation: Document) -> None:
         async with self._connection.command():
-            await self._collection().update_one(
+            await self._open_collection().update_one(
                 {"_id": operation["_id"]}, {"$set": {"sweep_at": time.time() + SWEEP_AFTER_S}}
             )
 
     async def _delete(self, operation: Document) -> None:
         async with self._connection.command():
-            await self._collection().delete_one({"_id": operation["_id"]})
+            await self._open_collection().delete_one({"_id": operation["_id"]})
 
-    def _collection(self) -> Any:
+    def _open_collection(self) -> Any:
         return self._connection.collection(self._connection.default, OPERATIONS)
 
 

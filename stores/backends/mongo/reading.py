@@ -44,7 +44,7 @@ class Reader:
     def __init__(self, connection: MongoConnection, database: str) -> None:
         self._connection, self._database = connection, database
 
-    def _collection(self, collection: Collection) -> Any:
+    def _open_collection(self, collection: Collection) -> Any:
         return self._connection.collection(self._database, collection.name)
 
     async def find_many(self, collection: Collection, queries: Sequence[Query]) -> list[list[Document]]:
@@ -59,9 +59,9 @@ class Reader:
 
     async def _find_by_facets(self, collection: Collection, queries: Sequence[Query]) -> list[list[Document]]:
         """Several queries by one command."""
-        facets = {f"q{i}": _pipeline(query) for i, query in enumerate(queries)}
+        facets = {f"q{i}": _make_pipeline(query) for i, query in enumerate(queries)}
         async with self._connection.command():
-            rows = await self._connection.aggregate(self._collection(collection), [{"$facet": facets}])
+            rows = await self._connection.aggregate(self._open_collection(collection), [{"$facet": facets}])
         pages = rows[0] if rows else {}  # some servers return nothing for a collection that does not exist
         return [pages.get(name, []) for name in facets]
 
@@ -71,7 +71,7 @@ class Reader:
             return []
         position = match_after_position(query.order, query.after) if query.after else {}
         async with self._connection.command():
-            target = self._collection(collection).with_options(codec_options=RAW)
+            target = self._open_collection(collection).with_options(codec_options=RAW)
             cursor = target.find(
                 all_of([to_filter(query.where), position]),
                 sort=to_sort(query.order),
@@ -94,7 +94,7 @@ class Reader:
             batch = existing[start : start + size]
             joined = None
             if len(batch) > 1 and can_join:
-                joined = await self._join(batch, _pipeline(replace(query, limit=limit)))
+                joined = await self._join(batch, _make_pipeline(replace(query, limit=limit)))
             for index, collection in enumerate(batch):
                 if total is not None and count >= total:
                     break
@@ -125,7 +125,7 @@ class Reader:
                 counts |= {c: sum(row["n"] for row in rows) for c, rows in zip(batch, joined, strict=True)}
                 continue
             async with self._connection.command():
-                numbers = [self._collection(c).count_documents(matched) for c in batch]
+                numbers = [self._open_collection(c).count_documents(matched) for c in batch]
                 counts |= zip(batch, await asyncio.gather(*numbers), strict=True)
         return [counts.get(collection, 0) for collection in collections]
 
@@ -209,7 +209,7 @@ class Reader:
     async def _read(
         self, collection: Collection, query: Query, position: Filter, order: Order
     ) -> list[Document]:
-        cursor = self._collection(collection).find(
+        cursor = self._open_collection(collection).find(
             all_of([to_filter(query.where), position]),
             None if query.keys is None else projection(query.keys | {query.order.path[0]}),
             sort=to_sort(order),
@@ -226,7 +226,7 @@ def _fit_one_reply(queries: Sequence[Query]) -> bool:
     return by_id and namable and sum(q.limit or 0 for q in queries) <= MAX_IN_REPLY
 
 
-def _pipeline(query: Query) -> list[Document]:
+def _make_pipeline(query: Query) -> list[Document]:
     """A query in the order of ids as stages of an aggregation."""
     if not query.limit:
         return [{"$match": {"_id": {"$in": []}}}]

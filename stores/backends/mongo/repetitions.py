@@ -60,31 +60,31 @@ class Repetitions:
         """The record of a key. Raises `Conflict` if it is of another request."""
         key = digest("once", database, idempotency.key)
         async with self._connection.command():
-            record: Document | None = await self._collection().find_one({"_id": key})
+            record: Document | None = await self._open_collection().find_one({"_id": key})
             if record is not None and record["at"] < time.time() - REPETITIONS_TTL_S:
-                await self._collection().delete_one({"_id": key, "at": record["at"]})
+                await self._open_collection().delete_one({"_id": key, "at": record["at"]})
                 return None
         if record is not None and record["fingerprint"] != idempotency.fingerprint:
-            raise Conflict("the idempotency key was used for another request", fields=["idempotencyKey"])
+            raise Conflict("The idempotency key was used for another request.", fields=["idempotencyKey"])
         return record
 
     async def record_done(self, database: str, idempotency: IdempotencyKey, result: Document) -> None:
         """Record the result of a write that was applied."""
         record = _record(database, idempotency, result, is_done=True)
         async with self._connection.command():
-            await self._collection().replace_one({"_id": record["_id"]}, record, upsert=True)
+            await self._open_collection().replace_one({"_id": record["_id"]}, record, upsert=True)
 
     async def purge(self) -> None:
         """Delete records that are too old."""
         async with self._connection.command():
-            await self._collection().delete_many({"at": {"$lt": time.time() - REPETITIONS_TTL_S}})
+            await self._open_collection().delete_many({"at": {"$lt": time.time() - REPETITIONS_TTL_S}})
 
     async def _record(
         self, database: str, idempotency: IdempotencyKey, document: Document, *, is_done: bool
     ) -> bool:
         async with self._connection.command():
             try:
-                await self._collection().insert_one(_record(database, idempotency, document, is_done))
+                await self._open_collection().insert_one(_record(database, idempotency, document, is_done))
             except DuplicateKeyError:
                 return False
         return True
@@ -92,9 +92,9 @@ class Repetitions:
     async def _delete_pending(self, database: str, idempotency: IdempotencyKey) -> None:
         key = digest("once", database, idempotency.key)
         async with self._connection.command():
-            await self._collection().delete_one({"_id": key, "done": False})
+            await self._open_collection().delete_one({"_id": key, "done": False})
 
-    def _collection(self) -> Any:
+    def _open_collection(self) -> Any:
         return self._connection.collection(self._connection.default, REPETITIONS)
 
 

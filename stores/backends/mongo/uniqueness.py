@@ -49,14 +49,14 @@ class UniqueKeys:
             yield
             return
         await self._ensure_indexes(database, collection)
-        keys = [self._key(database, collection, document, unique, text) for unique, text in claims]
+        keys = [self._make_key(database, collection, document, unique, text) for unique, text in claims]
         async with self._locks.hold(keys, digest("document", document["_id"])) as hold:
             for unique, text in claims:
                 await self._check(database, collection, document, unique, text)
             with expire_if_unknown(hold):
                 yield
 
-    def _key(
+    def _make_key(
         self, database: str, collection: Collection, document: Document, unique: Unique, text: str
     ) -> bytes:
         within = [document.get(name) for name in unique.within]
@@ -79,7 +79,7 @@ class UniqueKeys:
                 same = all_of([to_filter([spellings]), other])
                 is_taken = await target.find_one(same, {"_id": 1}) is not None
         if is_taken:
-            raise Conflict(f"{unique.fields[0]} is taken", fields=[unique.fields[0]])
+            raise Conflict(f"{unique.fields[0]} is taken.", fields=[unique.fields[0]])
 
     def forget(self, database: str, collection: Collection) -> None:
         """The collection was dropped, and its indexes with it."""

@@ -48,7 +48,7 @@ async def update_first(
         paths.append(change.touch.path)
     for path in paths:
         if not is_namable(path[:1]):
-            raise BadUserInput(f"{path[0]!r} cannot name a field", fields=[".".join(path)])
+            raise BadUserInput(f"{path[0]!r} cannot name a field.", fields=[".".join(path)])
     if others or not all(map(is_namable, paths)):
         return await _swap(connection, collection, namable, others, change, paths)
     return await _update(connection, collection, to_filter(namable), change, with_before)
@@ -133,14 +133,14 @@ async def _swap(
         if stored is None:
             return None
         if stored == before:
-            raise Conflict("the stored document contains values that cannot be compared")
+            raise Conflict("The stored document contains values that cannot be compared.")
         before, changed = stored, apply(stored, change)
         filters: list[Filter] = [match_id(stored["_id"]), to_filter(namable)]
         operators: dict[str, Filter] = {}
         for parent in _select_outermost(
             [_find_namable_parent(path) for path in (*paths, *_list_condition_paths(others))]
         ):
-            name, old, new = dotted(parent), _value(stored, parent), _value(changed, parent)
+            name, old, new = dotted(parent), _find_value(stored, parent), _find_value(changed, parent)
             filters.append({name: {"$exists": False} if old is MISSING else {"$eq": old}})
             if new is MISSING:
                 operators.setdefault("$unset", {})[name] = ""
@@ -156,7 +156,7 @@ async def _swap(
 MISSING = object()
 
 
-def _value(document: Document, path: Path) -> Any:
+def _find_value(document: Document, path: Path) -> Any:
     value: Any = document
     for key in path:
         if not isinstance(value, dict) or key not in value:
@@ -196,7 +196,7 @@ def to_operators(change: Change, stamp: datetime) -> Filter:
         "$set": sets,
         "$unset": {dotted(path): "" for path in change.unset},
         "$addToSet": _key_by_name(change.add),
-        "$pull": {name: _literal(value) for name, value in _key_by_name(change.pull).items()},
+        "$pull": {name: _quote_literal(value) for name, value in _key_by_name(change.pull).items()},
     }
     return {name: values for name, values in operators.items() if values}
 
@@ -205,6 +205,6 @@ def _key_by_name(values: Mapping[Path, Any]) -> Filter:
     return {dotted(path): value for path, value in values.items()}
 
 
-def _literal(value: Any) -> Any:
+def _quote_literal(value: Any) -> Any:
     """A value that `$pull` compares: it would take an object for a condition."""
     return {"$eq": value} if isinstance(value, dict) else value

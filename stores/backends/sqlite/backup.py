@@ -27,9 +27,9 @@ def make_backup(data: Path, databases: Databases, target: Path, progress: Progre
     not empty, `Unavailable` and `OSError`.
     """
     if target.exists() and (not target.is_dir() or any(target.iterdir())):
-        raise BadUserInput(f"{target} exists and is not empty. Name a new folder")
+        raise BadUserInput(f"{target} exists and is not empty. Name a new folder.")
     if target.resolve().is_relative_to(data.resolve()):
-        raise BadUserInput(f"{target} is inside of {data}. Name a folder outside, best on another disk")
+        raise BadUserInput(f"{target} is inside of {data}. Name a folder outside, best on another disk.")
     target.parent.mkdir(parents=True, exist_ok=True)
     partial = Path(tempfile.mkdtemp(prefix=f".{target.name}.", dir=target.parent))
     try:
@@ -44,8 +44,8 @@ def make_backup(data: Path, databases: Databases, target: Path, progress: Progre
                 _copy_files(data / name, partial / name, progress)
                 copied.append(name)
         if not copied:
-            raise BadUserInput(f"{data} has nothing to back up")
-        _sync(partial)
+            raise BadUserInput(f"{data} has nothing to back up.")
+        _flush_to_disk(partial)
         if target.exists():
             target.rmdir()
         partial.rename(target)
@@ -63,7 +63,7 @@ def restore(data: Path, databases: Databases, source: Path, progress: Progress) 
     """
     names = [name for name in (*databases, KEYS, MARKER, ICONS) if (source / name).exists()]
     if not set(names) & {*databases, KEYS}:
-        raise BadUserInput(f"{source} is not a backup: it has none of {', '.join(databases)}")
+        raise BadUserInput(f"{source} is not a backup: it has none of {', '.join(databases)}.")
     missing = [name for name in DataFolder(source).list_expected_files() if not (source / name).exists()]
     if missing:
         raise BadUserInput(f"{source} is not a whole backup: {', '.join(missing)} is missing")
@@ -78,7 +78,7 @@ def restore(data: Path, databases: Databases, source: Path, progress: Progress) 
             copy.parent.mkdir(parents=True, exist_ok=True)
             _remove(copy)
             _copy_files(source / name, copy, progress)
-            _sync(copy)
+            _flush_to_disk(copy)
         moved = [aside for path in paths.values() for aside in put_aside(path)]
         for name, copy in partial.items():
             copy.rename(paths[name])
@@ -153,7 +153,7 @@ def _copy_files(source: Path, target: Path, progress: Progress) -> None:
             progress(f"copying {source.name}", done := done + len(chunk), total)
 
 
-def _sync(path: Path) -> None:
+def _flush_to_disk(path: Path) -> None:
     """Write a file, or a folder with its files, through to the disk."""
     for file in (path, *path.rglob("*")):
         if os.name == "nt" and file.is_dir():

@@ -14,7 +14,7 @@ log = logging.getLogger(__name__)
 HEADER_BYTES = 100
 OPENING_S = 5  # how long opening waits for other connections
 NO_ROOM = (apsw.FullError, apsw.IOError, apsw.CantOpenError, apsw.ReadOnlyError)
-ADVICE = "Restore it from a backup; to start with an empty one instead, use --new-data"
+ADVICE = "Restore it from a backup; to start with an empty one instead, use --new-data."
 
 
 @dataclass(frozen=True, slots=True)

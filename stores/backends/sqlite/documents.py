@@ -104,14 +104,14 @@ class SqliteDocumentStore(DocumentStore):
         try:
             return await self._file.read(work)
         except OverflowError:
-            raise BadUserInput("a number is too large") from None
+            raise BadUserInput("A number is too large.") from None
 
     async def write(self, work: Work[T]) -> T:
         """Return the result of `work`, done in one transaction: all of it is stored, or nothing."""
         try:
             return await self._file.write(work)
         except (BSONError, OverflowError):
-            raise BadUserInput("the document cannot be stored") from None
+            raise BadUserInput("The document cannot be stored.") from None
 
 
 class SqliteDocumentDatabase(DocumentDatabase):
@@ -123,12 +123,13 @@ class SqliteDocumentDatabase(DocumentDatabase):
 
     async def find_many(self, collection: Collection, queries: Sequence[Query]) -> list[list[Document]]:
         return await self._find(
-            lambda db: self._rows(db, collection).bodies(queries), [(collection, query) for query in queries]
+            lambda db: self._open_rows(db, collection).bodies(queries),
+            [(collection, query) for query in queries],
         )
 
     async def count(self, collections: Sequence[Collection], where: Where = ()) -> list[int]:
         return await self._store.read(
-            lambda db: [self._rows(db, collection).count(where) for collection in collections]
+            lambda db: [self._open_rows(db, collection).count(where) for collection in collections]
         )
 
     async def find_across(
@@ -139,7 +140,7 @@ class SqliteDocumentDatabase(DocumentDatabase):
             count = 0
             for collection in collections:
                 rest = query if total is None else first_of(query, total - count)
-                results.append(self._rows(db, collection).bodies([rest])[0] if rest.limit != 0 else [])
+                results.append(self._open_rows(db, collection).bodies([rest])[0] if rest.limit != 0 else [])
                 count += len(results[-1])
             return results
 
@@ -232,11 +233,11 @@ class SqliteDocumentDatabase(DocumentDatabase):
         return [cast(str, name) for (name,) in rows]
 
     async def read_raw(self, collection: Collection, query: Query) -> list[bytes]:
-        return await self._store.read(lambda db: self._rows(db, collection).bodies([query])[0])
+        return await self._store.read(lambda db: self._open_rows(db, collection).bodies([query])[0])
 
     async def write_raw(self, collection: Collection, documents: Sequence[bytes]) -> None:
         def write(db: apsw.Connection) -> None:
-            rows = self._rows(db, collection)
+            rows = self._open_rows(db, collection)
             rows.create()
             for body in documents:
                 rows.upsert(decode(body), body)
@@ -245,7 +246,7 @@ class SqliteDocumentDatabase(DocumentDatabase):
 
     async def upsert(self, collection: Collection, documents: Sequence[Document]) -> None:
         def write(db: apsw.Connection) -> None:
-            rows = self._rows(db, collection)
+            rows = self._open_rows(db, collection)
             rows.create()
             for document in documents:
                 rows.upsert(document)
@@ -269,7 +270,7 @@ class SqliteDocumentDatabase(DocumentDatabase):
     async def find_undamaged(self, collection: Collection, query: Query) -> list[Document]:
         """The documents of a query, without those that are damaged: they are logged and counted."""
         documents, damaged = await self._store.read(
-            lambda db: self._rows(db, collection).find_undamaged(query)
+            lambda db: self._open_rows(db, collection).find_undamaged(query)
         )
         if damaged:
             self._store.count_damaged(len(damaged))
@@ -283,5 +284,5 @@ class SqliteDocumentDatabase(DocumentDatabase):
             )
         return documents
 
-    def _rows(self, db: apsw.Connection, collection: Collection) -> CollectionRows:
+    def _open_rows(self, db: apsw.Connection, collection: Collection) -> CollectionRows:
         return CollectionRows(db, self.database, collection)

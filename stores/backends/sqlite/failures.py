@@ -73,13 +73,13 @@ def to_unavailable(path: Path, error: apsw.Error | OSError, system_errno: int = 
 
     Clients see the message: it names the file, and not where it is.
     """
-    unavailable = Unavailable(f"{path.name}: {_reason(path, error, system_errno)}")
+    unavailable = Unavailable(f"{path.name}: {_describe(path, error, system_errno)}")
     if getattr(error, "extendedresult", None) in NOT_CONFIRMED:
         unavailable.extensions["outcome"] = UNKNOWN
     return unavailable
 
 
-def _reason(path: Path, error: apsw.Error | OSError, system_errno: int) -> str:
+def _describe(path: Path, error: apsw.Error | OSError, system_errno: int) -> str:
     if isinstance(error, OSError):
         if error.errno in NO_SPACE:
             return REASONS[apsw.FullError]

@@ -106,7 +106,7 @@ class SqliteFile:
 
     async def _run(self, workers: Workers, work: Callable[[Call[T], apsw.Connection], T]) -> T:
         if workers.waiting >= MAX_WAITING:
-            raise Unavailable(f"the {self._name} is overloaded: {MAX_WAITING} calls wait for it")
+            raise Unavailable(f"The {self._name} is overloaded: {MAX_WAITING} calls wait for it.")
 
         def translated(call: Call[T], db: apsw.Connection) -> T:
             try:

@@ -129,10 +129,10 @@ class DataFolder:
         except (ValueError, KeyError, TypeError):
             raise Unavailable(
                 f"{path} is damaged. It lists the files of the folder: restore it from a backup, or delete it"
-                " if all files are there"
+                " if all files are there."
             ) from None
         if version != MARKER_VERSION:
-            raise Unavailable(f"{path} was written by a newer version. Install the newer version")
+            raise Unavailable(f"{path} was written by a newer version. Install the newer version.")
         return {"version": version, "files": files, "keys": keys, "apiKeys": marker.get("apiKeys", False)}
 
     def _list_adopted_files(self) -> list[str]:
@@ -192,7 +192,7 @@ class FolderLock:
                 self._db.execute("BEGIN EXCLUSIVE")
         except apsw.BusyError:
             raise Unavailable(
-                f"{folder} is in use by a running server. Stop it first, or choose another folder with --data"
+                f"{folder} is in use by a running server. Stop it first, or choose another folder (--data)."
             ) from None
         except apsw.Error as error:
             # A disk that is full or read-only can still be read.

@@ -66,12 +66,12 @@ def make_index_rows(collection: Collection, document: Document) -> Iterator[tupl
         if path[-1] == "*":
             parent = document.get(path[0])
             for name in parent if isinstance(parent, dict) else ():
-                yield from _rows(document, (path[0], name))
+                yield from _list_rows(document, (path[0], name))
         else:
-            yield from _rows(document, path)
+            yield from _list_rows(document, path)
 
 
-def _rows(document: Document, path: Path) -> Iterator[tuple[str, Any, int]]:
+def _list_rows(document: Document, path: Path) -> Iterator[tuple[str, Any, int]]:
     name, values = ".".join(path), find_values_at(document, path)
     scalars = {make_index_key(v) for v in values if not isinstance(v, dict | list)}
     if len(values) == 1 and scalars:
@@ -125,7 +125,7 @@ def select_statement(
         last = query.after[1:] if by_id else query.after
         sql += f" AND {position} {sign} ({', '.join('?' * len(last))})"
         values += map(make_index_key, last)
-    sql += _conditions(collection, where, number, values) + f" ORDER BY {order} {direction}"
+    sql += _make_conditions(collection, where, number, values) + f" ORDER BY {order} {direction}"
     if query.limit is not None:
         sql += " LIMIT ?"
         values.append(query.limit)
@@ -152,21 +152,23 @@ def count_statement(collection: Collection, number: int, where: Where) -> tuple[
     """Return the SQL that counts the documents that match, and its values."""
     values: list[Any] = [number]
     sql = "SELECT count(*) FROM documents d WHERE d.collection = ?"
-    return sql + _conditions(collection, where, number, values), values
+    return sql + _make_conditions(collection, where, number, values), values
 
 
-def _conditions(collection: Collection, where: Where, number: int, values: list[Any]) -> str:
-    return "".join(" AND " + _condition(collection, c, number, values) for c in where)
+def _make_conditions(collection: Collection, where: Where, number: int, values: list[Any]) -> str:
+    return "".join(" AND " + _make_condition(collection, c, number, values) for c in where)
 
 
-def _condition(collection: Collection, condition: Condition, number: int, values: list[Any]) -> str:
+def _make_condition(collection: Collection, condition: Condition, number: int, values: list[Any]) -> str:
     if not can_use_index(collection, condition):
         raise LookupError(f"{collection.name} has no index for {condition}")
     if isinstance(condition, OneOf) and condition.path == ID:
         values += map(make_index_key, condition.values)
         return f"d.id IN ({', '.join('?' * len(condition.values))})"
     if isinstance(condition, AnyOf):
-        return f"({' OR '.join(_condition(collection, c, number, values) for c in condition.conditions)})"
+        return (
+            f"({' OR '.join(_make_condition(collection, c, number, values) for c in condition.conditions)})"
+        )
     has = "d.number IN (SELECT document FROM lookups WHERE collection = ? AND path"
     match condition:
         case OneOf(path, accepted):

@@ -30,7 +30,7 @@ def find_first_result(
         return None
     fingerprint, result = row
     if fingerprint != idempotency.fingerprint:
-        raise Conflict("the idempotency key was used for another request", fields=["idempotencyKey"])
+        raise Conflict("The idempotency key was used for another request.", fields=["idempotencyKey"])
     return bson.decode(result, CODEC)
 
 

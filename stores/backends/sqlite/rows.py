@@ -178,7 +178,7 @@ class CollectionRows:
             for value in list_claimed_values(document, unique):
                 for name in unique.fields:
                     if self._is_taken(unique, name, value, document, number):
-                        raise Conflict(f"{name} is taken", fields=[name])
+                        raise Conflict(f"{name} is taken.", fields=[name])
 
     def _is_taken(
         self, unique: Unique, name: str, value: str, document: Document, number: int | None
@@ -231,4 +231,4 @@ def _report_conflict_as(name: str) -> Iterator[None]:
     try:
         yield
     except apsw.ConstraintError:
-        raise Conflict(f"{name} is taken", fields=[name]) from None
+        raise Conflict(f"{name} is taken.", fields=[name]) from None

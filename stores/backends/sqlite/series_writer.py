@@ -67,7 +67,7 @@ class SqlitePointWriter:
             results.append(conflict)
             if conflict is None:
                 rows += [
-                    (self._number(database, point, field), point.time, to_stored(value))
+                    (self._find_number(database, point, field), point.time, to_stored(value))
                     for field, value in point.fields.items()
                 ]
         sql = "INSERT INTO samples VALUES (?, ?, ?) ON CONFLICT DO UPDATE SET value = excluded.value"
@@ -83,7 +83,7 @@ class SqlitePointWriter:
         for field, value in point.fields.items():
             kind = KINDS[type(value)]
             key = (database, point.measurement, field)
-            stored = self._kind(key)
+            stored = self._find_kind(key)
             if stored is None:
                 new_kinds[key] = kind
             elif stored != kind:
@@ -94,7 +94,7 @@ class SqlitePointWriter:
         self.new.kinds.update(new_kinds)
         return None
 
-    def _kind(self, key: FieldKey) -> Kind | None:
+    def _find_kind(self, key: FieldKey) -> Kind | None:
         kind = self._cache.kinds.get(key) or self.new.kinds.get(key)
         if kind is None:
             sql = "SELECT kind FROM series WHERE database = ? AND measurement = ? AND field = ? LIMIT 1"
@@ -103,7 +103,7 @@ class SqlitePointWriter:
                 self.new.kinds[key] = kind
         return kind
 
-    def _number(self, database: str, point: Point, field: str) -> int:
+    def _find_number(self, database: str, point: Point, field: str) -> int:
         """Return the number of a series, which is created if it does not exist."""
         key = (database, point.measurement, point.tags, field)
         number = self._cache.numbers.get(key) or self.new.numbers.get(key)
