@@ -9,7 +9,10 @@ from pathlib import Path
 
 import resolvers
 
-SHARED = {"scopes", "rules", "context", "grants", "limits"}
+SHARED = {
+    *("scopes", "rules", "context", "granted_store", "series_access", "budgets", "machine_owners"),
+    *("metering", "grants", "limits"),
+}
 # Relations between entities, and questions about series: the import contracts place them above the entities.
 RELATIONS = {"connectors", "device_lists", "event_bindings", "key_administration", "series"}
 
