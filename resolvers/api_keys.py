@@ -72,7 +72,7 @@ async def require_places(store: DocumentStore, spec: KeySpec) -> None:
         for application_id in spec.application_ids or ():
             if application_id not in registered:
                 raise NotFound(
-                    f"the organization {organization_id!r} has no application {application_id!r}",
+                    f"The organization {organization_id!r} has no application {application_id!r}.",
                     fields=["applicationIds"],
                 )
 

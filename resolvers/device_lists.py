@@ -37,7 +37,10 @@ class DeviceConditions:
             conditions.append(Contains(tuple((key,) for key in (*MACHINE_ID_KEYS, "name")), search))
         if self.machine_ids is not None:
             if len(self.machine_ids) > MAX_MACHINE_IDS:
-                raise BadUserInput(f"at most {MAX_MACHINE_IDS} machineIds", fields=["filter.machineIds"])
+                raise BadUserInput(
+                    f"filter.machineIds has more than {MAX_MACHINE_IDS} ids. Send fewer at a time.",
+                    fields=["filter.machineIds"],
+                )
             conditions.append(match_machines(*self.machine_ids))
         if self.connector is not None:
             conditions.append(OneOf(("connectors",), list_forms(self.connector)))

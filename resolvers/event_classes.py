@@ -26,7 +26,7 @@ async def add_event_class(
     event_classes = await open_repository(context, EventClass, organization_id, application_id)
     for generated_id in generate_ids("ec"):
         document = _build(values, application_id, generated_id)
-        taken = Conflict(f"event class {document['id']} already exists", fields=["id"])
+        taken = Conflict(f"Event class {document['id']} already exists", fields=["id"])
         try:
             return await event_classes.insert(document, conflict=taken)
         except Conflict as error:

@@ -41,7 +41,7 @@ async def create_function(
             "createdAt": time,
             "updatedAt": time,
         }
-        taken = Conflict(f"function {document['id']} already exists", fields=["id"])
+        taken = Conflict(f"Function {document['id']} already exists", fields=["id"])
         try:
             return await functions.insert(document, conflict=taken)
         except Conflict as error:

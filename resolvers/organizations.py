@@ -98,7 +98,7 @@ async def create_organization(context: Context, organization_id: str, values: di
     where = [equals("key", ORGANIZATION_KEY), equals("_id", document["_id"])]
     creation = UpdateOne(CONFIG, where, _change(values), insert=document)
     if await tenant.documents.write_all([creation], idempotency=context.idempotency) is None:
-        raise Conflict(f"organization {organization_id} already exists", fields=["organizationId"])
+        raise Conflict(f"Organization {organization_id} already exists", fields=["organizationId"])
     return await _read_again(context, organization_id)
 
 

@@ -126,7 +126,7 @@ async def test_nothing_is_answered_without_credentials(tenants: TwoTenants) -> N
 
 
 @pytest.mark.parametrize("grant", ["viewer", "admin", "admin of an application"])
-async def test_what_is_asked_for_the_own_organization_holds_nothing_of_the_other(
+async def test_requests_for_the_own_organization_return_nothing_of_another(
     tenants: TwoTenants, grant: str
 ) -> None:
     """Its machine has the id of the foreign one."""

@@ -10,7 +10,7 @@ from tests.compat_rest.conftest import ORGANIZATION
 BROWSER = {"accept": "text/html,application/xhtml+xml,application/xml;q=0.9,*/*;q=0.8"}
 
 
-async def test_the_home_page_links_to_what_there_is(client: httpx.AsyncClient) -> None:
+async def test_the_home_page_links_to_every_page(client: httpx.AsyncClient) -> None:
     page = await client.get("/", headers=BROWSER)
     assert (page.status_code, page.headers["content-type"]) == (200, "text/html; charset=utf-8")
     assert "default-src 'none'" in page.headers["content-security-policy"]

@@ -89,7 +89,7 @@ def test_it_serves_https(tls: TlsSettings, tmp_path: Path) -> None:
             serving.wait(15)
 
 
-def test_files_that_do_not_fit_are_named_at_the_start(tls: TlsSettings, tmp_path: Path) -> None:
+def test_files_that_do_not_belong_together_are_named_at_the_start(tls: TlsSettings, tmp_path: Path) -> None:
     check_certificate(tls)
     other = write_certificate(tmp_path, "other")
     damaged = tmp_path / "damaged"

@@ -29,7 +29,7 @@ from stores.contracts.errors import BadUserInput, Conflict, NotFound
 from tests.contract.stored_devices import CONFIG, DEVICES, EVENT_CLASSES, GATEWAYS, TIMES, device
 
 
-async def test_what_is_unique_is_refused_and_nothing_is_written(documents: DocumentDatabase) -> None:
+async def test_a_duplicate_key_is_rejected_and_nothing_is_written(documents: DocumentDatabase) -> None:
     await documents.insert(DEVICES, device("A"))
     for taken in ({"_id": ObjectId(), "machineId": "A"}, {"_id": ObjectId(), "machine_id": "A"}):
         with pytest.raises(Conflict) as raised:
@@ -52,7 +52,7 @@ async def test_within_narrows_what_is_unique(documents: DocumentDatabase) -> Non
         await documents.insert(EVENT_CLASSES, {"_id": ObjectId(), "id": "e", "applicationId": "a"})
 
 
-async def test_one_of_twenty_inserts_at_once_is_kept(documents: DocumentDatabase) -> None:
+async def test_one_of_twenty_concurrent_inserts_is_stored(documents: DocumentDatabase) -> None:
     spellings = ("machineId", "machine_id")
     inserts = (documents.insert(DEVICES, {"_id": ObjectId(), spellings[i % 2]: "X"}) for i in range(20))
     done = await asyncio.gather(*inserts, return_exceptions=True)
@@ -146,7 +146,7 @@ async def replace(documents: DocumentDatabase, where: Where, new: list[Document]
     await documents.write_all([ReplaceMany(EVENT_CLASSES, where, new)])
 
 
-async def test_a_replacement_is_whole_or_is_not(documents: DocumentDatabase) -> None:
+async def test_a_replacement_is_applied_as_a_whole_or_not_at_all(documents: DocumentDatabase) -> None:
     def entry(name: str, application: str = "a") -> Document:
         return {"_id": ObjectId(), "id": name, "applicationId": application}
 
@@ -168,7 +168,7 @@ async def test_a_replacement_is_whole_or_is_not(documents: DocumentDatabase) -> 
     assert await documents.count([EVENT_CLASSES]) == [1]
 
 
-async def test_only_the_first_goes_where_that_is_asked(documents: DocumentDatabase) -> None:
+async def test_a_delete_of_one_document_deletes_the_first_match(documents: DocumentDatabase) -> None:
     stored = [{"_id": ObjectId(), "name": "same"} for _ in range(3)]
     await documents.upsert(DEVICES, stored)
     assert await documents.delete(DEVICES, [equals("name", "same")], first_only=True) == 1
@@ -186,7 +186,7 @@ async def test_collections_are_made_listed_and_dropped(documents: DocumentDataba
     assert await documents.list_collections() == ["gateways"]
 
 
-async def test_a_put_keeps_what_collides_already(documents: DocumentDatabase) -> None:
+async def test_an_upsert_preserves_documents_that_collide_already(documents: DocumentDatabase) -> None:
     twins = [device("A"), device("A")]
     await documents.upsert(DEVICES, twins)
     assert await documents.find(DEVICES) == twins
@@ -201,7 +201,7 @@ async def test_a_put_keeps_what_collides_already(documents: DocumentDatabase) ->
     assert sum(isinstance(result, dict) for result in done) == 1
 
 
-async def test_what_cannot_be_encoded_is_the_callers_fault(documents: DocumentDatabase) -> None:
+async def test_a_value_that_cannot_be_encoded_is_bad_input(documents: DocumentDatabase) -> None:
     with pytest.raises(BadUserInput):
         await documents.insert(DEVICES, device("A", n=2**70))
     assert await documents.count([DEVICES]) == [0]

@@ -42,7 +42,7 @@ async def test_a_document_comes_back_with_its_types_and_key_order(documents: Doc
     assert list(device) == list(stored)
 
 
-async def test_reading_makes_nothing(documents: DocumentDatabase, document_store: DocumentStore) -> None:
+async def test_reading_creates_nothing(documents: DocumentDatabase, document_store: DocumentStore) -> None:
     assert await documents.find(DEVICES) == []
     assert await documents.count([DEVICES, CONFIG]) == [0, 0]
     assert await documents.update(DEVICES, [equals("machineId", "x")], Change(set={("a",): 1})) is None
@@ -109,7 +109,7 @@ FILTERED: list[Document] = [
 
 
 @pytest.mark.parametrize(("where", "expected"), CONDITIONS)
-async def test_a_condition_finds_what_it_says(
+async def test_a_condition_selects_its_documents(
     documents: DocumentDatabase, where: list[Condition], expected: list[str]
 ) -> None:
     for stored in FILTERED:
@@ -126,7 +126,7 @@ VALUES = [None, 5, 2.5, "a", "B", "a", "", True, False, *TIMES, ObjectId(), [1, 
 
 @pytest.mark.parametrize("descending", [False, True])
 @pytest.mark.parametrize("path", ["_id", "name", "createdAt"])
-async def test_pages_hold_each_document_once_whatever_its_types(
+async def test_pages_contain_each_document_once_for_any_types(
     documents: DocumentDatabase, path: str, descending: bool
 ) -> None:
     stored: list[Document] = [{"_id": ObjectId(), "name": v, "createdAt": v} for v in VALUES]
@@ -172,7 +172,7 @@ async def test_several_queries_are_answered_in_their_order(documents: DocumentDa
     assert [[device["machineId"] for device in page] for page in pages] == [["C"], ["A", "B"], [], ["C"], []]
 
 
-async def test_a_projection_gives_the_keys_asked_for(documents: DocumentDatabase) -> None:
+async def test_a_projection_returns_the_requested_keys(documents: DocumentDatabase) -> None:
     await documents.insert(DEVICES, device("A", name="n", properties={"a": 1}))
     [stored] = await documents.find(DEVICES, Query(keys=frozenset({"name"})))
     assert stored["name"] == "n"

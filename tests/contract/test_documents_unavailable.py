@@ -25,7 +25,7 @@ HANGS_S = 30.0  # whatever takes this long has no deadline; `make bench-check` m
 
 
 @pytest.mark.parametrize("driver", ["pymongo", "motor"])
-async def test_a_store_that_hangs_or_stops_is_told_in_time_and_found_again(
+async def test_a_store_that_hangs_or_stops_is_unavailable_in_time_and_recovers(
     own_mongodb_server: Server, driver: Literal["pymongo", "motor"]
 ) -> None:
     store = MongoDocumentStore(own_mongodb_server.url, driver=driver, deadline=DEADLINE)

@@ -26,7 +26,7 @@ from tests.servers.process import free_port
 
 
 @pytest.mark.parametrize("wrong", ["token", "organisation", "address", "server"])
-async def test_what_the_server_refuses_is_unavailable_and_tells_nothing(
+async def test_a_rejection_by_the_server_is_unavailable_without_details(
     influxdb2_server: InfluxDB2, caplog: pytest.LogCaptureFixture, wrong: str
 ) -> None:
     token = "a-secret-token" if wrong == "token" else influxdb2_server.token
@@ -66,7 +66,7 @@ def test_an_answer_that_is_no_annotated_csv_is_refused(answer: str) -> None:
     assert list(parse_rows("\r\n")) == []
 
 
-async def test_a_server_that_hangs_or_stops_is_told_in_time_and_found_again(
+async def test_a_server_that_hangs_or_stops_is_unavailable_in_time_and_recovers(
     own_influxdb2_server: InfluxDB2,
 ) -> None:
     server = own_influxdb2_server
@@ -149,7 +149,7 @@ async def relay(url: str, passed: int, cut: bool) -> AsyncIterator[str]:
     await asyncio.wait([task for task in serving if task], timeout=5)
 
 
-async def test_a_call_that_is_given_up_leaves_the_store_usable(
+async def test_a_cancelled_call_leaves_the_store_usable(
     influx2_series: Influx2SeriesDatabase, influxdb2_server: InfluxDB2
 ) -> None:
     await send(influxdb2_server, influx2_series.database, [point(T, power=True)])

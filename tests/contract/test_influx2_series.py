@@ -214,7 +214,7 @@ async def test_bytes_that_are_no_text_do_not_cost_the_others(
     ]
 
 
-async def test_a_quantile_is_asked_for_to_the_last_digit(
+async def test_a_quantile_is_requested_with_every_digit(
     influx2_series: Influx2SeriesDatabase, influxdb2_server: InfluxDB2
 ) -> None:
     await send(influxdb2_server, influx2_series.database, [point(T + n, a=n) for n in range(3)])

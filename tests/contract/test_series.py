@@ -236,7 +236,7 @@ async def test_values_are_what_was_written(written: Written, value: Value) -> No
     assert (last.value, type(last.value)) == (value, type(value))
 
 
-async def test_names_are_names(written: Written) -> None:
+async def test_names_with_special_characters_are_only_names(written: Written) -> None:
     """Quotes and pieces of query languages find what has that name, or nothing."""
     await written.put(point(T, "M1", a=0))
     for n, name in enumerate(HOSTILE):
@@ -260,7 +260,7 @@ async def test_names_are_names(written: Written) -> None:
         assert await series.latest(SeriesQuery("state", ["a"], [name])) == {}
 
 
-async def test_any_number_of_machines_may_be_asked_for(written: Written) -> None:
+async def test_any_number_of_machines_may_be_requested(written: Written) -> None:
     names = [f"M{n}" for n in range(2500)]
     await written.put(*(point(T, name, power=True, mode="A") for name in names))
     latest = await written.series.latest(SeriesQuery("state", ["power"], names))

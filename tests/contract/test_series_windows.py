@@ -42,7 +42,9 @@ EXPECTED: dict[AggregateFunction, dict[str, Value | None]] = {
 
 
 @pytest.mark.parametrize("function", list(EXPECTED))
-async def test_windows_hold_what_their_values_come_to(written: Written, function: AggregateFunction) -> None:
+async def test_a_window_has_the_aggregate_of_its_values(
+    written: Written, function: AggregateFunction
+) -> None:
     rows = [{name: values[n] for name, values in VALUES.items()} for n in range(5)]
     await written.put(*(point(T + n * SECOND, **row) for n, row in enumerate(rows)))
     await written.put(point(T + 2 * MINUTE, i=8), point(T - 1, i=100), point(T + 3 * MINUTE, i=100))

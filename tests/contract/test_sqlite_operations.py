@@ -64,7 +64,7 @@ async def test_of_eight_sets_at_once_one_is_stored(gateways: list[DocumentDataba
     await check(gateways[0])
 
 
-async def test_calls_that_are_given_up_leave_a_whole_state(
+async def test_cancelled_calls_leave_a_consistent_state(
     gateways: list[DocumentDatabase], seeded_random: random.Random
 ) -> None:
     await create_application(gateways[0], APPLICATIONS[0])

@@ -102,7 +102,7 @@ async def test_readers_do_not_wait_for_the_writer(tmp_path: Path) -> None:
     await store.close()
 
 
-async def test_a_point_that_changes_a_kind_is_refused_and_the_others_are_kept(tmp_path: Path) -> None:
+async def test_a_point_that_changes_a_kind_is_rejected_and_the_others_are_stored(tmp_path: Path) -> None:
     store = SqliteSeriesStore(tmp_path / "series.db")
     refused = await store.write("d", [point(1, a=1), point(2, a="x", b=1), point(3, a=3), point(4, a=True)])
     assert [error is None for error in refused] == [True, False, True, False]
@@ -174,7 +174,7 @@ async def test_a_file_that_is_no_store_is_unavailable(tmp_path: Path) -> None:
     await store.close()
 
 
-async def test_a_read_that_takes_too_long_is_given_up(tmp_path: Path) -> None:
+async def test_a_read_that_takes_too_long_is_cancelled(tmp_path: Path) -> None:
     store = SqliteSeriesStore(tmp_path / "series.db")
     await store.write("d", [point(1)])
     endless = "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n) SELECT count(*) FROM n"

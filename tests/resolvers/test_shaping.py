@@ -74,7 +74,7 @@ def test_what_is_left_is_a_part_with_the_ends_and_the_extremes(values: list[Any]
         assert (None in stored) == (None in values)
 
 
-def test_of_states_the_changes_are_kept() -> None:
+def test_thinning_preserves_the_changes_of_states() -> None:
     values: list[Any] = ["off"] * 50 + ["on"] * 50
     assert reduce_points(list(range(100)), values, 10) == ([0, 50], ["off", "on"])
     with pytest.raises(LimitExceeded):

@@ -40,7 +40,7 @@ async def stored(client: Client, organization: str) -> dict[str, object]:
 
 
 @pytest.mark.parametrize("backend", BACKENDS)
-async def test_twelve_applications_added_at_once_are_all_kept(client: Client, organization: str) -> None:
+async def test_twelve_concurrent_applications_are_all_stored(client: Client, organization: str) -> None:
     await client.run(CREATE_ORGANIZATION, organization=organization)
     names = [f"app {i}/ñ" for i in range(12)]
     creations = (
@@ -63,7 +63,7 @@ async def test_an_application_is_registered_once(client: Client, organization: s
 
 
 @pytest.mark.parametrize("backend", BACKENDS)
-async def test_an_update_keeps_what_is_not_given(client: Client, plant: str) -> None:
+async def test_an_update_preserves_fields_that_are_left_out(client: Client, plant: str) -> None:
     first = (await client.run(UPDATE, o=plant, a="cnc", name="New"))["updateApplication"]["application"]
     assert (first["name"], first["status"]) == ("New", "active")
     second = await client.run(UPDATE, o=plant, a="cnc", name="Newer", seen=first["updatedAt"])

@@ -173,7 +173,7 @@ async def test_a_selection_reads_only_the_keys_that_it_needs(client: Client, pla
 
 
 @pytest.mark.parametrize("backend", BACKENDS)
-async def test_the_total_is_counted_only_when_it_is_asked_for(client: Client, plant: str) -> None:
+async def test_the_total_is_counted_only_if_it_is_selected(client: Client, plant: str) -> None:
     query = """query($o: String!, $t: Boolean!) { application(organizationId: $o, applicationId: "cnc") {
       devices(first: 1) { nodes { machineId } totalCount @include(if: $t) } } }"""
     await client.run(query, o=plant, t=False)

@@ -104,7 +104,7 @@ async def test_a_store_that_is_down_costs_its_fields_and_comes_back(
     assert errors == []
 
 
-async def test_a_store_that_hangs_is_given_up_at_its_deadline(deployment: Deployment, plant: str) -> None:
+async def test_a_call_to_a_store_that_hangs_ends_at_its_deadline(deployment: Deployment, plant: str) -> None:
     await deployment.machines(plant)
     deployment.server.pause()
     try:

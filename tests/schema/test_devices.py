@@ -130,14 +130,14 @@ async def test_a_cursor_that_is_not_valid_costs_its_own_field(client: Client, pl
         assert {error["extensions"]["code"] for error in answer["errors"]} == {"BAD_USER_INPUT"}
 
 
-async def test_a_page_beyond_the_cap_is_refused(client: Client, plant: str) -> None:
+async def test_a_page_over_the_limit_is_rejected(client: Client, plant: str) -> None:
     assert await client.code(PAGE, o=plant, first=1001) == "LIMIT_EXCEEDED"
     assert await client.code(PAGE, o=plant, first=-1) == "BAD_USER_INPUT"
     assert (await client.run(PAGE, o=plant, first=0))["application"]["devices"]["edges"] == []
 
 
 @pytest.mark.parametrize("backend", BACKENDS)
-async def test_twenty_creations_of_one_machine_give_one(client: Client, plant: str) -> None:
+async def test_twenty_concurrent_creations_of_a_machine_create_one(client: Client, plant: str) -> None:
     create = """mutation($o: String!, $d: JSON) { createDevice(input: {organizationId: $o,
       applicationId: "cnc", document: $d}) { device { machineId } } }"""
     responses = await asyncio.gather(
@@ -150,7 +150,7 @@ async def test_twenty_creations_of_one_machine_give_one(client: Client, plant: s
 
 
 @pytest.mark.parametrize("backend", BACKENDS)
-async def test_an_update_changes_only_what_is_given(client: Client, plant: str) -> None:
+async def test_an_update_changes_only_provided_fields(client: Client, plant: str) -> None:
     before = (await client.run(DEVICE, o=plant, m="M1"))["device"]
     document = {"machineId": "M1", "extra": [1.0, 2.5], "createdAt": "x", "_id": "x", "applicationId": "x"}
     changed = (await client.run(UPDATE, o=plant, m="M1", name=None, document=document))["updateDevice"]
@@ -198,7 +198,7 @@ async def test_a_machine_may_be_renamed_but_not_onto_another(client: Client, pla
         ({}, "machineId"),
     ],
 )
-async def test_what_cannot_be_kept_is_refused_by_name(
+async def test_a_value_that_cannot_be_stored_is_rejected_by_name(
     client: Client, plant: str, document: Any, field: str | None
 ) -> None:
     create = """mutation($o: String!, $d: JSON) { createDevice(input: {organizationId: $o,

@@ -225,7 +225,7 @@ async def test_a_forged_global_id_is_as_unknown_as_any(client: Client, forged: A
         assert await client.run("query($id: ID!) { node(id: $id) { id } }", id=id_) == {"node": None}
 
 
-async def test_an_icon_is_kept_by_what_it_is(client: Client) -> None:
+async def test_an_icon_is_stored_under_the_format_of_its_content(client: Client) -> None:
     upload = """mutation($c: String!, $n: String!, $b: Base64!) { uploadIcon(input: {category: $c, name: $n,
       content: $b}) { icon { id name format path } } }"""
     plain = b'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 1 1"><path d="M0 0h1v1z"/></svg>'

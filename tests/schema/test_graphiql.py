@@ -142,7 +142,7 @@ async def test_the_page_is_kept_from_loading_or_telling_anything(client: Client)
     assert script.headers["x-content-type-options"] == "nosniff"
 
 
-def test_every_example_fits_the_schema() -> None:
+def test_every_example_matches_the_schema() -> None:
     examples = json.loads((BUILT / "examples.json").read_text())
     assert len(examples) == 4
     for example in examples:

@@ -110,7 +110,7 @@ async def test_events_are_the_values_of_six_fields_newest_first(
     assert events == [{"machineId": "M1", "value": "other"}, {"machineId": "M0", "value": "204"}]
 
 
-async def test_more_events_than_are_answered_are_refused(client: Client, plant: str) -> None:
+async def test_more_events_than_the_limit_are_rejected(client: Client, plant: str) -> None:
     assert (await refused(client, plant, "events(first: 1001) { value }"))["code"] == "LIMIT_EXCEEDED"
     assert (await refused(client, plant, "events(first: -1) { value }"))["code"] == "BAD_USER_INPUT"
 
@@ -282,7 +282,7 @@ async def test_analytics_of_an_organization_count_its_machines_alone(
     assert [event["value"] for event in everybody["events"]] == ["ACTIVE", "READY", "MDI"]
 
 
-async def test_of_a_processor_the_total_is_told(client: Client, series: WritableSeriesStore) -> None:
+async def test_the_total_of_a_processor_is_returned(client: Client, series: WritableSeriesStore) -> None:
     now = time.time_ns()
     for age in (10, 20, 90):
         for core, idle in (("cpu-total", 75.0), ("cpu0", 5.0)):

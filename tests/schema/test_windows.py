@@ -22,7 +22,7 @@ async def write_pieces(series: WritableSeriesStore) -> None:
     await write(series, [put("production", "M0", start + i * HOUR, pieces_produced=i) for i in hours])
 
 
-async def test_a_series_is_its_samples_or_what_its_windows_come_to(
+async def test_a_series_has_its_samples_or_the_aggregates_of_its_windows(
     client: Client, plant: str, series: WritableSeriesStore
 ) -> None:
     await write_pieces(series)
@@ -58,7 +58,7 @@ async def test_a_series_is_its_samples_or_what_its_windows_come_to(
         ('PREVIOUS, maxGap: "PT5H"', [None] * 10),
     ],
 )
-async def test_holes_are_filled_as_asked(
+async def test_gaps_are_filled_as_requested(
     client: Client, plant: str, series: WritableSeriesStore, fill: str, filled: list[Any]
 ) -> None:
     await write_pieces(series)
@@ -72,7 +72,7 @@ async def test_holes_are_filled_as_asked(
     assert all(answer["complete"])
 
 
-async def test_points_are_thinned_to_what_fits_and_that_is_told(
+async def test_points_are_thinned_to_the_limit_and_the_series_says_so(
     client: Client, plant: str, series: WritableSeriesStore
 ) -> None:
     await write_pieces(series)
@@ -182,7 +182,7 @@ BAD = [
 
 
 @pytest.mark.parametrize(("field", "code"), BAD)
-async def test_what_cannot_be_asked_is_refused_before_the_store_is(
+async def test_an_invalid_request_is_rejected_before_any_store_call(
     client: Client, plant: str, field: str, code: str
 ) -> None:
     extensions = await refused(client, plant, f"{field} {{ count }}")

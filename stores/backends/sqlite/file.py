@@ -114,7 +114,7 @@ class SqliteFile:
             except EXPECTED as error:
                 raise self._make_unavailable(error, db.system_errno) from error
             except Abandoned:
-                raise Unavailable(f"the {self._name} is closed") from None
+                raise Unavailable(f"The {self._name} is closed.") from None
 
         call = Call(translated)
         workers.submit(call)
