@@ -8,6 +8,7 @@ import fcntl
 import re
 import shutil
 import subprocess
+import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -19,6 +20,7 @@ HERE = Path(__file__).parent
 CACHE = HERE.parent.parent / ".cache"
 CLIENT_SOURCES = HERE.parent / "clients"
 AUDITS = HERE.parent / "schema" / "audits"
+ATTACKS = HERE.parent / "schema" / "attacks"
 
 
 @dataclass(frozen=True)
@@ -107,6 +109,13 @@ def _install_clients(folder: Path) -> list[str]:
     return _install_npm(CLIENT_SOURCES, folder)
 
 
+def _install_clairvoyance(folder: Path) -> list[str]:
+    # Not into the environment of the tests: it asks for an older rich, and for a package named asyncio.
+    options = ["--quiet", "--disable-pip-version-check", "--no-deps", "--require-hashes"]
+    requirements = str(ATTACKS / "clairvoyance.txt")
+    return [sys.executable, "-m", "pip", "install", *options, "--target", str(folder), "-r", requirements]
+
+
 def _install_npm(sources: Path, folder: Path) -> list[str]:
     for name in ("package.json", "package-lock.json", "run.mjs"):
         shutil.copy(sources / name, folder)
@@ -137,4 +146,7 @@ CLIENTS = Build(
     ("npm",),
     takes="a few seconds",
 )
-BUILDS = {build.name: build for build in (MONGODB_JARS, GRAPHQL_AUDITS, CLIENTS, INFLUXD)}
+CLAIRVOYANCE = Build(
+    "clairvoyance", (ATTACKS / "clairvoyance.txt",), _install_clairvoyance, (), takes="a few seconds"
+)
+BUILDS = {build.name: build for build in (MONGODB_JARS, GRAPHQL_AUDITS, CLIENTS, CLAIRVOYANCE, INFLUXD)}

@@ -14,7 +14,7 @@ import pymongo
 import pytest
 
 from tests.servers import InfluxDB2, InfluxDB3, Server, ServerUnavailable, influxdb2, influxdb3, mongodb
-from tests.servers.building import CLIENTS, GRAPHQL_AUDITS, Build
+from tests.servers.building import CLAIRVOYANCE, CLIENTS, GRAPHQL_AUDITS, Build
 
 if TYPE_CHECKING:
     from playwright.async_api import Browser
@@ -87,6 +87,12 @@ def graphql_audits() -> Path:
 def graphql_clients() -> Path:
     """The folder of Apollo Client and urql, and of the script that runs them."""
     return _ensure(CLIENTS)
+
+
+@pytest.fixture
+def clairvoyance() -> Path:
+    """The folder of the package of an attack tool, which recovers schemas from error messages."""
+    return _ensure(CLAIRVOYANCE)
 
 
 def _ensure(build: Build) -> Path:
