@@ -7,8 +7,6 @@ from typing import TypeVar
 from stores.contracts.document_store import DocumentStore
 from stores.contracts.series import SeriesStore
 
-BUSY_S = 60.0  # the deadline of stores whose calls succeed, however busy the machine is
-
 Store = TypeVar("Store", bound=DocumentStore | SeriesStore)
 
 

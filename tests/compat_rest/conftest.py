@@ -12,7 +12,7 @@ from schema.server.settings import Settings
 from stores.contracts.document_store import DocumentStore
 from stores.contracts.series import WritableSeriesStore
 from stores.opening import open_documents, open_series
-from tests.closing import BUSY_S
+from tests.patience import BUSY_S
 from tests.validation import validated_once
 
 __all__ = ["validated_once"]

@@ -10,9 +10,9 @@ import pytest
 from stores.backends.influx.influx2 import Influx2SeriesDatabase, Influx2SeriesStore
 from stores.contracts.document_store import DocumentDatabase, DocumentStore
 from stores.opening import open_documents
-from tests.closing import BUSY_S
 from tests.contract.influx2 import opened
 from tests.contract.series_stores import make_bucket, written
+from tests.patience import BUSY_S
 from tests.servers import InfluxDB2
 
 __all__ = ["document_store", "documents", "written"]

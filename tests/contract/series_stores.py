@@ -23,7 +23,7 @@ from stores.contracts.series import (
     WritableSeriesStore,
 )
 from stores.opening import open_series
-from tests.closing import BUSY_S
+from tests.patience import BUSY_S
 from tests.servers import InfluxDB2, InfluxDB3
 
 STORES = ("sqlite", "influxdb3", "influxdb2")

@@ -14,6 +14,7 @@ from schema.server.settings import Settings
 from stores.backends.mongo.documents import MongoDocumentStore
 from stores.contracts.errors import GatewayError, Unavailable
 from stores.entities.organizations import Organization
+from tests.patience import repeat_until_available
 from tests.schema.client import Client
 from tests.servers import Server
 from tests.servers.process import free_port
@@ -30,7 +31,7 @@ async def test_a_store_that_hangs_or_stops_is_unavailable_in_time_and_recovers(
 ) -> None:
     store = MongoDocumentStore(own_mongodb_server.url, driver=driver, deadline=DEADLINE)
     documents = store.database("tenant")
-    assert await documents.find(CONFIG) == []
+    assert await repeat_until_available(lambda: documents.find(CONFIG)) == []
     for fail, mend in (
         (own_mongodb_server.pause, own_mongodb_server.resume),
         (own_mongodb_server.stop, own_mongodb_server.start),
@@ -42,17 +43,8 @@ async def test_a_store_that_hangs_or_stops_is_unavailable_in_time_and_recovers(
                     await call
             assert "127.0.0.1" not in str(raised.value)
         mend()
-        await _answers(store)
+        await repeat_until_available(store.ping)
     await store.close()
-
-
-async def _answers(store: MongoDocumentStore) -> None:
-    for _ in range(20):
-        try:
-            return await store.ping()
-        except Unavailable:
-            await asyncio.sleep(0.25)
-    raise AssertionError("the store was not found again")
 
 
 async def test_the_gateway_starts_without_its_store_and_answers_with_a_code(tmp_path: Path) -> None:

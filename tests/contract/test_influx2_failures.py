@@ -21,6 +21,7 @@ from stores.contracts.series import (
 )
 from tests.contract.influx2 import DEADLINE, T, every_call, opened_with_deadline, point
 from tests.contract.series_stores import send
+from tests.patience import repeat_until_available
 from tests.servers import InfluxDB2
 from tests.servers.process import free_port
 
@@ -74,7 +75,8 @@ async def test_a_server_that_hangs_or_stops_is_unavailable_in_time_and_recovers(
     expected = {"M1": {"power": Sample(T, True)}}
     async with opened_with_deadline(server) as store:
         series = store.database(server.bucket)
-        assert await series.latest(SeriesQuery("state", ["power"], ["M1"])) == expected
+        query = SeriesQuery("state", ["power"], ["M1"])
+        assert await repeat_until_available(lambda: series.latest(query)) == expected
         for fail, mend in ((server.pause, server.resume), (server.stop, server.start)):
             fail()
             async with asyncio.timeout(10 * DEADLINE):
@@ -83,7 +85,7 @@ async def test_a_server_that_hangs_or_stops_is_unavailable_in_time_and_recovers(
             assert {type(failure) for failure in failures} == {Unavailable}
             assert "127.0.0.1" not in str(failures)
             mend()
-            assert await series.latest(SeriesQuery("state", ["power"], ["M1"])) == expected
+            assert await repeat_until_available(lambda: series.latest(query)) == expected
 
 
 async def _failure(call: Awaitable[object]) -> BaseException | None:

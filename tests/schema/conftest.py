@@ -13,7 +13,7 @@ from schema.server.token_check import TokenCheck
 from stores.contracts.document_store import DocumentStore
 from stores.contracts.series import WritableSeriesStore
 from stores.opening import open_documents, open_series
-from tests.closing import BUSY_S
+from tests.patience import BUSY_S
 from tests.schema.client import Client
 from tests.schema.clock import Clock
 from tests.schema.executors import ExecutorPair, stores
