@@ -7,6 +7,7 @@ from contextlib import asynccontextmanager
 CHUNK = 1 << 20
 # Given what arrives and whether the client sent it, returns what is passed on. `Cut` cuts the connection.
 Rewrite = Callable[[bytes, bool], bytes]
+Streams = tuple[asyncio.StreamReader, asyncio.StreamWriter]
 
 
 class Cut(Exception):
@@ -23,36 +24,12 @@ async def proxy(url: str, accept: Callable[[], Rewrite]) -> AsyncIterator[str]:
     host, _, port = url.removeprefix("mongodb://").partition(":")
     tasks: set[asyncio.Task[None]] = set()
 
-    async def forward(
-        reader: asyncio.StreamReader, writer: asyncio.StreamWriter, change: Rewrite, is_client: bool
-    ) -> None:
-        try:
-            while data := await reader.read(CHUNK):
-                writer.write(change(data, is_client))
-                await writer.drain()
-        except (Cut, ConnectionError):
-            pass
-
-    async def connect(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        server_reader, server_writer = await asyncio.open_connection(host, int(port))
-        change = accept()
-        both = [forward(reader, server_writer, change, True), forward(server_reader, writer, change, False)]
-        directions = [asyncio.ensure_future(direction) for direction in both]
-        try:
-            await asyncio.wait(directions, return_when=asyncio.FIRST_COMPLETED)
-        finally:
-            for end in (writer, server_writer):
-                end.close()
-            for direction in directions:
-                direction.cancel()
-        await asyncio.gather(*directions, return_exceptions=True)
-
     async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         task = asyncio.current_task()
         assert task is not None
         tasks.add(task)
         try:
-            await connect(reader, writer)
+            await _connect((reader, writer), await asyncio.open_connection(host, int(port)), accept())
         except asyncio.CancelledError:
             pass  # the proxy is closed
         finally:
@@ -66,3 +43,31 @@ async def proxy(url: str, accept: Callable[[], Rewrite]) -> AsyncIterator[str]:
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
+
+
+async def _connect(client: Streams, server: Streams, change: Rewrite) -> None:
+    """Pass what both sides send until one of them ends."""
+    both = (
+        _forward(client[0], server[1], lambda data: change(data, True)),
+        _forward(server[0], client[1], lambda data: change(data, False)),
+    )
+    directions = [asyncio.ensure_future(direction) for direction in both]
+    try:
+        await asyncio.wait(directions, return_when=asyncio.FIRST_COMPLETED)
+    finally:
+        for _, writer in (client, server):
+            writer.close()
+        for direction in directions:
+            direction.cancel()
+    await asyncio.gather(*directions, return_exceptions=True)
+
+
+async def _forward(
+    reader: asyncio.StreamReader, writer: asyncio.StreamWriter, change: Callable[[bytes], bytes]
+) -> None:
+    try:
+        while data := await reader.read(CHUNK):
+            writer.write(change(data))
+            await writer.drain()
+    except (Cut, ConnectionError):
+        pass
