@@ -32,7 +32,7 @@ from tests.servers.process import free_port
 from tests.servers.proxy import Cut, Rewrite, proxy
 
 DEVICES, CONFIG = Device.collection_of("cnc"), Organization.collection_of()
-RENAME = Change(set={("machineId",): "renamed"})  # a change of a unique key takes the same steps as an insertion
+RENAME = Change(set={("machineId",): "renamed"})  # which takes the same steps as an insertion
 HANGS_S = 30.0  # whatever takes this long has no deadline
 
 
