@@ -27,7 +27,10 @@ class MachineMoves(ABC):
 
     @abstractmethod
     def combine(self, names: Sequence[str]) -> "SeriesDatabase":
-        """Return the points of several databases as those of one. A machine id of several is one machine."""
+        """Return the points of several databases together.
+
+        Machines of one id are several machines: `machines_with` puts the database in front of each id.
+        """
 
     @abstractmethod
     async def list_machines(self, database: str, *, after: str = "", limit: int) -> list[str]:

@@ -15,6 +15,7 @@ from stores.contracts.series import WritableSeriesStore
 from stores.entities.secrets import MASK
 from stores.wrappers.counting import CallCounter
 from stores.wrappers.documents import WrappedDocumentStore
+from stores.wrappers.series import WrappedWritableSeriesStore
 from tests.schema.client import Client
 from tests.schema.conftest import BACKENDS
 
@@ -25,6 +26,10 @@ QUERIES = (
       devices { totalCount nodes { machineId connectors { name } } } connectors { name } } }""",
     """query($o: String!) { device(organizationId: $o, applicationId: "cnc", machineId: "M0") {
       name status { power } } }""",
+    """query($o: String!) { organization(organizationId: $o) {
+      analytics { connectedDevices eventsProcessed } } }""",
+    """query($o: String!) { series(machines: [{organizationId: $o, applicationId: "cnc", machineId: "M0"}],
+      fields: [{measurement: "state", field: "power"}], range: {last: "P1D"}) { series { values } } }""",
     """query($o: String!) { documents(organizationId: $o, applicationId: "cnc", of: DEVICES) }""",
     """mutation($o: String!) { updateOrganization(input: {organizationId: $o, name: "mine"}) {
       organization { name } } }""",
@@ -40,7 +45,7 @@ def grant() -> Grant:
 
 @pytest.fixture
 def counter() -> CallCounter:
-    """The calls to the document store of the clients that `connect` makes."""
+    """The calls to both stores of the clients that `connect` makes."""
     return CallCounter()
 
 
@@ -53,7 +58,10 @@ def connect(
             return grant
 
         counted = WrappedDocumentStore(documents, counter)
-        app = create_app(Settings(data=tmp_path), documents=counted, series=series, authenticate=authenticate)
+        counted_series = WrappedWritableSeriesStore(series, counter)
+        app = create_app(
+            Settings(data=tmp_path), documents=counted, series=counted_series, authenticate=authenticate
+        )
         return Client(app, documents)
 
     return connect

@@ -201,7 +201,13 @@ def read_counts(db: apsw.Connection, databases: Names, query: SourceQuery) -> di
 def find_machines_with(
     db: apsw.Connection, databases: Names, query: SourceQuery, value: Value
 ) -> set[str | None]:
-    """See `SeriesDatabase.machines_with`."""
+    """See `SeriesDatabase.machines_with` and `MachineMoves.combine`."""
+    if len(databases) > 1:
+        return {
+            f"{database} {machine or ''}"
+            for database in databases
+            for machine in find_machines_with(db, [database], query, value)
+        }
     sql = f"SELECT 1 FROM samples WHERE {IN_RANGE} AND value = ? ORDER BY time DESC LIMIT 1"
     return {
         series.machine
