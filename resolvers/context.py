@@ -3,7 +3,7 @@
 import time
 from abc import ABC, abstractmethod
 from asyncio import Future, ensure_future
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 from typing import Any
@@ -15,25 +15,20 @@ from resolvers.budgets import RequestBudget
 from resolvers.granted_store import NO_DATABASE, GrantedDocumentStore
 from resolvers.grants import OPEN, Grant
 from resolvers.limits import LimitPolicy
-from resolvers.machine_owners import MachineOwners
+from resolvers.machine_owners import MachineOwners, find_conflicts, list_owners
 from resolvers.metering import Meter
 from resolvers.series_access import SeriesAccess
 from resolvers.turns import FREE_TURN, Turn
 from stores.contracts.document_store import DatabaseInfo, DocumentDatabase, DocumentStore
 from stores.contracts.documents import Document, IdempotencyKey
-from stores.contracts.errors import BadUserInput, Conflict
+from stores.contracts.errors import BadUserInput
 from stores.contracts.journal import Journal
 from stores.contracts.series import WritableSeriesStore
 from stores.entities.cipher import SecretCipher
 from stores.entities.icons import Icons
 from stores.entities.organizations import is_organization_id
-from stores.entities.series_layout import SeriesLayout, SeriesLocation
+from stores.entities.series_layout import SeriesLocation
 from stores.wrappers.tagged import TaggedSeriesDatabase
-
-MACHINE_CONFLICT = (
-    "The machine id {} is not unique among the organizations that share a database of time series."
-    " The operator can separate them by series.databases or series.organization_tag"
-)
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,10 +107,13 @@ class Viewer:
     def _add_journal(self, documents: DocumentDatabase) -> DocumentDatabase:
         return documents if self._journal is None else documents.with_journal(self._journal)
 
+    def forget_owners(self) -> None:
+        """Discard what all requests know of the owners of machine ids, because devices may have changed."""
+        self.owners.forget()
+
     def discard_loaded(self) -> None:
         """Discard what the request has loaded, because the store has changed."""
         self._databases = None
-        self.owners.forget()
         self._owners_loader = None
         self.across.clear()
         for tenant in self._tenants.values():
@@ -127,6 +125,8 @@ class Viewer:
     def cancel_loads(self) -> None:
         """Cancel the calls to stores that are running: nobody waits for them any more."""
         self.across.cancel()
+        if self._owners_loader is not None:
+            self._owners_loader.cancel()
         for tenant in self._tenants.values():
             tenant.loaders.cancel()
             tenant.readings.cancel()
@@ -139,7 +139,7 @@ class Viewer:
         All that a request asks for together are one call. Raises `Unavailable`.
         """
         if self._owners_loader is None:
-            self._owners_loader = Loader(partial(_load_owners, self.owners))
+            self._owners_loader = Loader(partial(list_owners, self.owners))
         return await self._owners_loader.load_many(machine_ids)
 
     def all_readings(self, organization_ids: Iterable[str]) -> list[Readings]:
@@ -164,9 +164,9 @@ class Viewer:
         location = layout.find_location(organization_id)
         if organization_id is None or not location.is_shared:
             return self._get_readings_at(location)
-        find_conflicts = partial(_find_conflicts, self.owners, layout, organization_id)
+        find = partial(find_conflicts, self.owners, layout, organization_id)
         series = self.series.store.database(location.database)
-        return Readings(series, self.series.limits.points, find_conflicts)
+        return Readings(series, self.series.limits.points, find)
 
     def _make_tenant(self, database: str, organization_id: str | None) -> Tenant:
         name = f"{database}/{organization_id}"
@@ -182,21 +182,6 @@ class Viewer:
             )
             self._tenants[name] = Tenant(organization_id, documents, Loaders(documents), readings)
         return self._tenants[name]
-
-
-async def _load_owners(owners: MachineOwners, machine_ids: list[str]) -> list[frozenset[str]]:
-    return list((await owners.find(machine_ids)).values())
-
-
-async def _find_conflicts(
-    owners: MachineOwners, layout: SeriesLayout, organization_id: str, machine_ids: Collection[str]
-) -> dict[str, Exception]:
-    """The machines of an organization that another one has too, in the database that they share."""
-    return {
-        machine_id: Conflict(MACHINE_CONFLICT.format(machine_id))
-        for machine_id, ids in (await owners.find(machine_ids)).items()
-        if any(layout.shares(organization_id, id_) for id_ in ids if id_ != organization_id)
-    }
 
 
 class OperationJournal(Journal):

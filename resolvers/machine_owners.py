@@ -5,7 +5,7 @@ from collections.abc import Callable, Collection, Mapping
 
 from stores.contracts.document_store import DocumentStore
 from stores.contracts.documents import AnyOf, Document, OneOf, Query
-from stores.contracts.errors import Unavailable
+from stores.contracts.errors import Conflict, Unavailable
 from stores.contracts.values import list_forms
 from stores.entities.devices import MACHINE_ID_KEYS, Device
 from stores.entities.organizations import (
@@ -14,12 +14,17 @@ from stores.entities.organizations import (
     Organization,
     is_organization_id,
 )
+from stores.entities.series_layout import SeriesLayout
 
 Owners = Mapping[str, frozenset[str]]  # by machine id, the organizations of its devices
 TTL_S = 5.0
 MAX_CACHED = 100_000
 MAX_CACHED_CHARACTERS = 200  # of an id; a longer one is looked up each time
 NAMES = (*MACHINE_ID_KEYS, "name")  # a device without an id reports under its name
+MACHINE_CONFLICT = (
+    "The machine id {} is not unique among the organizations that share a database of time series."
+    " The operator can separate them by series.databases or series.organization_tag"
+)
 CONFIG = Organization.collection_of()
 CONFIG_ENTRIES = Query((OneOf(("key",), (ORGANIZATION_KEY, APPLICATIONS_KEY)),))
 
@@ -56,10 +61,6 @@ class MachineOwners:
             self.forget()
         return owners_by_id
 
-    async def find_only(self, machine_id: str) -> str | None:
-        """The one organization that has registered a machine id; None if none or several have."""
-        return pick_only((await self.find([machine_id]))[machine_id])
-
     async def is_organization(self, organization_id: str) -> bool:
         """Whether there is an organization with this id. Raises `Unavailable`."""
         return organization_id in await self._list_organizations()
@@ -94,6 +95,22 @@ class MachineOwners:
             if entries or name != self._documents.default:
                 organizations[name] = Organization(name, entries[::-1])
         return organizations
+
+
+async def list_owners(owners: MachineOwners, machine_ids: list[str]) -> list[frozenset[str]]:
+    """The organizations that have registered each machine id. Raises `Unavailable`."""
+    return list((await owners.find(machine_ids)).values())
+
+
+async def find_conflicts(
+    owners: MachineOwners, layout: SeriesLayout, organization_id: str, machine_ids: Collection[str]
+) -> dict[str, Exception]:
+    """The machines of an organization that another one has too, in the database that they share."""
+    return {
+        machine_id: Conflict(MACHINE_CONFLICT.format(machine_id))
+        for machine_id, ids in (await owners.find(machine_ids)).items()
+        if any(layout.shares(organization_id, id_) for id_ in ids if id_ != organization_id)
+    }
 
 
 def pick_only(organization_ids: Collection[str]) -> str | None:

@@ -6,8 +6,8 @@ from itertools import combinations
 from typing import Protocol
 
 from loaders.readings import Readings
-from resolvers.context import MACHINE_CONFLICT, Context
-from resolvers.machine_owners import pick_only
+from resolvers.context import Context
+from resolvers.machine_owners import MACHINE_CONFLICT, pick_only
 from resolvers.scopes import require_organization
 from stores.contracts.errors import Conflict
 from stores.entities.devices import Device

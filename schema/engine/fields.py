@@ -104,6 +104,7 @@ class _Mutation(FieldExtension):
                 error.extensions["outcome"] = writes.outcome
                 raise
             finally:
+                info.context.viewer.forget_owners()
                 info.context.viewer.discard_loaded()
 
 

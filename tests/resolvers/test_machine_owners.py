@@ -1,0 +1,95 @@
+"""Who has registered a machine id: found by id, cached for seconds, and known while the store is down."""
+
+from collections.abc import AsyncIterator, Awaitable, Callable
+from pathlib import Path
+from typing import TypeVar
+
+import pytest
+from bson import ObjectId
+
+from resolvers.machine_owners import TTL_S, MachineOwners
+from stores.contracts.document_store import DocumentStore
+from stores.contracts.errors import Unavailable
+from stores.entities.devices import Device
+from stores.entities.organizations import Organization
+from stores.opening import open_documents
+from stores.wrappers.counting import CallCounter
+from stores.wrappers.documents import WrappedDocumentStore
+from stores.wrappers.interception import Interceptor, StoreCall
+
+T = TypeVar("T")
+
+
+class Clock:
+    """A clock that stands still."""
+
+    now = 0.0
+
+    def __call__(self) -> float:
+        return self.now
+
+
+class Outage(Interceptor):
+    """Fails every call while it lasts."""
+
+    is_down = False
+
+    async def run(self, call: StoreCall, proceed: Callable[[], Awaitable[T]]) -> T:
+        if self.is_down:
+            raise Unavailable("down")
+        return await proceed()
+
+
+async def add(store: DocumentStore, organization: str, **device: object) -> None:
+    documents = store.database(organization)
+    settings = {"key": "applications", "value": {"applicationSettings": {"cnc": {}}}}
+    await documents.upsert(Organization.collection_of(), [{"_id": ObjectId(), **settings}])
+    await documents.upsert(Device.collection_of("cnc"), [{"_id": ObjectId(), **device}])
+
+
+@pytest.fixture
+async def store(tmp_path: Path) -> AsyncIterator[DocumentStore]:
+    store = open_documents(None, data=tmp_path)
+    await add(store, "acme", machineId="M1")
+    await add(store, "nord", machine_id="M1", name="M2")
+    await add(store, "sued", name="by name")
+    await add(store, "west", machineId=7)
+    yield store
+    await store.close()
+
+
+async def test_every_spelling_of_a_machine_id_is_found(store: DocumentStore) -> None:
+    owners = MachineOwners(store)
+    assert await owners.find(["M1", "M2", "by name", "7", "unknown"]) == {
+        "M1": {"acme", "nord"},
+        "M2": set(),  # a name that is not the id
+        "by name": {"sued"},
+        "7": {"west"},
+        "unknown": set(),
+    }
+
+
+async def test_owners_are_cached_until_they_change_or_expire(store: DocumentStore) -> None:
+    counter, clock = CallCounter(), Clock()
+    owners = MachineOwners(WrappedDocumentStore(store, counter), clock)
+    await owners.find(["7"])
+    first = len(counter.calls)
+    await add(store, "east", machineId=7)
+    assert await owners.find(["7"]) == {"7": {"west"}}
+    assert len(counter.calls) == first
+    owners.forget()
+    assert await owners.find(["7"]) == {"7": {"east", "west"}}
+    await store.database("east").delete(Device.collection_of("cnc"), [])
+    clock.now += TTL_S
+    assert await owners.find(["7"]) == {"7": {"west"}}
+
+
+async def test_while_the_store_is_down_what_was_known_counts(store: DocumentStore) -> None:
+    outage, clock = Outage(), Clock()
+    owners = MachineOwners(WrappedDocumentStore(store, outage), clock)
+    await owners.find(["7"])
+    clock.now += 1000
+    outage.is_down = True
+    assert await owners.find(["7"]) == {"7": {"west"}}
+    with pytest.raises(Unavailable):
+        await owners.find(["7", "M1"])
