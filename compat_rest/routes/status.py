@@ -5,10 +5,5 @@ from compat_rest.routes.shapes import constant
 
 ROUTES = (
     get("/status", "Status", constant(message="Sync API is running"), is_public=True),
-    get(
-        "/api/applications/test",
-        "Status",
-        constant(message="Application routes are working!"),
-        is_public=True,
-    ),
+    get("/api/applications/test", "Status", constant(message="Application routes are working!")),
 )

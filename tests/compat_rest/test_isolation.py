@@ -34,7 +34,7 @@ from tests.compat_rest.two_tenants import (
 # One application for all tests: none of them changes what another one reads.
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 ICON = "/api/library/{category}/{name}/icon"
-WITHOUT_CREDENTIALS = {"/status", "/api/applications/test", ICON, f"{ICON}/{{format}}"}
+WITHOUT_CREDENTIALS = {"/status", ICON, f"{ICON}/{{format}}"}
 OPEN_PATHS = {"/health", "/health/live", "/health/ready", "/ping"}
 
 
