@@ -71,7 +71,12 @@ class TwoTenants:
                 raise Unauthenticated("Send a credential")
             return GRANTS[name]
 
-        settings = Settings.model_validate({"data": folder, "graphql": {"max_tokens": 200_000}})
+        budgets = ("cost_per_minute", "tenant_cost_per_minute", "address_requests_per_minute")
+        sizes = ("calls", "documents", "points", "objects")
+        limits = {**dict.fromkeys(budgets), **dict.fromkeys(sizes, 10**12)}
+        settings = Settings.model_validate(
+            {"data": folder, "graphql": {"max_tokens": 200_000}, "limits": limits}
+        )
         app = create_app(
             settings,
             documents=WrappedDocumentStore(documents, self._counter),
