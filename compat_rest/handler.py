@@ -52,11 +52,12 @@ class OldRoutes:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
             return await self._otherwise(scope, receive, send)
-        request = Request(scope, receive)
-        response = await self.respond(request)
+        request, request_id = Request(scope, receive), secrets.token_hex(8)
+        response = await self.respond(request, request_id)
+        response.headers["X-Request-Id"] = request_id
         await response(scope, receive, send)
 
-    async def respond(self, request: Request) -> Response:
+    async def respond(self, request: Request, request_id: str) -> Response:
         try:
             if request.method == "OPTIONS":
                 return Response(status_code=204)
@@ -65,7 +66,7 @@ class OldRoutes:
                 return match
             route, parameters = match
             request.scope[ORGANIZATION] = parameters.get("organizationId")
-            response = await self._execute(request, route, parameters)
+            response = await self._execute(request, request_id, route, parameters)
             response.headers.update(make_deprecation_headers(route))
             if not route.is_public:
                 response.headers.add_vary_header("Authorization, X-API-Key")
@@ -79,7 +80,6 @@ class OldRoutes:
         except HTTPException as error:
             return render_json({"error": error.detail}, error.status_code, request)
         except Exception:  # the outermost boundary of a request
-            request_id = secrets.token_hex(8)
             log.exception("request %s failed", request_id)
             message = f"Internal error; the log names it request {request_id}"
             return render_json({"error": message}, 500, request)
@@ -107,10 +107,12 @@ class OldRoutes:
             response.headers["Allow"] = ", ".join(sorted({*allowed, "OPTIONS"}))
         return response
 
-    async def _execute(self, request: Request, route: OldRoute, parameters: dict[str, str]) -> Response:
+    async def _execute(
+        self, request: Request, request_id: str, route: OldRoute, parameters: dict[str, str]
+    ) -> Response:
         authenticate = authenticate_nobody if route.is_public else self._authenticate
         try:
-            context = await self._state.create_context(request, secrets.token_hex(8), authenticate)
+            context = await self._state.create_context(request, request_id, authenticate)
         except AccessDenied as denied:
             # If the store of the credentials is down, the mistakes of a request are still reported first.
             if denied.code != "UNAVAILABLE":

@@ -238,7 +238,8 @@ async def test_refusals_are_in_the_log_of_whom_they_concern(
     admin = keyed(admin_key)
     editor = keyed(await create_key(documents, role=Role.EDITOR, organization_ids=(plant,)))
     unknown = admin_key[:20] + ("y" if admin_key[20] == "x" else "x") + admin_key[21:]
-    assert (await keyed(unknown).get(f"/api/organizations/{plant}/users")).status_code == 401
+    refused = await keyed(unknown).get(f"/api/organizations/{plant}/users")
+    assert refused.status_code == 401
     assert (await keyed(None).post("/graphql?query={x}", json={"query": "{ x }"})).status_code == 401
     user = {"name": "u", "email": "u@b.c"}
     assert (await editor.post(f"/api/organizations/{plant}/users", json=user)).status_code == 403
@@ -263,6 +264,7 @@ async def test_refusals_are_in_the_log_of_whom_they_concern(
         ("POST /graphql", "UNAUTHENTICATED", None),
         (f"GET /api/organizations/{plant}/users", "UNAUTHENTICATED", None),
     ]
+    assert shared["nodes"][1]["requestId"] == refused.headers["X-Request-Id"]
     assert unknown not in str([own, shared])
     assert await fetch_log(admin) == "FORBIDDEN"
     assert await fetch_log(admin, o="missing") == "NOT_FOUND"
