@@ -17,6 +17,9 @@ def list_differences(before: Document | None, after: Document | None, rules: Sec
     A value that does not exist is null. A secret is a mask, before and after. A value that is too long is
     null, and `isTruncated` is true. If there are too many paths, only the top-level keys are compared.
     """
+    if before is not None and after is not None:  # what is equal need not be masked
+        changed = [key for key in {**before, **after} if before.get(key) != after.get(key)]
+        before, after = ({key: d[key] for key in changed if key in d} for d in (before, after))
     masked = [None if document is None else rules.mask(document) for document in (before, after)]
     for max_depth in (None, 1):
         differences = list(_walk(before, after, masked[0], masked[1], (), max_depth))
