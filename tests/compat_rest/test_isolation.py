@@ -4,7 +4,8 @@ The questions are made from the schema and from the table of routes, so that a n
 asked without a change here. Everything that the foreign organization stores contains `MARKER`.
 """
 
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from functools import partial
 from typing import Any
 
 import pytest
@@ -15,7 +16,7 @@ from compat_rest.routes import TABLE
 from resolvers.grants import OPEN, Grant
 from schema.types.roles import view_of
 from schema.types.root import schema
-from stores.contracts.errors import Forbidden
+from stores.contracts.errors import Forbidden, LimitExceeded
 from stores.contracts.series import WritableSeriesStore
 from stores.entities.series_layout import SeriesLayout
 from stores.opening import open_documents, open_series
@@ -27,6 +28,7 @@ from tests.compat_rest.two_tenants import (
     MISSING,
     OWN,
     TENANTS,
+    Answer,
     TwoTenants,
     creations,
 )
@@ -35,6 +37,7 @@ from tests.compat_rest.two_tenants import (
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 ICON = "/api/library/{category}/{name}/icon"
 WITHOUT_CREDENTIALS = {"/status", ICON, f"{ICON}/{{format}}"}
+Ask = Callable[[], Awaitable[Answer]]
 OPEN_PATHS = {"/health", "/health/live", "/health/ready", "/ping"}
 
 
@@ -84,28 +87,38 @@ async def test_an_operator_finds_the_marker_so_a_leak_would_be_seen(tenants: Two
     } <= await find_leaks(tenants, "operator", FOREIGN)
 
 
+async def check_alike(name: str, ask_foreign: Ask, ask_missing: Ask) -> None:
+    """Nothing of the foreign organization; the same answer, and the same calls to the stores."""
+    for _ in range(2):  # again with what the first one has put into caches
+        missing, foreign = await ask_missing(), await ask_foreign()
+        if missing.calls == foreign.calls:
+            break
+    assert MARKER not in foreign.text, name
+    assert LimitExceeded.code not in foreign.text, name
+    assert "Cannot query" not in foreign.text, name
+    assert foreign.without_names() == missing.without_names(), name
+
+
 @pytest.mark.parametrize("grant", TENANTS)
 async def test_a_foreign_organization_is_as_one_that_does_not_exist(tenants: TwoTenants, grant: str) -> None:
-    """To every field, mutation and old route: the same answer, after the same calls to the stores."""
+    """To every field, mutation and old route."""
     before = await tenants.dump()
     for operation in ("query", "mutation"):
         foreign = questions(view(grant), tenants.values[FOREIGN], operation)
         missing = questions(view(grant), tenants.values[MISSING], operation)
         for (field, query), (_, reference) in zip(foreign, missing, strict=True):
-            expected, answer = await tenants.ask(grant, reference), await tenants.ask(grant, query)
-            assert "Cannot query" not in answer.text, field
-            assert MARKER not in answer.text, field
-            if answer.calls != expected.calls:  # what was asked first has filled a cache
-                expected = await tenants.ask(grant, reference)
-            assert answer.without_names() == expected.without_names(), field
-    for foreign_request, missing_request in zip(
-        requests(tenants.values[FOREIGN]), requests(tenants.values[MISSING]), strict=True
+            await check_alike(
+                field, partial(tenants.ask, grant, query), partial(tenants.ask, grant, reference)
+            )
+    of_missing = requests(tenants.values[MISSING])
+    for (method, path, options), (_, reference, reference_options) in zip(
+        requests(tenants.values[FOREIGN]), of_missing, strict=True
     ):
-        (method, path, options), (_, reference, reference_options) = foreign_request, missing_request
-        expected = await tenants.send(grant, method, reference, **reference_options)
-        answer = await tenants.send(grant, method, path, **options)
-        assert MARKER not in answer.text, path
-        assert answer.without_names() == expected.without_names(), path
+        await check_alike(
+            path,
+            partial(tenants.send, grant, method, path, **options),
+            partial(tenants.send, grant, method, reference, **reference_options),
+        )
     assert await tenants.dump() == before
 
 
