@@ -111,7 +111,7 @@ async def test_a_key_ends_no_later_than_the_rights_of_who_creates_it(
 async def test_a_key_uses_no_more_than_who_creates_it(connect: Connect, operator: Client) -> None:
     limits = GrantLimits(cost_per_minute=100)
     admin = connect(Grant("admin", Role.ADMIN, frozenset({"own"}), limits=limits))
-    assert (await admin.run("{ viewer { limits } }"))["viewer"]["limits"] == {"cost_per_minute": 100}
+    assert (await admin.run("{ viewer { limits } }"))["viewer"]["limits"]["cost_per_minute"] == 100
     for more in (None, {"costPerMinute": 101}, {"concurrentRequests": 1}):
         assert await admin.code(CREATE, input=spec(limits=more)) == "FORBIDDEN"
     assert await operator.code(CREATE, input=spec(limits={"costPerMinute": 0})) == "BAD_USER_INPUT"
