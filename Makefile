@@ -4,6 +4,7 @@
 # make test-long   the long randomized runs; SEED=... repeats one
 # make check       what a commit must pass: format, lint, types, import contracts and the suite
 # make bench-check times that must not be exceeded
+# make bench-abuse dashboards beside an abuse mix
 # make bench       figures of the gateway beside other GraphQL servers
 PYTHON ?= python3
 BIN := .venv/bin
@@ -17,7 +18,7 @@ PARALLEL = -n $(WORKERS) --maxprocesses 4 --dist load --maxschedchunk 1
 # The suite starts Python dozens of times: compiled modules are kept, whatever the environment says.
 export PYTHONDONTWRITEBYTECODE :=
 
-.PHONY: run test test-fast test-long lint check bench bench-check lock format clean
+.PHONY: run test test-fast test-long lint check bench bench-abuse bench-check lock format clean
 
 run: .venv/runtime
 	$(BIN)/sync-gateway serve --demo
@@ -39,6 +40,10 @@ check: lint test
 # What must not take longer than it may, in milliseconds; the suite asserts no times.
 bench-check: .venv/dev
 	$(BIN)/python -m bench.check
+
+# Twenty dashboard requests a second, alone and beside clients that abuse the gateway.
+bench-abuse: .venv/dev
+	$(BIN)/python -m bench.abuse
 
 # The gateway against other GraphQL servers over one MongoDB and one InfluxDB (needs java, maven and npm).
 bench: .venv/bench bench/peers/mercurius/node_modules

@@ -18,6 +18,7 @@ from typing import Any, NamedTuple
 from rich.console import Console
 from rich.table import Table
 
+from bench import lag
 from bench.credentials import measure_credentials
 from bench.graph import NESTED, PAGE, fill, measure_time_to_first_answer, run
 from bench.machine import machine
@@ -135,6 +136,12 @@ async def check_deadlines(folder: Path) -> list[Measured]:
     return measured
 
 
+async def check_event_loop(folder: Path) -> list[Measured]:
+    """No request holds the event loop for long: the three that hold it longest."""
+    holds = sorted(((hold, name) for name, (hold, _, _) in (await lag.measure(folder)).items()), reverse=True)
+    return [Measured(f"the event loop held by {name}", hold, lag.MAX_HOLD_MS) for hold, name in holds[:3]]
+
+
 async def _fails(call: Awaitable[Any]) -> None:
     try:
         await call
@@ -150,13 +157,23 @@ def run_silent_server() -> Iterator[str]:
         yield f"{host}:{port}"
 
 
+CHECKS = (
+    check_documents,
+    check_series,
+    check_hostile_input,
+    check_credentials,
+    check_deadlines,
+    check_event_loop,
+)
+
+
 async def main() -> int:
     console = Console()
     console.print(machine())
     table = Table("", "ms", "at most ms", "")
     with tempfile.TemporaryDirectory() as name:
         measured = [Measured("start to first answer", measure_time_to_first_answer()[0] * 1e3, 3_000)]
-        for check in (check_documents, check_series, check_hostile_input, check_credentials, check_deadlines):
+        for check in CHECKS:
             folder = Path(name) / check.__name__
             folder.mkdir()
             measured += await check(folder)

@@ -29,7 +29,7 @@ def cost_units(cost: Cost) -> int:
     return max(1, cost.calls + math.ceil(cost.documents / 100 + cost.points / 1000 + cost.objects / 1000))
 
 
-EXPENSIVE_UNITS = 1000  # more may take long
+EXPENSIVE_UNITS = 200  # more may take long: such requests have a lane of their own, and are compiled at once
 UNLIMITED = Cost(*[2**62] * 4)
 ADVICE = {
     "calls": "Request fewer things of their own: a list instead of its items one by one.",

@@ -218,12 +218,14 @@ class Executor:
         return result
 
     def _plan(self, key: OperationKey, core: CoreExecutor[Any]) -> Plan | None:
-        """The plan of an operation that is requested again; None if there is none."""
+        """The plan of an operation that is requested again or is expensive; None if there is none."""
         operation = core.operation
         if not self._compiled or operation.operation is not OperationType.QUERY or operation.directives:
             return None
         plan_key = (key.valid.key, *key[1:])
         cached = self._plans.get(plan_key)
+        if cached is None and core.context_value.meter.is_expensive:
+            cached = SEEN
         if cached is None:  # it may never be requested again, and compiling costs more than executing once
             self._plans[plan_key] = SEEN
             self.counts["first_seen"] += 1

@@ -43,8 +43,7 @@ class SlicedExecutionContext(StrawberryGraphQLCoreExecutionContext):
             parts: list[Any] = []
             try:
                 for start in range(0, len(items), ITEMS_PER_SLICE):
-                    if start:
-                        await self.context_value.turn.pause()
+                    await self.context_value.turn.pause()
                     slice_path = _PathFrom(*path)
                     slice_path.first = start
                     part = items[start : start + ITEMS_PER_SLICE]

@@ -119,6 +119,7 @@ class RequestTurn(Turn):
         self._began = self._loop.time()
         self._end = self._began + gate.limits.request_seconds
         self._lane: Lane | None = None
+        self._pauses: asyncio.Lock | None = None
 
     async def begin(self, *, is_expensive: bool) -> None:
         gate = self._gate
@@ -147,9 +148,14 @@ class RequestTurn(Turn):
         return self._loop.time() - self._began > LONG_S
 
     async def pause(self) -> None:
-        await asyncio.sleep(0)
-        if self._lane is self._gate.expensive:
-            await self._gate.wait_for_cheap()
+        if self._pauses is None:
+            self._pauses = asyncio.Lock()
+        async with (
+            self._pauses
+        ):  # so that a turn of the event loop has one slice of a request, not one of each list
+            await asyncio.sleep(0)
+            if self._lane is self._gate.expensive:
+                await self._gate.wait_for_cheap()
 
 
 def _overload(name: str, maximum: int, reason: str) -> LimitExceeded:

@@ -6,7 +6,7 @@ whose objects may differ in type. A `SelectedField` is one field whose value tak
 
 import asyncio
 from collections.abc import Callable, Sequence
-from inspect import isawaitable
+from inspect import isawaitable, iscoroutinefunction
 from itertools import chain, islice, repeat
 from typing import Any
 
@@ -32,6 +32,8 @@ from schema.engine.plans.completion import (
 from schema.engine.plans.run import PlanRun
 
 OBJECTS_PER_SLICE = 500  # response objects that are built before other requests get a turn
+
+AWAITED_PER_SLICE = 1_000  # resolvers that run concurrently
 
 BuildObjects = Callable[..., list[dict[str, Any]]]
 
@@ -207,11 +209,31 @@ class SelectedField:
         try:
             arguments = get_argument_values(self._definition, self._nodes[0], executor.variable_values)
             if self._resolve_batch is not None:
-                values = self._resolve_batch(**self._make_batch_arguments(objects, info, arguments))
-                return await values if isawaitable(values) else values
+                return await self._call_batch(self._resolve_batch, objects, info, arguments)
         except EXPECTED as error:
             return [error] * len(objects)
         return await self._resolve_each(objects, info, arguments)
+
+    async def _call_batch(
+        self,
+        resolve_batch: BatchResolver,
+        objects: Sequence[Any],
+        info: GraphQLResolveInfo[Any],
+        arguments: dict[str, Any],
+    ) -> Sequence[Any]:
+        """What a batch resolver returns for objects. One that calls no store is called slice by slice."""
+        if iscoroutinefunction(resolve_batch) or len(objects) <= OBJECTS_PER_SLICE:
+            values = resolve_batch(**self._make_batch_arguments(objects, info, arguments))
+            return await values if isawaitable(values) else values
+        results: list[Any] = []
+        for start in range(0, len(objects), OBJECTS_PER_SLICE):
+            if start:
+                await info.context.turn.pause()
+            parents = objects[start : start + OBJECTS_PER_SLICE]
+            values = resolve_batch(**self._make_batch_arguments(parents, info, arguments))
+            assert not isawaitable(values)
+            results += values
+        return results
 
     async def _resolve_each(
         self, objects: Sequence[Any], info: GraphQLResolveInfo[Any], arguments: dict[str, Any]
@@ -230,9 +252,11 @@ class SelectedField:
                 values[awaitable[0]] = await values[awaitable[0]]
             except EXPECTED as error:
                 values[awaitable[0]] = error
-        elif awaitable:
-            awaited = await asyncio.gather(*(values[index] for index in awaitable), return_exceptions=True)
-            for index, value in zip(awaitable, awaited, strict=True):
+        # Loaders make one call of what a slice loads. More calls at once would hold up other requests.
+        for start in range(0, len(awaitable) if len(awaitable) > 1 else 0, AWAITED_PER_SLICE):
+            indexes = awaitable[start : start + AWAITED_PER_SLICE]
+            awaited = await asyncio.gather(*(values[index] for index in indexes), return_exceptions=True)
+            for index, value in zip(indexes, awaited, strict=True):
                 values[index] = value
         return values
 

@@ -5,6 +5,7 @@ collection's indexes are stored beside it, one row for each value at each path, 
 a search in an index, whatever the collection's size.
 """
 
+import asyncio
 import logging
 from collections.abc import Callable, Sequence
 from pathlib import Path as FilePath
@@ -35,6 +36,7 @@ from stores.contracts.journal import CappedCollection, JournalEntry, TrimSchedul
 
 T = TypeVar("T")
 log = logging.getLogger(__name__)
+DOCUMENTS_PER_SLICE = 500  # that are decoded before others have their turns
 Work = Callable[[apsw.Connection], T]
 
 
@@ -259,7 +261,7 @@ class SqliteDocumentDatabase(DocumentDatabase):
         """The documents whose bodies `read` returns. If one is damaged, the queries are made without it."""
         try:
             results = await self._store.read(read)
-            return [[decode(body) for body in bodies] for bodies in results]
+            return [await _decode_all(bodies) for bodies in results]
         except DAMAGE:
             pass
         except Unavailable as unavailable:
@@ -286,3 +288,13 @@ class SqliteDocumentDatabase(DocumentDatabase):
 
     def _open_rows(self, db: apsw.Connection, collection: Collection) -> CollectionRows:
         return CollectionRows(db, self.database, collection)
+
+
+async def _decode_all(bodies: Sequence[bytes]) -> list[Document]:
+    """Decode documents, many of them in slices between which others have their turns."""
+    documents: list[Document] = []
+    for start in range(0, len(bodies), DOCUMENTS_PER_SLICE):
+        if start:
+            await asyncio.sleep(0)
+        documents += map(decode, bodies[start : start + DOCUMENTS_PER_SLICE])
+    return documents
