@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Iterator
+from itertools import product
 from typing import Any
 
 from graphql import (
@@ -29,10 +30,10 @@ def literal(type_: Any, name: str, values: Values, depth: int = 0) -> str:
     type_ = get_nullable_type(type_)
     if is_list_type(type_):
         return f"[{literal(type_.of_type, name, values, depth)}]"
+    if isinstance(type_, GraphQLEnumType):
+        return str(values[name] if values.get(name) in type_.values else next(iter(type_.values)))
     if name in values:
         return json.dumps(values[name])
-    if isinstance(type_, GraphQLEnumType):
-        return next(iter(type_.values))  # type: ignore[no-any-return]  # the names of values
     if isinstance(type_, GraphQLInputObjectType):
         fields = {
             key: literal(field.type, key, values, depth + 1)
@@ -48,7 +49,8 @@ def literal(type_: Any, name: str, values: Values, depth: int = 0) -> str:
 
 def arguments(field: GraphQLField, values: Values) -> str:
     def is_given(name: str, argument: GraphQLArgument) -> bool:
-        return is_required_argument(argument) or name in values or name in ("first", "of", "range")
+        has_filter = name == "filter" and "machineIds" in values
+        return is_required_argument(argument) or name in values or name in ("first", "range") or has_filter
 
     arguments = [f"{n}: {literal(a.type, n, values)}" for n, a in field.args.items() if is_given(n, a)]
     return f"({', '.join(arguments)})" if arguments else ""
@@ -79,11 +81,17 @@ def selection(view: GraphQLSchema, type_: Any, values: Values, expanded: set[str
 
 
 def questions(view: GraphQLSchema, values: Values, operation: str) -> Iterator[tuple[str, str]]:
-    """An operation for each root field of a view, by its name."""
+    """An operation for each root field of a view, by its name; one for each kind that it can be asked for."""
     root = view.query_type if operation == "query" else view.mutation_type
     for name, field in root.fields.items() if root else ():
-        below = selection(view, get_named_type(field.type), values, set())
-        yield name, f"{operation} {{ {name}{arguments(field, values)} {below} }}"
+        enums = {n: get_nullable_type(a.type) for n, a in field.args.items() if is_required_argument(a)}
+        kinds = {n: list(type_.values) for n, type_ in enums.items() if isinstance(type_, GraphQLEnumType)}
+        for kind in product(*kinds.values()):
+            chosen = {**values, **dict(zip(kinds, kind, strict=True))}
+            below = "{ __typename }"  # of what a mutation must not change
+            if operation == "query":
+                below = selection(view, get_named_type(field.type), chosen, set())
+            yield name, f"{operation} {{ {name}{arguments(field, chosen)} {below} }}"
 
 
 def fill_path(path: str, values: Values) -> str:

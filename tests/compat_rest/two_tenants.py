@@ -120,6 +120,7 @@ class TwoTenants:
             self.values[organization] = await self._list_values(organization)
         device = decode_global_id(self.values[FOREIGN]["id"])
         assert device is not None
+        self.values[FOREIGN]["machineIds"] = MACHINE_ID
         missing = {"organizationId": MISSING, "organizationIds": MISSING, "keyId": "A" * 12}
         missing["id"] = missing["entityId"] = encode_global_id(device[0], MISSING, *device[1][1:])
         self.values[MISSING] = {**self.values[FOREIGN], **missing}
