@@ -140,7 +140,7 @@ def revoke(
 
     with print_errors_as_one_line():
         key = _run_on_keys(config, data, "revokeApiKey", lambda keys: revoke_api_key(keys, key_id))
-    out.print(f"The key {key.key_id} ({key.name}) is revoked.", soft_wrap=True, markup=False)
+    out.print(f"The key {key.key_id} ({key.name}) is revoked.", soft_wrap=True)
 
 
 @keys.command()
@@ -162,7 +162,7 @@ def rotate(
             lambda keys: rotate_api_key(keys, key_id, duration, created_by=CREATED_BY),
         )
     _print_new(key, text)
-    err.print(f"The key {key_id} ends in {overlap}.", markup=False, highlight=False)
+    err.print(f"The key {key_id} ends in {overlap}.", highlight=False)
 
 
 def _run(settings: "Settings", work: Callable[["DocumentStore"], Awaitable[T]]) -> T:
@@ -188,8 +188,8 @@ def _open_keys(settings: "Settings", store: "DocumentStore", operation: str) -> 
 
 def _print_new(key: "ApiKey", text: str) -> None:
     """Print the key alone on standard output, so that a script can read it."""
-    err.print(f"The key {key.key_id} ({key.name}), shown only now:", soft_wrap=True, markup=False)
-    out.print(text, soft_wrap=True, markup=False, highlight=False)
+    err.print(f"The key {key.key_id} ({key.name}), shown only now:", soft_wrap=True)
+    out.print(text, soft_wrap=True, highlight=False)
 
 
 def _describe_state(key: "ApiKey") -> str:

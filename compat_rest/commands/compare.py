@@ -36,7 +36,7 @@ def compare(
             reason = str(error) or type(error).__name__
             raise Unavailable(f"The server {server} cannot be reached: {reason}") from None
     for difference in differences:
-        out.print(difference, markup=False, highlight=False, soft_wrap=True)
+        out.print(difference, highlight=False, soft_wrap=True)
     out.print(f"{len(exchanges)} requests compared, {len(differences)} differences")
     if differences:
         raise typer.Exit(1)

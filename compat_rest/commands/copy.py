@@ -69,7 +69,12 @@ async def _copy_with_progress(source: "DocumentStore", target: "DocumentStore") 
 
     from stores.jobs.copying import copy_stores
 
-    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
+    columns = (
+        TextColumn("{task.description}", markup=False),
+        BarColumn(),
+        MofNCompleteColumn(),
+        TimeRemainingColumn(),
+    )
     with Progress(*columns, console=err, disable=not err.is_terminal) as progress:
         task = progress.add_task("copying", total=None)
 

@@ -1,5 +1,6 @@
 """What the commands share: the terminal, the common options, settings, and errors as a person reads them."""
 
+import re
 from collections.abc import Awaitable, Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -7,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any, TypeVar
 
 import typer
 from rich.console import Console
+from rich.text import Text
 
 if TYPE_CHECKING:
     from rich.table import Table
@@ -15,7 +17,22 @@ if TYPE_CHECKING:
     from stores.contracts.document_store import DocumentStore
 
 T = TypeVar("T")
-out, err = Console(), Console(stderr=True)
+CONTROL_CHARACTERS = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u2028\u2029]")
+
+
+class PlainConsole(Console):
+    """A console for texts that others have written, such as names: no markup, no emoji codes, no escapes."""
+
+    def __init__(self, **options: Any) -> None:
+        super().__init__(markup=False, emoji=False, **options)
+
+    def render_str(self, text: str, **options: Any) -> Text:
+        """The text with control characters escaped, which could change the terminal."""
+        plain = CONTROL_CHARACTERS.sub(lambda match: ascii(match[0])[1:-1], text)
+        return super().render_str(plain, **options)
+
+
+out, err = PlainConsole(), PlainConsole(stderr=True)
 
 ConfigOption = Annotated[Path | None, typer.Option("--config", help="The settings file.")]
 DataOption = Annotated[Path | None, typer.Option("--data", help="The folder of the embedded stores.")]
@@ -23,7 +40,7 @@ DataOption = Annotated[Path | None, typer.Option("--data", help="The folder of t
 
 def print_error(message: str) -> None:
     """Print a message in red on standard error, on one line, without markup."""
-    err.print(message, style="red", markup=False, highlight=False, soft_wrap=True)
+    err.print(message, style="red", highlight=False, soft_wrap=True)
 
 
 def print_table(table: "Table") -> None:
@@ -31,7 +48,7 @@ def print_table(table: "Table") -> None:
     from rich.measure import Measurement
 
     width = Measurement.get(out, out.options.update(max_width=100_000), table).maximum
-    Console(width=max(width, out.width)).print(table)
+    PlainConsole(width=max(width, out.width)).print(table)
 
 
 @contextmanager

@@ -42,6 +42,17 @@ def create(data: Path, *arguments: str) -> str:
     return key
 
 
+def test_names_are_printed_as_they_are(data: Path) -> None:
+    name = "[/x] [red]a :smile:"
+    assert name in keys(data, "create", name, "--role", "operator").stderr
+    assert name in keys(data, "list").stdout
+    forged = "\x1b]0;forged\x07\x9b2J"
+    created = keys(data, "create", forged, "--role", "operator")
+    for text in (created.stderr, keys(data, "list").stdout):
+        assert not {"\x1b", "\x07", "\x9b"} & set(text)
+        assert created.exit_code or r"\x1b]0;forged" in text
+
+
 def test_a_key_is_created_listed_rotated_and_revoked(data: Path) -> None:
     limits = ("--limit", "cost_per_minute=5000", "--limit", "concurrent_requests=4")
     key = create(
