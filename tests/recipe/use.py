@@ -72,6 +72,15 @@ async def use(app: Starlette) -> None:
         await run(delete, code="NOT_FOUND")
         assert (await run(node, id=window["id"]))["node"] is None
 
+        # Its changes are in the audit log without a line of code.
+        log = (
+            f'{{ auditLog(organizationId: "acme", entityId: "{window["id"]}") {{ nodes {{ operation }} }} }}'
+        )
+        operations = [entry["operation"] for entry in (await run(log))["auditLog"]["nodes"]]
+        assert operations == [f"{verb}MaintenanceWindow" for verb in ("delete", "update", "create")], (
+            operations
+        )
+
         # Deleting the application deletes what belongs to it.
         await run(create)
         await run(f"mutation {{ deleteApplication(input: {{{SCOPE}}}) {{ __typename }} }}")
