@@ -10,6 +10,9 @@ import httpx
 import pytest
 
 from compat_rest.app import create_app
+from resolvers import metering
+from resolvers.limits import LimitPolicy
+from schema.server.execution_gate import ExecutionGate, GateLimits, RequestTurn
 from schema.server.memory import MemoryGauge, read_cgroup_limit, read_resident_bytes
 from schema.server.settings import Settings
 from stores.contracts.document_store import DocumentStore
@@ -146,6 +149,42 @@ async def test_requests_wait_for_a_place_and_more_are_rejected_at_once(serve: Se
     await eventually(lambda: gateway.gate.cheap.waiting == 1)
     gateway.holding.released.set()
     assert [(await sending).status_code for sending in (first, third)] == [200, 200]
+
+
+async def test_expensive_requests_have_a_lane_of_their_own(
+    serve: Serve, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    gateway = await serve(Holding(), executing_expensive=1, queued=1)
+    monkeypatch.setattr(metering, "EXPENSIVE_UNITS", 10)  # which only the longer query exceeds
+    first = asyncio.create_task(gateway.send(QUERY))
+    await eventually(lambda: gateway.gate.expensive.executing == 1)
+    second = asyncio.create_task(gateway.send(QUERY))
+    await eventually(lambda: gateway.gate.expensive.waiting == 1)
+    assert (await gateway.send(QUERY)).status_code == 503
+    cheap = asyncio.create_task(gateway.send(SIMPLE))
+    await eventually(lambda: gateway.gate.cheap.executing == 1)
+    gateway.holding.released.set()
+    assert [(await sending).status_code for sending in (first, second, cheap)] == [200] * 3
+    assert gateway.executor.counts["compiled"] == 1  # at once, though it was never requested before
+
+
+async def test_an_expensive_request_pauses_while_cheap_ones_are_executed() -> None:
+    gate = ExecutionGate(GateLimits(), MemoryGauge(), LimitPolicy())
+
+    async def receive() -> dict[str, Any]:
+        await asyncio.Event().wait()
+        return {}
+
+    expensive, cheap = RequestTurn(gate, receive), RequestTurn(gate, receive)
+    await expensive.begin(is_expensive=True)
+    await cheap.begin(is_expensive=False)
+    pausing = asyncio.create_task(expensive.pause())
+    for _ in range(5):
+        await asyncio.sleep(0)
+    assert not pausing.done()
+    cheap.end()
+    await pausing
+    expensive.end()
 
 
 async def test_health_and_metrics_answer_while_the_queue_is_full(serve: Serve) -> None:

@@ -254,6 +254,8 @@ class SelectedField:
                 values[awaitable[0]] = error
         # Loaders make one call of what a slice loads. More calls at once would hold up other requests.
         for start in range(0, len(awaitable) if len(awaitable) > 1 else 0, AWAITED_PER_SLICE):
+            if start:
+                await info.context.turn.pause()
             indexes = awaitable[start : start + AWAITED_PER_SLICE]
             awaited = await asyncio.gather(*(values[index] for index in indexes), return_exceptions=True)
             for index, value in zip(indexes, awaited, strict=True):

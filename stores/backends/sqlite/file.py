@@ -143,5 +143,7 @@ class SqliteFile:
         return connection
 
     def _make_unavailable(self, error: apsw.Error | OSError, system_errno: int = 0) -> Unavailable:
-        log.warning("%s: %s: %s", self.path, type(error).__name__, error)
+        # A statement is interrupted only if nobody waits for it, for example because a client has left.
+        level = logging.DEBUG if isinstance(error, apsw.InterruptError) else logging.WARNING
+        log.log(level, "%s: %s: %s", self.path, type(error).__name__, error)
         return to_unavailable(self.path, error, system_errno)
