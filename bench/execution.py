@@ -202,6 +202,7 @@ def others(urls: list[str]) -> Iterator[contextlib.AbstractContextManager[Peer]]
         yield run_peer("Mercurius + JIT", ["node", str(server), str(port), *urls], port)
 
 
+# Long because it is one run, step by step.
 async def main(rounds: int) -> None:
     console = Console(width=160)
     with contextlib.ExitStack() as stack:

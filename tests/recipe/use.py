@@ -22,6 +22,7 @@ async def main(folder: Path) -> None:
         await use(app)
 
 
+# Long because it is one life of the entity, step by step.
 async def use(app: Starlette) -> None:
     transport = httpx.ASGITransport(app)
     async with httpx.AsyncClient(transport=transport, base_url="http://localhost") as http:

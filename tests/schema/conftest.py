@@ -10,7 +10,7 @@ from schema.server.app import create_app
 from schema.server.key_sets import KeySet
 from schema.server.settings import Settings
 from schema.server.token_check import TokenCheck
-from stores.contracts.document_store import DocumentStore
+from stores.contracts.document_store import DocumentDatabase, DocumentStore
 from stores.contracts.series import WritableSeriesStore
 from stores.opening import open_documents, open_series
 from tests.patience import BUSY_S
@@ -44,6 +44,12 @@ async def documents(
     store = open_documents(url, data=tmp_path, deadline=BUSY_S)
     yield store
     await store.close()
+
+
+@pytest.fixture
+def database(documents: DocumentStore) -> DocumentDatabase:
+    """The default database, which holds the API keys."""
+    return documents.database(documents.default)
 
 
 @pytest.fixture

@@ -83,6 +83,7 @@ async def test_a_browser_runs_a_query_and_asks_nobody_else(url: str, chromium: "
     assert complaints == []
 
 
+# Long because it is one session of a person, step by step.
 async def test_a_browser_asks_for_a_key_and_keeps_it_for_the_tab_only(
     documents: DocumentStore, tmp_path: Path, chromium: "Browser"
 ) -> None:

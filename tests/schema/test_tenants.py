@@ -154,6 +154,7 @@ async def test_only_operators_see_what_a_request_cost(connect: Callable[[Grant],
     assert "extensions" not in await connect(Grant("key", Role.ADMIN, frozenset({plant}))).send(query)
 
 
+# Long because it asks one grant in every way.
 async def test_a_grant_for_some_applications_sees_these_only(
     client: Client, connect: Callable[[Grant], Client], plant: str
 ) -> None:

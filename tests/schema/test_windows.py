@@ -1,9 +1,8 @@
 """Series by windows, states and counters through the graph, and ranges that are rejected."""
 
 import time
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from typing import Any
-from zoneinfo import ZoneInfo
 
 import pytest
 
@@ -246,106 +245,3 @@ async def test_columns_are_typed_and_integers_exact(
         "booleans": [None] * 3,
     }
     assert machine["u"]["integers"] == ["18446744073709551615", "18446744073709551614"]
-
-
-async def test_ranges_of_the_calendar_shifts_and_comparisons(
-    client: Client, plant: str, series: WritableSeriesStore
-) -> None:
-    local = ZoneInfo("Europe/Berlin")
-    today = datetime.now(local).replace(hour=0, minute=30, second=0, microsecond=0, fold=0)
-    for days, value in ((0, 5), (1, 3), (8, 2)):
-        at = int((today - timedelta(days=days)).timestamp()) * SECOND
-        await write(series, [put("production", "M0", at, pieces_produced=value)])
-    machine = await device(
-        client,
-        plant,
-        f"""yesterday: series({DAY_OF_PIECES}, range: {{previous: DAY, timeZone: "Europe/Berlin"}},
-              compare: "P7D") {{ numbers compared {{ numbers start }} }}
-            moved: series({DAY_OF_PIECES},
-              range: {{previous: DAY, timeZone: "Europe/Berlin", offset: "-P7D"}}) {{ numbers start }}
-            shifts: series({DAY_OF_PIECES}, range: {{previous: DAY, timeZone: "Europe/Berlin"}}, fill: NULL,
-              every: {{dayTimes: ["06:00", "14:00", "22:00"]}}, aggregate: SUM) {{ numbers complete }}
-            states(range: {{previous: DAY}}, every: {{duration: "PT8H", offset: "PT6H"}}) {{
-              windows {{ start complete states {{ entries }} }} }}""",
-    )
-    assert machine["yesterday"]["numbers"] == [3]
-    assert machine["yesterday"]["compared"]["numbers"] == machine["moved"]["numbers"] == [2]
-    assert machine["yesterday"]["compared"]["start"] == machine["moved"]["start"]
-    assert machine["shifts"] == {"numbers": [3, None, None, None], "complete": [False, True, True, False]}
-    windows = machine["states"]["windows"]
-    assert [window["start"][11:16] for window in windows] == ["22:00", "06:00", "14:00", "22:00"]
-
-
-@pytest.mark.parametrize(
-    "arguments",
-    [
-        'range: {last: "P1D"}, every: {dayTimes: []}, aggregate: MAX',
-        'range: {last: "P1D"}, every: {dayTimes: ["24:00"]}, aggregate: MAX',
-        'range: {last: "P1D"}, every: {dayTimes: ["6:00"]}, aggregate: MAX',
-        'range: {last: "P1D"}, every: {unit: DAY, offset: "PT1H"}, aggregate: MAX',
-        'range: {last: "P1D", current: DAY}',
-        'range: {current: DAY, to: "2026-01-01T00:00:00Z"}',
-        'range: {last: "-P1D"}',
-        'range: {last: "P1D", offset: "P999999999D"}',
-        'range: {last: "P1D"}, timeZone: null',
-    ],
-)
-async def test_arguments_that_contradict_each_other_are_refused(
-    client: Client, plant: str, arguments: str
-) -> None:
-    assert (await refused(client, plant, f"series({DAY_OF_PIECES}, {arguments}) {{ count }}"))["code"] == (
-        "BAD_USER_INPUT"
-    )
-
-
-async def test_each_tag_set_is_a_series_of_its_own(
-    client: Client, plant: str, series: WritableSeriesStore
-) -> None:
-    start = int(datetime(2026, 3, 2, 6, tzinfo=UTC).timestamp()) * SECOND
-    for n in range(3):
-        one, two = start + n * 10 * SECOND, start + n * 10 * SECOND + 1
-        await write(
-            series,
-            [
-                put("c", "M0", one, {"spindle": "1"}, v=1000 + 10 * n),
-                put("c", "M0", two, {"spindle": "2"}, v=5 + n),
-                put("state", "M0", one, {"spindle": "1"}, execution="ACTIVE"),
-                put("state", "M0", two, {"spindle": "2"}, execution="READY"),
-            ],
-        )
-    range_ = 'range: {from: "2026-03-02T06:00:00Z", to: "2026-03-02T06:01:00Z"}'
-    machine = await device(
-        client,
-        plant,
-        f"""counter(measurement: "c", field: "v", {range_}, by: ["spindle"]) {{
-              increase resets rate tags {{ name }} groups {{ increase tags {{ name value }} }} }}
-            second: counter(measurement: "c", field: "v", {range_},
-              where: [{{tag: "spindle", in: ["2"]}}]) {{ increase groups {{ increase }} }}
-            states({range_}, by: ["spindle"]) {{ execution {{ value start }} durations {{ value entries }}
-              groups {{ tags {{ value }} execution {{ value seconds }} }} }}
-            series(measurement: "c", field: "v", {range_}, where: [{{tag: "spindle", in: ["1"]}}]) {{
-              numbers }}
-            maximum: series(measurement: "c", field: "v", {range_}, where: [{{tag: "spindle", in: ["2"]}}],
-              aggregate: MAX) {{ numbers }}""",
-    )
-    counter = machine["counter"]
-    assert (counter["increase"], counter["resets"], counter["tags"]) == (22, 0, [])
-    assert counter["rate"] == pytest.approx(1.1)
-    assert counter["groups"] == [
-        {"increase": 20, "tags": [{"name": "spindle", "value": "1"}]},
-        {"increase": 2, "tags": [{"name": "spindle", "value": "2"}]},
-    ]
-    assert machine["second"] == {"increase": 2, "groups": []}
-    assert [span["value"] for span in machine["states"]["execution"]] == ["ACTIVE", "READY"]
-    assert {total["value"]: total["entries"] for total in machine["states"]["durations"]} == {
-        "ACTIVE": 1,
-        "READY": 1,
-    }
-    assert machine["states"]["groups"] == [
-        {"tags": [{"value": "1"}], "execution": [{"value": "ACTIVE", "seconds": 60}]},
-        {"tags": [{"value": "2"}], "execution": [{"value": "READY", "seconds": pytest.approx(60)}]},
-    ]
-    assert machine["series"]["numbers"] == [1000, 1010, 1020]
-    assert machine["maximum"]["numbers"] == [7]
-    twice = f'counter(measurement: "c", field: "v", {range_}, by: ["a", "a"]) {{ increase }}'
-    assert (await refused(client, plant, twice))["code"] == "BAD_USER_INPUT"
