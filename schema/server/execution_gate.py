@@ -60,16 +60,20 @@ class Lane:
         except asyncio.CancelledError:
             if permission.done() and not permission.cancelled():
                 self.leave()
-            else:
+            elif permission in self._waiting:
                 self._waiting.remove(permission)
             raise
 
     def leave(self) -> None:
         """Give up a place: the request that waits longest takes it."""
-        if self._waiting:
-            self._waiting.popleft().set_result(None)
-        else:
-            self.executing -= 1
+        while self._waiting:
+            permission = self._waiting.popleft()
+            if (
+                not permission.done()
+            ):  # whoever was cancelled in this turn of the loop has not left the queue yet
+                permission.set_result(None)
+                return
+        self.executing -= 1
 
 
 class ExecutionGate:

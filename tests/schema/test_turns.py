@@ -12,7 +12,7 @@ import pytest
 from compat_rest.app import create_app
 from resolvers import metering
 from resolvers.limits import LimitPolicy
-from schema.server.execution_gate import ExecutionGate, GateLimits, RequestTurn
+from schema.server.execution_gate import ExecutionGate, GateLimits, Lane, RequestTurn
 from schema.server.memory import MemoryGauge, read_cgroup_limit, read_resident_bytes
 from schema.server.settings import Settings
 from stores.contracts.document_store import DocumentStore
@@ -166,6 +166,20 @@ async def test_expensive_requests_have_a_lane_of_their_own(
     gateway.holding.released.set()
     assert [(await sending).status_code for sending in (first, second, cheap)] == [200] * 3
     assert gateway.executor.counts["compiled"] == 1  # at once, though it was never requested before
+
+
+async def test_a_place_is_not_lost_to_who_has_just_left_the_queue() -> None:
+    lane = Lane(1, 10)
+    lane.executing = 1
+    waiting = [asyncio.create_task(lane.wait()) for _ in range(3)]
+    await asyncio.sleep(0)
+    waiting[0].cancel()
+    lane.leave()  # before the cancelled one has noticed
+    waiting[1].cancel()  # after it was given the place
+    await asyncio.wait(waiting, timeout=WAIT_S)
+    assert [task.cancelled() for task in waiting] == [True, True, False]
+    lane.leave()
+    assert (lane.executing, lane.waiting) == (0, 0)
 
 
 async def test_an_expensive_request_pauses_while_cheap_ones_are_executed() -> None:
