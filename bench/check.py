@@ -22,6 +22,7 @@ from bench import lag
 from bench.credentials import measure_credentials
 from bench.graph import NESTED, PAGE, fill, measure_time_to_first_answer, run
 from bench.machine import machine
+from bench.overhead import measure_overhead
 from bench.series import DATABASE, points, questions
 from schema.server.bodies import BadRequest
 from schema.server.ingest import parse_points
@@ -116,6 +117,11 @@ async def check_credentials(folder: Path) -> list[Measured]:
     return [Measured(name, took_ms, 0.05) for name, took_ms in await measure_credentials(folder)]
 
 
+async def check_overhead(folder: Path) -> list[Measured]:
+    """Credentials, limits and cost together add next to nothing to a small query: CPU time."""
+    return [Measured("CPU of credentials, limits and cost", await measure_overhead(folder), 0.08)]
+
+
 async def check_deadlines(folder: Path) -> list[Measured]:
     """A server that takes connections and answers nothing is given up at the deadline."""
     with run_silent_server() as address:
@@ -162,6 +168,7 @@ CHECKS = (
     check_series,
     check_hostile_input,
     check_credentials,
+    check_overhead,
     check_deadlines,
     check_event_loop,
 )

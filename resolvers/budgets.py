@@ -5,12 +5,17 @@ import math
 import secrets
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from functools import lru_cache
+from itertools import count
 
 from resolvers.grants import NO_LIMITS, OPEN, Grant
 from resolvers.limits import LimitPolicy
 from resolvers.metering import Cost, cost_units
-from stores.contracts.buckets import Balance, Buckets, Charge, Slot, Verdict
+from stores.contracts.buckets import Account, Buckets, Slots, Verdict
 from stores.contracts.errors import LimitExceeded
+
+PROCESS = secrets.token_hex(8)  # tells the requests of this process from those of others
+_numbers = count()
 
 ADVICE = {
     "cost_per_minute": "The budget of this credential is used up: ask less often, or for less.",
@@ -57,11 +62,14 @@ class Budgets:
         """Count a request without a credential. Raises `LimitExceeded`."""
         limit = self.limits.address_requests_per_minute
         if limit is not None:
-            charge = Charge("address_requests_per_minute", _digest(address), limit, 1)
-            self.enforce(await self.buckets.acquire([charge], None))
+            account = Account("address_requests_per_minute", _digest(address), limit)
+            self.enforce(await self.buckets.acquire([account], 1), ())
 
-    def enforce(self, verdict: Verdict) -> None:
-        """Raise `LimitExceeded` if a limit forbids the request and does not only warn."""
+    def enforce(self, verdict: Verdict, accounts: Sequence[Account]) -> None:
+        """Raise `LimitExceeded` if a limit forbids the request and does not only warn.
+
+        The error has the headers that tell the client what is left in `accounts`.
+        """
         if verdict.limit is not None:
             error = LimitExceeded(
                 verdict.limit,
@@ -69,20 +77,39 @@ class Budgets:
                 advice=ADVICE[verdict.limit],
                 retry_after_s=verdict.retry_after_s,
             )
-            error.headers |= rate_limit_headers(verdict.balances)
+            error.headers |= rate_limit_headers(accounts, verdict.levels)
             self.policy.enforce(error)
 
 
-def rate_limit_headers(balances: Sequence[Balance]) -> dict[str, str]:
+def rate_limit_headers(accounts: Sequence[Account], levels: Sequence[float]) -> dict[str, str]:
     """The headers that tell a client the tightest of its budgets per minute."""
-    if not balances:
+    if not accounts:
         return {}
-    balance = min(balances, key=lambda balance: balance.remaining / balance.per_minute)
+    used, size, level = max(
+        (1 - level / account.per_minute, account.per_minute, level)
+        for account, level in zip(accounts, levels, strict=True)
+    )
     return {
-        "X-RateLimit-Limit": str(balance.per_minute),
-        "X-RateLimit-Remaining": str(int(balance.remaining)),
-        "X-RateLimit-Reset": str(math.ceil(balance.full_after_s)),
+        "X-RateLimit-Limit": str(size),
+        "X-RateLimit-Remaining": str(max(int(level), 0)),
+        "X-RateLimit-Reset": str(math.ceil(used * 60)),
     }
+
+
+@lru_cache(maxsize=1024)
+def list_accounts(limits: BudgetLimits, grant: Grant) -> tuple[tuple[Account, ...], Slots | None]:
+    """The accounts of a credential, and its slots.
+
+    Those of a key for several organizations are one tenant. An operator has none.
+    """
+    limits, key = limits.of(grant), _digest(grant.subject)
+    owners = [("cost_per_minute", key, limits.cost_per_minute)]
+    if grant.organizations:
+        tenant = _digest(*sorted(grant.organizations))
+        owners.append(("tenant_cost_per_minute", tenant, limits.tenant_cost_per_minute))
+    accounts = tuple(Account(name, owner, size) for name, owner, size in owners if size is not None)
+    maximum = limits.concurrent_requests
+    return accounts, None if maximum is None else Slots("concurrent_requests", key, maximum)
 
 
 class RequestBudget:
@@ -90,28 +117,21 @@ class RequestBudget:
 
     def __init__(self, budgets: Budgets, grant: Grant) -> None:
         self._budgets = budgets
-        limits, key = budgets.limits.of(grant), _digest(grant.subject)
-        self._owners = [("cost_per_minute", key, limits.cost_per_minute)]
-        if (
-            grant.organizations
-        ):  # an operator's belongs to no tenant, a key for several has a budget of its own
-            tenant = _digest(*sorted(grant.organizations))
-            self._owners.append(("tenant_cost_per_minute", tenant, limits.tenant_cost_per_minute))
-        self._slot: Slot | None = None
-        if limits.concurrent_requests is not None:
-            maximum = limits.concurrent_requests
-            self._slot = Slot("concurrent_requests", key, maximum, secrets.token_hex(8))
+        self._accounts, self._slots = list_accounts(budgets.limits, grant)
+        self._request_id = f"{PROCESS}:{next(_numbers)}"
         self._taken: int | None = None  # the estimate, while an operation runs
         self._charged = 0  # for operations of the request that have ended, of which a batch has several
-        self._balances: tuple[Balance, ...] = ()
+        self._levels: tuple[float, ...] | None = None
 
     async def acquire(self, estimate: Cost) -> None:
         """Take what a request may cost. Raises `LimitExceeded`."""
         units = cost_units(estimate)
-        verdict = await self._budgets.buckets.acquire(self._charges(units), self._slot)
-        self._budgets.enforce(verdict)
+        buckets = self._budgets.buckets
+        verdict = await buckets.acquire(self._accounts, units, self._slots, self._request_id)
         if verdict.limit is None:
-            self._taken, self._balances = units, verdict.balances
+            self._taken, self._levels = units, verdict.levels
+        else:
+            self._budgets.enforce(verdict, self._accounts)
 
     async def release(self, actual: Cost) -> None:
         """Give back what the operation did not use. `actual` is what the request has cost until now."""
@@ -119,23 +139,17 @@ class RequestBudget:
             used = max(cost_units(actual) - self._charged, 1)
             unused, self._taken = self._taken - used, None
             self._charged += used
-            self._balances = await self._budgets.buckets.release(self._charges(unused), self._slot)
-
-    def _charges(self, units: int) -> list[Charge]:
-        return [
-            Charge(limit, owner, per_minute, units)
-            for limit, owner, per_minute in self._owners
-            if per_minute is not None
-        ]
+            buckets = self._budgets.buckets
+            self._levels = await buckets.release(self._accounts, unused, self._slots, self._request_id)
 
     def limits(self) -> dict[str, int]:
         """The limits in force, by name."""
-        limits = {limit: per_minute for limit, _, per_minute in self._owners if per_minute is not None}
-        return limits if self._slot is None else {**limits, self._slot.limit: self._slot.maximum}
+        limits = {account.limit: account.per_minute for account in self._accounts}
+        return limits if self._slots is None else {**limits, self._slots.limit: self._slots.maximum}
 
     def headers(self) -> dict[str, str]:
         """The headers that tell a client the tightest of its budgets per minute."""
-        return rate_limit_headers(self._balances)
+        return {} if self._levels is None else rate_limit_headers(self._accounts, self._levels)
 
 
 def _digest(*parts: str) -> str:

@@ -2,45 +2,29 @@
 
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import NamedTuple
 
 
-class Charge(NamedTuple):
-    """An amount to take from the bucket of an owner, which holds `per_minute` and refills within a minute."""
+class Account(NamedTuple):
+    """The bucket of an owner for a limit. It holds `per_minute` and refills within a minute."""
 
-    limit: str  # the name of the limit
+    limit: str
     owner: str
     per_minute: int
-    amount: float
 
 
-class Slot(NamedTuple):
-    """One of the requests that an owner may have running at a time, at most `maximum`."""
+class Slots(NamedTuple):
+    """The requests that an owner may have running at a time, at most `maximum`."""
 
     limit: str
     owner: str
     maximum: int
-    request_id: str
 
 
-class Balance(NamedTuple):
-    """What is left in a bucket that holds `per_minute`."""
+class Verdict(NamedTuple):
+    """What is left in the buckets of a request and, if it may not run, the limit that forbids it."""
 
-    per_minute: int
-    remaining: float
-
-    @property
-    def full_after_s(self) -> float:
-        """The seconds after which the bucket is full again."""
-        return (self.per_minute - self.remaining) * 60 / self.per_minute
-
-
-@dataclass(frozen=True, slots=True)
-class Verdict:
-    """The balances of a request's buckets and, if it may not run, the limit that forbids it."""
-
-    balances: tuple[Balance, ...] = ()
+    levels: tuple[float, ...]
     limit: str | None = None
     maximum: int = 0
     retry_after_s: float = 0.0
@@ -50,15 +34,22 @@ class Buckets(ABC):
     """Token buckets and slots. Raises `Unavailable` if a server does not answer."""
 
     @abstractmethod
-    async def acquire(self, charges: Sequence[Charge], slot: Slot | None) -> Verdict:
-        """Take the amounts and the slot: all of them, or nothing.
+    async def acquire(
+        self, accounts: Sequence[Account], amount: float, slots: Slots | None = None, request_id: str = ""
+    ) -> Verdict:
+        """Take an amount from each account, and a slot for the request: all of them, or nothing.
 
         An amount that is larger than a bucket needs a full one, and leaves a debt in it of at most its size.
         """
 
     @abstractmethod
-    async def release(self, refunds: Sequence[Charge], slot: Slot | None) -> tuple[Balance, ...]:
-        """Give back the slot and the amounts, and return the balances. A negative amount is taken."""
+    async def release(
+        self, accounts: Sequence[Account], amount: float, slots: Slots | None = None, request_id: str = ""
+    ) -> tuple[float, ...]:
+        """Give back the slot, and the amount to each account, and return what is left in the buckets.
+
+        A negative amount is taken.
+        """
 
     async def close(self) -> None:  # noqa: B027 - those in memory hold nothing
         """Close connections."""

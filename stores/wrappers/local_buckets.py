@@ -5,7 +5,7 @@ import time
 from collections.abc import Awaitable, Callable, Sequence
 from typing import TypeVar
 
-from stores.contracts.buckets import Balance, Buckets, Charge, Slot, Verdict
+from stores.contracts.buckets import Account, Buckets, Slots, Verdict
 from stores.contracts.errors import Unavailable
 
 T = TypeVar("T")
@@ -23,11 +23,15 @@ class BucketsWithFallback(Buckets):
         self._shared, self._local, self._clock = shared, local, clock
         self._retry_at: float | None = None  # while the server is away
 
-    async def acquire(self, charges: Sequence[Charge], slot: Slot | None) -> Verdict:
-        return await self._use(lambda buckets: buckets.acquire(charges, slot))
+    async def acquire(
+        self, accounts: Sequence[Account], amount: float, slots: Slots | None = None, request_id: str = ""
+    ) -> Verdict:
+        return await self._use(lambda buckets: buckets.acquire(accounts, amount, slots, request_id))
 
-    async def release(self, refunds: Sequence[Charge], slot: Slot | None) -> tuple[Balance, ...]:
-        return await self._use(lambda buckets: buckets.release(refunds, slot))
+    async def release(
+        self, accounts: Sequence[Account], amount: float, slots: Slots | None = None, request_id: str = ""
+    ) -> tuple[float, ...]:
+        return await self._use(lambda buckets: buckets.release(accounts, amount, slots, request_id))
 
     async def close(self) -> None:
         await self._shared.close()

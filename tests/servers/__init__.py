@@ -15,7 +15,16 @@ import httpx
 from tests.servers import building
 from tests.servers.process import Server, ServerUnavailable, free_port
 
-__all__ = ["InfluxDB2", "InfluxDB3", "Server", "ServerUnavailable", "influxdb2", "influxdb3", "mongodb"]
+__all__ = [
+    "InfluxDB2",
+    "InfluxDB3",
+    "Server",
+    "ServerUnavailable",
+    "influxdb2",
+    "influxdb3",
+    "mongodb",
+    "redis",
+]
 
 HERE = Path(__file__).parent
 S = TypeVar("S", bound=Server)
@@ -107,6 +116,27 @@ def influxdb2(*, own: bool = False) -> Iterator[InfluxDB2]:
         with _running(server):
             _set_up(server)
             yield server
+
+
+@contextmanager
+def redis(*, own: bool = False) -> Iterator[Server]:
+    """A Redis, empty unless it is the user's; `own` is for tests that stop or pause it."""
+    if not own and (url := os.environ.get("SYNC_TEST_REDIS_URL")):
+        yield Server("the user's Redis", url)
+        return
+    program = shutil.which("redis-server")
+    if program is None:
+        raise ServerUnavailable("redis-server is not installed (Debian: apt install redis-server)")
+    port = free_port()
+    command = [program, "--bind", "127.0.0.1", "--port", str(port), "--save", "", "--appendonly", "no"]
+    server = Server(
+        "the tests' Redis",
+        f"redis://127.0.0.1:{port}",
+        command,
+        lambda printed: "Ready to accept connections" in printed,
+    )
+    with _running(server):
+        yield server
 
 
 @contextmanager

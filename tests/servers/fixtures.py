@@ -13,7 +13,16 @@ from typing import TYPE_CHECKING, NoReturn, TypeVar
 import pymongo
 import pytest
 
-from tests.servers import InfluxDB2, InfluxDB3, Server, ServerUnavailable, influxdb2, influxdb3, mongodb
+from tests.servers import (
+    InfluxDB2,
+    InfluxDB3,
+    Server,
+    ServerUnavailable,
+    influxdb2,
+    influxdb3,
+    mongodb,
+    redis,
+)
 from tests.servers.building import CLAIRVOYANCE, CLIENTS, GRAPHQL_AUDITS, Build
 
 if TYPE_CHECKING:
@@ -40,6 +49,20 @@ def influxdb3_server() -> Iterator[InfluxDB3]:
 def influxdb2_server() -> Iterator[InfluxDB2]:
     """An InfluxDB 2 that all tests of the run share, or the user's."""
     with _or_skip(influxdb2) as server:
+        yield server
+
+
+@pytest.fixture(scope="session")
+def redis_server() -> Iterator[Server]:
+    """A Redis that all tests of the run share, or the user's."""
+    with _or_skip(redis) as server:
+        yield server
+
+
+@pytest.fixture
+def own_redis_server() -> Iterator[Server]:
+    """A Redis of this test alone, which it may stop and pause."""
+    with _or_skip(lambda: redis(own=True)) as server:
         yield server
 
 

@@ -1,11 +1,10 @@
 """Buckets in the memory of one process."""
 
 import time
+from collections import OrderedDict
 from collections.abc import Callable, Sequence
 
-from cachetools import LRUCache
-
-from stores.contracts.buckets import Balance, Buckets, Charge, Slot, Verdict
+from stores.contracts.buckets import Account, Buckets, Slots, Verdict
 
 MAX_BUCKETS = 10_000  # of one limit; the least recently used one is forgotten, and so is full again
 
@@ -15,35 +14,56 @@ class MemoryBuckets(Buckets):
 
     def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
         self._clock = clock
-        self._levels: dict[str, LRUCache[str, tuple[float, float]]] = {}  # by limit and owner: level and time
-        self._running: dict[tuple[str, str], int] = {}
+        # By limit and owner: the level of a bucket, and the time when it had this level
+        self._buckets: dict[str, OrderedDict[str, tuple[float, float]]] = {}
+        self._running: dict[Slots, int] = {}
 
-    async def acquire(self, charges: Sequence[Charge], slot: Slot | None) -> Verdict:
-        running = 0 if slot is None else self._running.get(slot[:2], 0)
-        before = tuple(Balance(charge.per_minute, max(self._level(charge), 0.0)) for charge in charges)
-        if slot is not None and running >= slot.maximum:
-            return Verdict(before, slot.limit, slot.maximum, retry_after_s=1.0)
-        for charge in charges:
-            missing = min(charge.amount, charge.per_minute) - self._level(charge)
-            if missing > 0:
-                return Verdict(before, charge.limit, charge.per_minute, missing * 60 / charge.per_minute)
-        if slot is not None:
-            self._running[slot[:2]] = running + 1
-        return Verdict(tuple(self._change(charge, -charge.amount) for charge in charges))
+    async def acquire(
+        self, accounts: Sequence[Account], amount: float, slots: Slots | None = None, request_id: str = ""
+    ) -> Verdict:
+        now = self._clock()
+        levels = [self._find_level(account, now) for account in accounts]
+        if slots is not None and self._running.get(slots, 0) >= slots.maximum:
+            return Verdict(tuple(levels), slots.limit, slots.maximum, retry_after_s=1.0)
+        for account, level in zip(accounts, levels, strict=True):
+            size = account.per_minute
+            if level < amount and level < size:
+                return Verdict(tuple(levels), account.limit, size, (min(amount, size) - level) * 60 / size)
+        if slots is not None:
+            self._running[slots] = self._running.get(slots, 0) + 1
+        return Verdict(self._set_levels(accounts, levels, -amount, now))
 
-    async def release(self, refunds: Sequence[Charge], slot: Slot | None) -> tuple[Balance, ...]:
-        if slot is not None:
-            running = self._running.pop(slot[:2], 0)
+    async def release(
+        self, accounts: Sequence[Account], amount: float, slots: Slots | None = None, request_id: str = ""
+    ) -> tuple[float, ...]:
+        if slots is not None:
+            running = self._running.pop(slots, 0)
             if running > 1:
-                self._running[slot[:2]] = running - 1
-        return tuple(self._change(refund, refund.amount) for refund in refunds)
+                self._running[slots] = running - 1
+        now = self._clock()
+        return self._set_levels(accounts, [self._find_level(a, now) for a in accounts], amount, now)
 
-    def _level(self, charge: Charge) -> float:
-        levels = self._levels.setdefault(charge.limit, LRUCache(MAX_BUCKETS))
-        level, since = levels.get(charge.owner, (charge.per_minute, self._clock()))
-        return min(level + (self._clock() - since) * charge.per_minute / 60, charge.per_minute)
+    def _find_level(self, account: Account, now: float) -> float:
+        limit, owner, size = account
+        buckets = self._buckets.get(limit)
+        bucket = None if buckets is None else buckets.get(owner)
+        if bucket is None:
+            return size
+        level = bucket[0] + (now - bucket[1]) * size / 60
+        return level if level < size else size
 
-    def _change(self, charge: Charge, amount: float) -> Balance:
-        level = min(max(self._level(charge) + amount, -charge.per_minute), charge.per_minute)
-        self._levels[charge.limit][charge.owner] = level, self._clock()
-        return Balance(charge.per_minute, max(level, 0.0))
+    def _set_levels(
+        self, accounts: Sequence[Account], levels: Sequence[float], change: float, now: float
+    ) -> tuple[float, ...]:
+        changed = []
+        for (limit, owner, size), before in zip(accounts, levels, strict=True):
+            level = min(max(before + change, -size), size)
+            buckets = self._buckets.get(limit)
+            if buckets is None:
+                buckets = self._buckets[limit] = OrderedDict()
+            buckets[owner] = level, now
+            buckets.move_to_end(owner)
+            if len(buckets) > MAX_BUCKETS:
+                buckets.popitem(last=False)
+            changed.append(level)
+        return tuple(changed)

@@ -8,7 +8,7 @@ from redis.asyncio.retry import Retry
 from redis.backoff import NoBackoff
 from redis.exceptions import RedisError
 
-from stores.contracts.buckets import Balance, Buckets, Charge, Slot, Verdict
+from stores.contracts.buckets import Account, Buckets, Slots, Verdict
 from stores.contracts.errors import Unavailable
 
 PREFIX = "sync-gateway:"
@@ -16,31 +16,33 @@ TIMEOUT_S = 0.25
 # A slot whose process has ended without giving it back is free again after this time.
 SLOT_LEASE_S = 120
 
-# KEYS: the bucket of each charge, then the set of the slot, if there is one. ARGV: for each charge its size
-# and amount, then the slot's maximum, lease and request id. A bucket is a hash of its level and the time.
+# KEYS: the bucket of each account, then the set of slots, if there is one. ARGV: the amount, the size of
+# each bucket, then the maximum of slots, the lease and the request id. A bucket is a hash of its level and
+# the time.
 _COMMON = """
 local time = redis.call('TIME')
 local now = time[1] + time[2] / 1000000
+local amount = tonumber(ARGV[1])
 local function level(i)
-  local size = tonumber(ARGV[2 * i - 1])
+  local size = tonumber(ARGV[i + 1])
   local bucket = redis.call('HMGET', KEYS[i], 'level', 'time')
   local stored = tonumber(bucket[1] or size)
   return math.min(stored + (now - tonumber(bucket[2] or now)) * size / 60, size), size
 end
-local function change(i, amount)
+local function change(i, difference)
   local current, size = level(i)
-  local new = math.min(math.max(current + amount, -size), size)
+  local new = math.min(math.max(current + difference, -size), size)
   redis.call('HSET', KEYS[i], 'level', tostring(new), 'time', tostring(now))
   redis.call('EXPIRE', KEYS[i], 180)
-  return tostring(math.max(new, 0))
+  return tostring(new)
 end
-local charges = math.floor(#ARGV / 2)
-if #KEYS > 0 and #ARGV % 2 == 1 then charges = (#ARGV - 3) / 2 end
-local slot = KEYS[charges + 1]
-local maximum, lease, request = ARGV[2 * charges + 1], ARGV[2 * charges + 2], ARGV[2 * charges + 3]
+local accounts = #ARGV - 1
+if #ARGV - 1 > #KEYS then accounts = #KEYS - 1 end
+local slots = KEYS[accounts + 1]
+local maximum, lease, request = ARGV[accounts + 2], ARGV[accounts + 3], ARGV[accounts + 4]
 local results = {}
 local function refuse(index, wait)
-  for i = 1, charges do results[i + 2] = tostring(math.max((level(i)), 0)) end
+  for i = 1, accounts do results[i + 2] = tostring((level(i))) end
   results[1], results[2] = index, tostring(wait)
   return results
 end
@@ -48,20 +50,20 @@ end
 ACQUIRE = (
     _COMMON
     + """
-if slot then
-  redis.call('ZREMRANGEBYSCORE', slot, '-inf', now)
-  if redis.call('ZCARD', slot) >= tonumber(maximum) then return refuse(charges + 1, 1) end
+if slots then
+  redis.call('ZREMRANGEBYSCORE', slots, '-inf', now)
+  if redis.call('ZCARD', slots) >= tonumber(maximum) then return refuse(accounts + 1, 1) end
 end
-for i = 1, charges do
+for i = 1, accounts do
   local current, size = level(i)
-  local missing = math.min(tonumber(ARGV[2 * i]), size) - current
+  local missing = math.min(amount, size) - current
   if missing > 0 then return refuse(i, missing * 60 / size) end
 end
-if slot then
-  redis.call('ZADD', slot, now + lease, request)
-  redis.call('EXPIRE', slot, lease)
+if slots then
+  redis.call('ZADD', slots, now + lease, request)
+  redis.call('EXPIRE', slots, lease)
 end
-for i = 1, charges do results[i + 1] = change(i, -tonumber(ARGV[2 * i])) end
+for i = 1, accounts do results[i + 1] = change(i, -amount) end
 results[1] = 0
 return results
 """
@@ -69,8 +71,8 @@ return results
 RELEASE = (
     _COMMON
     + """
-if slot then redis.call('ZREM', slot, request) end
-for i = 1, charges do results[i] = change(i, tonumber(ARGV[2 * i])) end
+if slots then redis.call('ZREM', slots, request) end
+for i = 1, accounts do results[i] = change(i, amount) end
 return results
 """
 )
@@ -89,29 +91,35 @@ class RedisBuckets(Buckets):
         self._acquire = self._client.register_script(ACQUIRE)
         self._release = self._client.register_script(RELEASE)
 
-    async def acquire(self, charges: Sequence[Charge], slot: Slot | None) -> Verdict:
-        refused, *results = await self._run(self._acquire, charges, slot)
-        if refused:
-            wait_s, balances = float(results[0]), _balances(charges, results[1:])
-            if refused > len(charges):
-                assert slot is not None
-                return Verdict(balances, slot.limit, slot.maximum, wait_s)
-            charge = charges[refused - 1]
-            return Verdict(balances, charge.limit, charge.per_minute, wait_s)
-        return Verdict(_balances(charges, results))
+    async def acquire(
+        self, accounts: Sequence[Account], amount: float, slots: Slots | None = None, request_id: str = ""
+    ) -> Verdict:
+        refused, *results = await self._run(self._acquire, accounts, amount, slots, request_id)
+        if not refused:
+            return Verdict(_read_levels(results))
+        wait_s, levels = float(results[0]), _read_levels(results[1:])
+        if refused > len(accounts):
+            assert slots is not None
+            return Verdict(levels, slots.limit, slots.maximum, wait_s)
+        account = accounts[refused - 1]
+        return Verdict(levels, account.limit, account.per_minute, wait_s)
 
-    async def release(self, refunds: Sequence[Charge], slot: Slot | None) -> tuple[Balance, ...]:
-        return _balances(refunds, await self._run(self._release, refunds, slot))
+    async def release(
+        self, accounts: Sequence[Account], amount: float, slots: Slots | None = None, request_id: str = ""
+    ) -> tuple[float, ...]:
+        return _read_levels(await self._run(self._release, accounts, amount, slots, request_id))
 
     async def close(self) -> None:
         await self._client.aclose()
 
-    async def _run(self, script: Any, charges: Sequence[Charge], slot: Slot | None) -> list[Any]:
-        keys = [f"{PREFIX}{charge.limit}:{charge.owner}" for charge in charges]
-        arguments: list[Any] = [number for charge in charges for number in (charge.per_minute, charge.amount)]
-        if slot is not None:
-            keys.append(f"{PREFIX}{slot.limit}:{slot.owner}")
-            arguments += [slot.maximum, SLOT_LEASE_S, slot.request_id]
+    async def _run(
+        self, script: Any, accounts: Sequence[Account], amount: float, slots: Slots | None, request_id: str
+    ) -> list[Any]:
+        keys = [f"{PREFIX}{limit}:{owner}" for limit, owner, _ in accounts]
+        arguments: list[Any] = [amount, *(account.per_minute for account in accounts)]
+        if slots is not None:
+            keys.append(f"{PREFIX}{slots.limit}:{slots.owner}")
+            arguments += [slots.maximum, SLOT_LEASE_S, request_id]
         try:
             results: list[Any] = await script(keys=keys, args=arguments)
         except (RedisError, OSError) as error:
@@ -119,7 +127,5 @@ class RedisBuckets(Buckets):
         return results
 
 
-def _balances(charges: Sequence[Charge], levels: Sequence[bytes]) -> tuple[Balance, ...]:
-    return tuple(
-        Balance(charge.per_minute, float(level)) for charge, level in zip(charges, levels, strict=True)
-    )
+def _read_levels(levels: Sequence[bytes]) -> tuple[float, ...]:
+    return tuple(map(float, levels))
