@@ -12,11 +12,13 @@ NONE = type(None)
 
 
 def select_numbers(values: Sequence[Value | None]) -> list[float | None]:
-    """Return the floats, and the integers that a float represents exactly."""
-    types = set(map(type, values)) - {NONE}
-    if types <= {float} or (types == {int} and _are_small(values)):
+    """Return the floats, and as floats the integers that a float represents exactly."""
+    types = set(map(type, values))
+    if types <= {float, NONE}:
         return list(values)  # type: ignore[arg-type]  # of this type
-    return [value if _is_exact(value) else None for value in values]  # type: ignore[misc]  # a number
+    if types == {int} and _are_small(values):
+        return list(map(float, values))  # type: ignore[arg-type]  # integers
+    return [float(value) if _is_exact(value) else None for value in values]  # type: ignore[arg-type]  # a number
 
 
 def select_integers(values: Sequence[Value | None]) -> list[int | None]:
@@ -44,8 +46,7 @@ def _select(type_: type[T], values: Sequence[Value | None]) -> list[T | None]:
 
 
 def _are_small(values: Sequence[Value | None]) -> bool:
-    numbers = [value for value in values if value is not None] if None in values else values
-    return min(numbers) >= -MAX_EXACT and max(numbers) <= MAX_EXACT  # type: ignore[operator,type-var]  # integers
+    return min(values) >= -MAX_EXACT and max(values) <= MAX_EXACT  # type: ignore[operator,type-var]  # integers
 
 
 def _is_exact(value: Value | None) -> bool:
