@@ -13,6 +13,7 @@ from pymongo.monitoring import (
 
 from schema.server.app import create_app
 from schema.server.settings import Settings
+from stores.backends.mongo import recovery
 from stores.backends.mongo.documents import MongoDocumentStore
 from stores.contracts.document_store import DocumentStore
 from stores.contracts.documents import equals
@@ -100,6 +101,12 @@ async def test_calls_depend_on_the_number_of_applications_only(
     device_finds = [call for call in client.calls if call.endswith("_devices")]
     # By each of three templates in all applications, and by connector and by event class in each of them.
     assert len(device_finds) <= 3 + 2 * applications
+
+
+@pytest.fixture(autouse=True)
+def without_periodic_recovery(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Its commands every ten seconds would count as the query's."""
+    monkeypatch.setattr(recovery, "INTERVAL_S", 3600.0)
 
 
 class Commands(CommandListener):

@@ -13,8 +13,10 @@ from stores.contracts.document_store import DocumentStore
 from stores.entities.devices import Device
 from stores.entities.organizations import Organization
 from tests.schema.client import Client
-from tests.schema.test_cost import Commands
+from tests.schema.test_cost import Commands, without_periodic_recovery
 from tests.servers import Server
+
+__all__ = ["without_periodic_recovery"]
 
 CONFIG = Organization.collection_of()
 SIZES = [1, 100, 1000]
