@@ -5,6 +5,7 @@
 # make check       what a commit must pass: format, lint, types, import contracts and the suite
 # make bench-check times that must not be exceeded
 # make bench-abuse dashboards beside an abuse mix
+# make bench-memory  memory that must return after many documents and answers
 # make bench       figures of the gateway beside other GraphQL servers
 PYTHON ?= python3
 BIN := .venv/bin
@@ -18,7 +19,7 @@ PARALLEL = -n $(WORKERS) --maxprocesses 4 --dist load --maxschedchunk 1
 # The suite starts Python dozens of times: compiled modules are kept, whatever the environment says.
 export PYTHONDONTWRITEBYTECODE :=
 
-.PHONY: run test test-fast test-long lint check bench bench-abuse bench-check lock format clean
+.PHONY: run test test-fast test-long lint check bench bench-abuse bench-check bench-memory lock format clean
 
 run: .venv/runtime
 	$(BIN)/sync-gateway serve --demo
@@ -44,6 +45,10 @@ bench-check: .venv/dev
 # Twenty dashboard requests a second, alone and beside clients that abuse the gateway.
 bench-abuse: .venv/dev
 	$(BIN)/python -m bench.abuse
+
+# Resident memory after many documents and many large answers.
+bench-memory: .venv/dev
+	$(BIN)/python -m bench.steadiness
 
 # The gateway against other GraphQL servers over one MongoDB and one InfluxDB (needs java, maven and npm).
 bench: .venv/bench bench/peers/mercurius/node_modules

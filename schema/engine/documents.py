@@ -1,6 +1,7 @@
 """Documents: parsed, measured and validated once, and cached while they are requested."""
 
 import asyncio
+import gc
 from collections.abc import Hashable, Iterable
 from dataclasses import dataclass, field
 from functools import cache
@@ -15,14 +16,19 @@ from graphql import (
     NoSchemaIntrospectionCustomRule,
     OperationDefinitionNode,
     OverlappingFieldsCanBeMergedRule,
+    Source,
+    Token,
+    TokenKind,
     ValidationContext,
     VariableNode,
     Visitor,
+    parse,
     specified_rules,
     validate,
     visit,
 )
 from graphql.execution.executor import Executor
+from graphql.language.lexer import Lexer
 from graphql.language.parser import Parser
 from graphql.validation.validate import ValidationAbortedError
 
@@ -34,6 +40,7 @@ from stores.contracts.errors import LimitExceeded
 
 MAX_ERRORS = 5  # of one document
 THREAD_CHARACTERS = 4096  # of a text that a thread reads, so that it does not hold up other requests
+READS_PER_COLLECTION = 64
 COMPARISONS = 100_000  # of fields that may conflict, in the library's units: about 40 ms
 MAX_FORMULAS = 16  # of one document
 
@@ -92,6 +99,7 @@ class Documents:
         self._cache: LRUCache[Hashable, ValidDocument] = LRUCache(
             max_bytes, lambda valid: valid.estimated_bytes
         )
+        self._reads = 0
         self._own: dict[tuple[GraphQLSchema, str], ValidDocument] = {}
 
     async def find(
@@ -105,7 +113,13 @@ class Documents:
         if valid is None:
             arguments = (text, view, policy, may_introspect)
             is_long = len(text) > THREAD_CHARACTERS
-            valid = await asyncio.to_thread(self._read, *arguments) if is_long else self._read(*arguments)
+            try:
+                valid = await asyncio.to_thread(self._read, *arguments) if is_long else self._read(*arguments)
+            finally:
+                # The visitors of the validation are reference cycles too: 100 KB for a document of 1 KB.
+                # What was in use during these collections is looked at again once in a while.
+                self._reads += 1
+                gc.collect(1 if self._reads % READS_PER_COLLECTION == 0 else 0)
             if valid.estimated_bytes <= self._cache.maxsize:
                 self._cache[view, may_introspect, text] = valid
         else:
@@ -137,7 +151,7 @@ class Documents:
             policy.enforce(too_long)
             warnings.append(too_long)
             document, tokens = self._parse(text, None)
-        for error in measure_structure(document, view, self._limits):
+        for error in measure_structure(document, view, self._limits, directives=tokens.directives):
             policy.enforce(error)
             warnings.append(error)
         if _validate(document, view, may_introspect=may_introspect):
@@ -145,16 +159,18 @@ class Documents:
             raise LimitExceeded("repetitions", self._limits.repetitions, advice=advice)
         return _make_valid(document, tokens, text, warnings)
 
-    def _parse(self, text: str, max_tokens: int | None) -> tuple[DocumentNode, int]:
-        """The document and the number of its tokens. Raises `DocumentErrors` and `LimitExceeded`."""
-        parser = Parser(text, max_tokens=max_tokens, allow_empty_selection_sets=False)
+    def _parse(self, text: str, max_tokens: int | None) -> tuple[DocumentNode, "Tokens"]:
+        """The document and its tokens. Raises `DocumentErrors` and `LimitExceeded`."""
+        lexer = Lexer(Source(text))
+        parser = Parser(lexer.source, max_tokens=max_tokens, lexer=lexer, allow_empty_selection_sets=False)
         error: GraphQLError | None = None
         try:
-            return parser.parse_document(), parser.token_count
+            return parser.parse_document(), _unlink_tokens(lexer.token)
         except RecursionError:  # handled below, because its traceback holds every frame
             pass
         except GraphQLError as syntax_error:
             error = syntax_error
+        _unlink_tokens(lexer.token)
         if error is None:
             raise LimitExceeded("depth", self._limits.depth, advice="Nest fewer fields or values.")
         # The library has no class for this error, which names the number that it was given.
@@ -167,10 +183,34 @@ class Documents:
 @cache
 def _read_own(text: str, schema: GraphQLSchema) -> ValidDocument:
     """A document of the application itself, which all applications of a process share."""
-    parser = Parser(text, allow_empty_selection_sets=False)
-    document = parser.parse_document()
+    document = parse(text, allow_empty_selection_sets=False)
+    assert document.loc is not None
     _validate(document, schema, may_introspect=True)
-    return _make_valid(document, parser.token_count, text, ())
+    return _make_valid(document, _unlink_tokens(document.loc.start_token), text, ())
+
+
+class Tokens(NamedTuple):
+    """The tokens of a document, and how many of them begin a directive."""
+
+    total: int
+    directives: int
+
+
+def _unlink_tokens(token: Token) -> Tokens:
+    """Count the tokens before and after a token, and remove the links between them.
+
+    They are reference cycles, and the garbage collector of a serving process runs rarely.
+    """
+    while token.next is not None:
+        token = token.next
+    count = directives = 0
+    previous: Token | None = token
+    while previous is not None:
+        count += 1
+        directives += previous.kind is TokenKind.AT
+        token, previous = previous, previous.prev
+        token.prev = token.next = None
+    return Tokens(count, directives)
 
 
 class _BoundedOverlappingFields(OverlappingFieldsCanBeMergedRule):
@@ -205,9 +245,9 @@ def _validate(document: DocumentNode, view: GraphQLSchema, *, may_introspect: bo
 
 
 def _make_valid(
-    document: DocumentNode, tokens: int, text: str, warnings: Iterable[LimitExceeded]
+    document: DocumentNode, tokens: Tokens, text: str, warnings: Iterable[LimitExceeded]
 ) -> ValidDocument:
-    estimated_bytes = len(text) + tokens * BYTES_PER_TOKEN
+    estimated_bytes = len(text) + tokens.total * BYTES_PER_TOKEN
     return ValidDocument(document, estimated_bytes, _find_conditions(document), tuple(warnings))
 
 

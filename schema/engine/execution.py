@@ -36,9 +36,9 @@ from schema.engine.structure_limits import StructureLimits
 from stores.contracts.errors import LimitExceeded
 
 log = logging.getLogger(__name__)
-MAX_DOCUMENT_BYTES = 64 * 1024 * 1024  # of the parsed documents that are cached, by estimate
-MAX_PLAN_BYTES = 64 * 1024 * 1024  # of compiled operations that are cached, with their documents
-MAX_INTROSPECTION_BYTES = 16 * 1024 * 1024  # of answers that are cached
+MAX_DOCUMENT_BYTES = 16 * 1024 * 1024  # of the parsed documents that are cached, by estimate
+MAX_PLAN_BYTES = 16 * 1024 * 1024  # of compiled operations that are cached, with their documents
+MAX_INTROSPECTION_BYTES = 8 * 1024 * 1024  # of answers that are cached
 
 # The data, the errors, and the lists that a plan completed
 Execution = tuple[dict[str, Any] | None, Sequence[GraphQLError], list[str] | None]

@@ -1,10 +1,14 @@
 """The structure of a document: each abuse ends in few steps, before it is validated or executed."""
 
+import gc
+from contextlib import suppress
 from typing import Any
 
 import pytest
-from graphql import get_introspection_query, parse
+from graphql import Token, get_introspection_query, parse
 
+from resolvers.limits import LimitPolicy
+from schema.engine.documents import DocumentErrors, Documents
 from schema.engine.structure import _Measure, measure_structure
 from schema.engine.structure_limits import StructureLimits
 from schema.types.root import schema
@@ -89,7 +93,7 @@ def test_an_abuse_is_measured_in_few_steps(abuse: str) -> None:
     if limit == "tokens" or abuse == "nested lists":
         return  # the parser ends before anything is measured
     measure = _Measure(parse(query), GRAPH, LIMITS)
-    measure.measure_definitions()
+    measure.measure_definitions(0)
     measure.measure_selections()
     assert measure.steps <= LIMITS.selections + 1
 
@@ -141,3 +145,24 @@ def test_every_limit_has_a_setting_with_the_same_default() -> None:
     settings: Any = Settings()
     assert settings.limits.structure(settings.graphql.max_tokens) == LIMITS
     assert set(LIMITS.__dataclass_fields__) <= set(LIMIT_NAMES)
+
+
+async def test_documents_need_no_garbage_collection() -> None:
+    documents = Documents(LIMITS, max_bytes=10_000_000)
+
+    def count_tokens() -> int:
+        return sum(isinstance(item, Token) for item in gc.get_objects())
+
+    gc.collect()
+    before = count_tokens()
+    for text in ("{ organizations { totalCount } }", "{ unknown }", "{ ( }"):
+        with suppress(DocumentErrors):
+            await documents.find(text, GRAPH, LimitPolicy(), may_introspect=True)
+        gc.collect()  # what is still in use becomes old
+    assert count_tokens() > before
+    gc.disable()
+    try:
+        documents._cache.clear()
+        assert count_tokens() < before + 4  # of the eight of the valid document
+    finally:
+        gc.enable()

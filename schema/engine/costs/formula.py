@@ -2,6 +2,7 @@
 
 from collections.abc import Hashable, Iterator, Sequence
 from dataclasses import dataclass, field
+from hashlib import sha256
 from typing import Any, TypeAlias
 
 import orjson
@@ -92,7 +93,7 @@ class CostFormula:
         key: Hashable = scope
         if self._variables:
             used = [values.get(name) for name in self._variables]
-            key = (scope, orjson.dumps(used, default=repr))
+            key = (scope, sha256(orjson.dumps(used, default=repr)).digest())  # the values may be long
         cost = self._evaluated.get(key)
         if cost is None:
             calls, documents, points, objects = map(sum, _Evaluation(core, scope).evaluate(self.root))
