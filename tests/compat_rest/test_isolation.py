@@ -17,9 +17,7 @@ from resolvers.grants import OPEN, Grant
 from schema.types.roles import view_of
 from schema.types.root import schema
 from stores.contracts.errors import Forbidden, LimitExceeded
-from stores.contracts.series import WritableSeriesStore
 from stores.entities.series_layout import SeriesLayout
-from stores.opening import open_documents, open_series
 from tests.compat_rest.questions import Values, fill_path, questions
 from tests.compat_rest.two_tenants import (
     FOREIGN,
@@ -31,6 +29,7 @@ from tests.compat_rest.two_tenants import (
     Answer,
     TwoTenants,
     creations,
+    open_tenants,
 )
 
 # One application for all tests: none of them changes what another one reads.
@@ -43,15 +42,8 @@ OPEN_PATHS = {"/health", "/health/live", "/health/ready", "/ping"}
 
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
 async def tenants(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[TwoTenants]:
-    folder = tmp_path_factory.mktemp("tenants")
-    documents, series = open_documents(None, data=folder), open_series(None, data=folder)
-    assert isinstance(series, WritableSeriesStore)
-    tenants = TwoTenants(documents, series, folder)
-    await tenants.fill()
-    yield tenants
-    await tenants.http.aclose()
-    await documents.close()
-    await series.close()
+    async with open_tenants(tmp_path_factory.mktemp("tenants")) as tenants:
+        yield tenants
 
 
 def view(name: str) -> GraphQLSchema:

@@ -2,7 +2,8 @@
 
 import re
 import time
-from collections.abc import Iterator
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -22,6 +23,7 @@ from stores.contracts.documents import Collection
 from stores.contracts.errors import Unauthenticated
 from stores.contracts.series import MACHINE, Point, WritableSeriesStore
 from stores.entities.series_layout import SeriesLayout
+from stores.opening import open_documents, open_series
 from stores.wrappers.counting import CallCounter
 from stores.wrappers.documents import WrappedDocumentStore
 from stores.wrappers.series import WrappedWritableSeriesStore
@@ -174,3 +176,16 @@ def creations(organization: str, text: str) -> Iterator[str]:
         yield f"{name}(input: {{{input_}, {once % name}}})"
     yield f"""addEventClass(input: {{{of_application}, {once % "addEventClass"}, eventClass: {{
       eventClassId: "e", class: "{text}", topic: "{text}", type: "INT"}}}})"""
+
+
+@asynccontextmanager
+async def open_tenants(folder: Path) -> AsyncIterator[TwoTenants]:
+    """The gateway over embedded stores in a folder, with both organizations."""
+    documents, series = open_documents(None, data=folder), open_series(None, data=folder)
+    assert isinstance(series, WritableSeriesStore)
+    tenants = TwoTenants(documents, series, folder)
+    await tenants.fill()
+    yield tenants
+    await tenants.http.aclose()
+    await documents.close()
+    await series.close()
