@@ -56,6 +56,7 @@ class LimitedHttpProtocol(HttpToolsProtocol):
         self._deadline = NEVER  # when the client must have sent what the server waits for
         self._in_head = self._in_body = self._is_refused = False
         self._head_bytes = 0
+        self._has_body = False  # whether the data that is parsed contains some of a body
 
     # What the sweep over all connections calls
 
@@ -108,10 +109,10 @@ class LimitedHttpProtocol(HttpToolsProtocol):
             self._deadline == NEVER
         ):  # otherwise the connection is new or in a request, and its time is running
             self._deadline = self.loop.time() + self._limits.head_seconds
-        is_continued = self._in_head
+        is_continued, self._has_body = self._in_head or self._in_body, False
         try:
             self.parser.feed_data(data)
-            if self._in_head and is_continued:
+            if (self._in_head or self._in_body) and is_continued and not self._has_body:
                 self._count_head_bytes(len(data))
         except httptools.HttpParserUpgrade:
             pass  # the server speaks no other protocol: the request is answered as it is
@@ -144,6 +145,12 @@ class LimitedHttpProtocol(HttpToolsProtocol):
         if len(self.url) > self._limits.request_line_bytes and self._all.enforces("request_line_bytes"):
             raise _make_refusal("request_line_bytes")
 
+    def on_header(self, name: bytes, value: bytes) -> None:
+        if self._in_head:
+            super().on_header(name, value)
+        else:  # a trailer, which uvicorn would add to the headers while the application reads them
+            self._count_head_bytes(len(name) + len(value) + HEADER_OVERHEAD_BYTES)
+
     def on_headers_complete(self) -> None:
         size = sum(len(name) + len(value) + HEADER_OVERHEAD_BYTES for name, value in self.headers)
         if size > self._limits.header_bytes and self._all.enforces("header_bytes"):
@@ -151,10 +158,11 @@ class LimitedHttpProtocol(HttpToolsProtocol):
         if len(self.pipeline) >= MAX_PIPELINED:
             raise Refusal(503, "There are too many requests at once on one connection.")
         super().on_headers_complete()
-        self._in_head, self._in_body = False, True
+        self._in_head, self._in_body, self._head_bytes = False, True, 0
         self._deadline = self.loop.time() + self._limits.body_seconds
 
     def on_body(self, body: bytes) -> None:
+        self._has_body, self._head_bytes = True, 0
         now = self.loop.time()
         gained = len(body) / self._limits.bytes_per_second
         if not self._is_discarding():
@@ -174,7 +182,7 @@ class LimitedHttpProtocol(HttpToolsProtocol):
     # Limits
 
     def _count_head_bytes(self, size: int) -> None:
-        """Count data of a head that is not complete, which the parser keeps."""
+        """Count what the parser keeps until it is complete: a head, a trailer, or the size of a chunk."""
         self._head_bytes += size
         most = self._limits.request_line_bytes + self._limits.header_bytes
         if self._head_bytes > most and self._all.enforces("header_bytes"):
@@ -187,6 +195,8 @@ class LimitedHttpProtocol(HttpToolsProtocol):
     def _refuse(self, refusal: Refusal) -> None:
         """Answer a request that is not read to its end, and close the connection soon."""
         self._is_refused = True
+        if self._is_discarding():
+            return  # the request is answered, and the connection will be closed
         cycle = self.cycle
         if cycle is not None and not cycle.response_complete:
             if cycle.response_started or not self._in_body:

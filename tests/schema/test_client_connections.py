@@ -20,12 +20,14 @@ WAIT_S = 20.0  # for what the server does on its own; every test ends much earli
 GET = b"GET / HTTP/1.1\r\nHost: a\r\n\r\n"
 POST = b"POST / HTTP/1.1\r\nHost: a\r\n"
 UPGRADE = b"GET / HTTP/1.1\r\nHost: a\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n"
+CHUNKED = POST + b"Transfer-Encoding: chunked\r\n\r\n"
 LONG_ANSWER = 20_000_000
 
 
 async def answer(request: Request) -> PlainTextResponse:
     body = await request.body()
-    return PlainTextResponse(f"{len(body)} bytes")
+    late = request.headers.get("x-late", "")  # read after the body, where a trailer could have arrived
+    return PlainTextResponse(f"{len(body)} bytes{late}")
 
 
 async def answer_long(request: Request) -> PlainTextResponse:
@@ -138,6 +140,9 @@ async def test_requests_follow_each_other_on_one_connection() -> None:
         pytest.param(b"GET /" + b"a" * 20_000, 414, id="endless request line"),
         pytest.param(GET[:-2] + b"X: " + b"a" * 40_000 + b"\r\n\r\n", 431, id="header"),
         pytest.param(GET[:-2] + b"X: " + b"a" * 20_000_000, 431, id="endless header"),
+        pytest.param(CHUNKED + b"0\r\n" + b"X: y\r\n" * 20_000, 431, id="endless trailers"),
+        pytest.param(CHUNKED + b"0\r\nX: " + b"a" * 20_000_000, 431, id="endless trailer"),
+        pytest.param(CHUNKED + b"5;" + b"a" * 20_000_000, 431, id="endless chunk extension"),
         pytest.param(GET[:-2] + b"a:b\r\n" * 2000 + b"\r\n", 431, id="many headers"),
         pytest.param(b"hello\r\n\r\n", 400, id="no HTTP"),
     ],
@@ -145,6 +150,12 @@ async def test_requests_follow_each_other_on_one_connection() -> None:
 async def test_the_head_of_a_request_has_a_size(request_: bytes, expected: int) -> None:
     async with serving(replace(SHORT, head_seconds=WAIT_S)) as (port, _):
         assert status(await exchange(port, request_)) == expected
+
+
+async def test_trailers_are_no_headers() -> None:
+    async with serving(SHORT) as (port, _):
+        answer = await exchange(port, CHUNKED + b"5\r\n01234\r\n0\r\nX-Late: too late\r\n\r\n")
+        assert answer.endswith(b"\r\n\r\n5 bytes")
 
 
 async def test_the_rest_of_a_rejected_body_is_discarded_for_a_moment_only() -> None:
