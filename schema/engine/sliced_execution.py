@@ -10,7 +10,7 @@ from graphql.execution.collect_fields import FieldDetailsList
 from graphql.pyutils import AwaitableOrValue, Path, gather_with_cancel
 from strawberry.schema.schema import StrawberryGraphQLCoreExecutionContext
 
-ITEMS_PER_SLICE = 250
+ITEMS_PER_SLICE = 100
 
 
 class _PathFrom(Path):

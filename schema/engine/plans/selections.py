@@ -31,9 +31,9 @@ from schema.engine.plans.completion import (
 )
 from schema.engine.plans.run import PlanRun
 
-OBJECTS_PER_SLICE = 500  # response objects that are built before other requests get a turn
+OBJECTS_PER_SLICE = 250  # response objects that are built before other requests get a turn
 
-AWAITED_PER_SLICE = 1_000  # resolvers that run concurrently
+AWAITED_PER_SLICE = 250  # resolvers that run concurrently
 
 BuildObjects = Callable[..., list[dict[str, Any]]]
 

@@ -36,7 +36,7 @@ from stores.contracts.journal import CappedCollection, JournalEntry, TrimSchedul
 
 T = TypeVar("T")
 log = logging.getLogger(__name__)
-DOCUMENTS_PER_SLICE = 500  # that are decoded before others have their turns
+DOCUMENTS_PER_SLICE = 250  # that are decoded before others have their turns
 Work = Callable[[apsw.Connection], T]
 
 
