@@ -110,17 +110,22 @@ class _Mutation(FieldExtension):
 
 def _find_entity(payload: Any) -> Any:
     """What a payload returns, which has a global id if it is a node."""
-    return next((value for value in vars(payload).values() if value is not None), None)
+    return next((value for value in _list_members(payload).values() if value is not None), None)
 
 
 def _list_arguments(arguments: dict[str, Any]) -> dict[str, Any]:
-    """The simple values of the inputs of a mutation, by their names in the graph."""
+    """The simple values among the arguments of a mutation and in its inputs, by their names in the graph."""
+    inputs = [arguments, *map(_list_members, arguments.values())]
     return {
         to_camel_case(name): value
-        for input_ in arguments.values()
-        for name, value in vars(input_).items()
+        for input_ in inputs
+        for name, value in input_.items()
         if isinstance(value, str | bool | float | datetime)
     }
+
+
+def _list_members(value: object) -> dict[str, Any]:
+    return getattr(value, "__dict__", {})
 
 
 def mutation(description: str) -> Any:
