@@ -38,7 +38,7 @@ LIMIT_NAMES: tuple[str, ...] = get_args(LimitName)
 class LimitSettings(LoadSettings):
     """What a request may cost. A request over a limit is rejected with `LIMIT_EXCEEDED`."""
 
-    warn_only: tuple[LimitName | LoadLimitName, ...] = Field(
+    warn_only: tuple[Literal[LimitName, LoadLimitName], ...] = Field(
         default=(),
         description="The names of limits that are not enforced: a request over one of them passes, and the"
         " log and the metrics say so.",
