@@ -39,7 +39,7 @@ class Buckets(ABC):
     ) -> Verdict:
         """Take an amount from each account, and a slot for the request: all of them, or nothing.
 
-        An amount that is larger than a bucket needs a full one, and leaves a debt in it of at most its size.
+        An amount that is larger than a bucket needs a full one, and leaves a debt in it.
         """
 
     @abstractmethod
@@ -48,7 +48,7 @@ class Buckets(ABC):
     ) -> tuple[float, ...]:
         """Give back the slot, and the amount to each account, and return what is left in the buckets.
 
-        A negative amount is taken.
+        A negative amount is taken. A debt that remains is at most the size of the bucket.
         """
 
     async def close(self) -> None:  # noqa: B027 - those in memory hold nothing

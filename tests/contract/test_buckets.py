@@ -65,6 +65,16 @@ async def test_a_larger_amount_than_a_bucket_holds_needs_a_full_one(buckets: Buc
     assert 20 < refused.retry_after_s <= 40
 
 
+async def test_what_is_given_back_is_no_more_than_was_taken(buckets: Buckets, owner: str) -> None:
+    await buckets.acquire([account(owner, 6)], 1000)
+    assert (await buckets.acquire([account(owner, 6)], 1)).retry_after_s <= 120
+    [level] = await buckets.release([account(owner, 6)], 997)
+    assert 3 <= level < 6
+    await buckets.release([account(owner, 6)], -1000)
+    [level] = (await buckets.acquire([account(owner, 6)], 1)).levels
+    assert -6 <= level < 0
+
+
 async def test_all_is_taken_or_nothing(buckets: Buckets, owner: str) -> None:
     slots = Slots("running", owner, 1)
     own, tenant = account(owner, 60), account(owner, 60, "tenant cost")

@@ -28,10 +28,11 @@ class MemoryBuckets(Buckets):
         for account, level in zip(accounts, levels, strict=True):
             size = account.per_minute
             if level < amount and level < size:
-                return Verdict(tuple(levels), account.limit, size, (min(amount, size) - level) * 60 / size)
+                missing = min(amount, size) - max(level, -size)
+                return Verdict(tuple(levels), account.limit, size, missing * 60 / size)
         if slots is not None:
             self._running[slots] = self._running.get(slots, 0) + 1
-        return Verdict(self._set_levels(accounts, levels, -amount, now))
+        return Verdict(self._set_levels(accounts, [level - amount for level in levels], now))
 
     async def release(
         self, accounts: Sequence[Account], amount: float, slots: Slots | None = None, request_id: str = ""
@@ -41,7 +42,8 @@ class MemoryBuckets(Buckets):
             if running > 1:
                 self._running[slots] = running - 1
         now = self._clock()
-        return self._set_levels(accounts, [self._find_level(a, now) for a in accounts], amount, now)
+        levels = [max(self._find_level(account, now) + amount, -account.per_minute) for account in accounts]
+        return self._set_levels(accounts, levels, now)
 
     def _find_level(self, account: Account, now: float) -> float:
         limit, owner, size = account
@@ -53,11 +55,11 @@ class MemoryBuckets(Buckets):
         return level if level < size else size
 
     def _set_levels(
-        self, accounts: Sequence[Account], levels: Sequence[float], change: float, now: float
+        self, accounts: Sequence[Account], levels: Sequence[float], now: float
     ) -> tuple[float, ...]:
         changed = []
-        for (limit, owner, size), before in zip(accounts, levels, strict=True):
-            level = min(max(before + change, -size), size)
+        for (limit, owner, size), new in zip(accounts, levels, strict=True):
+            level = min(new, size)
             buckets = self._buckets.get(limit)
             if buckets is None:
                 buckets = self._buckets[limit] = OrderedDict()

@@ -29,9 +29,7 @@ local function level(i)
   local stored = tonumber(bucket[1] or size)
   return math.min(stored + (now - tonumber(bucket[2] or now)) * size / 60, size), size
 end
-local function change(i, difference)
-  local current, size = level(i)
-  local new = math.min(math.max(current + difference, -size), size)
+local function set(i, new)
   redis.call('HSET', KEYS[i], 'level', tostring(new), 'time', tostring(now))
   redis.call('EXPIRE', KEYS[i], 180)
   return tostring(new)
@@ -56,14 +54,14 @@ if slots then
 end
 for i = 1, accounts do
   local current, size = level(i)
-  local missing = math.min(amount, size) - current
+  local missing = math.min(amount, size) - math.max(current, -size)
   if missing > 0 then return refuse(i, missing * 60 / size) end
 end
 if slots then
   redis.call('ZADD', slots, now + lease, request)
   redis.call('EXPIRE', slots, lease)
 end
-for i = 1, accounts do results[i + 1] = change(i, -amount) end
+for i = 1, accounts do results[i + 1] = set(i, level(i) - amount) end
 results[1] = 0
 return results
 """
@@ -72,7 +70,10 @@ RELEASE = (
     _COMMON
     + """
 if slots then redis.call('ZREM', slots, request) end
-for i = 1, accounts do results[i] = change(i, amount) end
+for i = 1, accounts do
+  local current, size = level(i)
+  results[i] = set(i, math.min(math.max(current + amount, -size), size))
+end
 return results
 """
 )
