@@ -92,9 +92,14 @@ def format_datetimes(times: Sequence[datetime]) -> list[str]:
     return [text if len(text) == 24 else format_time(time) for text, time in zip(texts, times, strict=True)]
 
 
-@lru_cache(4096)  # the times of a series are close together
 def _format_second(seconds: int) -> str:
-    return f"{datetime.fromtimestamp(seconds, UTC):%Y-%m-%dT%H:%M:%S}"
+    day, second = divmod(seconds, 86_400)
+    return f"{_format_day(day)}T{second // 3600:02}:{second // 60 % 60:02}:{second % 60:02}"
+
+
+@lru_cache(4096)  # the times of a series are close together
+def _format_day(day: int) -> str:
+    return f"{datetime.fromtimestamp(day * 86_400, UTC):%Y-%m-%d}"
 
 
 _INTEGER = re.compile(r"-?[0-9]{1,100}")
