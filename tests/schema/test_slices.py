@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from schema.engine import long_answers, sliced_execution
 from schema.engine.long_answers import prepare_json
-from schema.engine.plans import selections
+from schema.engine.plans import columns, completion, selections
 from schema.engine.scalars import to_json
 from schema.server.execution_gate import RequestTurn
 from stores.contracts.errors import LimitExceeded
@@ -78,6 +78,25 @@ async def test_lists_are_completed_in_slices(
         assert await client.run(f"# again\n{DEVICES}", o=plant, first=100) == whole
         assert client.calls == calls
         assert pauses.count > before
+
+
+@pytest.mark.parametrize("selected", ["times", "integers", "points { time value }"])
+async def test_long_columns_of_a_plan_pause(
+    client: Client, plant: str, selected: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    query = f"""query($o: String!) {{ application(organizationId: $o, applicationId: "cnc") {{ devices {{
+        nodes {{ series(measurement: "process", field: "speed", range: {{last: "P30D"}}) {{
+            {selected} }} }} }} }} }}"""
+    whole = await client.run(query, o=plant)
+    assert await client.run(query, o=plant) == whole  # by a plan
+    pauses = Pauses()
+    monkeypatch.setattr(RequestTurn, "pause", lambda turn: pauses.pause())
+    await client.run(query, o=plant)
+    before, pauses.count = pauses.count, 0
+    monkeypatch.setattr(completion, "LEAVES_PER_SLICE", 1)
+    monkeypatch.setattr(columns, "READING_SLICE_S", 0.0)
+    assert await client.run(query, o=plant) == whole
+    assert pauses.count > before
 
 
 async def test_errors_in_slices_have_their_paths(

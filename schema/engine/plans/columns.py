@@ -1,17 +1,20 @@
 """Columns: fields that need nothing but their object, read and completed for many objects at once."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from datetime import datetime
 from operator import attrgetter
+from time import perf_counter
 from types import NoneType
 from typing import Any
 
-from graphql import GraphQLField, GraphQLOutputType
+from graphql import GraphQLField, GraphQLList, GraphQLOutputType
 from strawberry.types.field import StrawberryField
 
 from schema.engine.plans.completion import EXPECTED, FallBack, make_leaf_completer, split_nullable
 from schema.engine.scalars import format_datetimes
 from stores.contracts.records import Attribute
+
+READING_SLICE_S = 0.01  # of reading, before other requests get a turn
 
 
 class Column:
@@ -22,6 +25,7 @@ class Column:
         self._read = read
         self._complete = make_leaf_completer(type_)
         nullable, inner = split_nullable(type_)
+        self.holds_lists = isinstance(inner, GraphQLList)
         scalar = getattr(inner, "name", "")
         self._are_times = scalar == "DateTime"
         unchanged = {"String": str, "ID": str, "Boolean": bool}.get(scalar)
@@ -70,3 +74,17 @@ def read_objects(read: Callable[[Any], Any], objects: Sequence[Any]) -> list[Any
         return list(map(read, objects))
     except EXPECTED as error:  # graphql-core calls the same function, and reports what it raises
         raise FallBack from error
+
+
+async def read_in_slices(
+    read: Callable[[Any], Any], objects: Sequence[Any], pause: Callable[[], Awaitable[None]]
+) -> list[Any]:
+    """As `read_objects`, for functions that make a long list of an object: with pauses between objects."""
+    values: list[Any] = []
+    resumed = perf_counter()
+    for index in range(len(objects)):
+        if perf_counter() - resumed > READING_SLICE_S:
+            await pause()
+            resumed = perf_counter()
+        values += read_objects(read, objects[index : index + 1])
+    return values

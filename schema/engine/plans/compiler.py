@@ -69,7 +69,8 @@ class _Compiler:
                 value = repr(type_.name)
             elif name.startswith("__"):
                 raise FallBack
-            elif column := Column.of(type_.fields[name]):
+            # Lists may be long, and a field pauses between them.
+            elif (column := Column.of(type_.fields[name])) and not column.holds_lists:
                 value = f"c{len(columns)}"
                 columns.append(column)
             else:

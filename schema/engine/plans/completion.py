@@ -1,6 +1,6 @@
 """Turning the values that resolvers return into the values of a response, for leaf types."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from itertools import repeat
 from operator import is_
 from typing import Any, TypeAlias
@@ -11,6 +11,8 @@ from stores.contracts.errors import GatewayError
 
 # The failures that a plan answers or leaves to graphql-core. Any other exception ends the plan.
 EXPECTED = (GatewayError, GraphQLError)
+
+LEAVES_PER_SLICE = 1000  # that are completed before other requests get a turn
 
 Complete: TypeAlias = Callable[[Any], Any]
 
@@ -73,6 +75,29 @@ def _make_scalar_completer(coerce: Complete) -> Complete:
 def split_nullable(type_: GraphQLOutputType) -> tuple[bool, Any]:
     """Whether the type allows null, and the type without its non-null wrapper."""
     return (False, type_.of_type) if isinstance(type_, GraphQLNonNull) else (True, type_)
+
+
+async def complete_leaves(
+    complete: Complete, values: Sequence[Any], pause: Callable[[], Awaitable[None]]
+) -> list[Any]:
+    """Complete values, which may be lists of leaves, and pause after each thousand leaves."""
+    results: list[Any] = []
+    count = 0  # of leaves since the last pause
+    for value in values:
+        length = len(value) if type(value) in (list, tuple) else 1
+        if count and count + length > LEAVES_PER_SLICE:
+            await pause()
+            count = 0
+        count += length
+        if length <= LEAVES_PER_SLICE:
+            results.append(complete(value))
+            continue
+        leaves = complete(value[:LEAVES_PER_SLICE])
+        for start in range(LEAVES_PER_SLICE, length, LEAVES_PER_SLICE):
+            await pause()
+            leaves += complete(value[start : start + LEAVES_PER_SLICE])
+        results.append(leaves)
+    return results
 
 
 def contains_none(values: Sequence[Any]) -> bool:

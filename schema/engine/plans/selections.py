@@ -20,10 +20,11 @@ from strawberry.types import Info
 from strawberry.types.field import StrawberryField
 
 from schema.engine.fields import BatchResolver
-from schema.engine.plans.columns import Column, find_object_reader, read_objects
+from schema.engine.plans.columns import Column, find_object_reader, read_in_slices, read_objects
 from schema.engine.plans.completion import (
     EXPECTED,
     FallBack,
+    complete_leaves,
     contains_none,
     make_leaf_completer,
     raise_unexpected,
@@ -153,8 +154,11 @@ class SelectedField:
         if not self._nullable and contains_none(values):
             raise FallBack
         if self._complete is not None:
-            for result, value in zip(results, values, strict=True):
-                result[key] = self._complete(value)
+            completed_leaves = await complete_leaves(
+                self._complete, values, run.executor.context_value.turn.pause
+            )
+            for result, leaf in zip(results, completed_leaves, strict=True):
+                result[key] = leaf
             return
         assert self._objects is not None
         if self._items_nullable is None:
@@ -192,7 +196,9 @@ class SelectedField:
         self, objects: Sequence[Any], results: list[dict[str, Any]], run: PlanRun
     ) -> Sequence[Any]:
         if self._read is not None:
-            return read_objects(self._read, objects)
+            if self._declared.is_basic_field:
+                return read_objects(self._read, objects)
+            return await read_in_slices(self._read, objects, run.executor.context_value.turn.pause)
         values = await self._resolve(objects, run)
         if any(map(isinstance, values, repeat(Exception))):
             raise_unexpected(values)
