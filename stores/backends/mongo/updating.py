@@ -90,7 +90,8 @@ async def _find_after(
 ) -> Document:
     """The document after an update whose server has returned it as it was before.
 
-    It is computed, unless it has new keys, whose order the server decides: then it is read.
+    It is computed. If it has new keys, the stored document is read too, because the server decides on their
+    order; the values in it may be those of a later update.
     """
     sets = dict(change.set)
     if change.touch is not None:
@@ -103,7 +104,20 @@ async def _find_after(
         return bson.decode(bson.encode(after), CODEC)
     async with connection.command():
         stored: Document | None = await collection.find_one(match_id(before["_id"]))
-    return stored or after or before
+    if after is None:
+        return stored or before
+    computed: Document = bson.decode(bson.encode(after), CODEC)
+    return computed if stored is None else _order_keys(computed, stored)
+
+
+def _order_keys(document: Document, model: Document) -> Document:
+    """The same document with its keys in the order of another one, and those that it does not have last."""
+    keys = [key for key in model if key in document]
+    ordered = {key: document[key] for key in [*keys, *(key for key in document if key not in model)]}
+    for key in keys:
+        if isinstance(ordered[key], dict) and isinstance(model[key], dict):
+            ordered[key] = _order_keys(ordered[key], model[key])
+    return ordered
 
 
 def _has_new_keys(before: Any, after: Any) -> bool:
