@@ -3,7 +3,7 @@
 from asyncio import gather
 from bisect import bisect_right
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import chain, pairwise
 
@@ -15,6 +15,8 @@ from resolvers.series.tag_sets import ALL_SERIES, GroupTag, TagSelection, group_
 from resolvers.series.windows import WindowRule, make_windows
 from stores.contracts.series import SECOND, Neighbours, Sample, Tags, Value
 from stores.entities.machine_events import STATE, STATUS
+
+SAMPLES_PER_SLICE = 500  # that become states at once, before other requests get a turn
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,7 +100,7 @@ async def get_states(
         readings.neighbours(STATE, start, stop, selection.where).load_many(keys),
         readings.points(STATE, start, stop, selection.where).load_many(keys),
     )
-    spend_points(context, sum(len(of_tags) for by_tags in samples for of_tags in by_tags.values()))
+    await _spend_samples(context, samples)
     spans = [
         {
             tags: find_spans(next_to.before, of_field.get(tags, ()), start, stop)
@@ -119,6 +121,14 @@ async def get_states(
         return history
     groups = group_by_tags(all_tags, selection.by)
     return replace(history, groups=[combine(members, tags) for tags, members in groups.items()])
+
+
+async def _spend_samples(context: Context, samples: Iterable[Mapping[Tags, Sequence[Sample]]]) -> None:
+    """Count the points of a machine, and pause if they are many: those of all machines arrive at once."""
+    count = sum(len(of_tags) for by_tags in samples for of_tags in by_tags.values())
+    spend_points(context, count)
+    if count > SAMPLES_PER_SLICE:
+        await context.turn.pause()
 
 
 def _join_spans(all_spans: Iterable[list[StateSpan]]) -> list[StateSpan]:

@@ -6,6 +6,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from resolvers.series import states
 from schema.engine import long_answers, sliced_execution
 from schema.engine.long_answers import prepare_json
 from schema.engine.plans import columns, completion, selections
@@ -97,6 +98,22 @@ async def test_long_columns_of_a_plan_pause(
     monkeypatch.setattr(columns, "READING_SLICE_S", 0.0)
     assert await client.run(query, o=plant) == whole
     assert pauses.count > before
+
+
+async def test_states_of_several_machines_pause(
+    client: Client, plant: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    query = """query($o: String!) { application(organizationId: $o, applicationId: "cnc") { devices { nodes {
+        states(range: {last: "P9D"}) { execution { value start } durations { value seconds } } } } } }"""
+    whole = await client.run(query, o=plant)
+    assert await client.run(query, o=plant) == whole  # by a plan
+    pauses = Pauses()
+    monkeypatch.setattr(RequestTurn, "pause", lambda turn: pauses.pause())
+    for module, name in ((states, "SAMPLES_PER_SLICE"), (selections, "READING_SLICE_S")):
+        before, pauses.count = pauses.count, 0
+        monkeypatch.setattr(module, name, -1)
+        assert await client.run(query, o=plant) == whole
+        assert pauses.count > before
 
 
 async def test_errors_in_slices_have_their_paths(

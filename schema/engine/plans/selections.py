@@ -8,6 +8,7 @@ import asyncio
 from collections.abc import Callable, Sequence
 from inspect import isawaitable, iscoroutinefunction
 from itertools import chain, islice, repeat
+from time import perf_counter
 from typing import Any
 
 from graphql import GraphQLField, GraphQLObjectType, GraphQLResolveInfo
@@ -20,7 +21,13 @@ from strawberry.types import Info
 from strawberry.types.field import StrawberryField
 
 from schema.engine.fields import BatchResolver
-from schema.engine.plans.columns import Column, find_object_reader, read_in_slices, read_objects
+from schema.engine.plans.columns import (
+    READING_SLICE_S,
+    Column,
+    find_object_reader,
+    read_in_slices,
+    read_objects,
+)
 from schema.engine.plans.completion import (
     EXPECTED,
     FallBack,
@@ -247,7 +254,11 @@ class SelectedField:
         resolve = self._definition.resolve
         assert resolve is not None
         values: list[Any] = []
+        resumed = perf_counter()
         for object_ in objects:
+            if values and perf_counter() - resumed > READING_SLICE_S and not isawaitable(values[-1]):
+                await info.context.turn.pause()
+                resumed = perf_counter()
             try:
                 values.append(resolve(object_, info, **arguments))
             except EXPECTED as error:
