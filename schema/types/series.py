@@ -51,7 +51,7 @@ class Series:
 
     @derived("The times of all points in milliseconds since 1970.", list[float])
     def times_ms(root: strawberry.Parent[SeriesResult]) -> Any:
-        times = [time // 1_000_000 if time % 1_000_000 == 0 else time / 1e6 for time in root.times]
+        times = [float(time // 1_000_000) if time % 1_000_000 == 0 else time / 1e6 for time in root.times]
         return CompletedList(times)
 
     @derived(

@@ -74,6 +74,7 @@ OTHERS = [
     "{ node(id: \"nonsense\") { id ... on Device { name } } }",
     "{ analytics { registeredDevices connectedDevices eventsProcessed events { value } } }",
     "{ icons { name category } viewer { subject role } machine(machineId: \"LATHE-01\") { status { power } } }",
+    "{ machine(machineId: \"LATHE-01\") { series(measurement: \"state\", field: \"power\", range: {last: \"P1D\"}) { count timesMs booleans } } }",
     "{ machine(machineId: \"x\") { machineId connected states(range: {last: \"-PT1H\"}) { coverage } } }",
     "{ organizations(first: 0) { nodes { name } pageInfo { endCursor } } services { name configuration } }",
 ]  # fmt: skip
