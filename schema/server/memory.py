@@ -11,15 +11,28 @@ STATM = Path("/proc/self/statm")
 NO_LIMIT = 2**60
 
 
+def read_resident_bytes() -> int:
+    """The resident memory of this process; 0 where the system does not tell."""
+    try:
+        return int(STATM.read_bytes().split()[1]) * os.sysconf("SC_PAGE_SIZE")
+    except (OSError, ValueError):
+        return 0
+
+
 class MemoryGauge:
     """The resident memory of this process, read at most ten times in a second.
 
     `limit` is the number of bytes that the process may use; None takes that of its control group, if any.
     """
 
-    def __init__(self, limit: int | None = None, clock: Callable[[], float] = time.monotonic) -> None:
+    def __init__(
+        self,
+        limit: int | None = None,
+        clock: Callable[[], float] = time.monotonic,
+        read: Callable[[], int] = read_resident_bytes,
+    ) -> None:
         self.limit = limit or read_cgroup_limit()
-        self._clock = clock
+        self._clock, self._read = clock, read
         self._next, self._used = 0.0, 0
 
     def used_part(self) -> float:
@@ -28,16 +41,8 @@ class MemoryGauge:
             return 0.0
         now = self._clock()
         if now >= self._next:
-            self._next, self._used = now + INTERVAL_S, read_resident_bytes()
+            self._next, self._used = now + INTERVAL_S, self._read()
         return self._used / self.limit
-
-
-def read_resident_bytes() -> int:
-    """The resident memory of this process; 0 where the system does not tell."""
-    try:
-        return int(STATM.read_bytes().split()[1]) * os.sysconf("SC_PAGE_SIZE")
-    except (OSError, ValueError):
-        return 0
 
 
 def read_cgroup_limit(root: Path = CGROUPS, groups: Path = OWN_GROUPS) -> int | None:

@@ -51,8 +51,8 @@ class Series:
 
     @derived("The times of all points in milliseconds since 1970.", list[float])
     def times_ms(root: strawberry.Parent[SeriesResult]) -> Any:
-        times = [float(time // 1_000_000) if time % 1_000_000 == 0 else time / 1e6 for time in root.times]
-        return CompletedList(times)
+        # Divided as integers, whose quotient is the nearest float.
+        return CompletedList([time / 1_000_000 for time in root.times])
 
     @derived(
         "The values in the order of `times`, of any type. Integers have all their digits, also beyond 2^53,"
