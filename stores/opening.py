@@ -14,6 +14,7 @@ from stores.wrappers.deadline import Deadline
 from stores.wrappers.documents import WrappedDocumentStore
 from stores.wrappers.interception import Chain, Interceptor
 from stores.wrappers.local_buckets import BucketsWithFallback
+from stores.wrappers.long_reads import LongReadQueue
 from stores.wrappers.series import WrappedSeriesStore, WrappedWritableSeriesStore
 
 if TYPE_CHECKING:
@@ -77,11 +78,12 @@ def open_series(
     """
     if url is None or url.startswith("sqlite:///"):
         from stores.backends.sqlite import folder, series_schema
-        from stores.backends.sqlite.series import SqliteSeriesStore
+        from stores.backends.sqlite.series import READERS, SqliteSeriesStore
 
         path = _prepare_file(url, data, folder.SERIES, series_schema.FORMAT)
         store = SqliteSeriesStore(path)
-        return WrappedWritableSeriesStore(store, Deadline("time-series store", deadline))
+        long_reads = LongReadQueue(READERS // 2)
+        return WrappedWritableSeriesStore(store, Chain(long_reads, Deadline("time-series store", deadline)))
     if url.startswith(("http://", "https://")):
         from stores.backends.influx.influx3 import Influx3SeriesStore
 

@@ -88,7 +88,10 @@ class SeriesSettings(Section):
         default=5.0,
         gt=0,
         le=300,
-        description="Seconds that a call may take, waiting included, before its field is UNAVAILABLE.",
+        description=(
+            "Seconds that a call may take, waiting included, before its field is UNAVAILABLE. In the embedded"
+            " store, long reads wait for each other before that."
+        ),
     )
     retention_days: int | None = Field(
         default=None,
