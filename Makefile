@@ -1,5 +1,5 @@
 # make run         serve the demo plant on 127.0.0.1:3000
-# make test-fast   the tests that need no server, no browser, no npm and no process of their own (under a minute)
+# make test-fast   the tests without servers, browsers, npm, processes of their own and random values (under a minute)
 # make test        the whole suite, with real servers (under five minutes; what is missing is built meanwhile)
 # make test-long   the long randomized runs; SEED=... repeats one
 # make check       what a commit must pass: format, lint, types, import contracts and the suite
@@ -25,7 +25,7 @@ run: .venv/runtime
 	$(BIN)/sync-gateway serve --demo
 
 test-fast: .venv/dev
-	$(PYTEST) $(PARALLEL) $(UNLESS_HUNG) -m "not long and not slow and not external"
+	$(PYTEST) $(PARALLEL) $(UNLESS_HUNG) -m "not long and not slow and not external and not randomized"
 
 test: .venv/dev
 	$(PYTEST) $(PARALLEL) $(UNLESS_HUNG)
