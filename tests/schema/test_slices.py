@@ -72,6 +72,7 @@ async def test_lists_are_completed_in_slices(
     calls = client.calls
     monkeypatch.setattr(sliced_execution, "ITEMS_PER_SLICE", 1)
     monkeypatch.setattr(selections, "OBJECTS_PER_SLICE", 1)
+    monkeypatch.setattr(selections, "READING_SLICE_S", 0.0)
     pauses = Pauses()
     monkeypatch.setattr(RequestTurn, "pause", lambda turn: pauses.pause())
     for _ in range(2):  # a new document, which graphql-core executes first

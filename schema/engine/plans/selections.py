@@ -39,7 +39,7 @@ from schema.engine.plans.completion import (
 )
 from schema.engine.plans.run import PlanRun
 
-OBJECTS_PER_SLICE = 250  # response objects that are built before other requests get a turn
+OBJECTS_PER_SLICE = 250  # response objects that are built between two looks at the clock
 
 AWAITED_PER_SLICE = 250  # resolvers that run concurrently
 
@@ -63,10 +63,11 @@ class Selection:
 
     async def complete(self, objects: Sequence[Any], run: PlanRun) -> list[dict[str, Any]]:
         """The response objects of objects, in their order."""
-        results: list[dict[str, Any]] = []
+        results, resumed = list[dict[str, Any]](), perf_counter()
         for start in range(0, len(objects), OBJECTS_PER_SLICE):
-            if start:
+            if perf_counter() - resumed > READING_SLICE_S:
                 await run.executor.context_value.turn.pause()
+                resumed = perf_counter()
             results += self._complete_columns(objects[start : start + OBJECTS_PER_SLICE])
         if objects and len(self._fields) == 1:
             await self._fields[0].fill(objects, results, run)
