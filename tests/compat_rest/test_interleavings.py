@@ -131,6 +131,7 @@ requests = st.builds(
 )
 
 
+@pytest.mark.slow
 @randomized(examples=12)
 @given(rounds=st.lists(st.lists(requests, min_size=2, max_size=8), min_size=1, max_size=3))
 async def test_no_interleaving_mixes_two_tenants(gateway: Gateway, rounds: list[list[Sent]]) -> None:

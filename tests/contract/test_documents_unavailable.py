@@ -47,6 +47,7 @@ async def test_a_store_that_hangs_or_stops_is_unavailable_in_time_and_recovers(
     await store.close()
 
 
+@pytest.mark.slow
 async def test_the_gateway_starts_without_its_store_and_answers_with_a_code(tmp_path: Path) -> None:
     store = MongoDocumentStore(f"mongodb://127.0.0.1:{free_port()}", deadline=DEADLINE)
     app = create_app(Settings(data=tmp_path), documents=store)

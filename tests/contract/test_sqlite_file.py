@@ -102,6 +102,7 @@ async def test_a_failed_commit_leaves_no_transaction(tmp_path: Path) -> None:
     await file.close()
 
 
+@pytest.mark.slow
 async def test_writes_behind_a_foreign_lock_share_one_deadline_and_reads_go_on(tmp_path: Path) -> None:
     store = WrappedDocumentStore(
         SqliteDocumentStore(tmp_path / "documents.db"), Deadline("document store", 1.0)

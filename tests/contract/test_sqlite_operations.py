@@ -141,6 +141,7 @@ async def _kill(folder: Path, numbers: random.Random, times: int) -> None:
         await store.close()
 
 
+@pytest.mark.slow
 async def test_a_gateway_that_is_killed_leaves_a_whole_state(
     tmp_path: Path, seeded_random: random.Random
 ) -> None:

@@ -89,6 +89,7 @@ async def _count(path: Path) -> int:
     return counts[None]
 
 
+@pytest.mark.slow
 async def test_readers_do_not_wait_for_the_writer(tmp_path: Path) -> None:
     store = SqliteSeriesStore(tmp_path / "series.db")
     await store.write("d", [point(1)])

@@ -94,6 +94,7 @@ def test_every_argument_of_the_schema_is_reached() -> None:
     assert declared == set(walk_arguments())
 
 
+@pytest.mark.slow
 @randomized(15)
 @given(st.lists(QUERIES, min_size=10, max_size=20))
 def test_arguments_of_queries(plant: Path, generated: list[Operation]) -> None:
@@ -105,6 +106,7 @@ def test_arguments_of_queries(plant: Path, generated: list[Operation]) -> None:
     asyncio.run(run())
 
 
+@pytest.mark.slow
 @randomized(20)
 @given(st.lists(MUTATIONS, min_size=10, max_size=20))
 def test_arguments_of_mutations(

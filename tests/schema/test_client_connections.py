@@ -116,6 +116,7 @@ async def test_no_half_open_request_stays() -> None:
         await eventually(lambda: len(connections) == 0)
 
 
+@pytest.mark.slow
 async def test_an_idle_connection_is_closed_silently() -> None:
     async with serving(SHORT) as (port, _):
         for request in (GET, UPGRADE + b"\r\n", GET + b"\r\n"):
@@ -158,6 +159,7 @@ async def test_trailers_are_no_headers() -> None:
         assert answer.endswith(b"\r\n\r\n5 bytes")
 
 
+@pytest.mark.slow
 async def test_the_rest_of_a_rejected_body_is_discarded_for_a_moment_only() -> None:
     async with serving(replace(SHORT, idle_seconds=WAIT_S)) as (port, _):
         request = b"POST /early HTTP/1.1\r\nHost: a\r\nContent-Length: 1000000000\r\n\r\n"

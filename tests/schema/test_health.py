@@ -19,6 +19,7 @@ from stores.opening import open_documents, open_series
 from tests.schema.client import Client
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("file", ["documents.db", "series.db"])
 async def test_a_store_that_takes_no_writes_is_ready_and_says_so(tmp_path: Path, file: str) -> None:
     documents = open_documents(None, data=tmp_path, deadline=0.5)

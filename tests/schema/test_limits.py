@@ -128,6 +128,7 @@ async def test_who_may_not_introspect_gets_no_suggestions(
     assert status == (200 if may_introspect else 403)
 
 
+@pytest.mark.slow
 async def test_a_document_that_is_not_valid_is_not_cached(connect: Connect) -> None:
     client = connect(KEY)
     executor = client.app.state.app_state.executor

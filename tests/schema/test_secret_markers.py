@@ -86,6 +86,7 @@ async def test_no_secret_is_in_a_body_a_log_or_a_metric(
         assert MARKER not in str(await client.documents.database(name).find(collection))
 
 
+@pytest.mark.slow
 async def test_the_password_of_the_store_is_not_in_errors_and_logs(
     tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:

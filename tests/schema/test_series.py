@@ -117,6 +117,7 @@ PRICE = {
 }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("machines", [1, 100, 1000])
 async def test_the_number_of_queries_is_the_same_for_any_number_of_machines(
     client: Client, plant: str, documents: DocumentStore, series: WritableSeriesStore, machines: int

@@ -147,6 +147,7 @@ def test_every_limit_has_a_setting_with_the_same_default() -> None:
     assert set(LIMITS.__dataclass_fields__) <= set(LIMIT_NAMES)
 
 
+@pytest.mark.slow
 async def test_documents_need_no_garbage_collection() -> None:
     documents = Documents(LIMITS, max_bytes=10_000_000)
 

@@ -97,6 +97,7 @@ async def test_an_interrupted_run_is_completed(tmp_path: Path) -> None:
     await store.close()
 
 
+@pytest.mark.slow
 async def test_the_machines_keep_reporting_without_a_gap(
     monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
