@@ -49,7 +49,7 @@ async def test_long_answers_pause_and_short_ones_stay_as_they_are(monkeypatch: p
     short, pauses = {"a": [1, 2, 3]}, Pauses()
     assert await prepare_json(short, 10**9, pauses.pause) is short
     assert pauses.count == 0
-    await prepare_json([{"points": list(range(1000))}] * 100, 10**9, pauses.pause)
+    await prepare_json([{"points": list(range(1000))}] * 1000, 10**9, pauses.pause)
     assert pauses.count > 10
 
 
