@@ -20,6 +20,7 @@ from typing import Literal, NamedTuple, TypeAlias, TypeVar
 from stores.contracts.caches import CacheOwner
 from stores.contracts.errors import LimitExceeded
 from stores.contracts.machine_moves import MachineMoves
+from stores.contracts.rewrites import RewriteLog
 
 T = TypeVar("T")
 Value: TypeAlias = bool | int | float | str
@@ -265,7 +266,7 @@ class SeriesStore(CacheOwner, ABC):
         """Close files and connections."""
 
 
-class WritableSeriesStore(SeriesStore, MachineMoves):
+class WritableSeriesStore(SeriesStore, MachineMoves, RewriteLog):
     """A store for which the gateway itself accepts points, and from which it deletes old ones."""
 
     @abstractmethod

@@ -4,6 +4,7 @@ from collections.abc import Awaitable, Callable, Mapping, Sequence
 from typing import TypeVar
 
 from stores.contracts.machine_moves import EarlierMachine, MoveReport
+from stores.contracts.rewrites import RewriteReport
 from stores.contracts.series import (
     Aggregation,
     ByMachine,
@@ -86,6 +87,11 @@ class WrappedWritableSeriesStore(WrappedSeriesStore, WritableSeriesStore):
     async def move_machines(self, source: str, targets: Mapping[str, str]) -> MoveReport:
         # Without a deadline: merging series of many points takes longer than a call may.
         return await self._writable.move_machines(source, targets)
+
+    async def list_rewrites(self, after: int | None) -> RewriteReport:
+        return await self._interceptor.run(
+            StoreCall("list_rewrites"), lambda: self._writable.list_rewrites(after)
+        )
 
 
 def wrap_series(store: SeriesStore, interceptor: Interceptor) -> SeriesStore:

@@ -45,7 +45,7 @@ def point(machine: str, time: int, value: Value = 1, **tags: str) -> Point:
 def make_earlier(path: Path) -> None:
     """Make a file as versions without databases of organizations have made it."""
     db = apsw.Connection(str(path))
-    db.execute("DROP TABLE earlier_machines; PRAGMA user_version = 1")
+    db.execute("DROP TABLE earlier_machines; DROP TABLE rewrites; PRAGMA user_version = 1")
     db.close()
 
 

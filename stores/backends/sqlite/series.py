@@ -10,9 +10,11 @@ import apsw
 from stores.backends.sqlite import series_moves as moves
 from stores.backends.sqlite import series_queries as queries
 from stores.backends.sqlite.file import SqliteFile
+from stores.backends.sqlite.series_rewrites import read_rewrites
 from stores.backends.sqlite.series_schema import FORMAT, SampleDamage
 from stores.backends.sqlite.series_writer import SeriesCache, SqlitePointWriter, delete_older, list_series
 from stores.contracts.machine_moves import EarlierMachine, MoveReport
+from stores.contracts.rewrites import RewriteReport
 from stores.contracts.series import (
     Aggregation,
     ByMachine,
@@ -103,6 +105,9 @@ class SqliteSeriesStore(WritableSeriesStore):
             return moves.move_machines(db, source, targets)
 
         return await self._file.write(move)
+
+    async def list_rewrites(self, after: int | None) -> RewriteReport:
+        return await self.read(lambda db: read_rewrites(db, after))
 
 
 class SqliteSeriesDatabase(SeriesDatabase):

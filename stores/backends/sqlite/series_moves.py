@@ -6,7 +6,10 @@ from typing import Any, cast
 
 import apsw
 
+from stores.backends.sqlite.series_rewrites import record_rewrites
 from stores.contracts.machine_moves import EarlierMachine, MoveReport
+from stores.contracts.rewrites import Rewrite
+from stores.contracts.series import END_OF_TIME
 
 
 def list_machines(db: apsw.Connection, database: str, after: str, limit: int) -> list[str]:
@@ -40,6 +43,8 @@ def move_machines(db: apsw.Connection, source: str, targets: Mapping[str, str]) 
     moved = [row for row in rows if row[1] not in conflicts]
     for number, machine, *key, _ in moved:
         _move_series(db, number, (targets[machine], *key))
+    changed = {(database, row[1]) for row in moved for database in (source, targets[row[1]])}
+    record_rewrites(db, (Rewrite(*machine, -END_OF_TIME, END_OF_TIME) for machine in sorted(changed)))
     settle_earlier_machines(db, [EarlierMachine(source, machine) for machine in targets])
     return MoveReport(len(moved), conflicts)
 

@@ -57,10 +57,17 @@ CREATE TABLE earlier_machines (
     database TEXT NOT NULL, machine TEXT NOT NULL, PRIMARY KEY (database, machine)) WITHOUT ROWID;
 INSERT INTO earlier_machines SELECT DISTINCT database, machine FROM series WHERE machine IS NOT NULL;
 """
+# Which points of the past were written late, deleted or moved: see series_rewrites.py. A repeated rewrite
+# replaces its earlier row; AUTOINCREMENT, because no position may be used twice.
+LOG_REWRITES = """
+CREATE TABLE rewrites (
+    position INTEGER PRIMARY KEY AUTOINCREMENT, database TEXT NOT NULL, machine TEXT NOT NULL,
+    start INTEGER NOT NULL, stop INTEGER NOT NULL, UNIQUE (database, machine, start, stop));
+"""
 FORMAT = FileFormat(
     application_id=0x53475453,  # "SGTS"
     schema=SCHEMA,
-    upgrades=(LIST_EARLIER_MACHINES,),
+    upgrades=(LIST_EARLIER_MACHINES, LOG_REWRITES),
     tables=frozenset({"series", "samples", "tally"}),
     checkpoint_pages=4000,
 )

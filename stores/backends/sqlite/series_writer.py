@@ -6,7 +6,9 @@ from collections.abc import Sequence
 
 import apsw
 
-from stores.contracts.series import KINDS, MACHINE, Kind, Point, Unsigned, Value
+from stores.backends.sqlite.series_rewrites import record_late_points, record_rewrites
+from stores.contracts.rewrites import Rewrite
+from stores.contracts.series import END_OF_TIME, KINDS, MACHINE, Kind, Point, Unsigned, Value
 
 MAX_CACHED_BYTES = 32 * 1024 * 1024  # by estimate
 BYTES_PER_ENTRY = 400  # of a cache, beside the characters of its names and values
@@ -72,6 +74,8 @@ class SqlitePointWriter:
                 ]
         sql = "INSERT INTO samples VALUES (?, ?, ?) ON CONFLICT DO UPDATE SET value = excluded.value"
         self._db.executemany(sql, rows)
+        stored = [point for point, conflict in zip(points, results, strict=True) if conflict is None]
+        record_late_points(self._db, database, stored)
         return results
 
     def _find_conflict(self, database: str, point: Point) -> str | None:
@@ -136,4 +140,7 @@ def delete_older(db: apsw.Connection, number: int, cutoff: int) -> int:
     db.execute("DELETE FROM samples WHERE series = ? AND time < ?", (number, cutoff))
     count = db.changes()
     db.execute("DELETE FROM tally WHERE series = ? AND n = 0", (number,))
+    if count:
+        database = str(db.execute("SELECT database FROM series WHERE number = ?", (number,)).get)
+        record_rewrites(db, [Rewrite(database, None, -END_OF_TIME, cutoff)])
     return count
