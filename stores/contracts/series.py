@@ -19,6 +19,7 @@ from typing import Literal, NamedTuple, TypeAlias, TypeVar
 
 from stores.contracts.caches import CacheOwner
 from stores.contracts.errors import LimitExceeded
+from stores.contracts.extents import ExtentQuery, SeriesExtent
 from stores.contracts.machine_moves import MachineMoves
 from stores.contracts.rewrites import RewriteLog
 
@@ -185,6 +186,13 @@ class SeriesDatabase(ABC):
     @abstractmethod
     async def catalogue(self) -> Catalogue:
         """Return every measurement's fields and their kinds. A backend may cache them for 30 seconds."""
+
+    @abstractmethod
+    async def extents(self, query: ExtentQuery, limit: int) -> list[SeriesExtent]:
+        """Return which series machines have, in any order. Its cost is that of series, not of samples.
+
+        InfluxDB 3 reads the whole range. Raises `LimitExceeded` if there are more than `limit` series.
+        """
 
     @abstractmethod
     async def latest(self, query: SeriesQuery) -> ByMachine[Sample]:

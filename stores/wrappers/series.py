@@ -3,6 +3,7 @@
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from typing import TypeVar
 
+from stores.contracts.extents import ExtentQuery, SeriesExtent
 from stores.contracts.machine_moves import EarlierMachine, MoveReport
 from stores.contracts.rewrites import RewriteReport
 from stores.contracts.series import (
@@ -113,6 +114,10 @@ class WrappedSeriesDatabase(SeriesDatabase):
 
     async def catalogue(self) -> Catalogue:
         return await self._read("catalogue", "", self._series.catalogue)
+
+    async def extents(self, query: ExtentQuery, limit: int) -> list[SeriesExtent]:
+        fields = ",".join(f"{measurement} {field}" for measurement, field in query.fields or ())
+        return await self._read("extents", fields, lambda: self._series.extents(query, limit))
 
     async def latest(self, query: SeriesQuery) -> ByMachine[Sample]:
         return await self._read("latest", join_fields(query), lambda: self._series.latest(query))

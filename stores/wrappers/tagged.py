@@ -3,6 +3,7 @@
 from dataclasses import replace
 from typing import TypeVar
 
+from stores.contracts.extents import ExtentQuery, SeriesExtent
 from stores.contracts.series import (
     Aggregation,
     ByMachine,
@@ -15,6 +16,7 @@ from stores.contracts.series import (
     SeriesDatabase,
     SeriesQuery,
     SourceQuery,
+    Tags,
     Value,
     Windows,
 )
@@ -32,6 +34,11 @@ class TaggedSeriesDatabase(SeriesDatabase):
 
     async def catalogue(self) -> Catalogue:
         return await self._series.catalogue()
+
+    async def extents(self, query: ExtentQuery, limit: int) -> list[SeriesExtent]:
+        narrowed = replace(query, where=(*query.where, *self._where))
+        extents = await self._series.extents(narrowed, limit)
+        return [extent._replace(tags=self._without_tag(extent.tags)) for extent in extents]
 
     async def latest(self, query: SeriesQuery) -> ByMachine[Sample]:
         return await self._series.latest(self._narrow(query))
@@ -58,17 +65,17 @@ class TaggedSeriesDatabase(SeriesDatabase):
 
     def _hide_tag(self, series: ByMachine[ByTags[T]]) -> ByMachine[ByTags[T]]:
         """Return series without the tag, which all of them have."""
-        [(hidden, _)] = self._where
         return {
             machine: {
-                field: {
-                    tuple((name, value) for name, value in tags if name != hidden): of_tags
-                    for tags, of_tags in by_tags.items()
-                }
+                field: {self._without_tag(tags): of_tags for tags, of_tags in by_tags.items()}
                 for field, by_tags in by_field.items()
             }
             for machine, by_field in series.items()
         }
+
+    def _without_tag(self, tags: Tags) -> Tags:
+        [(hidden, _)] = self._where
+        return tuple((name, value) for name, value in tags if name != hidden)
 
     def _narrow(self, query: SeriesQuery) -> SeriesQuery:
         return replace(query, where=(*query.where, *self._where))

@@ -41,14 +41,14 @@ class Script:
 
     def fields(self, measurement: str, fields: Sequence[str]) -> str:
         """Return the condition that a point is of one of these fields."""
-        one_of = _join_alternatives([f"r._field == {self.bind(name)}" for name in fields])
+        one_of = join_alternatives([f"r._field == {self.bind(name)}" for name in fields])
         return f"r._measurement == {self.bind(measurement)} and {one_of}"
 
     def machines(self, names: Sequence[str] | None) -> str:
         """Return what is added to a condition to restrict it to these machines; nothing for None."""
         if names is None:
             return ""
-        return " and " + _join_alternatives([f'r["{MACHINE}"] == {self.bind(name)}' for name in names])
+        return " and " + join_alternatives([f'r["{MACHINE}"] == {self.bind(name)}' for name in names])
 
     def read_series(self, query: SeriesQuery, machines: Sequence[str] | None) -> str:
         """Return the source of the points of a query, of these machines."""
@@ -62,32 +62,31 @@ class Script:
     def tags(self, where: Sequence[tuple[str, Sequence[str]]]) -> list[str]:
         """Return the conditions that each tag has one of its values."""
         return [
-            _join_alternatives([f"r[{quote(tag)}] == {self.bind(v)}" for v in values])
-            for tag, values in where
+            join_alternatives([f"r[{quote(tag)}] == {self.bind(v)}" for v in values]) for tag, values in where
         ]
 
     def read_sources(self, query: SourceQuery, machines: Sequence[str] | None, condition: str = "") -> str:
         """Return the source of the values of a query, of these machines; `condition` begins with `and`."""
-        sources = _join_alternatives([self._read_source_tables(source) for source in query.sources])
+        sources = join_alternatives([self._read_source_tables(source) for source in query.sources])
         return self.read(query.start, query.stop, f"({sources}){self.machines(machines)}{condition}")
 
     def _read_source_tables(self, source: Source) -> str:
         conditions = [self.fields(source.measurement, [source.field])]
         for tag, values in source.where:
             conditions.append(
-                _join_alternatives([f"r[{quote(tag)}] == {self.bind(value)}" for value in values])
+                join_alternatives([f"r[{quote(tag)}] == {self.bind(value)}" for value in values])
             )
         return f"({' and '.join(conditions)})"
 
 
-def _join_alternatives(conditions: Sequence[str]) -> str:
+def join_alternatives(conditions: Sequence[str]) -> str:
     """Return a balanced tree of conditions combined with `or`."""
     if not conditions:
         return "false"
     if len(conditions) == 1:
         return conditions[0]
     half = len(conditions) // 2
-    return f"({_join_alternatives(conditions[:half])} or {_join_alternatives(conditions[half:])})"
+    return f"({join_alternatives(conditions[:half])} or {join_alternatives(conditions[half:])})"
 
 
 def quote(text: str) -> str:

@@ -14,9 +14,11 @@ from stores.backends.influx.annotated_csv import Row
 from stores.backends.influx.catalogues import DatabaseCatalogue
 from stores.backends.influx.flux import Script
 from stores.backends.influx.influx2_client import NAME, Influx2Client
+from stores.backends.influx.influx2_extents import join_extents, make_extents_script
 from stores.backends.influx.influx2_windows import CellCollector, aggregate_script
 from stores.backends.influx.store import InfluxSeriesStore
 from stores.backends.influx.transport import query_in_chunks, reading
+from stores.contracts.extents import ExtentQuery, SeriesExtent
 from stores.contracts.neighbours import join_neighbours
 from stores.contracts.occurrences import make_occurrence_order, select_last_of_each_machine
 from stores.contracts.series import (
@@ -77,6 +79,13 @@ class Influx2SeriesDatabase(SeriesDatabase):
 
     async def catalogue(self) -> Catalogue:
         return (await self._store.catalogues.get(self.database)).fields
+
+    async def extents(self, query: ExtentQuery, limit: int) -> list[SeriesExtent]:
+        rows = await self._query(
+            query.machines, lambda script, chunk: make_extents_script(script, query, chunk)
+        )
+        with reading(NAME):
+            return join_extents(rows, limit)
 
     async def latest(self, query: SeriesQuery) -> ByMachine[Sample]:
         rows = await self._query(

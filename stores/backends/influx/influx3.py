@@ -14,11 +14,13 @@ from typing import Any
 from stores.backends.influx import sql
 from stores.backends.influx.catalogues import DatabaseCatalogue
 from stores.backends.influx.influx3_client import NAME, Influx3Client, Rows, SchemaChanged
+from stores.backends.influx.influx3_extents import read_extents
 from stores.backends.influx.store import InfluxSeriesStore
 from stores.backends.influx.tag_sets import read_tags
 from stores.backends.influx.transport import REFUSED, UnreadableAnswer, query_in_chunks, reading
 from stores.backends.influx.values import CHECK, PARSE, TYPES, check_integer
 from stores.contracts.errors import Unavailable
+from stores.contracts.extents import ExtentQuery, SeriesExtent
 from stores.contracts.neighbours import join_neighbours
 from stores.contracts.series import (
     END_OF_TIME,
@@ -85,6 +87,10 @@ class Influx3SeriesDatabase(SeriesDatabase):
 
     async def catalogue(self) -> Catalogue:
         return (await self._store.catalogues.get(self.database)).fields
+
+    async def extents(self, query: ExtentQuery, limit: int) -> list[SeriesExtent]:
+        catalogue = await self._store.catalogues.get(self.database)
+        return await read_extents(self._query, catalogue, query, limit)
 
     async def latest(self, query: SeriesQuery) -> ByMachine[Sample]:
         def make(catalogue: DatabaseCatalogue, machines: Sequence[str] | None) -> sql.Statement | None:
@@ -238,7 +244,7 @@ class Influx3SeriesDatabase(SeriesDatabase):
         return {row.get("m") for row in rows}
 
     async def _query(
-        self, query: SeriesQuery | SourceQuery, make: MakeStatement
+        self, query: SeriesQuery | SourceQuery | ExtentQuery, make: MakeStatement
     ) -> tuple[DatabaseCatalogue, Rows]:
         """Return the rows of a statement, and the catalogue that it was made from.
 

@@ -11,8 +11,10 @@ from stores.backends.sqlite import series_moves as moves
 from stores.backends.sqlite import series_queries as queries
 from stores.backends.sqlite.file import SqliteFile
 from stores.backends.sqlite.series_rewrites import read_rewrites
+from stores.backends.sqlite.series_extents import read_extents
 from stores.backends.sqlite.series_schema import FORMAT, SampleDamage
 from stores.backends.sqlite.series_writer import SeriesCache, SqlitePointWriter, delete_older, list_series
+from stores.contracts.extents import ExtentQuery, SeriesExtent
 from stores.contracts.machine_moves import EarlierMachine, MoveReport
 from stores.contracts.rewrites import RewriteReport
 from stores.contracts.series import (
@@ -119,6 +121,9 @@ class SqliteSeriesDatabase(SeriesDatabase):
 
     async def catalogue(self) -> dict[str, dict[str, Kind]]:
         return await self._store.read(lambda db: queries.read_catalogue(db, self._names))
+
+    async def extents(self, query: ExtentQuery, limit: int) -> list[SeriesExtent]:
+        return await self._store.read(lambda db: read_extents(db, self._names, query, limit))
 
     async def latest(self, query: SeriesQuery) -> ByMachine[Sample]:
         return await self._store.read(
