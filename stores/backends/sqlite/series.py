@@ -10,8 +10,8 @@ import apsw
 from stores.backends.sqlite import series_moves as moves
 from stores.backends.sqlite import series_queries as queries
 from stores.backends.sqlite.file import SqliteFile
-from stores.backends.sqlite.series_rewrites import read_rewrites
 from stores.backends.sqlite.series_extents import read_extents
+from stores.backends.sqlite.series_rewrites import read_rewrites
 from stores.backends.sqlite.series_schema import FORMAT, SampleDamage
 from stores.backends.sqlite.series_writer import SeriesCache, SqlitePointWriter, delete_older, list_series
 from stores.contracts.extents import ExtentQuery, SeriesExtent
