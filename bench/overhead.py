@@ -70,6 +70,7 @@ async def measure_overhead(folder: Path) -> float:
 
 async def _run(executor: Executor, context: Context) -> None:
     result = await executor.run(Q1, {"o": PLANT}, None, context, view=view_of(context.viewer.grant))
+    await context.settle()
     assert not result.errors, result.errors
 
 

@@ -130,18 +130,19 @@ class OldRoutes:
         if isinstance(read, Response):
             return read
         route, old_request = read
-        variables = route.variables(parameters, old_request.body)
-        if route.takes_idempotency_key and IDEMPOTENCY_KEY in request.headers:
-            variables["input"]["idempotencyKey"] = request.headers[IDEMPOTENCY_KEY]
-        with reject_over_limit(context.limits, context.viewer.grant):
-            answer = await self._state.executor.run(OPERATIONS, variables, route.operation, context)
+        variables = _make_variables(request, route, old_request)
+        try:
+            with reject_over_limit(context.limits, context.viewer.grant):
+                answer = await self._state.executor.run(OPERATIONS, variables, route.operation, context)
+                shaped = None if answer.errors else route.shape(answer.data, old_request)
+                if route.rendering is JSON and context.turn.is_long:
+                    with context.turn.watch():
+                        shaped = await prepare_json(shaped, self._state.max_answer_bytes, context.turn.pause)
+        finally:
+            await context.settle()
         if answer.errors:
             response = _render_error(answer.errors[0], route, old_request, request)
         else:
-            shaped = route.shape(answer.data, old_request)
-            if route.rendering is JSON and context.turn.is_long:
-                with reject_over_limit(context.limits, context.viewer.grant), context.turn.watch():
-                    shaped = await prepare_json(shaped, self._state.max_answer_bytes, context.turn.pause)
             response = route.rendering.render(shaped, route.status, request)
         if context.budget is not None:
             response.headers.update(context.budget.headers())
@@ -162,6 +163,14 @@ async def _read(
         error = {"message": route.required.message, "extensions": {"code": "BAD_USER_INPUT"}}
         return render_json(route.error(error, old_request), 400, request)
     return route, old_request
+
+
+def _make_variables(request: Request, route: OldRoute, old_request: OldRequest) -> dict[str, Any]:
+    """The variables of the operation that a route names."""
+    variables = route.variables(old_request.parameters, old_request.body)
+    if route.takes_idempotency_key and IDEMPOTENCY_KEY in request.headers:
+        variables["input"]["idempotencyKey"] = request.headers[IDEMPOTENCY_KEY]
+    return variables
 
 
 def _render_error(error: Any, route: OldRoute, old_request: OldRequest, request: Request) -> Response:

@@ -119,26 +119,24 @@ class RequestBudget:
         self._budgets = budgets
         self._accounts, self._slots = list_accounts(budgets.limits, grant)
         self._request_id = f"{PROCESS}:{next(_numbers)}"
-        self._taken: int | None = None  # the estimate, while an operation runs
-        self._charged = 0  # for operations of the request that have ended, of which a batch has several
+        self._taken = 0  # the estimates of the operations of the request, of which a batch has several
         self._levels: tuple[float, ...] | None = None
 
     async def acquire(self, estimate: Cost) -> None:
         """Take what a request may cost. Raises `LimitExceeded`."""
         units = cost_units(estimate)
         buckets = self._budgets.buckets
-        verdict = await buckets.acquire(self._accounts, units, self._slots, self._request_id)
+        slots = None if self._taken else self._slots
+        verdict = await buckets.acquire(self._accounts, units, slots, self._request_id)
         if verdict.limit is None:
-            self._taken, self._levels = units, verdict.levels
+            self._taken, self._levels = self._taken + units, verdict.levels
         else:
             self._budgets.enforce(verdict, self._accounts)
 
     async def release(self, actual: Cost) -> None:
-        """Give back what the operation did not use. `actual` is what the request has cost until now."""
-        if self._taken is not None:
-            used = max(cost_units(actual) - self._charged, 1)
-            unused, self._taken = self._taken - used, None
-            self._charged += used
+        """Give back what the request did not use, when it is over. `actual` is what it has cost."""
+        if self._taken:
+            unused, self._taken = self._taken - cost_units(actual), 0
             buckets = self._budgets.buckets
             self._levels = await buckets.release(self._accounts, unused, self._slots, self._request_id)
 

@@ -139,7 +139,7 @@ class Viewer:
         All that a request asks for together are one call. Raises `Unavailable`.
         """
         if self._owners_loader is None:
-            self._owners_loader = Loader(partial(list_owners, self.owners))
+            self._owners_loader = Loader(partial(list_owners, self.owners, self._whole_store))
         return await self._owners_loader.load_many(machine_ids)
 
     def all_readings(self, organization_ids: Iterable[str]) -> list[Readings]:
@@ -164,7 +164,7 @@ class Viewer:
         location = layout.find_location(organization_id)
         if organization_id is None or not location.is_shared:
             return self._get_readings_at(location)
-        find = partial(find_conflicts, self.owners, layout, organization_id)
+        find = partial(find_conflicts, self.owners, self._whole_store, layout, organization_id)
         series = self.series.store.database(location.database)
         return Readings(series, self.series.limits.points, find)
 
@@ -244,6 +244,11 @@ class Context:
     idempotency: IdempotencyKey | None = None  # the idempotency key of a creation
     trace: dict[str, Any] | None = None  # what the request cost, if the client asks for it
     audit: Audit | None = None  # None leaves no trace of changes
+
+    async def settle(self) -> None:
+        """Give back to the budgets what the request has not used: it is over."""
+        if self.budget is not None:
+            await self.budget.release(self.meter.actual)
 
     def start_journal(self, operation: str) -> OperationJournal | None:
         """From now on, whatever is written is recorded as changed by this operation."""

@@ -44,13 +44,16 @@ class MachineOwners:
         """The number of cached entries."""
         return len(self._cached)
 
-    async def find(self, machine_ids: Collection[str]) -> Owners:
-        """The organizations that have registered each machine id. Raises `Unavailable`."""
+    async def find(self, machine_ids: Collection[str], documents: DocumentStore | None = None) -> Owners:
+        """The organizations that have registered each machine id. Raises `Unavailable`.
+
+        What is not cached is read from `documents`, which may count the calls of a request.
+        """
         now, cached = self._clock(), self._cached
         expired = [id_ for id_ in machine_ids if id_ not in cached or cached[id_][0] <= now]
         if expired:
             try:
-                owners = await self._load(expired)
+                owners = await self._load(expired, documents or self._documents)
             except Unavailable:
                 if not all(id_ in cached for id_ in expired):
                     raise
@@ -63,14 +66,16 @@ class MachineOwners:
 
     async def is_organization(self, organization_id: str) -> bool:
         """Whether there is an organization with this id. Raises `Unavailable`."""
-        return organization_id in await self._list_organizations()
+        return organization_id in await self._list_organizations(self._documents)
 
     def forget(self) -> None:
         """Discard what is cached: devices have changed. What is being read now is not cached any more."""
         self._cached = {}
 
-    async def _load(self, machine_ids: Collection[str]) -> dict[str, frozenset[str]]:
-        organizations = await self._list_organizations()
+    async def _load(
+        self, machine_ids: Collection[str], documents: DocumentStore
+    ) -> dict[str, frozenset[str]]:
+        organizations = await self._list_organizations(documents)
         collections = [
             (organization.organization_id, Device.collection_of(application_id))
             for organization in organizations.values()
@@ -78,17 +83,17 @@ class MachineOwners:
         ]
         forms = tuple(form for machine_id in machine_ids for form in list_forms(machine_id))
         where = (AnyOf(tuple(OneOf((name,), forms) for name in NAMES)),)
-        pages = await self._documents.find_across(collections, Query(where, keys=frozenset(NAMES)))
+        pages = await documents.find_across(collections, Query(where, keys=frozenset(NAMES)))
         owners: dict[str, set[str]] = {machine_id: set() for machine_id in machine_ids}
         for (database, _), page in zip(collections, pages, strict=True):
             for document in _raise_or_return(page):
                 owners.get(Device(document).machine_id, set()).add(database)
         return {machine_id: frozenset(ids) for machine_id, ids in owners.items()}
 
-    async def _list_organizations(self) -> dict[str, Organization]:
-        infos = await self._documents.list_databases()
+    async def _list_organizations(self, documents: DocumentStore) -> dict[str, Organization]:
+        infos = await documents.list_databases()
         names = [info.name for info in infos if is_organization_id(info.name)]
-        pages = await self._documents.find_across([(name, CONFIG) for name in names], CONFIG_ENTRIES)
+        pages = await documents.find_across([(name, CONFIG) for name in names], CONFIG_ENTRIES)
         organizations = {}
         for name, page in zip(names, pages, strict=True):
             entries = _raise_or_return(page)
@@ -97,18 +102,24 @@ class MachineOwners:
         return organizations
 
 
-async def list_owners(owners: MachineOwners, machine_ids: list[str]) -> list[frozenset[str]]:
+async def list_owners(
+    owners: MachineOwners, documents: DocumentStore, machine_ids: list[str]
+) -> list[frozenset[str]]:
     """The organizations that have registered each machine id. Raises `Unavailable`."""
-    return list((await owners.find(machine_ids)).values())
+    return list((await owners.find(machine_ids, documents)).values())
 
 
 async def find_conflicts(
-    owners: MachineOwners, layout: SeriesLayout, organization_id: str, machine_ids: Collection[str]
+    owners: MachineOwners,
+    documents: DocumentStore,
+    layout: SeriesLayout,
+    organization_id: str,
+    machine_ids: Collection[str],
 ) -> dict[str, Exception]:
     """The machines of an organization that another one has too, in the database that they share."""
     return {
         machine_id: Conflict(MACHINE_CONFLICT.format(machine_id))
-        for machine_id, ids in (await owners.find(machine_ids)).items()
+        for machine_id, ids in (await owners.find(machine_ids, documents)).items()
         if any(layout.shares(organization_id, id_) for id_ in ids if id_ != organization_id)
     }
 

@@ -6,6 +6,7 @@ from dataclasses import replace
 from typing import Any, NamedTuple, TypeVar
 
 from resolvers.limits import LimitPolicy
+from resolvers.turns import FREE_TURN, Turn
 from stores.contracts.document_store import DocumentDatabase, DocumentStore
 from stores.contracts.documents import Collection, Document, Query
 from stores.contracts.errors import LimitExceeded
@@ -26,10 +27,13 @@ class Cost(NamedTuple):
 
 def cost_units(cost: Cost) -> int:
     """The cost of a request as one number, at least 1: about the milliseconds of a core that it takes."""
-    return max(1, cost.calls + math.ceil(cost.documents / 100 + cost.points / 1000 + cost.objects / 1000))
+    return max(
+        1, cost.calls + math.ceil(cost.documents / 100 + cost.points / SAMPLES_PER_UNIT + cost.objects / 1000)
+    )
 
 
 EXPENSIVE_UNITS = 200  # more may take long: such requests have a lane of their own, and are compiled at once
+SAMPLES_PER_UNIT = 1000
 UNLIMITED = Cost(*[2**62] * 4)
 ADVICE = {
     "calls": "Request fewer things of their own: a list instead of its items one by one.",
@@ -54,10 +58,16 @@ class Meter(Interceptor):
 
     Over a limit, `policy` rejects the request or lets it pass. If it is rejected, `error` is the error, and
     every further call is rejected, too. With `stops` false, as for a mutation, the meter only counts.
+
+    A request that turns out to be expensive goes on in its `turn` as one: before it reads samples for which
+    there is no estimate, if they are likely to be many, and after it has read much.
     """
 
-    def __init__(self, limits: Cost = UNLIMITED, policy: LimitPolicy | None = None) -> None:
-        self._limits, self._policy = limits, policy or LimitPolicy()
+    def __init__(
+        self, limits: Cost = UNLIMITED, policy: LimitPolicy | None = None, turn: Turn = FREE_TURN
+    ) -> None:
+        self._limits, self._policy, self._turn = limits, policy or LimitPolicy(), turn
+        self._presumed_samples = 0
         self.calls = self.documents = self.points = self.objects = 0
         self.stops = True
         self.estimate: Cost | None = None
@@ -104,13 +114,25 @@ class Meter(Interceptor):
     async def run(self, call: StoreCall, proceed: Callable[[], Awaitable[T]]) -> T:
         self.calls += 1
         self._check()
+        self._presumed_samples += call.presumed_samples
+        await self._give_way(self._presumed_samples / SAMPLES_PER_UNIT)
         result = await proceed()
         if call.operation == "find":
             self.documents += count_documents(result)
         elif call.operation in SAMPLING:
             self.points += count_samples(result)
         self._check()
+        await self._give_way(cost_units(self.actual))
         return result
+
+    async def _give_way(self, units: float) -> None:
+        """Go on as an expensive request if it costs so much. Raises `LimitExceeded` if none may begin."""
+        if self.stops and units > EXPENSIVE_UNITS:
+            try:
+                await self._turn.become_expensive()
+            except LimitExceeded as error:
+                self.error = error
+                raise
 
     def bound(self, query: Query) -> Query:
         """The query; one that reads a whole collection reads one document more than the request still may."""

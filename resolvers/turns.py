@@ -10,6 +10,9 @@ class Turn:
     async def begin(self, *, is_expensive: bool) -> None:
         """Wait until the request may be executed. Raises `LimitExceeded` if too many others wait."""
 
+    async def become_expensive(self) -> None:
+        """Go on among the expensive requests: this one turned out to be one. Raises as `begin` does."""
+
     def end(self) -> None:
         """Let another request begin. Call it once after `begin`."""
 

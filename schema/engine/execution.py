@@ -149,20 +149,19 @@ class Executor:
     async def _execute_within_budget(self, key: OperationKey, core: CoreExecutor[Any]) -> Execution:
         """Execute the operation. Raises `LimitExceeded` if the budget of the credential is used up."""
         context: Context = core.context_value
-        meter, budget = context.meter, context.budget
-        if budget is not None and meter.estimate is not None:
-            await budget.acquire(meter.estimate)
+        meter = context.meter
+        if context.budget is not None and meter.estimate is not None:
+            await context.budget.acquire(meter.estimate)
         execution: Execution = None, (), None
         try:
             execution = await self._execute_in_turn(key, core)
         except LimitExceeded:
             if meter.error is None:
                 raise
-        finally:
-            if budget is not None:
-                await budget.release(meter.actual)
         if meter.error is None:
             return execution
+        if meter.error.headers:  # it is not the request that is at fault: it may be sent again later
+            raise meter.error
         # Most fields have failed, and the others are not the whole answer.
         return None, [GraphQLError(meter.error.message, original_error=meter.error)], None
 

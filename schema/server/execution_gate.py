@@ -123,19 +123,33 @@ class RequestTurn(Turn):
         self._began = self._loop.time()
         self._end = self._began + gate.limits.request_seconds
         self._lane: Lane | None = None
-        self._pauses: asyncio.Lock | None = None
+        self._lock = asyncio.Lock()
 
     async def begin(self, *, is_expensive: bool) -> None:
-        gate = self._gate
-        gate.check_memory(is_expensive=is_expensive)
-        lane = gate.lane(is_expensive=is_expensive)
-        if lane.is_free:
-            lane.executing += 1
-        else:
-            lane.check(gate.policy)
+        self._gate.check_memory(is_expensive=is_expensive)
+        lane = self._gate.lane(is_expensive=is_expensive)
+        if not lane.is_free:
+            lane.check(self._gate.policy)
             with self.watch():
                 await lane.wait()
+        else:
+            lane.executing += 1
         self._lane = lane
+
+    async def become_expensive(self) -> None:
+        async with self._lock:  # several calls of the request may find it out
+            if self._lane is not self._gate.cheap:
+                return
+            self._gate.check_memory(is_expensive=True)
+            expensive = self._gate.expensive
+            if not expensive.is_free:
+                expensive.check(self._gate.policy)
+                self.end()
+                await expensive.wait()
+            else:
+                self.end()
+                expensive.executing += 1
+            self._lane = expensive
 
     def end(self) -> None:
         if self._lane is not None:
@@ -152,10 +166,8 @@ class RequestTurn(Turn):
         return self._loop.time() - self._began > LONG_S
 
     async def pause(self) -> None:
-        if self._pauses is None:
-            self._pauses = asyncio.Lock()
         async with (
-            self._pauses
+            self._lock
         ):  # so that a turn of the event loop has one slice of a request, not one of each list
             await asyncio.sleep(0)
             if self._lane is self._gate.expensive:

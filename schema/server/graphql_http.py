@@ -79,10 +79,13 @@ class GraphQLEndpoint:
             context = await self._create_context(request, request_id)
             with reject_over_limit(context.limits, context.viewer.grant):
                 graphql_request = await read_request(request, self._limits)
-                if isinstance(graphql_request, list):
-                    response = await self._execute_batch(request, graphql_request, context)
-                else:
-                    response = await self._execute(request, graphql_request, media_type, context)
+                try:
+                    if isinstance(graphql_request, list):
+                        response = await self._execute_batch(request, graphql_request, context)
+                    else:
+                        response = await self._execute(request, graphql_request, media_type, context)
+                finally:
+                    await context.settle()
             if context.budget is not None:
                 response.headers.update(context.budget.headers())
         except BadRequest as error:
@@ -133,7 +136,7 @@ class GraphQLEndpoint:
             graphql_request.variables,
             graphql_request.operation_name,
             context,
-            read_only=request.method in ("GET", "HEAD"),
+            read_only=request.method == "GET",
             view=view,
             may_introspect=self._anonymous_introspection or context.viewer.grant.is_authenticated,
         )

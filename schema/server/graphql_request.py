@@ -3,6 +3,8 @@
 https://graphql.github.io/graphql-over-http/draft/
 """
 
+import asyncio
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 
@@ -15,6 +17,8 @@ from stores.contracts.errors import LimitExceeded
 
 JSON = "application/json"
 RESPONSE = "application/graphql-response+json"
+THREAD_DECODE_BYTES = 32 * 1024  # of a body; one that is longer is decoded in a thread
+CONTAINERS = (dict, list)
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,14 +46,18 @@ async def read_request(request: Request, limits: RequestLimits) -> GraphQLReques
 
     Raises `BadRequest` and `LimitExceeded`.
     """
-    if request.method in ("GET", "HEAD"):
+    if request.method == "GET":
         return _read_parameters(request, limits.max_depth)
     if request.method != "POST":
         raise BadRequest(405, "Use GET or POST.", Allow="GET, POST")
     if parse_content_type(request.headers.get("content-type", "")) != (JSON, "utf-8"):
         raise BadRequest(415, f"Send the request as {JSON} in UTF-8.")
     check_encoding(request)
-    body = _parse_json(await read_body(request, limits.max_bytes), "The body", limits.max_depth)
+    text = await read_body(request, limits.max_bytes)
+    if len(text) > THREAD_DECODE_BYTES:
+        body = await asyncio.to_thread(_parse_json, text, "The body", limits.max_depth)
+    else:
+        body = _parse_json(text, "The body", limits.max_depth)
     if isinstance(body, list) and limits.max_batch:
         return _check_batch(body, limits.max_batch)
     if not isinstance(body, dict):
@@ -119,10 +127,21 @@ def _parse_json(text: bytes, what: str, max_depth: int) -> Any:
 
 
 def _is_deeper(value: Any, depth: int) -> bool:
-    if not isinstance(value, dict | list):
-        return False
-    items = value.values() if isinstance(value, dict) else value
-    return depth == 0 or any(_is_deeper(item, depth - 1) for item in items)
+    """Whether a JSON value has more than `depth` levels of lists and objects."""
+    level = [value] if type(value) in CONTAINERS else []
+    for _ in range(depth):
+        level = [item for container in level for item in _list_containers(container)]
+        if not level:
+            return False
+    return bool(level)
+
+
+def _list_containers(container: dict[str, Any] | list[Any]) -> Iterable[Any]:
+    """The lists and objects directly in a list or an object. Long lists of strings or numbers are common."""
+    items = container.values() if type(container) is dict else container
+    if set(map(type, items)).isdisjoint(CONTAINERS):
+        return ()
+    return [item for item in items if type(item) in CONTAINERS]
 
 
 def _check_members(members: dict[str, Any]) -> GraphQLRequest:

@@ -115,7 +115,7 @@ class LimitSettings(LoadSettings):
         " limit.",
     )
     concurrent_requests: int | None = Field(
-        default=100,
+        default=50,
         ge=1,
         description="The maximum number of requests of one key that run at a time. Null is no limit.",
     )

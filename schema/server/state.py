@@ -61,7 +61,7 @@ class AppState:
         except GatewayError as error:
             raise AccessDenied(error) from None
         turn = RequestTurn(self.gate, request.receive)
-        meter = Meter(self.max_cost, self.limits)
+        meter = Meter(self.max_cost, self.limits, turn)
         documents, series, trace = self.documents, self.series.store, None
         if request.headers.get(TRACE_HEADER) == "1" and grant.is_operator:
             document_calls, series_calls = CallCounter(), CallCounter()

@@ -7,6 +7,7 @@ from stores.contracts.extents import ExtentQuery, SeriesExtent
 from stores.contracts.machine_moves import EarlierMachine, MoveReport
 from stores.contracts.rewrites import RewriteReport
 from stores.contracts.series import (
+    SECOND,
     Aggregation,
     ByMachine,
     ByTags,
@@ -27,6 +28,7 @@ from stores.contracts.series import (
 from stores.wrappers.interception import Interceptor, StoreCall
 
 T = TypeVar("T")
+PRESUMED_INTERVAL = 5 * SECOND  # between two samples of a field
 
 
 class WrappedSeriesStore(SeriesStore):
@@ -123,7 +125,8 @@ class WrappedSeriesDatabase(SeriesDatabase):
         return await self._read("latest", join_fields(query), lambda: self._series.latest(query))
 
     async def points(self, query: SeriesQuery, limit: int) -> ByMachine[ByTags[list[Sample]]]:
-        return await self._read("points", join_fields(query), lambda: self._series.points(query, limit))
+        call = StoreCall("points", join_fields(query), presumed_samples=presume_samples(query))
+        return await self._interceptor.run(call, lambda: self._series.points(query, limit))
 
     async def neighbours(self, query: SeriesQuery) -> ByMachine[ByTags[Neighbours]]:
         return await self._read("neighbours", join_fields(query), lambda: self._series.neighbours(query))
@@ -144,6 +147,11 @@ class WrappedSeriesDatabase(SeriesDatabase):
     async def machines_with(self, query: SourceQuery, value: Value) -> set[str | None]:
         sources = ",".join(f"{source.measurement} {source.field}" for source in query.sources)
         return await self._read("machines_with", sources, lambda: self._series.machines_with(query, value))
+
+
+def presume_samples(query: SeriesQuery) -> int:
+    """How many samples a query reads, if each field has one every `PRESUMED_INTERVAL`."""
+    return len(query.machines) * len(query.fields) * (query.stop - query.start) // PRESUMED_INTERVAL
 
 
 def join_fields(query: SeriesQuery) -> str:

@@ -38,7 +38,8 @@ REASONS = {
     "objects": "About as many bytes as the longest answer may have.",
     "cost_per_minute": "A dashboard of 50 panels that is loaded every 10 seconds takes less than a tenth.",
     "tenant_cost_per_minute": "Two keys of an organization may use their whole budgets at the same time.",
-    "concurrent_requests": "A browser sends 6 at a time; a dashboard with HTTP/2 some dozens.",
+    "concurrent_requests": "50 panels of a dashboard may load at once. It is less than `executing`, so that"
+    " one key cannot hold up all others.",
     "address_requests_per_minute": "Old clients without a credential poll each second; some share a proxy.",
     "request_seconds": "Proxies and people give up after 30 to 60 seconds.",
     "executing": "More requests at once make each slower and need more memory, but are not done earlier.",

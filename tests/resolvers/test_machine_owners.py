@@ -7,12 +7,16 @@ from typing import TypeVar
 import pytest
 from bson import ObjectId
 
+from resolvers.context import Viewer
 from resolvers.machine_owners import TTL_S, MachineOwners
+from resolvers.metering import Meter, MeteredDocumentStore
+from resolvers.series_access import SeriesAccess
 from stores.contracts.document_store import DocumentStore
 from stores.contracts.errors import Unavailable
 from stores.entities.devices import Device
 from stores.entities.organizations import Organization
-from stores.opening import open_documents
+from stores.entities.series_layout import SeriesLayout
+from stores.opening import open_documents, open_series
 from stores.wrappers.counting import CallCounter
 from stores.wrappers.documents import WrappedDocumentStore
 from stores.wrappers.interception import Interceptor, StoreCall
@@ -82,6 +86,19 @@ async def test_owners_are_cached_until_they_change_or_expire(store: DocumentStor
     await store.database("east").delete(Device.collection_of("cnc"), [])
     clock.now += TTL_S
     assert await owners.find(["7"]) == {"7": {"west"}}
+
+
+async def test_what_a_request_looks_up_is_counted_by_its_meter(store: DocumentStore, tmp_path: Path) -> None:
+    meter, series = Meter(), open_series(None, data=tmp_path)
+    layout = SeriesLayout(has_own_databases=False)
+    access = SeriesAccess(series, layout, owners=MachineOwners(store))
+    viewer = Viewer(MeteredDocumentStore(store, meter), access)
+    assert await viewer.list_owners(["M1", "7"]) == [{"acme", "nord"}, {"west"}]
+    assert meter.actual[:2] == (3, 4 + 3)  # the organizations and their settings, and the devices
+    latest = viewer.tenant("acme").readings.latest("state", ("power",))
+    assert await latest.load("M2") == {}
+    assert meter.actual[:2] == (6, 7 + 4 + 1)
+    await series.close()
 
 
 async def test_while_the_store_is_down_what_was_known_counts(store: DocumentStore) -> None:

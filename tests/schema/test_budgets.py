@@ -172,15 +172,45 @@ async def test_requests_of_a_key_that_run_at_a_time_are_limited() -> None:
 
 
 async def test_operations_of_a_batch_are_charged_once_each() -> None:
-    budgets = Budgets(MemoryBuckets(Clock()), BudgetLimits(cost_per_minute=100), LimitPolicy())
-    request = budgets.of_request(GRANT)
+    buckets = MemoryBuckets(Clock())
+    limits = BudgetLimits(cost_per_minute=100, concurrent_requests=1)
+    budgets = Budgets(buckets, limits, LimitPolicy())
+    request, other = (budgets.of_request(GRANT) for _ in range(2))
     assert request is not None
+    assert other is not None
     remaining = []
-    for calls in (10, 15, 40):  # what the request has cost until then
+    for _ in range(3):
         await request.acquire(Cost(30, 0, 0, 0))
-        await request.release(Cost(calls, 0, 0, 0))
         remaining.append(request.headers()["X-RateLimit-Remaining"])
-    assert remaining == ["90", "85", "60"]
+        with pytest.raises(LimitExceeded, match="concurrent_requests"):
+            await other.acquire(NO_COST)  # the request keeps its slot to its end
+    await request.release(Cost(40, 0, 0, 0))
+    assert [*remaining, request.headers()["X-RateLimit-Remaining"]] == ["70", "40", "10", "60"]
+    await other.acquire(NO_COST)
+
+
+async def test_a_batch_takes_one_slot_and_settles_once(
+    client: Client, plant: str, documents: DocumentStore, open_http: OpenHttp, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    calls: list[tuple[str, bool]] = []
+    for name in ("acquire", "release"):
+        monkeypatch.setattr(MemoryBuckets, name, record(calls, name, getattr(MemoryBuckets, name)))
+    http = open_http(await create_key(documents, plant), batch=3)
+    body = [{"query": QUERY, "variables": {"o": plant}}] * 3
+    assert [set(answer) for answer in (await http.post("/graphql", json=body)).json()] == [{"data"}] * 3
+    assert calls == [("acquire", True), ("acquire", False), ("acquire", False), ("release", True)]
+
+
+def record(calls: list[tuple[str, bool]], name: str, method: Callable[..., Any]) -> Callable[..., Any]:
+    """The method of buckets, which also records whether it is about slots."""
+
+    async def recorded(
+        self: MemoryBuckets, accounts: Any, amount: float, slots: Any = None, request_id: str = ""
+    ) -> Any:
+        calls.append((name, slots is not None))
+        return await method(self, accounts, amount, slots, request_id)
+
+    return recorded
 
 
 async def test_a_dashboard_of_fifty_panels_every_ten_seconds_does_not_notice() -> None:

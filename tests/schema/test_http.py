@@ -109,6 +109,23 @@ async def test_a_get_request_may_query_but_not_change(client: Client) -> None:
     assert await client.run("{ organizations { nodes { id } } }") == {"organizations": {"nodes": []}}
 
 
+@pytest.mark.parametrize("method", ["HEAD", "PUT", "DELETE", "PATCH"])
+async def test_other_methods_are_not_allowed(client: Client, method: str) -> None:
+    response = await client.http.request(method, "/graphql", params={"query": "{ __typename }"})
+    assert (response.status_code, response.headers["allow"]) == (405, "GET, POST")
+
+
+@pytest.mark.parametrize("padding", [0, 100_000], ids=["short", "long"])
+@pytest.mark.parametrize(("levels", "status"), [(61, 200), (62, 400)])
+async def test_json_has_a_maximum_depth(client: Client, padding: int, levels: int, status: int) -> None:
+    nested = b"[" * levels + b"{}" + b"]" * levels  # below the body itself and one more object
+    body = b'{"query": "{ __typename }", "variables": {"v": %s}%s}' % (nested, b" " * padding)
+    response = await client.http.post("/graphql", content=body, headers={"Content-Type": "application/json"})
+    assert response.status_code == status
+    if status == 400:
+        assert response.json()["errors"][0]["extensions"]["limit"] == "json_depth"
+
+
 async def test_an_unforeseen_failure_shows_nothing_but_a_request_id(
     client: Client, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:

@@ -8,19 +8,24 @@ from typing import Any, TypeVar
 
 import httpx
 import pytest
+from bson import ObjectId
 
 from compat_rest.app import create_app
 from resolvers import metering
 from resolvers.limits import LimitPolicy
 from schema.server.execution_gate import ExecutionGate, GateLimits, Lane, RequestTurn
-from schema.server.memory import MemoryGauge, read_cgroup_limit, read_resident_bytes
+from schema.server.memory import MemoryGauge, read_resident_bytes
 from schema.server.settings import Settings
 from stores.contracts.document_store import DocumentStore
 from stores.contracts.errors import Unavailable
-from stores.contracts.series import WritableSeriesStore
+from stores.contracts.series import SECOND, WritableSeriesStore
+from stores.entities.devices import Device
+from stores.entities.organizations import Organization
 from stores.wrappers.deadline import REQUEST_END, Deadline
 from stores.wrappers.documents import WrappedDocumentStore
 from stores.wrappers.interception import Interceptor, StoreCall
+from stores.wrappers.series import WrappedWritableSeriesStore
+from tests.schema.machines import NOW, put
 from tests.serving import served
 
 T = TypeVar("T")
@@ -32,14 +37,18 @@ MUTATION = """mutation { createOrganization(input: {organizationId: "made", name
 
 
 class Holding(Interceptor):
-    """Holds the reads or the writes of organizations until it is released, and counts what it holds."""
+    """Holds the reads or the writes of organizations until it is released, and counts what it holds.
 
-    def __init__(self, *, writes: bool = False) -> None:
-        self._writes, self.held, self.cancelled = writes, 0, 0
+    With `samples`, it holds reads of samples instead.
+    """
+
+    def __init__(self, *, writes: bool = False, samples: bool = False) -> None:
+        self._writes, self._samples, self.held, self.cancelled = writes, samples, 0, 0
         self.released = asyncio.Event()
 
     async def run(self, call: StoreCall, proceed: Callable[[], Awaitable[T]]) -> T:
-        if call.subject == "config" and call.is_write == self._writes and not self.released.is_set():
+        is_held = call.operation == "points" if self._samples else call.subject == "config"
+        if is_held and call.is_write == self._writes and not self.released.is_set():
             self.held += 1
             try:
                 await self.released.wait()
@@ -86,7 +95,8 @@ async def serve(
 
         async def start(holding: Holding, **limits: Any) -> Gateway:
             settings = Settings.model_validate({"data": tmp_path, "limits": limits})
-            app = create_app(settings, documents=WrappedDocumentStore(documents, holding), series=series)
+            stores = WrappedDocumentStore(documents, holding), WrappedWritableSeriesStore(series, holding)
+            app = create_app(settings, documents=stores[0], series=stores[1])
             return Gateway(await stack.enter_async_context(served(app)), holding, app)
 
         yield start
@@ -168,6 +178,56 @@ async def test_expensive_requests_have_a_lane_of_their_own(
     assert gateway.executor.counts["compiled"] == 1  # at once, though it was never requested before
 
 
+RAW = """{{ device(organizationId: "o", applicationId: "cnc", machineId: "M0") {{
+    series(measurement: "m", field: "f", range: {{last: "{}"}}) {{ count }} }} }}"""
+
+
+async def add_machine(documents: DocumentStore, series: WritableSeriesStore, samples: int) -> None:
+    """The machine M0 of the organization `o`, and a sample of each of the last seconds."""
+    database = documents.database("o")
+    entry = {"key": "applications", "value": {"applicationSettings": {"cnc": {"name": "CNC"}}}}
+    await database.upsert(Organization.collection_of(), [{"_id": ObjectId(), **entry}])
+    await database.upsert(Device.collection_of("cnc"), [{"_id": ObjectId(), "machineId": "M0"}])
+    points = [put("m", "M0", NOW - number * SECOND, f=number) for number in range(samples)]
+    assert not any(await series.write("organization/o", points))
+
+
+async def test_long_reads_without_an_estimate_wait_for_each_other_and_not_others_for_them(
+    serve: Serve, documents: DocumentStore, series: WritableSeriesStore
+) -> None:
+    await add_machine(documents, series, 3)
+    gateway = await serve(Holding(samples=True), executing=2, executing_expensive=1, queued=10)
+    floods = [asyncio.create_task(gateway.send(RAW.format("P30D"))) for _ in range(6)]
+    await eventually(lambda: gateway.gate.expensive.waiting == 5)
+    assert (gateway.gate.cheap.executing, gateway.gate.expensive.executing, gateway.holding.held) == (0, 1, 1)
+    assert (await gateway.send(SIMPLE)).status_code == 200  # which would wait if two of them were executed
+    short = asyncio.create_task(gateway.send(RAW.format("PT1H")))
+    await eventually(lambda: gateway.gate.cheap.executing == 1)
+    floods[-1].cancel()  # its client leaves
+    await eventually(lambda: gateway.gate.expensive.waiting == 4)
+    gateway.holding.released.set()
+    responses = [await sending for sending in (*floods[:-1], short)]
+    assert [response.json()["data"]["device"]["series"]["count"] for response in responses] == [3] * 6
+    assert (gateway.gate.cheap.executing, gateway.gate.expensive.executing) == (0, 0)
+
+
+async def test_a_request_that_has_read_much_goes_on_as_an_expensive_one(
+    serve: Serve, documents: DocumentStore, series: WritableSeriesStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await add_machine(documents, series, 3_000)
+    monkeypatch.setattr(metering, "EXPENSIVE_UNITS", 3)  # more than the estimate, and than is presumed
+    gateway = await serve(Holding(samples=True), executing_expensive=1, queued=1)
+    gateway.gate.expensive.executing = 1
+    gateway.holding.released.set()
+    waiting = asyncio.create_task(gateway.send(RAW.format("PT1H")))
+    await eventually(lambda: gateway.gate.expensive.waiting == 1)
+    rejected = await gateway.send(RAW.format("PT1H"))
+    assert (rejected.status_code, rejected.headers["retry-after"]) == (503, "1")
+    assert rejected.json()["errors"][0]["extensions"]["limit"] == "queued"
+    assert gateway.gate.cheap.executing == 0
+    waiting.cancel()
+
+
 async def test_a_place_is_not_lost_to_who_has_just_left_the_queue() -> None:
     lane = Lane(1, 10)
     lane.executing = 1
@@ -221,24 +281,3 @@ async def test_nothing_begins_while_memory_is_scarce(serve: Serve) -> None:
     answer = await gateway.send(SIMPLE)
     assert answer.status_code == 503
     assert answer.json()["errors"][0]["extensions"]["limit"] == "memory_bytes"
-
-
-def test_memory_is_read_at_most_ten_times_in_a_second() -> None:
-    times, readings = iter([1.0, 1.05, 1.2]), iter([100, 200])
-    gauge = MemoryGauge(1000, clock=lambda: next(times), read=lambda: next(readings))
-    assert [gauge.used_part() for _ in range(3)] == [0.1, 0.1, 0.2]
-    assert 2**20 < read_resident_bytes() < 2**40
-
-
-def test_the_memory_limit_is_the_lowest_of_the_control_groups(tmp_path: Path) -> None:
-    groups = tmp_path / "cgroup"
-    groups.write_text("0::/system.slice/gateway.service\n")
-    (tmp_path / "system.slice" / "gateway.service").mkdir(parents=True)
-    (tmp_path / "system.slice" / "memory.max").write_text("2000000000\n")
-    (tmp_path / "system.slice" / "gateway.service" / "memory.max").write_text("max\n")
-    assert read_cgroup_limit(tmp_path, groups) == 2_000_000_000
-    groups.write_text("5:cpu,memory:/docker/a\n")
-    assert read_cgroup_limit(tmp_path, groups) is None
-    (tmp_path / "memory").mkdir()
-    (tmp_path / "memory" / "memory.limit_in_bytes").write_text("1000000000\n")
-    assert read_cgroup_limit(tmp_path, groups) == 1_000_000_000
