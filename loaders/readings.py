@@ -99,10 +99,10 @@ class Readings:
         windows: Windows,
         aggregation: Aggregation,
         where: Where = (),
-    ) -> Loader[tuple[str, str], list[Cell]]:
+    ) -> Loader[tuple[str, str], ByTags[list[Cell]]]:
         """Return the loader, by machine id and field, of the windows that have samples, aggregated."""
 
-        async def load(keys: list[tuple[str, str]]) -> list[list[Cell]]:
+        async def load(keys: list[tuple[str, str]]) -> list[ByTags[list[Cell]]]:
             count = len(keys) * (len(windows.edges) - 1)
             if count > self._max_points:
                 raise LimitExceeded(
@@ -113,7 +113,7 @@ class Readings:
                 )
             queries = _group_queries(measurement, keys, start, stop, where)
             by_machine = await _merge(self.series.windows(query, windows, aggregation) for query in queries)
-            return [by_machine.get(machine, {}).get(field, []) for machine, field in keys]
+            return [by_machine.get(machine, {}).get(field, {}) for machine, field in keys]
 
         return self._loader(("windows", measurement, start, stop, windows, aggregation, where), load)
 

@@ -101,7 +101,7 @@ async def _get_series(
         windows_loader = readings.windows(
             measurement, start, stop, windows, request.aggregation, request.where
         )
-        cells = await windows_loader.load((machine.machine_id, field))
+        cells = (await windows_loader.load((machine.machine_id, field))).get((), [])
         if not cells and request.aggregation.function in NUMERIC:
             await _reject_strings(context, machine, measurement, field, request.aggregation)
         times, values = fill_gaps(cells, windows.edges, request.fill)

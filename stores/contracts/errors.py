@@ -133,3 +133,12 @@ class Unavailable(GatewayError, code="UNAVAILABLE", rest_status=503):
     ) -> None:
         super().__init__(message, fields=fields, **extensions)
         self.is_outage, self.retry_after_s = is_outage, retry_after_s
+
+
+def make_too_many_points_error(limit: int) -> LimitExceeded:
+    """Return the error of `SeriesDatabase.points`."""
+    return LimitExceeded(
+        "points",
+        limit,
+        advice="The range holds too many points (series.max_points): request a shorter range, or windows.",
+    )

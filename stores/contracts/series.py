@@ -18,7 +18,6 @@ from itertools import pairwise
 from typing import Literal, NamedTuple, TypeAlias, TypeVar
 
 from stores.contracts.caches import CacheOwner
-from stores.contracts.errors import LimitExceeded
 from stores.contracts.extents import ExtentQuery, SeriesExtent
 from stores.contracts.machine_moves import MachineMoves
 from stores.contracts.rewrites import RewriteLog
@@ -129,6 +128,9 @@ NUMERIC: tuple[AggregateFunction, ...] = ("mean", "min", "max", "sum", "stddev",
 class Aggregation:
     """How the values of a window become one. True counts as 1 and False as 0, except in `first` and `last`.
 
+    The series of a machine that have the same values of the tags `by` are aggregated together: without `by`,
+    all of them. A name that is not that of a tag separates nothing.
+
     `stddev` is the sample standard deviation; a window with a single value has none. `quantile` is the
     nearest rank: the value at position ceil(q * n) of n sorted values, or the first one for q = 0. `mean`,
     `stddev` and `quantile` are floats and `count` is an integer; `min`, `max` and `sum` are integers for
@@ -137,6 +139,7 @@ class Aggregation:
 
     function: AggregateFunction
     q: float | None = None  # only for quantile: 0 <= q <= 1
+    by: tuple[str, ...] = ()
 
 
 class Span(NamedTuple):
@@ -212,12 +215,12 @@ class SeriesDatabase(ABC):
     @abstractmethod
     async def windows(
         self, query: SeriesQuery, windows: Windows, aggregation: Aggregation
-    ) -> ByMachine[list[Cell]]:
-        """Return by machine and field the windows that have samples: their index and the aggregated value.
+    ) -> ByMachine[ByTags[list[Cell]]]:
+        """Return the windows that have samples by machine, field and tags: index and aggregated value.
 
-        The cells are in the order of the windows. Several series of a machine are aggregated together. A
-        function of `NUMERIC` returns nothing for a field of strings. If several samples of a window share
-        its first (or last) time, `first` (or `last`) is their greatest value.
+        The tags are those of `aggregation.by` that the series have: `()` without `by`. The cells are in the
+        order of the windows. A function of `NUMERIC` returns nothing for a field of strings. If several
+        samples of a window share its first (or last) time, `first` (or `last`) is their greatest value.
         """
 
     @abstractmethod
@@ -287,12 +290,3 @@ class WritableSeriesStore(SeriesStore, MachineMoves, RewriteLog):
     @abstractmethod
     async def retain(self, cutoff: int) -> int:
         """Delete all points older than `cutoff` from every database. Return how many were deleted."""
-
-
-def make_too_many_points_error(limit: int) -> LimitExceeded:
-    """Return the error of `SeriesDatabase.points`."""
-    return LimitExceeded(
-        "points",
-        limit,
-        advice="The range holds too many points (series.max_points): request a shorter range, or windows.",
-    )

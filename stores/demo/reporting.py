@@ -151,7 +151,7 @@ async def _find_complete_days(
     return {
         (machine, dates[index])
         for machine, by_field in cells.items()
-        for index, _ in by_field.get("execution", [])[:-1]
+        for index, _ in by_field.get("execution", {}).get((), [])[:-1]
     }
 
 

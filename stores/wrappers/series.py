@@ -133,7 +133,7 @@ class WrappedSeriesDatabase(SeriesDatabase):
 
     async def windows(
         self, query: SeriesQuery, windows: Windows, aggregation: Aggregation
-    ) -> ByMachine[list[Cell]]:
+    ) -> ByMachine[ByTags[list[Cell]]]:
         return await self._read(
             "windows", join_fields(query), lambda: self._series.windows(query, windows, aggregation)
         )

@@ -51,8 +51,8 @@ class TaggedSeriesDatabase(SeriesDatabase):
 
     async def windows(
         self, query: SeriesQuery, windows: Windows, aggregation: Aggregation
-    ) -> ByMachine[list[Cell]]:
-        return await self._series.windows(self._narrow(query), windows, aggregation)
+    ) -> ByMachine[ByTags[list[Cell]]]:
+        return self._hide_tag(await self._series.windows(self._narrow(query), windows, aggregation))
 
     async def last(self, query: SourceQuery, limit: int) -> list[Occurrence]:
         return await self._series.last(self._narrow_sources(query), limit)

@@ -11,7 +11,9 @@ import httpx
 import pytest
 
 from stores.contracts.series import (
+    Aggregation,
     ByMachine,
+    Cell,
     Point,
     Sample,
     SeriesDatabase,
@@ -51,6 +53,18 @@ async def read_points(series: SeriesDatabase, query: SeriesQuery, limit: int) ->
     return {
         machine: {field: sorted(chain.from_iterable(by_tags.values())) for field, by_tags in by_field.items()}
         for machine, by_field in points.items()
+    }
+
+
+async def read_windows(
+    series: SeriesDatabase, query: SeriesQuery, windows: Windows, aggregation: Aggregation
+) -> ByMachine[list[Cell]]:
+    """Return the windows of an aggregation without `by`."""
+    cells = await series.windows(query, windows, aggregation)
+    assert all(set(by_tags) == {()} for by_field in cells.values() for by_tags in by_field.values())
+    return {
+        machine: {field: by_tags[()] for field, by_tags in by_field.items()}
+        for machine, by_field in cells.items()
     }
 
 

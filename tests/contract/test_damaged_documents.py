@@ -28,6 +28,7 @@ from stores.contracts.series import (
     Unsigned,
     Windows,
 )
+from tests.contract.series_stores import read_windows
 
 DEVICES = Collection("cnc_devices", indexes=(("name",),))
 
@@ -122,7 +123,7 @@ async def test_a_damaged_sample_costs_itself_only(
     sources = SourceQuery([Source("m", "f")], None, 0, 10)
     assert [occurrence.time for occurrence in await series.last(sources, 2)] == [2, 0]
     for function in ("count", "first", "last"):
-        cells = await series.windows(query, Windows((0, 10), 10), Aggregation(function))
+        cells = await read_windows(series, query, Windows((0, 10), 10), Aggregation(function))
         assert cells == {"M1": {"f": [(0, 2 if function == "count" else value)]}}
     assert "damaged samples of the series 1 (f) were left out" in caplog.text
     assert store.damaged_samples == 6  # `last` looks for the newest sample first

@@ -28,7 +28,7 @@ from stores.contracts.series import (
     Windows,
 )
 from tests.contract.influx2 import MINUTE, T, every_call, opened, point
-from tests.contract.series_stores import over, read_points, send
+from tests.contract.series_stores import over, read_points, read_windows, send
 from tests.randomized import randomized
 from tests.servers import InfluxDB2
 
@@ -125,7 +125,8 @@ async def test_a_range_without_length_is_empty(
         windows = Windows((start, start + SECOND), SECOND)
         assert await read_points(influx2_series, SeriesQuery("state", ["mode"], ["M1"], start, stop), 5) == {}
         assert (
-            await influx2_series.windows(
+            await read_windows(
+                influx2_series,
                 SeriesQuery("state", ["mode"], ["M1"], start, stop),
                 windows,
                 Aggregation("count"),
@@ -165,7 +166,7 @@ async def test_the_future_and_the_time_before_1970_count(
     ] == times[:-3:-1]
     windows = Windows((-120 * SECOND, -60 * SECOND, 0, 60 * SECOND), 60 * SECOND)
     query = SeriesQuery("state", ["a"], ["M1"], -120 * SECOND, SECOND)
-    cells = await influx2_series.windows(query, windows, Aggregation("first"))
+    cells = await read_windows(influx2_series, query, windows, Aggregation("first"))
     assert cells == {"M1": {"a": [(0, 1), (1, 2), (2, 3)]}}
 
 
@@ -219,7 +220,8 @@ async def test_a_quantile_is_requested_with_every_digit(
 ) -> None:
     await send(influxdb2_server, influx2_series.database, [point(T + n, a=n) for n in range(3)])
     for q, expected in ((0.33333333, 0.0), (0.33333335, 1.0), (1e-12, 0.0), (0.99999999, 2.0)):
-        cells = await influx2_series.windows(
+        cells = await read_windows(
+            influx2_series,
             over(MINUTE, "state", ["a"], ["M1"]),
             MINUTE,
             Aggregation("quantile", q),

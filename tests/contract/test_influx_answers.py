@@ -166,7 +166,7 @@ async def test_rows_of_one_time_are_merged() -> None:
         assert await calls_by_name["points"]() == {
             "M1": {"count": {(): [Sample(5, 1), Sample(5, 2), Sample(5, 9)]}}
         }
-        assert await calls_by_name["windows"]() == {"M1": {"count": [(0, 9.0)]}}
+        assert await calls_by_name["windows"]() == {"M1": {"count": {(): [(0, 9.0)]}}}
         await store.close()
 
 

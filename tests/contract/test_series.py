@@ -22,7 +22,7 @@ from stores.contracts.series import (
 )
 from stores.entities.machine_events import SOURCES, list_sources_of
 from tests.contract.points import HOSTILE, MINUTE, T, minutes, point
-from tests.contract.series_stores import Written, over, read_points
+from tests.contract.series_stores import Written, over, read_points, read_windows
 
 
 async def test_what_was_never_written_is_empty(written: Written) -> None:
@@ -32,7 +32,8 @@ async def test_what_was_never_written_is_empty(written: Written) -> None:
         assert await series.latest(SeriesQuery("state", ["power"], ["M1"])) == {}
         assert await read_points(series, SeriesQuery("state", ["power"], ["M1"], 0, T), 10) == {}
         assert (
-            await series.windows(
+            await read_windows(
+                series,
                 over(windows, "state", ["power"], ["M1"]),
                 windows,
                 Aggregation("mean"),

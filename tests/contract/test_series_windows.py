@@ -21,7 +21,7 @@ from stores.contracts.series import (
     Windows,
 )
 from tests.contract.points import MINUTE, T, minutes, point
-from tests.contract.series_stores import Written, over, read_points
+from tests.contract.series_stores import Written, over, read_points, read_windows
 
 VALUES: dict[str, list[Any]] = {
     "i": [5, 1, 9, 3, 3],
@@ -50,7 +50,8 @@ async def test_a_window_has_the_aggregate_of_its_values(
     await written.put(point(T + 2 * MINUTE, i=8), point(T - 1, i=100), point(T + 3 * MINUTE, i=100))
     windows = minutes(T, T + 3 * MINUTE)
     cells = (
-        await written.series.windows(
+        await read_windows(
+            written.series,
             over(windows, "state", list("ifbs"), ["M1"]),
             windows,
             Aggregation(function),
@@ -72,7 +73,8 @@ async def test_a_window_has_the_aggregate_of_its_values(
 async def test_a_quantile_is_the_nearest_rank(written: Written, q: float, expected: float) -> None:
     for n in range(5):
         await written.put(point(T + n, i=VALUES["i"][n], f=VALUES["f"][n], b=VALUES["b"][n]))
-    cells = await written.series.windows(
+    cells = await read_windows(
+        written.series,
         over(minutes(T, T + MINUTE), "state", ["i", "b"], ["M1", "M2"]),
         minutes(T, T + MINUTE),
         Aggregation("quantile", q),
@@ -85,7 +87,8 @@ async def test_a_quantile_is_the_nearest_rank(written: Written, q: float, expect
 async def test_sums_of_integers_are_exact_beyond_64_bits(written: Written) -> None:
     most = 2**63 - 1
     await written.put(*(point(T + n, a=most, c=-most) for n in range(3)))
-    cells = await written.series.windows(
+    cells = await read_windows(
+        written.series,
         over(minutes(T, T + MINUTE), "state", ["a", "c"], ["M1"]),
         minutes(T, T + MINUTE),
         Aggregation("sum"),
@@ -107,14 +110,14 @@ async def test_unsigned_integers_of_64_bits_are_exact(written: Written) -> None:
         "min": 0, "max": most, "sum": sum(values), "count": 4, "first": 5, "last": 0,
     }  # fmt: skip
     for function, value in expected.items():
-        cells = await series.windows(query, windows, Aggregation(function))
+        cells = await read_windows(series, query, windows, Aggregation(function))
         assert cells == {"M1": {"a": [(0, value)]}}
         assert type(cells["M1"]["a"][0][1]) is int
     for aggregation, approximate in (
         (Aggregation("mean"), sum(values) / 4),
         (Aggregation("quantile", 0.75), 2.0**63),
     ):
-        [(_, found_value)] = (await series.windows(query, windows, aggregation))["M1"]["a"]
+        [(_, found_value)] = (await read_windows(series, query, windows, aggregation))["M1"]["a"]
         assert found_value == pytest.approx(approximate)
     last = await series.last(SourceQuery([Source("state", "a")]), 2)
     assert [occurrence.value for occurrence in last] == [0, 2**63]
@@ -126,7 +129,8 @@ async def test_several_series_of_a_machine_count_together(written: Written) -> N
     )
     windows = minutes(T, T + MINUTE)
     for function, expected in (("sum", 9), ("count", 3), ("first", 5), ("last", 3)):
-        cells = await written.series.windows(
+        cells = await read_windows(
+            written.series,
             over(windows, "state", ["a"], ["M1"]),
             windows,
             Aggregation(function),  # type: ignore[arg-type]  # a parameter of the test
@@ -148,7 +152,8 @@ async def test_days_of_23_and_25_hours_are_whole(written: Written, first: dateti
     windows = days("Europe/Berlin", first, 4)
     hours = range(windows.edges[0], windows.edges[-1], 3600 * SECOND)
     await written.put(*(point(at, a=1) for at in hours))
-    cells = await written.series.windows(
+    cells = await read_windows(
+        written.series,
         over(windows, "state", ["a"], ["M1"]),
         windows,
         Aggregation("count"),
@@ -162,7 +167,7 @@ async def test_a_range_cuts_its_first_and_last_window(written: Written) -> None:
     await written.put(*(point(T + n * SECOND, a=1) for n in range(180)))
     windows = minutes(T, T + 3 * MINUTE)
     query = SeriesQuery("state", ["a"], ["M1"], T + 30 * SECOND, T + 130 * SECOND)
-    cells = await written.series.windows(query, windows, Aggregation("count"))
+    cells = await read_windows(written.series, query, windows, Aggregation("count"))
     assert cells["M1"]["a"] == [(0, 30), (1, 60), (2, 10)]
 
 
@@ -173,7 +178,8 @@ async def test_means_and_deviations_of_many_values_are_stable(written: Written) 
     deviation = math.sqrt(math.fsum((value - mean) ** 2 for value in values) / 999)
     windows = minutes(T, T + MINUTE)
     [(_, value)] = (
-        await written.series.windows(
+        await read_windows(
+            written.series,
             over(windows, "state", ["a"], ["M1"]),
             windows,
             Aggregation("stddev"),
@@ -181,7 +187,8 @@ async def test_means_and_deviations_of_many_values_are_stable(written: Written) 
     )["M1"]["a"]
     assert value == pytest.approx(deviation, rel=1e-6)
     [(_, value)] = (
-        await written.series.windows(
+        await read_windows(
+            written.series,
             over(windows, "state", ["a"], ["M1"]),
             windows,
             Aggregation("mean"),

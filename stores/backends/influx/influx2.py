@@ -18,6 +18,7 @@ from stores.backends.influx.influx2_extents import join_extents, make_extents_sc
 from stores.backends.influx.influx2_windows import CellCollector, aggregate_script
 from stores.backends.influx.store import InfluxSeriesStore
 from stores.backends.influx.transport import query_in_chunks, reading
+from stores.contracts.errors import make_too_many_points_error
 from stores.contracts.extents import ExtentQuery, SeriesExtent
 from stores.contracts.neighbours import join_neighbours
 from stores.contracts.occurrences import make_occurrence_order, select_last_of_each_machine
@@ -39,7 +40,6 @@ from stores.contracts.series import (
     SourceQuery,
     Value,
     Windows,
-    make_too_many_points_error,
 )
 
 KEEP_SAMPLES = f'keep(columns: ["{MACHINE}", "_field", "_time", "_value"])'
@@ -141,7 +141,7 @@ class Influx2SeriesDatabase(SeriesDatabase):
 
     async def windows(
         self, query: SeriesQuery, windows: Windows, aggregation: Aggregation
-    ) -> ByMachine[list[Cell]]:
+    ) -> ByMachine[ByTags[list[Cell]]]:
         catalogue = await self._store.catalogues.get(self.database)
         kinds = catalogue.find_kinds_for(query.measurement, query.fields, aggregation.function)
         spans = [span for span in windows.spans() if span.start < query.stop and span.stop > query.start]

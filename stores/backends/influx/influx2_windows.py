@@ -8,9 +8,21 @@ which span and which half its rows belong to.
 import math
 from collections.abc import Mapping, Sequence
 
-from stores.backends.influx.annotated_csv import Row
-from stores.backends.influx.flux import Script, parse_time
-from stores.contracts.series import MACHINE, Aggregation, ByMachine, Cell, Kind, SeriesQuery, Span, Value
+from stores.backends.influx.annotated_csv import NO_TAGS, Row
+from stores.backends.influx.flux import Script, parse_time, quote
+from stores.backends.influx.tag_sets import sort_cells
+from stores.contracts.series import (
+    MACHINE,
+    Aggregation,
+    ByMachine,
+    ByTags,
+    Cell,
+    Kind,
+    SeriesQuery,
+    Span,
+    Tags,
+    Value,
+)
 
 # The Flux function for each aggregate function; this `quantile` is the nearest rank.
 FUNCTIONS = {name: name for name in ("mean", "min", "max", "sum", "count")} | {
@@ -37,24 +49,33 @@ def aggregate_script(
 ) -> str:
     """Return the script for all windows of the spans."""
     parts = ['import "bitwise"']
+    tags = list_group_tags(aggregation)
     for i, span in enumerate(spans):
         start, stop = max(span.start, query.start), min(span.stop, query.stop)
         for family in FAMILIES:
             names = [name for name, kind in kinds.items() if kind in family]
             if names:
                 source = script.read(start, stop, script.select(query, names, machines))
-                parts += _aggregate(source, aggregation, span, f"{i}.{family[0]}", family[0])
+                parts += _aggregate(source, aggregation, tags, span, f"{i}.{family[0]}", family[0])
     return "\n".join(parts)
 
 
-def _aggregate(source: str, aggregation: Aggregation, span: Span, name: str, kind: Kind) -> list[str]:
+def list_group_tags(aggregation: Aggregation) -> list[str]:
+    """Return the tags whose values separate series; names of other columns of a table are none."""
+    return [tag for tag in aggregation.by if tag not in NO_TAGS and not tag.startswith("_")]
+
+
+def _aggregate(
+    source: str, aggregation: Aggregation, tags: Sequence[str], span: Span, name: str, kind: Kind
+) -> list[str]:
     """Return the statements for the windows of one span."""
+    keys = ", ".join(map(quote, (MACHINE, "_field", *tags)))
     every = f"every: {span.width}ns, offset: {span.start % span.width}ns"
     function = aggregation.function
     if function in ("first", "last"):
-        columns = f'keep(columns: ["{MACHINE}", "_field", "_time", "_value", "_start"])'
+        columns = f'keep(columns: [{keys}, "_time", "_value", "_start"])'
         return [f'{source} |> window({every}) |> {function}() |> {columns} |> yield(name: "{name}")']
-    group = f'group(columns: ["{MACHINE}", "_field"])'
+    group = f"group(columns: [{keys}])"
     call = FUNCTIONS[function].replace("Q", f"{float(aggregation.q or 0.0):.20f}")
     windowed = f'aggregateWindow({every}, fn: {call}, createEmpty: false, timeSrc: "_start")'
     if function == "count":
@@ -77,19 +98,22 @@ class CellCollector:
 
     def __init__(self, aggregation: Aggregation, spans: Sequence[Span]) -> None:
         self._function = aggregation.function
+        self._tags = sorted(list_group_tags(aggregation))
         self._spans = spans
-        self._values: dict[tuple[str, str], dict[int, Value]] = {}
-        self._selected: dict[tuple[str, str, int], tuple[int, Value]] = {}  # for `first` and `last`
+        self._values: ByMachine[ByTags[dict[int, Value]]] = {}
+        # For `first` and `last`, the time and value of each cell.
+        self._selected: dict[tuple[str, str, Tags, int], tuple[int, Value]] = {}
 
     def add(self, row: Row) -> None:
         """Add a row of the answer."""
         result = row.columns["result"]
         span = self._spans[int(result.lstrip("hl").partition(".")[0])]
-        key = row.columns[MACHINE], row.columns["_field"]
+        tags = tuple((tag, row.columns[tag]) for tag in self._tags if row.columns.get(tag))
+        key = row.columns[MACHINE], row.columns["_field"], tags
         selects = self._function in ("first", "last")
         start = parse_time(row.columns["_start" if selects else "_time"])
         index = span.first + (start - span.start) // span.width
-        cells = self._values.setdefault(key, {})
+        cells = self._values.setdefault(key[0], {}).setdefault(key[1], {}).setdefault(tags, {})
         value = row.value
         if selects:  # each series has a row of its own
             candidate = row.time, value
@@ -109,10 +133,6 @@ class CellCollector:
             return candidate[1] > selected[1]  # type: ignore[operator]  # both are values of one field
         return (candidate[0] < selected[0]) == (self._function == "first")
 
-    def cells(self) -> ByMachine[list[Cell]]:
-        """Return the cells by machine and field, in the order of the windows."""
-        by_machine: ByMachine[list[Cell]] = {}
-        for (machine, field), cells in self._values.items():
-            if cells:
-                by_machine.setdefault(machine, {})[field] = sorted(cells.items())
-        return by_machine
+    def cells(self) -> ByMachine[ByTags[list[Cell]]]:
+        """Return the cells by machine, field and tags, in the order of the windows."""
+        return sort_cells(self._values)

@@ -15,11 +15,12 @@ from stores.backends.influx import sql
 from stores.backends.influx.catalogues import DatabaseCatalogue
 from stores.backends.influx.influx3_client import NAME, Influx3Client, Rows, SchemaChanged
 from stores.backends.influx.influx3_extents import read_extents
+from stores.backends.influx.sql_windows import read_aggregated_value, select_windows
 from stores.backends.influx.store import InfluxSeriesStore
-from stores.backends.influx.tag_sets import read_tags
+from stores.backends.influx.tag_sets import read_tags, sort_cells
 from stores.backends.influx.transport import REFUSED, UnreadableAnswer, query_in_chunks, reading
 from stores.backends.influx.values import CHECK, PARSE, TYPES, check_integer
-from stores.contracts.errors import Unavailable
+from stores.contracts.errors import Unavailable, make_too_many_points_error
 from stores.contracts.extents import ExtentQuery, SeriesExtent
 from stores.contracts.neighbours import join_neighbours
 from stores.contracts.series import (
@@ -40,7 +41,6 @@ from stores.contracts.series import (
     SourceQuery,
     Value,
     Windows,
-    make_too_many_points_error,
 )
 
 log = logging.getLogger(__name__)
@@ -175,17 +175,21 @@ class Influx3SeriesDatabase(SeriesDatabase):
 
     async def windows(
         self, query: SeriesQuery, windows: Windows, aggregation: Aggregation
-    ) -> ByMachine[list[Cell]]:
+    ) -> ByMachine[ByTags[list[Cell]]]:
+        def find_tags(catalogue: DatabaseCatalogue) -> list[str]:
+            return [tag for tag in catalogue.list_tags(query.measurement) if tag in aggregation.by]
+
         def find_kinds(catalogue: DatabaseCatalogue) -> dict[str, Kind]:
             return catalogue.find_kinds_for(query.measurement, query.fields, aggregation.function)
 
         def make(catalogue: DatabaseCatalogue, machines: Sequence[str] | None) -> sql.Statement | None:
             kinds = find_kinds(catalogue)
-            return sql.select_windows(query, kinds, machines, windows, aggregation) if kinds else None
+            tags = find_tags(catalogue)
+            return select_windows(query, kinds, machines, windows, aggregation, tags) if kinds else None
 
-        cells: ByMachine[dict[int, Value]] = {}
+        cells: ByMachine[ByTags[dict[int, Value]]] = {}
         catalogue, rows = await self._query(query, make)
-        kinds = find_kinds(catalogue)
+        kinds, tags = find_kinds(catalogue), find_tags(catalogue)
         count = len(windows.edges) - 1
         with reading(NAME):
             for row in rows:
@@ -193,13 +197,11 @@ class Influx3SeriesDatabase(SeriesDatabase):
                 if not 0 <= index < count:
                     raise UnreadableAnswer(f"there is no window {index}")
                 for i, (name, kind) in enumerate(kinds.items()):
-                    value = sql.read_aggregated_value(row, i, kind, aggregation.function)
+                    value = read_aggregated_value(row, i, kind, aggregation.function)
                     if value is not None:  # of a window that is repeated, the last row wins
-                        cells.setdefault(row["m"], {}).setdefault(name, {})[index] = value
-        return {
-            machine: {name: sorted(by_index.items()) for name, by_index in by_field.items()}
-            for machine, by_field in cells.items()
-        }
+                        by_tags = cells.setdefault(row["m"], {}).setdefault(name, {})
+                        by_tags.setdefault(read_tags(row, tags), {})[index] = value
+        return sort_cells(cells)
 
     async def last(self, query: SourceQuery, limit: int) -> list[Occurrence]:
         def make(catalogue: DatabaseCatalogue, machines: Sequence[str] | None) -> sql.Statement | None:

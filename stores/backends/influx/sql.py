@@ -13,17 +13,12 @@ from typing import Any
 from stores.backends.influx.catalogues import DatabaseCatalogue
 from stores.backends.influx.sql_values import BoundValues, quote
 from stores.backends.influx.tag_sets import name_tags
-from stores.backends.influx.values import CHECK, check_float, check_integer
 from stores.contracts.series import (
-    INTEGRAL,
     MACHINE,
-    AggregateFunction,
-    Aggregation,
     Kind,
     SeriesQuery,
     SourceQuery,
     Value,
-    Windows,
 )
 
 Statement = tuple[str, dict[str, Any]]
@@ -50,13 +45,15 @@ class Branch:
         return MACHINE_COLUMN if self.has_machines else NULL_STRING
 
 
-def _join_conditions(conditions: Sequence[str]) -> str:
+def join_conditions(conditions: Sequence[str]) -> str:
+    """Return the condition that all of some conditions are true."""
     return " AND ".join(conditions) or "TRUE"
 
 
-def _list_machine_conditions(
+def list_machine_conditions(
     query: SeriesQuery, machines: Sequence[str] | None, bound: BoundValues
 ) -> list[str]:
+    """Return the conditions that a point is of a query, and of these machines."""
     tags = [bound.one_of(quote(tag), values) for tag, values in query.where]
     return [bound.one_of(MACHINE_COLUMN, machines or ()), *tags, *bound.within(query.start, query.stop)]
 
@@ -78,7 +75,7 @@ def select_latest(
         present = f"FILTER (WHERE {name} IS NOT NULL)"
         columns.append(f"CAST({extreme}(time) {present} AS BIGINT) AS t{i}")
         columns.append(f"{selector}({name} ORDER BY time, {name}) {present} AS v{i}")
-    conditions = _join_conditions(_list_machine_conditions(query, machines, bound))
+    conditions = join_conditions(list_machine_conditions(query, machines, bound))
     text = f"SELECT {', '.join(columns)} FROM {quote(query.measurement)} WHERE {conditions}"
     return f"{text} GROUP BY {', '.join(groups)}", bound.values
 
@@ -96,109 +93,9 @@ def select_points(
     values = [f"{name} AS v{i}" for i, name in enumerate(names)]
     columns = ", ".join([f"{MACHINE_COLUMN} AS m", "CAST(time AS BIGINT) AS t", *name_tags(tags), *values])
     any_value = " OR ".join(f"{name} IS NOT NULL" for name in names)
-    conditions = _join_conditions([*_list_machine_conditions(query, machines, bound), f"({any_value})"])
+    conditions = join_conditions([*list_machine_conditions(query, machines, bound), f"({any_value})"])
     text = f"SELECT {columns} FROM {quote(query.measurement)} WHERE {conditions}"
     return f"{text} ORDER BY time LIMIT {int(limit)}", bound.values
-
-
-def select_windows(
-    query: SeriesQuery,
-    kinds: Mapping[str, Kind],
-    machines: Sequence[str] | None,
-    windows: Windows,
-    aggregation: Aggregation,
-) -> Statement:
-    bound = BoundValues()
-    conditions = _list_machine_conditions(query, machines, bound)
-    index = _format_window_index(windows)
-    if aggregation.function == "quantile":
-        q = bound.bind(float(aggregation.q or 0.0))
-        return _select_quantiles(query.measurement, kinds, conditions, index, q), bound.values
-    columns = [f"{MACHINE_COLUMN} AS m", f"{index} AS n"]
-    for i, (name, kind) in enumerate(kinds.items()):
-        columns += _aggregate_columns(quote(name), i, kind, aggregation.function)
-    text = f"SELECT {', '.join(columns)} FROM {quote(query.measurement)} WHERE {_join_conditions(conditions)}"
-    return f"{text} GROUP BY 1, 2 ORDER BY 1, 2", bound.values
-
-
-def _format_window_index(windows: Windows) -> str:
-    """Return the expression for the index of a time's window: a division for windows of one width."""
-    ns = "CAST(time AS BIGINT)"
-    spans = windows.spans()
-    parts = [f"{span.first} + ({ns} - ({span.start})) / {span.width}" for span in spans]
-    if len(parts) == 1:
-        return parts[0]
-    cases = " ".join(
-        f"WHEN {ns} < {span.stop} THEN {part}" for span, part in zip(spans[:-1], parts, strict=False)
-    )
-    return f"CASE {cases} ELSE {parts[-1]} END"
-
-
-def _aggregate_columns(name: str, i: int, kind: Kind, function: AggregateFunction) -> list[str]:
-    """Return the columns of one field: `v` or, for a sum of integers, the halves `h` and `l`."""
-    number = f"CAST({name} AS BIGINT)" if kind == "boolean" else name
-    match function:
-        case "count":
-            return [f"count({name}) AS v{i}"]
-        case "first":
-            present = f"FILTER (WHERE {name} IS NOT NULL)"
-            return [f"first_value({name} ORDER BY time, {name} DESC) {present} AS v{i}"]
-        case "last":
-            present = f"FILTER (WHERE {name} IS NOT NULL)"
-            return [f"last_value({name} ORDER BY time, {name}) {present} AS v{i}"]
-        case "sum" if kind in INTEGRAL:
-            return [f"sum({number} >> 32) AS h{i}", f"sum({number} & 4294967295) AS l{i}"]
-        case "mean":
-            return [f"avg(CAST({number} AS DOUBLE)) AS v{i}"]
-        case "stddev":
-            return [f"stddev(CAST({number} AS DOUBLE)) AS v{i}"]
-        case _:
-            return [f"{function}({number}) AS v{i}"]
-
-
-def read_aggregated_value(
-    row: Mapping[str, Any], i: int, kind: Kind, function: AggregateFunction
-) -> Value | None:
-    """Return the aggregated value of a field in a row of `select_windows`, or None.
-
-    Raises `TypeError` if it is not of the expected kind.
-    """
-    if function == "sum" and kind in INTEGRAL:
-        high = row.get(f"h{i}")
-        return None if high is None else (check_integer(high) << 32) + check_integer(row[f"l{i}"])
-    value = row.get(f"v{i}")
-    if value is None:
-        return None
-    if function == "count":
-        return check_integer(value) or None
-    if function in ("first", "last"):
-        return CHECK[kind](value)
-    if function in ("min", "max") and kind in INTEGRAL:
-        return check_integer(value)
-    return check_float(value)
-
-
-def _select_quantiles(
-    measurement: str, kinds: Mapping[str, Kind], conditions: Sequence[str], index: str, q: str
-) -> str:
-    """Return the statement for the nearest rank of each field: the value at position ceil(q * size)."""
-    parts = []
-    for i, (name, kind) in enumerate(kinds.items()):
-        number = f"CAST({quote(name)} AS BIGINT)" if kind == "boolean" else quote(name)
-        inner = (
-            f"SELECT {MACHINE_COLUMN} AS m, {index} AS n, {number} AS x FROM {quote(measurement)}"
-            f" WHERE {_join_conditions([*conditions, f'{quote(name)} IS NOT NULL'])}"
-        )
-        ranked = (
-            "SELECT m, n, x, row_number() OVER (PARTITION BY m, n ORDER BY x) AS rank,"
-            f" count(*) OVER (PARTITION BY m, n) AS size FROM ({inner})"
-        )
-        position = f"greatest(1, CAST(ceil({q} * CAST(size AS DOUBLE)) AS BIGINT))"
-        values = ", ".join(
-            f"{'CAST(x AS DOUBLE)' if j == i else 'CAST(NULL AS DOUBLE)'} AS v{j}" for j in range(len(kinds))
-        )
-        parts.append(f"SELECT m, n, {values} FROM ({ranked}) WHERE CAST(rank AS BIGINT) = {position}")
-    return f"SELECT * FROM ({' UNION ALL '.join(parts)}) ORDER BY m, n"
 
 
 def list_branches(catalogue: DatabaseCatalogue, query: SourceQuery) -> list[Branch]:
@@ -245,7 +142,7 @@ def select_last(
             f"CAST({field} AS VARCHAR) AS v",
             *(f"CAST({tag} AS VARCHAR) AS g{i}" for i, tag in enumerate(tags)),
         ]
-        conditions = _join_conditions(
+        conditions = join_conditions(
             [f"{field} IS NOT NULL", *_list_source_conditions(query, branch, machines, bound)]
         )
         parts.append(f"SELECT {', '.join(columns)} FROM {quote(branch.measurement)} WHERE {conditions}")
@@ -270,7 +167,7 @@ def select_counts(
     for group in scans.values():
         number = " + ".join(f"count({quote(branch.field)})" for branch in group)
         first = group[0]
-        conditions = _join_conditions(_list_source_conditions(query, first, machines, bound))
+        conditions = join_conditions(_list_source_conditions(query, first, machines, bound))
         source = f"FROM {quote(first.measurement)} WHERE {conditions}"
         if machines is None:
             parts.append(f"SELECT {number} AS n {source}")
@@ -288,6 +185,6 @@ def select_machines_with(
     for branch in branches:
         conditions = _list_source_conditions(query, branch, machines, bound)
         conditions = [f"{quote(branch.field)} = {bound.bind(value)}", *conditions]
-        table = f"FROM {quote(branch.measurement)} WHERE {_join_conditions(conditions)}"
+        table = f"FROM {quote(branch.measurement)} WHERE {join_conditions(conditions)}"
         parts.append(f"SELECT DISTINCT CAST({branch.machine} AS VARCHAR) AS m {table}")
     return " UNION ALL ".join(parts), bound.values

@@ -5,7 +5,7 @@ from typing import Any
 
 from stores.backends.influx.sql_values import quote
 from stores.backends.influx.values import check_string
-from stores.contracts.series import Tags
+from stores.contracts.series import ByMachine, ByTags, Cell, Tags, Value
 
 
 def name_tags(tags: Sequence[str]) -> list[str]:
@@ -17,3 +17,14 @@ def read_tags(row: Mapping[str, Any], tags: Sequence[str]) -> Tags:
     """Return the tags of a row of such columns; those that its series does not have are missing."""
     values = [(tag, row.get(f"g{i}")) for i, tag in enumerate(tags)]
     return tuple((tag, check_string(value)) for tag, value in values if value is not None)
+
+
+def sort_cells(cells: ByMachine[ByTags[dict[int, Value]]]) -> ByMachine[ByTags[list[Cell]]]:
+    """Return the values by index of the window as lists, in the order of the windows."""
+    return {
+        machine: {
+            field: {tags: sorted(by_index.items()) for tags, by_index in by_tags.items()}
+            for field, by_tags in by_field.items()
+        }
+        for machine, by_field in cells.items()
+    }

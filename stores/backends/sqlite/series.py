@@ -142,7 +142,7 @@ class SqliteSeriesDatabase(SeriesDatabase):
 
     async def windows(
         self, query: SeriesQuery, windows: Windows, aggregation: Aggregation
-    ) -> ByMachine[list[Cell]]:
+    ) -> ByMachine[ByTags[list[Cell]]]:
         return await self._store.read(
             lambda db: queries.read_windows(db, self._names, query, windows, aggregation)
         )

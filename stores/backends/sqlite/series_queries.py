@@ -9,6 +9,7 @@ import apsw
 
 from stores.backends.sqlite.series_schema import CONVERT, HOUR, TYPES, SampleDamage, StoredSeries
 from stores.backends.sqlite.series_windows import aggregate
+from stores.contracts.errors import make_too_many_points_error
 from stores.contracts.neighbours import join_neighbours
 from stores.contracts.occurrences import make_occurrence_order, select_last_of_each_machine
 from stores.contracts.series import (
@@ -25,10 +26,11 @@ from stores.contracts.series import (
     Sample,
     SeriesQuery,
     SourceQuery,
+    Tags,
     Value,
     Windows,
-    make_too_many_points_error,
 )
+from stores.contracts.tag_sets import choose_tags
 
 Names = Sequence[str]  # of databases, which are read as if they were one
 Where = Sequence[tuple[str, Sequence[str]]]  # of each tag, the values that are allowed
@@ -152,16 +154,17 @@ def read_windows(
     query: SeriesQuery,
     windows: Windows,
     aggregation: Aggregation,
-) -> ByMachine[list[Cell]]:
+) -> ByMachine[ByTags[list[Cell]]]:
     """See `SeriesDatabase.windows`."""
-    groups: defaultdict[tuple[str, str], list[StoredSeries]] = defaultdict(list)
+    groups: defaultdict[tuple[str, str, Tags], list[StoredSeries]] = defaultdict(list)
     for series in _find_series(db, databases, query.measurement, query.fields, query.machines, query.where):
         if series.kind != "string" or aggregation.function not in NUMERIC:
-            groups[series.machine or "", series.field].append(series)
-    by_machine: ByMachine[list[Cell]] = {}
-    for (machine, field), group in groups.items():
+            tags = choose_tags(series.identify(), aggregation.by) if aggregation.by else ()
+            groups[series.machine or "", series.field, tags].append(series)
+    by_machine: ByMachine[ByTags[list[Cell]]] = {}
+    for (machine, field, tags), group in groups.items():
         if cells := list(aggregate(db, group, query.start, query.stop, windows, aggregation)):
-            by_machine.setdefault(machine, {})[field] = cells
+            by_machine.setdefault(machine, {}).setdefault(field, {})[tags] = cells
     return by_machine
 
 
