@@ -18,6 +18,7 @@ from itertools import pairwise
 from typing import Literal, NamedTuple, TypeAlias, TypeVar
 
 from stores.contracts.caches import CacheOwner
+from stores.contracts.deletions import PointDeletion
 from stores.contracts.extents import ExtentQuery, SeriesExtent
 from stores.contracts.machine_moves import MachineMoves
 from stores.contracts.rewrites import RewriteLog
@@ -277,7 +278,7 @@ class SeriesStore(CacheOwner, ABC):
         """Close files and connections."""
 
 
-class WritableSeriesStore(SeriesStore, MachineMoves, RewriteLog):
+class WritableSeriesStore(SeriesStore, MachineMoves, RewriteLog, PointDeletion):
     """A store for which the gateway itself accepts points, and from which it deletes old ones."""
 
     @abstractmethod

@@ -3,6 +3,7 @@
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from typing import TypeVar
 
+from stores.contracts.deletions import Deletion
 from stores.contracts.extents import ExtentQuery, SeriesExtent
 from stores.contracts.machine_moves import EarlierMachine, MoveReport
 from stores.contracts.rewrites import RewriteReport
@@ -74,6 +75,10 @@ class WrappedWritableSeriesStore(WrappedSeriesStore, WritableSeriesStore):
     async def retain(self, cutoff: int) -> int:
         # Not one call but one transaction for each series, for which nobody waits.
         return await self._writable.retain(cutoff)
+
+    async def delete(self, database: str, deletion: Deletion) -> int:
+        # As `retain`: it takes as long as there are points.
+        return await self._writable.delete(database, deletion)
 
     async def list_machines(self, database: str, *, after: str = "", limit: int) -> list[str]:
         call = StoreCall("list_machines", database)

@@ -10,10 +10,12 @@ import apsw
 from stores.backends.sqlite import series_moves as moves
 from stores.backends.sqlite import series_queries as queries
 from stores.backends.sqlite.file import SqliteFile
+from stores.backends.sqlite.series_deletion import delete_range, list_series_to_delete, split_range
 from stores.backends.sqlite.series_extents import read_extents
 from stores.backends.sqlite.series_rewrites import read_rewrites
 from stores.backends.sqlite.series_schema import FORMAT, SampleDamage
 from stores.backends.sqlite.series_writer import SeriesCache, SqlitePointWriter, delete_older, list_series
+from stores.contracts.deletions import Deletion
 from stores.contracts.extents import ExtentQuery, SeriesExtent
 from stores.contracts.machine_moves import EarlierMachine, MoveReport
 from stores.contracts.rewrites import RewriteReport
@@ -90,6 +92,14 @@ class SqliteSeriesStore(WritableSeriesStore):
         deleted = 0
         for number in await self.read(list_series):  # a transaction each, so that writers wait for one only
             deleted += await self._file.write(partial(delete_older, number=number, cutoff=cutoff))
+        return deleted
+
+    async def delete(self, database: str, deletion: Deletion) -> int:
+        deleted = 0
+        for whole in await self.read(lambda db: list_series_to_delete(db, database, deletion)):
+            parts = await self.read(partial(split_range, whole=whole))
+            for part in parts:
+                deleted += await self._file.write(partial(delete_range, part=part))
         return deleted
 
     async def list_machines(self, database: str, *, after: str = "", limit: int) -> list[str]:

@@ -260,10 +260,14 @@ def _make_series_condition(
     if machines is not None:
         condition += " AND machine IN (SELECT value FROM json_each(?))"
         values.append(json.dumps(list(machines)))
-    for tag, allowed in where:
-        condition += f" AND {HAS_TAG}"
-        values += [tag, json.dumps(allowed)]
-    return condition, values
+    tag_condition, tag_values = has_tags(where)
+    return condition + tag_condition, values + tag_values
+
+
+def has_tags(where: Where) -> tuple[str, list[str]]:
+    """Return the condition on the tags of series, which follows another one, and the values bound in it."""
+    values = [value for tag, allowed in where for value in (tag, json.dumps(allowed))]
+    return f" AND {HAS_TAG}" * len(where), values
 
 
 def _count_samples(db: apsw.Connection, numbers: Sequence[int], start: int, stop: int) -> dict[int, int]:
