@@ -63,19 +63,27 @@ async def list_events_of_machines(
 async def list_machine_ids(
     context: Context, organization_id: str, application_ids: Sequence[str]
 ) -> list[str]:
-    """Return the machine ids of the devices of some applications, without repetitions.
+    """Return the machine ids of the devices of some applications, without repetitions."""
+    devices = await list_devices_of(context, organization_id, application_ids)
+    return list(dict.fromkeys(Device.machine_id.of(devices)))
+
+
+async def list_devices_of(
+    context: Context, organization_id: str, application_ids: Sequence[str]
+) -> list[Device]:
+    """Return the devices of some applications, of which only the machine ids are read.
 
     All applications and organizations that a request asks for together are one call.
     """
     database = context.viewer.tenant(organization_id).documents.database
     collections = [(database, Device.collection_of(application_id)) for application_id in application_ids]
     pages = await context.viewer.across.documents(MACHINE_IDS).load_many(collections)
-    machine_ids: dict[str, None] = {}
-    for page in pages:
+    devices: list[Device] = []
+    for application_id, page in zip(application_ids, pages, strict=True):
         if isinstance(page, Exception):
             raise page
-        machine_ids |= dict.fromkeys(Device(document).machine_id for document in page)
-    return list(machine_ids)
+        devices += [Device(document, organization_id, application_id) for document in page]
+    return devices
 
 
 def _check_arguments(

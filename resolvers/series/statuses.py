@@ -80,10 +80,15 @@ async def get_latest(
     return (await loader.load(machine.machine_id)).get(field)
 
 
-async def get_statuses(context: Context, machines: Sequence[HasMachineId]) -> list[Status | Exception | None]:
-    """Return the status of each machine, or None if it never reported. There is one query per database."""
+async def get_statuses(
+    context: Context, machines: Sequence[HasMachineId], as_of: int | None = None
+) -> list[Status | Exception | None]:
+    """Return the status of each machine, or None if it never reported. There is one query per database.
+
+    The status is the present one or, with `as_of`, that of an earlier time.
+    """
     ids, stale_after = machine_ids(machines), context.viewer.series.stale_after
-    end = context.viewer.series.find_end_of_present(context.now)
+    now, end = _find_present(context, as_of)
 
     async def load(indexes: list[int]) -> list[Status | Exception | None]:
         loader = get_readings(context, machines[indexes[0]]).latest(STATE, STATUS, end)
@@ -91,7 +96,7 @@ async def get_statuses(context: Context, machines: Sequence[HasMachineId]) -> li
         return [
             samples
             if isinstance(samples, Exception)
-            else Status(samples, context.now, stale_after)
+            else Status(samples, now, stale_after)
             if samples
             else None
             for samples in all_samples
@@ -100,14 +105,26 @@ async def get_statuses(context: Context, machines: Sequence[HasMachineId]) -> li
     return await load_by_group([machine.organization_id for machine in machines], load)
 
 
-async def get_connected(context: Context, machines: Sequence[HasMachineId]) -> list[bool | Exception]:
-    """Return whether each machine was seen with its power on in the last day. One query per database."""
-    ids, start = machine_ids(machines), context.now - DAY
-    end = context.viewer.series.find_end_of_present(context.now)
+async def get_connected(
+    context: Context, machines: Sequence[HasMachineId], as_of: int | None = None
+) -> list[bool | Exception]:
+    """Return whether each machine was seen with its power on in the last day. As `get_statuses`."""
+    ids = machine_ids(machines)
+    now, end = _find_present(context, as_of)
 
     async def load(indexes: list[int]) -> list[bool | Exception]:
         readings = get_readings(context, machines[indexes[0]])
-        loader = readings.machines_with(POWER_SOURCE, True, start, end)
+        loader = readings.machines_with(POWER_SOURCE, True, now - DAY, end)
         return await loader.load_settled([ids[i] for i in indexes])
 
     return await load_by_group([machine.organization_id for machine in machines], load)
+
+
+def _find_present(context: Context, as_of: int | None) -> tuple[int, int]:
+    """Return the time of the present, and the time from which on points say nothing about it.
+
+    Clocks may be ahead of the present, but points after an earlier time were written since then.
+    """
+    if as_of is not None:
+        return as_of, as_of + 1
+    return context.now, context.viewer.series.find_end_of_present(context.now)

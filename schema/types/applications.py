@@ -15,7 +15,7 @@ from resolvers import (
     functions,
     scopes,
 )
-from resolvers.series import activity
+from resolvers.series import activity, fleet
 from schema.engine.fields import (
     Info,
     argument,
@@ -65,6 +65,14 @@ class DeviceProperty:
     )
 
 
+@strawberry.type(description="The number of devices in a state.")
+class StatusCount:
+    execution: str | None = attribute(
+        "The latest reported execution, or null for devices that have never reported one."
+    )
+    count: int = attribute("The number of devices.")
+
+
 @strawberry.type(
     description="A use of an organization's machines, such as CNC monitoring, with its devices, "
     "connectors, event classes and functions."
@@ -103,6 +111,14 @@ class Application(Node):
     )
     async def last_activity(root: strawberry.Parent[stored.Application], info: Info) -> Any:
         return await activity.get_last_activity(info.context, root)
+
+    @derived(
+        "How many of its devices have last reported each execution, the most first. Together they are all of"
+        " its devices.",
+        list[StatusCount] | None,
+    )
+    async def status_counts(root: strawberry.Parent[stored.Application], info: Info) -> Any:
+        return await fleet.count_statuses(info.context, root)
 
     @derived("The latest events of all its devices. The newest comes first.", list[MachineEvent] | None)
     async def events(

@@ -9,7 +9,8 @@ from resolvers.series.events import MAX_EVENTS
 from resolvers.series.machine_series import MAX_SERIES
 from resolvers.series.ranges import RequestedRange, find_zone, to_nanoseconds
 from resolvers.series.windows import SHORTEST
-from schema.engine.costs.declarations import Arguments, CostScope
+from schema.engine.costs.declarations import Amount, Arguments, CostScope
+from schema.types.device_lists import STATUS_TIME
 from stores.contracts.errors import BadUserInput, LimitExceeded
 from stores.contracts.series import SECOND
 
@@ -53,6 +54,37 @@ def count_page_documents(arguments: Arguments, scope: CostScope) -> int:
 def count_page_calls(arguments: Arguments, _: CostScope) -> int:
     """The calls for a page of several collections: the rest of one, and the others together."""
     return 1 if arguments["after"] is None else 2
+
+
+def count_device_list_calls(calls: Amount) -> Callable[[Arguments, CostScope], int]:
+    """The calls for a page of devices, and those for the statuses that select or order it."""
+
+    def count(arguments: Arguments, scope: CostScope) -> int:
+        if not _reads_statuses(arguments):
+            return calls if isinstance(calls, int) else calls(arguments, scope)
+        status = arguments["filter"] and arguments["filter"]["status"]
+        return 2 if status is None or status["connected"] is None else 3
+
+    return count
+
+
+def count_listed_devices(maximum: int) -> Callable[[Arguments, CostScope], int]:
+    """The documents that a page of devices reads: its own, or all if statuses select or order them."""
+    return lambda arguments, scope: (
+        maximum if _reads_statuses(arguments) else count_page_documents(arguments, scope)
+    )
+
+
+def count_listed_statuses(maximum: int) -> Callable[[Arguments, CostScope], int]:
+    """The points that a page of devices reads: three of each device if statuses select or order them."""
+    return lambda arguments, _: 3 * maximum if _reads_statuses(arguments) else 0
+
+
+def _reads_statuses(arguments: Arguments) -> bool:
+    """Whether the status of devices selects or orders them."""
+    filter_, order = arguments["filter"], arguments["orderBy"]
+    by_status = order is not None and order["field"].value == STATUS_TIME
+    return by_status or (filter_ is not None and filter_["status"] is not None)
 
 
 def count_events(arguments: Arguments, _: CostScope) -> int:

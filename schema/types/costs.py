@@ -9,6 +9,7 @@ than the limits allow.
 
 # Long because it is one table.
 
+from dataclasses import replace
 from functools import cache
 
 from graphql import (
@@ -65,10 +66,13 @@ from schema.types.cost_amounts import (
     count_calls_for_series,
     count_comparisons,
     count_databases_of_viewer,
+    count_device_list_calls,
     count_devices_of_page,
     count_devices_of_viewer,
     count_distinct,
     count_events,
+    count_listed_devices,
+    count_listed_statuses,
     count_organization_documents,
     count_owner_documents,
     count_page_calls,
@@ -121,6 +125,13 @@ def _page(documents_of: Basis, calls: Amount, below: dict[Basis, Terms]) -> Fiel
     )
 
 
+def _device_page(maximum: int, of: Basis, calls: Amount, below: dict[Basis, Terms]) -> FieldCost:
+    """A page of devices; all of them, at most `maximum`, are read if their status selects or orders them."""
+    page = _page(of, count_device_list_calls(calls), below)
+    documents, points = count_listed_devices(maximum), count_listed_statuses(maximum)
+    return replace(page, documents={of: documents}, points={of: points})
+
+
 DOCUMENTS_OF_KIND = {  # at most, by `documents(of:)`
     "devices": DEVICES_OF_APPLICATION,
     "connectors": CONNECTORS,
@@ -170,7 +181,9 @@ COSTS: dict[str, FieldCost] = {
     ),
     "Query.application": FieldCost(documents={OBJECT: 2}, below=OF_APPLICATION, shared=(ROOT_CONFIGURATION,)),
     "Query.device": FieldCost(calls={OBJECT: 1}, documents={OBJECT: 1}),
-    "Query.legacyDevices": _page(OBJECT, 1, {basis: {OBJECT: count_page_nodes} for basis in EACH_ITS_OWN}),
+    "Query.legacyDevices": _device_page(
+        DEVICES_OF_APPLICATION, OBJECT, 1, {basis: {OBJECT: count_page_nodes} for basis in EACH_ITS_OWN}
+    ),
     "Query.legacyDevice": FieldCost(calls={OBJECT: 1}, documents={OBJECT: 1}),
     "Query.analytics": FieldCost(
         below={
@@ -224,8 +237,11 @@ COSTS: dict[str, FieldCost] = {
     ),
     "Organization.application": FieldCost(below=OF_APPLICATION),
     "Organization.defaultApplication": FieldCost(below=OF_APPLICATION),
-    "Organization.devices": _page(
-        OBJECT, count_page_calls, {APPLICATION: {ORGANIZATION: count_applications_in_page}}
+    "Organization.devices": _device_page(
+        DEVICES_OF_ORGANIZATION,
+        OBJECT,
+        count_page_calls,
+        {APPLICATION: {ORGANIZATION: count_applications_in_page}},
     ),
     "Organization.analytics": FieldCost(below={PAGE: {}}),
     "Organization.users": _list(USERS, ORGANIZATION),
@@ -238,12 +254,15 @@ COSTS: dict[str, FieldCost] = {
     # Applications
     "Application.organization": FieldCost(below=OF_ORGANIZATION),
     "Application.deviceCount": FieldCost(calls={LEVEL: 1}),
+    "Application.statusCounts": FieldCost(
+        calls={TENANT: 1}, points={MACHINE: 3}, size=STATES, shared=(MACHINE_IDS,)
+    ),
     "Application.connectedDeviceCount": FieldCost(calls={TENANT: 1}, shared=(MACHINE_IDS,)),
     "Application.lastActivity": FieldCost(calls={TENANT: 2}, points={MACHINE: 4}, shared=(MACHINE_IDS,)),
     "Application.events": FieldCost(
         calls={TENANT: 1}, points={MACHINE: count_events}, size=count_events, shared=(MACHINE_IDS,)
     ),
-    "Application.devices": _page(APPLICATION, 1, {}),
+    "Application.devices": _device_page(DEVICES_OF_APPLICATION, APPLICATION, 1, {}),
     "Application.device": FieldCost(calls={APPLICATION: 1}, documents={APPLICATION: 1}),
     "Application.connectors": _list(CONNECTORS, APPLICATION),
     "Application.connector": FieldCost(

@@ -131,6 +131,7 @@ REQUIRED_ROLES: dict[str, Role] = {
     "StateInterval": VIEWER,
     "StateTimeline": VIEWER,
     "StateWindow": VIEWER,
+    "StatusCount": VIEWER,
     "Tag": VIEWER,
     "UnassignedMachine": OPERATOR,
     "User": VIEWER,
