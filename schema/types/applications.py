@@ -9,13 +9,12 @@ from resolvers import (
     applications,
     configuration,
     connectors,
-    device_lists,
     devices,
     event_classes,
     functions,
     scopes,
 )
-from resolvers.series import activity, fleet
+from resolvers.series import activity, device_pages, fleet
 from schema.engine.fields import (
     Info,
     argument,
@@ -140,7 +139,7 @@ class Application(Node):
         order_by: OrderArgument = None,
     ) -> Any:
         listing = device_listing(info, first, after, filter, order_by)
-        return await device_lists.list_devices(
+        return await device_pages.list_devices(
             info.context, root.organization_id, root.application_id, listing
         )
 

@@ -6,7 +6,7 @@ from typing import Annotated
 import strawberry
 
 from resolvers import device_lists
-from resolvers.series import fleet
+from resolvers.series import device_pages, fleet
 from schema.engine.fields import Info, argument, find_selected_keys
 from schema.engine.inputs import optional, required
 from schema.engine.scalars import JSON
@@ -91,7 +91,7 @@ def device_listing(
     after: str | None,
     filter: DeviceFilter | None,
     order_by: DeviceOrder | None,
-) -> device_lists.Listing:
+) -> device_pages.StatusListing:
     """The arguments of a list of devices, with the stored keys that the selection needs."""
     order, newest_first = BY_ID, None
     if order_by is not None:
@@ -116,4 +116,4 @@ def device_listing(
         status = fleet.StatusConditions(
             filter.status.execution, filter.status.power, filter.status.stale, filter.status.connected
         )
-    return device_lists.Listing(first, after, device_filter, order, keys, status, newest_first)
+    return device_pages.StatusListing(first, after, device_filter, order, keys, status, newest_first)

@@ -5,7 +5,8 @@ from typing import Annotated, Any
 
 import strawberry
 
-from resolvers import connectors, device_lists, devices, event_bindings, legacy_devices, scopes
+from resolvers import connectors, devices, event_bindings, legacy_devices, scopes
+from resolvers.series import device_pages
 from schema.engine.fields import (
     Info,
     argument,
@@ -236,7 +237,7 @@ class DeviceQueries:
         order_by: OrderArgument = None,
     ) -> Any:
         listing = device_listing(info, first, after, filter, order_by)
-        return await device_lists.list_legacy_devices(info.context, listing)
+        return await device_pages.list_legacy_devices(info.context, listing)
 
     @derived(
         "The legacy device with a machine id, or null if there is none. It belongs to no organization.",

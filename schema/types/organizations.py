@@ -4,7 +4,8 @@ from typing import Annotated, Any
 
 import strawberry
 
-from resolvers import connectors, device_lists, gateways, organizations, scopes, users
+from resolvers import connectors, gateways, organizations, scopes, users
+from resolvers.series import device_pages
 from resolvers.series.analytics import AnalyticsScope
 from schema.engine.fields import Info, argument, as_type, attribute, derived, mutation
 from schema.engine.inputs import IF_UPDATED_AT, optional, required, select_provided_values
@@ -94,7 +95,7 @@ class Organization(Node):
         order_by: OrderArgument = None,
     ) -> Any:
         listing = device_listing(info, first, after, filter, order_by)
-        return await device_lists.list_organization_devices(info.context, root, listing)
+        return await device_pages.list_organization_devices(info.context, root, listing)
 
     @derived("Figures about the organization for an overview page.", Analytics)
     def analytics(root: strawberry.Parent[stored.Organization]) -> Any:
