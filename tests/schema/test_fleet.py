@@ -85,8 +85,8 @@ async def test_devices_are_selected_by_their_status(
 async def test_devices_that_have_never_reported_come_last(client: Client, fleet: str) -> None:
     assert await walk(client, OF_ORGANIZATION, o=fleet, first=1, order=NEWEST) == ["M0", "A0", "M1", "M2"]
     assert await walk(client, OF_ORGANIZATION, o=fleet, first=1, order=OLDEST) == ["M1", "A0", "M0", "M2"]
-    found = await walk(client, DEVICES, o=fleet, first=1, order=OLDEST, filter={"search": "m"})
-    assert found == ["M1", "M0", "M2"]
+    machines = await walk(client, DEVICES, o=fleet, first=1, order=OLDEST, filter={"search": "m"})
+    assert machines == ["M1", "M0", "M2"]
 
 
 async def test_a_machine_that_reports_between_two_pages_is_on_one_of_them(
