@@ -69,14 +69,14 @@ async def select_by_status(
 
 
 @dataclass(frozen=True, slots=True)
-class StatusCount:
+class ExecutionCount:
     """How many devices have reported this execution last; None for those that have never reported one."""
 
     execution: str | None
     count: int
 
 
-async def count_statuses(context: Context, application: Application) -> list[StatusCount]:
+async def count_statuses(context: Context, application: Application) -> list[ExecutionCount]:
     """Return how many devices of an application are in each state, the most first, the unknown state last.
 
     All applications that a request asks for together are one query for each database.
@@ -84,7 +84,7 @@ async def count_statuses(context: Context, application: Application) -> list[Sta
     devices = await list_devices_of(context, application.organization_id, [application.application_id])
     statuses = _raise_failures(await get_statuses(context, devices))
     counts: Counter[str | None] = Counter(status.execution if status else None for status in statuses)
-    rows = [StatusCount(execution, count) for execution, count in counts.items()]
+    rows = [ExecutionCount(execution, count) for execution, count in counts.items()]
     return sorted(rows, key=lambda row: (row.execution is None, -row.count, row.execution or ""))
 
 
