@@ -142,3 +142,12 @@ def make_too_many_points_error(limit: int) -> LimitExceeded:
         limit,
         advice="The range holds too many points (series.max_points): request a shorter range, or windows.",
     )
+
+
+def make_too_many_changes_error(limit: int) -> LimitExceeded:
+    """Return the error of `SeriesDatabase.changes`."""
+    return LimitExceeded(
+        "points",
+        limit,
+        advice="The range holds too many changes of values (series.max_points): request a shorter range.",
+    )

@@ -210,6 +210,13 @@ class SeriesDatabase(ABC):
         """
 
     @abstractmethod
+    async def changes(self, query: SeriesQuery, limit: int) -> ByMachine[ByTags[list[Sample]]]:
+        """Return of each series the first sample, and every sample whose value differs from the one before.
+
+        By machine, field and tags, oldest first. Raises `LimitExceeded` if there are more changes than `limit`.
+        """
+
+    @abstractmethod
     async def neighbours(self, query: SeriesQuery) -> ByMachine[ByTags[Neighbours]]:
         """Return by machine, field and tags the samples next to a range. Series without any are missing."""
 

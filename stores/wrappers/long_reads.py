@@ -7,7 +7,9 @@ from typing import TypeVar
 from stores.wrappers.interception import Interceptor, StoreCall
 
 T = TypeVar("T")
-LONG_READS = frozenset(("points", "neighbours"))  # of time series: what they read has no known length
+LONG_READS = frozenset(
+    ("points", "changes", "neighbours")
+)  # of time series: what they read has no known length
 
 
 class LongReadQueue(Interceptor):

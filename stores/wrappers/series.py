@@ -133,6 +133,9 @@ class WrappedSeriesDatabase(SeriesDatabase):
         call = StoreCall("points", join_fields(query), presumed_samples=presume_samples(query))
         return await self._interceptor.run(call, lambda: self._series.points(query, limit))
 
+    async def changes(self, query: SeriesQuery, limit: int) -> ByMachine[ByTags[list[Sample]]]:
+        return await self._read("changes", join_fields(query), lambda: self._series.changes(query, limit))
+
     async def neighbours(self, query: SeriesQuery) -> ByMachine[ByTags[Neighbours]]:
         return await self._read("neighbours", join_fields(query), lambda: self._series.neighbours(query))
 

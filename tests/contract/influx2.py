@@ -56,6 +56,7 @@ def every_call(series: SeriesDatabase, machine: str = "M1") -> list[Awaitable[ob
         series.catalogue(),
         series.latest(SeriesQuery("state", ["power"], [machine])),
         series.points(SeriesQuery("state", ["power"], [machine], 0, END_OF_TIME), 10),
+        series.changes(SeriesQuery("state", ["power"], [machine], 0, END_OF_TIME), 10),
         series.windows(
             over(MINUTE, "state", ["power"], [machine]),
             MINUTE,

@@ -118,6 +118,7 @@ async def test_a_damaged_sample_costs_itself_only(
     expected = [Sample(0, value), Sample(2, value)]
     assert await series.latest(query) == {"M1": {"f": expected[1]}}
     assert await series.points(query, 3) == {"M1": {"f": {(): expected}}}
+    assert await series.changes(query, 1) == {"M1": {"f": {(): expected[:1]}}}
     next_to = await series.neighbours(replace(query, start=2, stop=3))
     assert next_to == {"M1": {"f": {(): Neighbours(expected[0], None)}}}
     sources = SourceQuery([Source("m", "f")], None, 0, 10)
@@ -126,7 +127,7 @@ async def test_a_damaged_sample_costs_itself_only(
         cells = await read_windows(series, query, Windows((0, 10), 10), Aggregation(function))
         assert cells == {"M1": {"f": [(0, 2 if function == "count" else value)]}}
     assert "damaged samples of the series 1 (f) were left out" in caplog.text
-    assert store.damaged_samples == 6  # `last` looks for the newest sample first
+    assert store.damaged_samples == 7  # `last` looks for the newest sample first
     [fault] = find_damage(tmp_path / "series.db", series_schema.FORMAT, lambda done, total: None)
     assert "d: 2 samples of series 1 (m, f) are damaged, the first at 1 ns" in fault
     await store.close()

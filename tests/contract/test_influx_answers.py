@@ -80,6 +80,7 @@ def calls(series: SeriesDatabase) -> dict[str, Callable[[], Awaitable[Any]]]:
     return {
         "latest": lambda: series.latest(query),
         "points": lambda: series.points(query, 10),
+        "changes": lambda: series.changes(query, 10),
         "neighbours": lambda: series.neighbours(query),
         "windows": lambda: series.windows(query, WINDOWS, Aggregation("mean")),
         "last": lambda: series.last(sources, 5),
@@ -89,7 +90,7 @@ def calls(series: SeriesDatabase) -> dict[str, Callable[[], Awaitable[Any]]]:
 
 
 @pytest.mark.parametrize(
-    "call", ["latest", "points", "neighbours", "windows", "last", "counts", "machines_with"]
+    "call", ["latest", "points", "changes", "neighbours", "windows", "last", "counts", "machines_with"]
 )
 @pytest.mark.parametrize("kind", ["influxdb3", "influxdb2"])
 async def test_every_unexpected_answer_is_unavailable(kind: str, call: str) -> None:

@@ -6,22 +6,24 @@ CSV loses carriage returns in strings, so machines with one in their id are neve
 """
 
 from collections import defaultdict
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
 
 from stores.backends.influx import flux
 from stores.backends.influx.annotated_csv import Row
 from stores.backends.influx.catalogues import DatabaseCatalogue
 from stores.backends.influx.flux import Script
+from stores.backends.influx.influx2_changes import MAX_STRINGS, select_changes, select_strings
 from stores.backends.influx.influx2_client import NAME, Influx2Client
 from stores.backends.influx.influx2_extents import join_extents, make_extents_script
 from stores.backends.influx.influx2_windows import CellCollector, aggregate_script
 from stores.backends.influx.store import InfluxSeriesStore
 from stores.backends.influx.transport import query_in_chunks, reading
-from stores.contracts.errors import make_too_many_points_error
+from stores.contracts.errors import make_too_many_changes_error, make_too_many_points_error
 from stores.contracts.extents import ExtentQuery, SeriesExtent
 from stores.contracts.neighbours import join_neighbours
 from stores.contracts.occurrences import make_occurrence_order, select_last_of_each_machine
+from stores.contracts.repeats import drop_all_repeats
 from stores.contracts.series import (
     END_OF_TIME,
     KINDS,
@@ -111,16 +113,34 @@ class Influx2SeriesDatabase(SeriesDatabase):
         rows = await self._query(
             query.machines, lambda script, chunk: f"{script.read_series(query, chunk)} |> {DROP_RANGE}"
         )
-        points: ByMachine[ByTags[list[Sample]]] = {}
+        return _collect_samples(rows)
+
+    async def changes(self, query: SeriesQuery, limit: int) -> ByMachine[ByTags[list[Sample]]]:
+        catalogue = await self._store.catalogues.get(self.database)
+        kinds = catalogue.kinds(query.measurement, query.fields)
+        fields = [name for name, kind in kinds.items() if kind == "string"]
+        strings = await self._query(
+            query.machines if fields else [],
+            lambda script, chunk: select_strings(script, query, fields, chunk),
+        )
         with reading(NAME):
-            for row in rows:
-                by_tags = points.setdefault(row.columns[MACHINE], {}).setdefault(row.columns["_field"], {})
-                by_tags.setdefault(row.tags, []).append(Sample(row.time, row.value))
-            for by_field in points.values():
-                for by_tags in by_field.values():
-                    for samples in by_tags.values():
-                        samples.sort()
-        return points
+            texts = sorted({row.value for row in strings})[:MAX_STRINGS]
+        rows = await self._query(
+            query.machines if kinds else [],
+            lambda script, chunk: select_changes(script, query, kinds, chunk, texts, limit + 1),
+        )
+        changes = drop_all_repeats(_collect_samples(rows))
+        if (
+            sum(
+                len(c)
+                for by_field in changes.values()
+                for by_tags in by_field.values()
+                for c in by_tags.values()
+            )
+            > limit
+        ):
+            raise make_too_many_changes_error(limit)
+        return changes
 
     async def neighbours(self, query: SeriesQuery) -> ByMachine[ByTags[Neighbours]]:
         before = replace(query, start=-END_OF_TIME, stop=query.start)
@@ -227,3 +247,17 @@ class Influx2SeriesDatabase(SeriesDatabase):
             return await self._store.client.query(text, script.values, self.database)
 
         return await query_in_chunks(machines, send)
+
+
+def _collect_samples(rows: Iterable[Row]) -> ByMachine[ByTags[list[Sample]]]:
+    """Return the samples of rows, oldest first."""
+    points: ByMachine[ByTags[list[Sample]]] = {}
+    with reading(NAME):
+        for row in rows:
+            by_tags = points.setdefault(row.columns[MACHINE], {}).setdefault(row.columns["_field"], {})
+            by_tags.setdefault(row.tags, []).append(Sample(row.time, row.value))
+        for by_field in points.values():
+            for by_tags in by_field.values():
+                for samples in by_tags.values():
+                    samples.sort()
+    return points

@@ -7,7 +7,7 @@ in it is empty, and no query is sent for it. Integer literals in a statement are
 import asyncio
 import logging
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -15,14 +15,17 @@ from stores.backends.influx import sql
 from stores.backends.influx.catalogues import DatabaseCatalogue
 from stores.backends.influx.influx3_client import NAME, Influx3Client, Rows, SchemaChanged
 from stores.backends.influx.influx3_extents import read_extents
+from stores.backends.influx.influx3_samples import collect_samples
+from stores.backends.influx.sql_changes import select_changes
 from stores.backends.influx.sql_windows import read_aggregated_value, select_windows
 from stores.backends.influx.store import InfluxSeriesStore
 from stores.backends.influx.tag_sets import read_tags, sort_cells
 from stores.backends.influx.transport import REFUSED, UnreadableAnswer, query_in_chunks, reading
 from stores.backends.influx.values import CHECK, PARSE, TYPES, check_integer
-from stores.contracts.errors import Unavailable, make_too_many_points_error
+from stores.contracts.errors import Unavailable, make_too_many_changes_error, make_too_many_points_error
 from stores.contracts.extents import ExtentQuery, SeriesExtent
 from stores.contracts.neighbours import join_neighbours
+from stores.contracts.repeats import drop_all_repeats
 from stores.contracts.series import (
     END_OF_TIME,
     KINDS,
@@ -53,6 +56,10 @@ ARROW_KINDS: dict[str, Kind] = {
 }
 # Makes the statement for some machines from the catalogue; None if nothing that it needs exists.
 MakeStatement = Callable[[DatabaseCatalogue, Sequence[str] | None], sql.Statement | None]
+# Makes the statement for the samples of fields by machines and tags, at most as many as its last argument.
+SelectSamples = Callable[
+    [SeriesQuery, Mapping[str, Kind], Sequence[str] | None, Sequence[str], int], sql.Statement
+]
 
 
 class Influx3SeriesStore(InfluxSeriesStore):
@@ -112,36 +119,33 @@ class Influx3SeriesDatabase(SeriesDatabase):
             return _merge_latest((row["m"], samples) for row, samples in zip(rows, by_row, strict=True))
 
     async def points(self, query: SeriesQuery, limit: int) -> ByMachine[ByTags[list[Sample]]]:
+        points, count = await self._read_samples(query, limit, sql.select_points)
+        if count > limit:
+            raise make_too_many_points_error(limit)
+        return points
+
+    async def changes(self, query: SeriesQuery, limit: int) -> ByMachine[ByTags[list[Sample]]]:
+        changes, count = await self._read_samples(query, limit, select_changes)
+        if count > limit:
+            raise make_too_many_changes_error(limit)
+        return drop_all_repeats(changes)  # the server tells apart what is equal here: 0.0 and -0.0
+
+    async def _read_samples(
+        self, query: SeriesQuery, limit: int, select: SelectSamples
+    ) -> tuple[ByMachine[ByTags[list[Sample]]], int]:
+        """Return the samples of a statement, and their number: if it is over `limit`, some are missing."""
+
         def make(catalogue: DatabaseCatalogue, machines: Sequence[str] | None) -> sql.Statement | None:
             kinds, tags = (
                 catalogue.kinds(query.measurement, query.fields),
                 catalogue.list_tags(query.measurement),
             )
-            return sql.select_points(query, kinds, machines, tags, limit + 1) if kinds else None
+            return select(query, kinds, machines, tags, limit + 1) if kinds else None
 
-        points: ByMachine[ByTags[list[Sample]]] = {}
         catalogue, rows = await self._query(query, make)
         kinds = catalogue.kinds(query.measurement, query.fields)
-        tags = catalogue.list_tags(query.measurement)
-        count = 0
         with reading(NAME):
-            all_tags = [read_tags(row, tags) for row in rows] if tags else [()] * len(rows)
-            for i, (name, kind) in enumerate(kinds.items()):
-                value_key, check = f"v{i}", CHECK[kind]
-                for row, row_tags in zip(rows, all_tags, strict=True):
-                    value = row.get(value_key)
-                    if value is not None:
-                        count += 1
-                        by_tags = points.setdefault(row["m"], {}).setdefault(name, {})
-                        samples = by_tags.setdefault(row_tags, [])
-                        samples.append(Sample(check_integer(row["t"]), check(value)))
-        if count > limit:
-            raise make_too_many_points_error(limit)
-        for by_field in points.values():
-            for by_tags in by_field.values():
-                for samples in by_tags.values():
-                    samples.sort()
-        return points
+            return collect_samples(rows, kinds, catalogue.list_tags(query.measurement))
 
     async def neighbours(self, query: SeriesQuery) -> ByMachine[ByTags[Neighbours]]:
         before, after = await asyncio.gather(

@@ -13,6 +13,7 @@ from stores.backends.sqlite.file import SqliteFile
 from stores.backends.sqlite.series_deletion import delete_range, list_series_to_delete, split_range
 from stores.backends.sqlite.series_extents import read_extents
 from stores.backends.sqlite.series_rewrites import read_rewrites
+from stores.backends.sqlite.series_samples import read_changes, read_points
 from stores.backends.sqlite.series_schema import FORMAT, SampleDamage
 from stores.backends.sqlite.series_writer import SeriesCache, SqlitePointWriter, delete_older, list_series
 from stores.contracts.deletions import Deletion
@@ -142,7 +143,12 @@ class SqliteSeriesDatabase(SeriesDatabase):
 
     async def points(self, query: SeriesQuery, limit: int) -> ByMachine[ByTags[list[Sample]]]:
         return await self._store.read(
-            lambda db: queries.read_points(db, self._names, query, limit, self._store.damage)
+            lambda db: read_points(db, self._names, query, limit, self._store.damage)
+        )
+
+    async def changes(self, query: SeriesQuery, limit: int) -> ByMachine[ByTags[list[Sample]]]:
+        return await self._store.read(
+            lambda db: read_changes(db, self._names, query, limit, self._store.damage)
         )
 
     async def neighbours(self, query: SeriesQuery) -> ByMachine[ByTags[Neighbours]]:

@@ -9,7 +9,6 @@ import apsw
 
 from stores.backends.sqlite.series_schema import CONVERT, HOUR, TYPES, SampleDamage, StoredSeries
 from stores.backends.sqlite.series_windows import aggregate
-from stores.contracts.errors import make_too_many_points_error
 from stores.contracts.neighbours import join_neighbours
 from stores.contracts.occurrences import make_occurrence_order, select_last_of_each_machine
 from stores.contracts.series import (
@@ -94,30 +93,6 @@ def _read_edges(
     return rows
 
 
-def read_points(
-    db: apsw.Connection, databases: Names, query: SeriesQuery, limit: int, damage: SampleDamage
-) -> ByMachine[ByTags[list[Sample]]]:
-    """See `SeriesDatabase.points`."""
-    points: ByMachine[ByTags[list[Sample]]] = {}
-    remaining = limit
-    sql = f"SELECT time, value FROM samples WHERE {IN_RANGE} %s ORDER BY time LIMIT ?"
-    for series in _find_series(db, databases, query.measurement, query.fields, query.machines, query.where):
-        values = (series.number, query.start, query.stop, remaining + 1)
-        rows = db.execute(sql % "", values).fetchall()
-        if series.has_damaged(rows):
-            damage.report(series)
-            rows = db.execute(sql % f"AND {series.condition}", values).fetchall()
-        samples = list(series.samples(rows))
-        remaining -= len(samples)
-        if remaining < 0:
-            raise make_too_many_points_error(limit)
-        if samples:
-            by_tags = points.setdefault(series.machine or "", {}).setdefault(series.field, {})
-            tags = series.identify()
-            by_tags[tags] = sorted(by_tags[tags] + samples) if tags in by_tags else samples
-    return points
-
-
 def read_neighbours(
     db: apsw.Connection, databases: Names, query: SeriesQuery, damage: SampleDamage
 ) -> ByMachine[ByTags[Neighbours]]:
@@ -157,7 +132,7 @@ def read_windows(
 ) -> ByMachine[ByTags[list[Cell]]]:
     """See `SeriesDatabase.windows`."""
     groups: defaultdict[tuple[str, str, Tags], list[StoredSeries]] = defaultdict(list)
-    for series in _find_series(db, databases, query.measurement, query.fields, query.machines, query.where):
+    for series in find_series(db, databases, query.measurement, query.fields, query.machines, query.where):
         if series.kind != "string" or aggregation.function not in NUMERIC:
             tags = choose_tags(series.identify(), aggregation.by) if aggregation.by else ()
             groups[series.machine or "", series.field, tags].append(series)
@@ -225,13 +200,13 @@ def _find_sources(
 ) -> Iterator[tuple[int, StoredSeries]]:
     """Yield the series of each source, with the index of the source."""
     for index, source in enumerate(query.sources):
-        for series in _find_series(
+        for series in find_series(
             db, databases, source.measurement, [source.field], query.machines, source.where
         ):
             yield index, series
 
 
-def _find_series(
+def find_series(
     db: apsw.Connection,
     databases: Names,
     measurement: str,

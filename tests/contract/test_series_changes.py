@@ -1,0 +1,79 @@
+"""The changes of series, on every time-series store."""
+
+import random
+from dataclasses import replace
+
+import pytest
+
+from stores.contracts.errors import LimitExceeded
+from stores.contracts.repeats import drop_all_repeats
+from stores.contracts.series import MACHINE, ByMachine, ByTags, Point, Sample, SeriesQuery, Unsigned, Value
+from stores.wrappers.tagged import TaggedSeriesDatabase
+from tests.contract.points import HOSTILE, T, point
+from tests.contract.series_stores import Written
+
+
+async def test_a_change_is_the_first_sample_and_each_that_differs_from_the_one_before(
+    written: Written,
+) -> None:
+    values = ["A", "A", "B", "", "", "A", "A", "A", "B"]
+    await written.put(*(point(T + n, mode=value) for n, value in enumerate(values)))
+    await written.put(*(point(T + n, power=n % 4 < 2, tag_spindle="1") for n in range(5)))
+    await written.put(*(point(T + n, "M2", power=False) for n in range(5)))
+    query = SeriesQuery("state", ["mode", "power", "none"], ["M1", "M2", "M9"], T + 1, T + 8)
+    spindle = (("spindle", "1"),)
+    changes: ByMachine[ByTags[list[Sample]]] = {
+        "M1": {
+            "mode": {(): [Sample(T + 1, "A"), Sample(T + 2, "B"), Sample(T + 3, ""), Sample(T + 5, "A")]},
+            "power": {spindle: [Sample(T + 1, True), Sample(T + 2, False), Sample(T + 4, True)]},
+        },
+        "M2": {"power": {(): [Sample(T + 1, False)]}},
+    }
+    assert await written.series.changes(query, 8) == changes
+    with pytest.raises(LimitExceeded, match=r"changes .*series\.max_points"):
+        await written.series.changes(query, 7)
+    assert await written.series.changes(replace(query, where=(("spindle", ("1", "2")),)), 3) == {
+        "M1": {"power": changes["M1"]["power"]}
+    }
+    hidden = TaggedSeriesDatabase(written.series, ("spindle", "1"))
+    assert await hidden.changes(query, 3) == {"M1": {"power": {(): changes["M1"]["power"][spindle]}}}
+    for nothing in (
+        replace(query, fields=["none"]),
+        replace(query, machines=["M9"]),
+        replace(query, start=T + 99, stop=T + 100),
+    ):
+        assert await written.series.changes(nothing, 0) == {}
+
+
+VALUES: dict[str, list[Value]] = {
+    "b": [True, False],
+    "i": [-(2**63), -1, 0, 1, 2**63 - 1],
+    "u": [Unsigned(0), Unsigned(2**63), Unsigned(2**64 - 1)],
+    "f": [0.0, -0.0, 5e-324, 1.5, -1.5, 1.7e308],
+    "s": ["", " ", *HOSTILE],
+    "t": [f"text {n}" for n in range(60)],  # more than there may be in a statement
+}
+
+
+async def test_the_changes_of_every_kind_are_those_of_all_samples(written: Written) -> None:
+    rng = random.Random(17)
+    points: list[Point] = []
+    chosen = {field: values[0] for field, values in VALUES.items()}
+    for n in range(400):
+        for field, values in VALUES.items():
+            if rng.random() < 0.4:
+                chosen[field] = rng.choice(values)
+        fields = {field: value for field, value in chosen.items() if rng.random() < 0.8}
+        tags = {MACHINE: rng.choice(["M1", "M2"])} | (
+            {"line": rng.choice("ab")} if rng.random() < 0.7 else {}
+        )
+        points.append(Point("state", tuple(sorted(tags.items())), {**fields, "n": n}, T + n))
+    await written.put(*points)
+    query = SeriesQuery("state", list(VALUES), ["M1", "M2"], T + 20, T + 380)
+    samples = await written.series.points(query, 4000)
+    expected = drop_all_repeats(samples)
+    count = sum(len(c) for fields in expected.values() for tags in fields.values() for c in tags.values())
+    assert 400 < count < 1500
+    assert await written.series.changes(query, count) == expected
+    with pytest.raises(LimitExceeded):
+        await written.series.changes(query, count - 1)
