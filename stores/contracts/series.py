@@ -213,7 +213,7 @@ class SeriesDatabase(ABC):
     async def changes(self, query: SeriesQuery, limit: int) -> ByMachine[ByTags[list[Sample]]]:
         """Return of each series the first sample, and every sample whose value differs from the one before.
 
-        By machine, field and tags, oldest first. Raises `LimitExceeded` if there are more changes than `limit`.
+        By machine, field and tags, oldest first. Raises `LimitExceeded` if there are more than `limit`.
         """
 
     @abstractmethod
