@@ -7,8 +7,9 @@ from typing import Any, NoReturn
 from bson import ObjectId
 
 from resolvers.context import Context
-from resolvers.rules.checks import check_value, require_application_id, require_name
+from resolvers.rules.checks import check_value, find_zone, require_application_id, require_name
 from resolvers.rules.repository import match_updated_at
+from resolvers.rules.shift_plans import make_shift_documents
 from resolvers.scopes import (
     is_registered,
     require_all_applications,
@@ -31,11 +32,12 @@ from stores.contracts.documents import (
 )
 from stores.contracts.errors import Conflict
 from stores.contracts.records import read_strings
-from stores.entities.applications import Application, make_settings_path
+from stores.entities.applications import SHIFT_PLAN, Application, make_settings_path
 from stores.entities.configuration import ConfigEntry
 from stores.entities.devices import Device
 from stores.entities.organizations import APPLICATIONS_KEY, Organization
 from stores.entities.registry import list_entities_of_application
+from stores.entities.shift_plans import Shift
 
 CONFIG = Application.collection_of()
 IS_ENTRY = equals("key", APPLICATIONS_KEY)
@@ -73,6 +75,8 @@ async def create_application(
         "collections": ["devices", "config"],
         "registeredAt": utc_now(),
     }
+    if values.get("timeZone") is not None:
+        settings["timeZone"] = _check_zone(values["timeZone"])
     change = Change(set={make_settings_path(name): settings}, add={AVAILABLE: name})
     is_new: list[Condition] = [IS_ENTRY, Exists(make_settings_path(name), present=False)]
     document: Document = {"_id": ObjectId(), "key": APPLICATIONS_KEY, "value": EMPTY_VALUE}
@@ -95,20 +99,59 @@ async def update_application(
     if_updated_at: datetime | None,
 ) -> Application:
     """Change the given settings; the others keep their values."""
-    tenant = context.viewer.tenant(organization_id)
-    require_all_applications(context, organization_id)
-    application = await require_application(context, organization_id, application_id)
-    path = make_settings_path(application.application_id)
+    if values.get("timeZone") is not None:
+        _check_zone(values["timeZone"])
+    path = make_settings_path(application_id)
     change = Change(
         set={(*path, name): check_value(value, name) for name, value in values.items()},
         touch=Touch((*path, "updatedAt")),
     )
     unchanged = match_updated_at(if_updated_at, (*path, "updatedAt"))
-    where: list[Condition] = [IS_ENTRY, Exists(path), *unchanged]
+    return await _change_settings(context, organization_id, application_id, change, unchanged)
+
+
+async def set_shift_plan(
+    context: Context,
+    organization_id: str,
+    application_id: str,
+    shifts: Sequence[Shift],
+    if_updated_at: datetime | None,
+) -> Application:
+    """Replace the shift plan of an application, or remove it if there are no shifts.
+
+    The plan has an `updatedAt` of its own: old routes show that of the application, and know no plans.
+    """
+    path = make_settings_path(application_id, SHIFT_PLAN)
+    documents = make_shift_documents(shifts)
+    change = Change(set={(*path, "shifts"): documents}, touch=Touch((*path, "updatedAt")))
+    unchanged = match_updated_at(if_updated_at, (*path, "updatedAt"))
+    return await _change_settings(
+        context, organization_id, application_id, change if documents else Change(unset=[path]), unchanged
+    )
+
+
+async def _change_settings(
+    context: Context,
+    organization_id: str,
+    application_id: str,
+    change: Change,
+    unchanged: Sequence[Condition],
+) -> Application:
+    """Change the settings of an application that meets the conditions. Raises `NotFound` and `Conflict`."""
+    tenant = context.viewer.tenant(organization_id)
+    require_all_applications(context, organization_id)
+    application = await require_application(context, organization_id, application_id)
+    where: list[Condition] = [*is_registered(application_id), *unchanged]
     if await tenant.documents.update(CONFIG, where, change) is None:
         await _raise_changed(context, application)
     context.viewer.discard_loaded()
     return await require_application(context, organization_id, application_id)
+
+
+def _check_zone(name: str) -> str:
+    """Return the name of a time zone. Raises `BadUserInput` if it is none."""
+    find_zone(name)
+    return name
 
 
 async def delete_application(

@@ -3,6 +3,7 @@
 import math
 from datetime import datetime
 from typing import Any
+from zoneinfo import ZoneInfo
 
 from stores.contracts.documents import format_time
 from stores.contracts.errors import BadUserInput
@@ -33,6 +34,16 @@ def check_search(text: str, field: str) -> str:
             f"{field} has {len(text)} characters; at most {MAX_SEARCH_LENGTH} are allowed.", fields=[field]
         )
     return text
+
+
+def find_zone(name: str) -> ZoneInfo:
+    """Return an IANA time zone. Raises `BadUserInput` for any other name."""
+    try:
+        return ZoneInfo(name)
+    except (KeyError, ValueError, OSError):  # unknown, malformed, or a folder of the database
+        raise BadUserInput(
+            f"{name!r} is not a time zone: use an IANA name such as Europe/Berlin.", fields=["timeZone"]
+        ) from None
 
 
 def require_application_id(application_id: str | None, organization_id: str) -> str:

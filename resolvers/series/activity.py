@@ -6,7 +6,8 @@ from collections.abc import Sequence
 from loaders.readings import Readings
 from resolvers.context import Context
 from resolvers.limits import DAY
-from resolvers.series.events import list_events_of_machines, list_machine_ids
+from resolvers.series.events import LAST_DAY, list_events_of_machines, list_machine_ids
+from resolvers.series.local_time import localize
 from resolvers.series.ranges import RequestedRange
 from stores.entities.applications import Application
 from stores.entities.machine_events import POWER_SOURCE, STATE, STATUS, MachineEvent
@@ -41,6 +42,7 @@ async def list_events(
     classes: Sequence[str] | None,
 ) -> list[MachineEvent]:
     """Return the last events of all devices together, newest first."""
+    requested = await localize(context, application, requested or LAST_DAY)
     readings, machines = await _find_devices(context, application)
     return await list_events_of_machines(context, readings, machines, first, requested, classes)
 

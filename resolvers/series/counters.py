@@ -8,12 +8,13 @@ from itertools import pairwise
 
 from resolvers.context import Context
 from resolvers.series.budget import spend_points
+from resolvers.series.local_time import localize
 from resolvers.series.machines import HasMachineId, get_readings
-from resolvers.series.ranges import RequestedRange, resolve_range, zone_in_force
+from resolvers.series.ranges import RequestedRange, resolve_range
 from resolvers.series.tag_sets import ALL_SERIES, GroupTag, TagSelection, group_by_tags, select
-from resolvers.series.windows import WindowRule, make_windows
+from resolvers.series.windows import WindowRule, find_shift_names, resolve_windows
 from stores.contracts.errors import BadUserInput
-from stores.contracts.series import SECOND, Neighbours, Sample
+from stores.contracts.series import SECOND, Neighbours, Sample, Windows
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,7 +37,7 @@ class Increase:
     """By how much a counter increased from `start` to `end` (nanoseconds), and how often it was reset.
 
     `rate` is the increase per second, or None where it is not known. An incomplete window is cut by the
-    range, or not over yet.
+    range, or not over yet. `shift` is the name of the shift that the window is, if it is one.
     """
 
     start: int
@@ -45,6 +46,7 @@ class Increase:
     rate: float | None
     resets: int
     complete: bool
+    shift: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,11 +82,10 @@ async def get_counter(
 
     The series of different tags are counters of their own, whose increases add up.
     """
-    start, stop = resolve_range(context, request.range)
-    edges: Sequence[int] = ()
-    if request.every is not None:
-        zone, limits = zone_in_force(context, request.range), context.viewer.series.limits
-        edges = make_windows(start, stop, request.every, zone, limits).edges
+    every = request.every
+    requested = await localize(context, machine, request.range, every)
+    start, stop = resolve_range(context, requested)
+    windows = Windows(()) if every is None else resolve_windows(context, requested, every, start, stop)
     readings, key = get_readings(context, machine), (machine.machine_id, field)
     neighbours, samples = await gather(
         readings.neighbours(measurement, start, stop, request.tags.where).load(key),
@@ -97,16 +98,25 @@ async def get_counter(
     span = start, min(stop, context.now + 1)
 
     def count(chosen: Sequence[CounterSamples], tags: tuple[GroupTag, ...] = ()) -> CounterResult:
-        spend_points(context, len(edges))
-        windows = find_increases(chosen, edges, span, request.max_gap) if edges else []
+        spend_points(context, len(windows.edges))
+        increases = find_increases(chosen, windows.edges, span, request.max_gap) if windows.edges else []
         [total] = find_increases(chosen, (start, stop), span, request.max_gap)
-        return CounterResult(total.increase, total.rate, total.resets, windows, tags)
+        named = _select_shifts(increases, windows)
+        return CounterResult(total.increase, total.rate, total.resets, named, tags)
 
     total = count(list(counters.values()))
     if not request.tags.by:
         return total
     groups = group_by_tags(counters, request.tags.by)
     return replace(total, groups=[count(select(counters, members), tags) for tags, members in groups.items()])
+
+
+def _select_shifts(increases: list[Increase], windows: Windows) -> list[Increase]:
+    """Return the increases of shifts, with their names; all of them if the windows are none of shifts."""
+    names = find_shift_names(windows)
+    if names is None:
+        return increases
+    return [replace(window, shift=names[window.start]) for window in increases if window.start in names]
 
 
 def _until(sample: Sample | None, now: int) -> Sample | None:

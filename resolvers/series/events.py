@@ -7,6 +7,7 @@ from itertools import chain
 from loaders.readings import Readings
 from resolvers.context import Context
 from resolvers.limits import DAY
+from resolvers.series.local_time import localize
 from resolvers.series.machines import HasMachineId, get_readings
 from resolvers.series.ranges import RequestedRange, resolve_range
 from stores.contracts.documents import Query
@@ -32,6 +33,7 @@ async def list_events_of_machine(
     classes: Sequence[str] | None,
 ) -> list[MachineEvent]:
     """Return the last events of a machine, newest first. Machines with the same arguments are one query."""
+    requested = await localize(context, machine, requested or LAST_DAY)
     sources, start, stop = _check_arguments(context, first, requested, classes)
     loader = get_readings(context, machine).last(sources, first, start, stop)
     return [make_event_of(occurrence, sources) for occurrence in await loader.load(machine.machine_id)]

@@ -3,7 +3,7 @@
 from asyncio import gather
 from bisect import bisect_right
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import get_args
 
@@ -11,13 +11,14 @@ from loaders.batching import gather_settled
 from resolvers.context import Context
 from resolvers.devices import get_device
 from resolvers.series.budget import spend_points
+from resolvers.series.local_time import localize, names_shifts
 from resolvers.series.machines import HasMachineId, get_readings
-from resolvers.series.ranges import RequestedRange, resolve_range, zone_in_force
+from resolvers.series.ranges import RequestedRange, resolve_range
 from resolvers.series.shaping import NO_FILL, FillRule, Times, Values, fill_gaps, reduce_points
 from resolvers.series.tag_sets import merge_samples
-from resolvers.series.windows import WindowRule, make_windows
+from resolvers.series.windows import WindowRule, find_shift_names, resolve_windows
 from stores.contracts.errors import BadUserInput, LimitExceeded, NotFound
-from stores.contracts.series import NUMERIC, AggregateFunction, Aggregation, Where, Windows
+from stores.contracts.series import NUMERIC, AggregateFunction, Aggregation, Cell, Where, Windows
 from stores.contracts.times import WrittenDuration
 from stores.entities.devices import Device
 
@@ -43,7 +44,8 @@ class SeriesResult:
 
     `coverage` is the share of the windows that have samples, None without windows. `truncated` is whether
     points were left out because of `max_points`. Windows that start within `whole` are neither cut by the
-    range nor still going on; it is None without windows.
+    range nor still going on; it is None without windows. `shift_names` are those of windows that are shifts,
+    by start.
     """
 
     measurement: str
@@ -56,6 +58,12 @@ class SeriesResult:
     truncated: bool
     whole: tuple[int, int] | None
     compared: "SeriesResult | None" = None
+    shift_names: Mapping[int, str] | None = None
+
+    @property
+    def shifts(self) -> list[str] | None:
+        """For each point, the shift that its window is; None if the windows are none of shifts."""
+        return None if self.shift_names is None else [self.shift_names[time] for time in self.times]
 
     @property
     def complete(self) -> list[bool] | None:
@@ -87,7 +95,8 @@ async def get_series(
 async def _get_series(
     context: Context, machine: HasMachineId, measurement: str, field: str, request: SeriesRequest
 ) -> SeriesResult:
-    start, stop, windows = _resolve_request(context, request)
+    requested = await localize(context, machine, request.range, request.every)
+    start, stop, windows = _resolve_request(context, replace(request, range=requested))
     coverage: float | None = None
     whole: tuple[int, int] | None = None
     times: Times
@@ -104,14 +113,30 @@ async def _get_series(
         cells = (await windows_loader.load((machine.machine_id, field))).get((), [])
         if not cells and request.aggregation.function in NUMERIC:
             await _reject_strings(context, machine, measurement, field, request.aggregation)
-        times, values = fill_gaps(cells, windows.edges, request.fill)
-        coverage = len(cells) / (len(windows.edges) - 1)
+        times, values, coverage = _arrange_cells(cells, windows, request.fill)
         whole = start, windows.edges[bisect_right(windows.edges, min(stop, context.now + 1)) - 1]
     count = len(times)
     if request.max_points is not None:
         times, values = reduce_points(times, values, request.max_points)
     spend_points(context, len(times))
-    return SeriesResult(measurement, field, start, stop, times, values, coverage, len(times) < count, whole)
+    truncated, names = len(times) < count, find_shift_names(windows)
+    return SeriesResult(
+        measurement, field, start, stop, times, values, coverage, truncated, whole, shift_names=names
+    )
+
+
+def _arrange_cells(
+    cells: Sequence[Cell], windows: Windows, fill: FillRule
+) -> tuple[Times, Values, float | None]:
+    """Return the times, values and coverage of windows. The time between shifts is left out."""
+    names = find_shift_names(windows)
+    if names is None:
+        return *fill_gaps(cells, windows.edges, fill), len(cells) / (len(windows.edges) - 1)
+    cells = [(index, value) for index, value in cells if windows.edges[index] in names]
+    points = zip(*fill_gaps(cells, windows.edges, fill), strict=True)
+    of_shifts = [(time, value) for time, value in points if time in names]
+    coverage = len(cells) / len(names) if names else None
+    return [time for time, _ in of_shifts], [value for _, value in of_shifts], coverage
 
 
 def _resolve_request(context: Context, request: SeriesRequest) -> tuple[int, int, Windows]:
@@ -127,8 +152,7 @@ def _resolve_request(context: Context, request: SeriesRequest) -> tuple[int, int
     if request.aggregation is None:
         names = ", ".join(name.upper() for name in get_args(AggregateFunction))
         raise BadUserInput(f"`every` requires `aggregate`: one of {names}", fields=["aggregate"])
-    zone, limits = zone_in_force(context, request.range), context.viewer.series.limits
-    return start, stop, make_windows(start, stop, request.every, zone, limits)
+    return start, stop, resolve_windows(context, request.range, request.every, start, stop)
 
 
 async def _reject_strings(
@@ -174,7 +198,8 @@ async def get_series_of_machines(
     repeated = [item for item, count in Counter([*machines, *fields]).items() if count > 1]
     if repeated:
         raise BadUserInput(f"{' '.join(repeated[0])} is requested twice.", fields=["machines", "fields"])
-    _resolve_request(context, request)
+    if not names_shifts(request.range, request.every):  # which are those of each machine's application
+        _resolve_request(context, request)
     devices = await gather_settled(_require_device(context, *machine) for machine in machines)
     pairs = [(device, field) for device in devices for field in fields]
     results = await gather_settled(

@@ -22,6 +22,9 @@ class HasMachineId(Protocol):
     @property
     def organization_id(self) -> str | None: ...
 
+    @property
+    def application_id(self) -> str | None: ...
+
 
 @dataclass(frozen=True, slots=True)
 class UnregisteredMachine:
@@ -29,6 +32,7 @@ class UnregisteredMachine:
 
     machine_id: str
     organization_id: str | None = None
+    application_id: str | None = None  # it has none
 
 
 async def find_machine(context: Context, machine_id: str, organization_id: str | None) -> UnregisteredMachine:

@@ -2,10 +2,12 @@
 
 from dataclasses import dataclass
 from datetime import timedelta
+from typing import Literal, TypeAlias
 from zoneinfo import ZoneInfo
 
 from resolvers.context import Context
 from resolvers.limits import DAY, Limits
+from resolvers.rules.checks import find_zone
 from resolvers.series.calendar import (
     CalendarUnitName,
     find_first_day,
@@ -13,9 +15,12 @@ from resolvers.series.calendar import (
     move_by_days,
     to_local,
 )
+from resolvers.series.shifts import LocalShifts, find_current_shift, find_previous_shift, require_shifts
 from stores.contracts.errors import BadUserInput, LimitExceeded
 from stores.contracts.series import END_OF_TIME, SECOND
 from stores.contracts.times import WrittenDuration, WrittenTime
+
+UnitName: TypeAlias = CalendarUnitName | Literal["shift"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,16 +29,25 @@ class RequestedRange:
 
     `current` is the unit up to now, and `previous` the whole one before it. `offsets` move the range, by days
     of the local calendar as far as they are written in days. `zone` is the IANA time zone of times without an
-    offset and of calendar units; None for that of the settings.
+    offset and of calendar units; None for that of the settings. `shifts` are those of the application, if
+    they are needed.
     """
 
     start: WrittenTime | None = None
     stop: WrittenTime | None = None
     last: int | None = None
-    current: CalendarUnitName | None = None
-    previous: CalendarUnitName | None = None
+    current: UnitName | None = None
+    previous: UnitName | None = None
     offsets: tuple[WrittenDuration, ...] = ()
     zone: str | None = None
+    shifts: LocalShifts | None = None
+
+    @property
+    def is_local(self) -> bool:
+        """Whether the range depends on a time zone."""
+        times = [time for time in (self.start, self.stop) if time is not None]
+        units = self.current or self.previous
+        return bool(units) or any(time.is_local for time in times) or any(o.days for o in self.offsets)
 
 
 def zone_in_force(context: Context, requested: RequestedRange) -> str:
@@ -93,6 +107,8 @@ def _find_bounds(requested: RequestedRange, zone: ZoneInfo, now: int) -> tuple[i
         return now - requested.last, now + 1
     unit = requested.current or requested.previous
     assert unit is not None
+    if unit == "shift":
+        return _find_shift_bounds(requested, now)
     today = to_local(now, zone).date()
     first = find_first_day(today, unit)
     if requested.current:
@@ -100,15 +116,18 @@ def _find_bounds(requested: RequestedRange, zone: ZoneInfo, now: int) -> tuple[i
     return find_midnight(find_first_day(first - timedelta(days=1), unit), zone), find_midnight(first, zone)
 
 
+def _find_shift_bounds(requested: RequestedRange, now: int) -> tuple[int, int]:
+    shifts = require_shifts(requested.shifts)
+    if requested.previous:
+        shift = find_previous_shift(shifts, now)
+        return shift.start, shift.end
+    current = find_current_shift(shifts, now)
+    if current is None:
+        raise BadUserInput(
+            "No shift is going on now: use `previous: SHIFT` for the last one.", fields=["range.current"]
+        )
+    return current.start, now + 1
+
+
 def _move(instant: int, offset: WrittenDuration, zone: ZoneInfo) -> int:
     return move_by_days(instant, offset.days, zone) + offset.rest if offset.days else instant + offset.rest
-
-
-def find_zone(name: str) -> ZoneInfo:
-    """Return an IANA time zone. Raises `BadUserInput` for any other name."""
-    try:
-        return ZoneInfo(name)
-    except (KeyError, ValueError, OSError):  # unknown, malformed, or a folder of the database
-        raise BadUserInput(
-            f"{name!r} is not a time zone: use an IANA name such as Europe/Berlin.", fields=["timeZone"]
-        ) from None

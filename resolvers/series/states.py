@@ -9,11 +9,12 @@ from itertools import chain, pairwise
 
 from resolvers.context import Context
 from resolvers.series.budget import spend_points
+from resolvers.series.local_time import localize
 from resolvers.series.machines import HasMachineId, get_readings
-from resolvers.series.ranges import RequestedRange, resolve_range, zone_in_force
+from resolvers.series.ranges import RequestedRange, resolve_range
 from resolvers.series.tag_sets import ALL_SERIES, GroupTag, TagSelection, group_by_tags
-from resolvers.series.windows import WindowRule, make_windows
-from stores.contracts.series import SECOND, Neighbours, Sample, Tags, Value
+from resolvers.series.windows import WindowRule, find_shift_names, resolve_windows
+from stores.contracts.series import SECOND, Neighbours, Sample, Tags, Value, Windows
 from stores.entities.machine_events import STATE, STATUS
 
 SAMPLES_PER_SLICE = 500  # that become states at once, before other requests get a turn
@@ -56,24 +57,28 @@ class StateTotal:
 
 @dataclass(frozen=True, slots=True)
 class WindowTotals:
-    """The totals of the states in a window. An incomplete window is cut by the range, or not over yet."""
+    """The totals of the states in a window. An incomplete window is cut by the range, or not over yet.
+
+    `shift` is the name of the shift that the window is, if it is one.
+    """
 
     start: int
     end: int
     complete: bool
     states: list[StateTotal]
+    shift: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class StateHistory:
-    """The states of a machine from `start` to `stop`, in nanoseconds since 1970, and the edges of windows.
+    """The states of a machine from `start` to `stop`, in nanoseconds since 1970, and the windows.
 
     The intervals of series with different tags overlap. `groups` are the same of some of the series.
     """
 
     start: int
     stop: int
-    edges: Sequence[int]
+    windows: Windows
     power: list[StateSpan]
     execution: list[StateSpan]
     mode: list[StateSpan]
@@ -89,11 +94,9 @@ async def get_states(
     selection: TagSelection = ALL_SERIES,
 ) -> StateHistory:
     """Return a machine's states. All machines are two queries: the samples of the range, and those before."""
+    requested = await localize(context, machine, requested, every)
     start, stop = resolve_range(context, requested)
-    edges: Sequence[int] = ()
-    if every is not None:
-        zone, limits = zone_in_force(context, requested), context.viewer.series.limits
-        edges = make_windows(start, stop, every, zone, limits).edges
+    windows = Windows(()) if every is None else resolve_windows(context, requested, every, start, stop)
     stop = max(min(stop, context.now), start + 1)  # future states are not known
     readings, keys = get_readings(context, machine), [(machine.machine_id, field) for field in STATUS]
     neighbours, samples = await gather(
@@ -113,7 +116,7 @@ async def get_states(
         power, execution, mode = (
             _join_spans(of_field.get(member, []) for member in members) for of_field in spans
         )
-        return StateHistory(start, stop, edges, power, execution, mode, tags)
+        return StateHistory(start, stop, windows, power, execution, mode, tags)
 
     all_tags = list(dict.fromkeys(tags for of_field in spans for tags in of_field))
     history = combine(all_tags)
@@ -168,15 +171,23 @@ def sum_states(spans: Sequence[StateSpan]) -> list[StateTotal]:
 
 def split_states(history: StateHistory, spans: Sequence[StateSpan]) -> list[WindowTotals]:
     """Return the total of each state in each window. A state is entered in the window in which it begins."""
-    parts: list[list[StateSpan]] = [[] for _ in history.edges[1:]]
+    edges, names = history.windows.edges, find_shift_names(history.windows)
+    parts: list[list[StateSpan]] = [[] for _ in edges[1:]]
     for span in spans:
-        index = max(bisect_right(history.edges, span.start) - 1, 0)
+        index = max(bisect_right(edges, span.start) - 1, 0)
         is_first = True
-        while index < len(parts) and history.edges[index] < span.end:
-            start, end = max(span.start, history.edges[index]), min(span.end, history.edges[index + 1])
+        while index < len(parts) and edges[index] < span.end:
+            start, end = max(span.start, edges[index]), min(span.end, edges[index + 1])
             parts[index].append(StateSpan(span.value, start, end, span.carried_in or not is_first))
             index, is_first = index + 1, False
     return [
-        WindowTotals(start, end, history.start <= start and end <= history.stop, sum_states(part))
-        for (start, end), part in zip(pairwise(history.edges), parts, strict=True)
+        WindowTotals(
+            start,
+            end,
+            history.start <= start and end <= history.stop,
+            sum_states(part),
+            None if names is None else names[start],
+        )
+        for (start, end), part in zip(pairwise(edges), parts, strict=True)
+        if names is None or start in names
     ]

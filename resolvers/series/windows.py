@@ -1,4 +1,4 @@
-"""The windows of a range: of a fixed duration, of a calendar unit, or between times of the day."""
+"""The windows of a range: of a fixed duration, a calendar unit or shifts, or between times of the day."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -9,7 +9,9 @@ from zoneinfo import ZoneInfo
 
 from cachetools import LRUCache, cached
 
+from resolvers.context import Context
 from resolvers.limits import Limits
+from resolvers.rules.checks import find_zone
 from resolvers.series.calendar import (
     CalendarUnitName,
     find_first_day,
@@ -18,14 +20,17 @@ from resolvers.series.calendar import (
     find_next_day,
     to_local,
 )
-from resolvers.series.ranges import find_zone
+from resolvers.series.ranges import RequestedRange, UnitName, zone_in_force
+from resolvers.series.shifts import LocalShifts, list_shifts, require_shifts
 from stores.contracts.errors import BadUserInput, LimitExceeded
 from stores.contracts.series import SECOND, Windows
+from stores.entities.shift_plans import MAX_SHIFTS
 
 MAX_CACHED_WINDOWS = 200_000  # of all ranges together: 8 MB
 HOUR = 3600 * SECOND
-# The shortest window of each unit: clocks are changed by up to two hours.
-SHORTEST: dict[CalendarUnitName, int] = {
+# The shortest window of each unit, of shifts on average: clocks are changed by up to two hours.
+SHORTEST: dict[UnitName, int] = {
+    "shift": 22 * HOUR // (2 * MAX_SHIFTS),  # and as many windows between them
     "hour": HOUR // 2,
     "day": 22 * HOUR,
     "week": 166 * HOUR,
@@ -43,7 +48,7 @@ class WindowRule:
 
     duration: int | None = None
     offset: int = 0
-    unit: CalendarUnitName | None = None
+    unit: UnitName | None = None
     day_times: tuple[time, ...] = ()
 
     def __post_init__(self) -> None:
@@ -66,9 +71,41 @@ class WindowRule:
         return self.duration or SHORTEST["day"] // len(self.day_times)
 
 
+@dataclass(frozen=True, slots=True)
+class ShiftWindows(Windows):
+    """The windows of shifts, and those of the time between them: `names` has None for the latter."""
+
+    names: tuple[str | None, ...] = ()
+
+    __hash__ = Windows.__hash__
+
+
+def find_shift_names(windows: Windows) -> dict[int, str] | None:
+    """Return by start the names of the windows that are shifts; None if the windows are none of shifts."""
+    if not isinstance(windows, ShiftWindows):
+        return None
+    starts_and_names = zip(windows.edges, windows.names, strict=False)
+    return {start: name for start, name in starts_and_names if name is not None}
+
+
+def resolve_windows(
+    context: Context, requested: RequestedRange, every: WindowRule, start: int, stop: int
+) -> Windows:
+    """Return the windows between the times that a range means. Raises as `make_windows` does."""
+    zone, limits = zone_in_force(context, requested), context.viewer.series.limits
+    return make_windows(start, stop, every, zone, limits, requested.shifts)
+
+
 # A window takes about 40 bytes, for its edge and the reference to it.
 @cached(LRUCache(MAX_CACHED_WINDOWS, lambda windows: len(windows.edges)), lock=Lock())
-def make_windows(start: int, stop: int, every: WindowRule, zone_name: str, limits: Limits) -> Windows:
+def make_windows(
+    start: int,
+    stop: int,
+    every: WindowRule,
+    zone_name: str,
+    limits: Limits,
+    shifts: LocalShifts | None = None,
+) -> Windows:
     """Return the windows of a range in a time zone.
 
     Raises `BadUserInput` for an unknown time zone, and `LimitExceeded` before too many windows are made.
@@ -81,21 +118,42 @@ def make_windows(start: int, stop: int, every: WindowRule, zone_name: str, limit
         first = (start - every.offset) // every.duration * every.duration + every.offset
         return Windows(tuple(range(first, stop + every.duration, every.duration)), every.duration)
     try:
-        edges = _list_edges(start, stop, every, zone)
+        if every.unit == "shift":
+            return _make_shift_windows(start, stop, require_shifts(shifts))
+        edges = _list_edges(start, stop, every.unit, every.day_times, zone)
     except (OverflowError, ValueError):
         raise BadUserInput("The range is outside the calendar.", fields=["range"]) from None
     widths = {following - edge for edge, following in pairwise(edges)}
     return Windows(edges, widths.pop() if len(widths) == 1 else None, every.unit, zone_name)
 
 
-def _list_edges(start: int, stop: int, every: WindowRule, zone: ZoneInfo) -> tuple[int, ...]:
+def _make_shift_windows(start: int, stop: int, shifts: LocalShifts) -> ShiftWindows:
+    edges: list[int] = [start]
+    names: list[str | None] = []
+    for shift in list_shifts(shifts, start, stop):
+        if shift.start <= start:
+            edges = [shift.start]
+        elif shift.start > edges[-1]:
+            edges.append(shift.start)
+            names.append(None)
+        edges.append(shift.end)
+        names.append(shift.name)
+    if edges[-1] < stop:
+        edges.append(stop)
+        names.append(None)
+    return ShiftWindows(tuple(edges), names=tuple(names))
+
+
+def _list_edges(
+    start: int, stop: int, unit: CalendarUnitName | None, day_times: tuple[time, ...], zone: ZoneInfo
+) -> tuple[int, ...]:
     day = to_local(start, zone).date()
-    if every.unit == "hour":
+    if unit == "hour":
         candidates = _list_hours(day, zone)
-    elif every.unit is not None:
-        candidates = _list_days(day, every.unit, zone)
+    elif unit is not None:
+        candidates = _list_days(day, unit, zone)
     else:
-        candidates = _list_day_times(day, sorted(every.day_times), zone)
+        candidates = _list_day_times(day, sorted(day_times), zone)
     edges: list[int] = []
     for edge in candidates:
         if edges and edges[-1] >= stop:

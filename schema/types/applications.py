@@ -52,8 +52,14 @@ from schema.types.shared import (
     OrganizationId,
     get_context_of_creation,
 )
+from schema.types.shift_plans import SetShiftPlanInput, ShiftPlan, to_shifts
 from stores.entities import applications as stored
 from stores.entities.devices import Device as StoredDevice
+
+TIME_ZONE = (
+    "The IANA time zone, such as Europe/Berlin, of its ranges, calendar units and shifts; that of the setting"
+    " `series.time_zone` if it has none."
+)
 
 
 @strawberry.type(description="A property of devices, with the devices that have it.")
@@ -84,6 +90,8 @@ class Application(Node):
     collections: list[str] = attribute("The kinds of documents that the application was created with.")
     created_at: DateTime | None = attribute(CREATED_AT)
     updated_at: DateTime | None = attribute(UPDATED_AT)
+    time_zone: str | None = attribute(TIME_ZONE)
+    shift_plan: ShiftPlan | None = attribute("When its machines are to work, or null if it has no plan.")
 
     @derived("The stored settings, with the keys that only the old system uses.", JSON)
     def document(root: strawberry.Parent[stored.Application]) -> Any:
@@ -200,6 +208,7 @@ class CreateApplicationInput:
     name: str = required("The name.")
     description: str | None = optional("A description of what the application is used for.")
     status: str | None = optional("The status; `active` by default.")
+    time_zone: str | None = optional(TIME_ZONE)
     idempotency_key: str | None = optional(IDEMPOTENCY_KEY, None)
 
 
@@ -208,6 +217,7 @@ class UpdateApplicationInput(ApplicationScope):
     name: str | None = optional("The new name.")
     description: str | None = optional("A description of what the application is used for.")
     status: str | None = optional("The new status.")
+    time_zone: str | None = optional(TIME_ZONE)
     if_updated_at: DateTime | None = optional(IF_UPDATED_AT, None)
 
 
@@ -246,7 +256,7 @@ class ApplicationMutations:
             get_context_of_creation(info, input),
             input.organization_id,
             input.application_id,
-            select_provided_values(input, *SETTINGS),
+            select_provided_values(input, *SETTINGS, timeZone="time_zone"),
         )
         return ApplicationPayload(application=as_type(Application, created))
 
@@ -260,7 +270,20 @@ class ApplicationMutations:
             info.context,
             input.organization_id,
             input.application_id,
-            select_provided_values(input, *SETTINGS),
+            select_provided_values(input, *SETTINGS, timeZone="time_zone"),
+            input.if_updated_at,
+        )
+        return ApplicationPayload(application=as_type(Application, changed))
+
+    @mutation("Sets the shift plan of an application, in place of the one that it has.")
+    async def set_shift_plan(
+        self, info: Info, input: Annotated[SetShiftPlanInput, argument("The shift plan.")]
+    ) -> ApplicationPayload | None:
+        changed = await applications.set_shift_plan(
+            info.context,
+            input.organization_id,
+            input.application_id,
+            to_shifts(input.shifts),
             input.if_updated_at,
         )
         return ApplicationPayload(application=as_type(Application, changed))

@@ -3,12 +3,13 @@
 from collections.abc import Callable
 from typing import Any
 
+from resolvers.rules.checks import find_zone
 from resolvers.rules.ids import is_object_id
 from resolvers.rules.paging import DEFAULT_PAGE_SIZE, MAX_PAGE_SIZE
 from resolvers.series.events import MAX_EVENTS
 from resolvers.series.machine_series import MAX_SERIES
-from resolvers.series.ranges import RequestedRange, find_zone, to_nanoseconds
-from resolvers.series.windows import SHORTEST
+from resolvers.series.ranges import RequestedRange, to_nanoseconds
+from resolvers.series.windows import HOUR, SHORTEST
 from schema.engine.costs.declarations import Amount, Arguments, CostScope
 from schema.types.device_lists import STATUS_TIME
 from stores.contracts.errors import BadUserInput, LimitExceeded
@@ -117,6 +118,8 @@ def _find_range_length(arguments: Arguments, scope: CostScope, now: int) -> int:
     """The length of a range in nanoseconds, 0 for one that is not valid."""
     range_ = arguments["range"]
     current, previous = (range_[unit] and range_[unit].value for unit in ("current", "previous"))
+    if "shift" in (current, previous):
+        return 25 * HOUR  # at most, when clocks are set back
     offsets = () if range_["offset"] is None else (range_["offset"],)
     requested = RequestedRange(range_["from"], range_["to"], range_["last"], current, previous, offsets)
     try:
@@ -151,11 +154,19 @@ def count_distinct(argument: str, *names: str) -> Callable[[Arguments, CostScope
 
 
 def count_calls_for_series(arguments: Arguments, scope: CostScope) -> int:
-    """The devices of each application; for each organization each measurement, and perhaps the catalogue."""
+    """The devices of each application; for each organization each measurement, and perhaps the catalogue.
+
+    And the applications of all organizations, which tell their time zones.
+    """
     applications = count_distinct("machines", "organizationId", "applicationId")(arguments, scope)
     organizations = count_distinct("machines", "organizationId")(arguments, scope)
     measurements = count_distinct("fields", "measurement")(arguments, scope)
-    return applications + organizations * (measurements * count_comparisons(arguments, scope) + 1)
+    return 1 + applications + organizations * (measurements * count_comparisons(arguments, scope) + 1)
+
+
+def count_series_documents(arguments: Arguments, scope: CostScope) -> int:
+    """The devices, and the documents that tell the time zones of their applications."""
+    return len(arguments["machines"]) + 2 * count_distinct("machines", "organizationId")(arguments, scope)
 
 
 def multiply(*amounts: Callable[[Arguments, CostScope], int]) -> Callable[[Arguments, CostScope], int]:

@@ -79,11 +79,13 @@ from schema.types.cost_amounts import (
     count_page_documents,
     count_page_nodes,
     count_series,
+    count_series_documents,
     count_series_objects,
     count_windows,
     multiply,
 )
 from schema.types.root import schema
+from stores.entities.shift_plans import MAX_BREAKS, MAX_SHIFTS
 
 # Reads that loaders share
 CONFIGURATION = Reads(calls={ORGANIZATION: 1}, documents={ORGANIZATION: 2})
@@ -145,15 +147,28 @@ SERIES_FIELDS: dict[str, FieldCost] = {
     "status": FieldCost(calls={TENANT: 1}, points={OBJECT: 3}),
     "connected": FieldCost(calls={TENANT: 1}),
     "latest": FieldCost(calls={TENANT: 1}, points={OBJECT: 1}),
-    "events": FieldCost(calls={TENANT: 1}, points={OBJECT: count_events}, size=count_events),
+    "events": FieldCost(
+        calls={TENANT: 1}, points={OBJECT: count_events}, size=count_events, shared=(CONFIGURATION,)
+    ),
     # And the catalogue, if there are no windows: it tells whether the values are strings.
     "series": FieldCost(
         calls={TENANT: lambda arguments, scope: 1 + count_comparisons(arguments, scope)},
         points={OBJECT: count_windows},
         below={PAGE: {OBJECT: count_series_objects}},
+        shared=(CONFIGURATION,),
     ),
-    "states": FieldCost(calls={TENANT: 2}, points={OBJECT: 3}, below={PAGE: {OBJECT: count_windows}}),
-    "counter": FieldCost(calls={TENANT: 2}, points={OBJECT: 1}, below={PAGE: {OBJECT: count_windows}}),
+    "states": FieldCost(
+        calls={TENANT: 2},
+        points={OBJECT: 3},
+        below={PAGE: {OBJECT: count_windows}},
+        shared=(CONFIGURATION,),
+    ),
+    "counter": FieldCost(
+        calls={TENANT: 2},
+        points={OBJECT: 1},
+        below={PAGE: {OBJECT: count_windows}},
+        shared=(CONFIGURATION,),
+    ),
 }
 BY_DOCUMENT_ID = FieldCost(calls={OBJECT: count_calls_for_id}, documents={OBJECT: count_calls_for_id})
 CHANGE = FieldCost(calls={OBJECT: 12}, documents={OBJECT: 12 + CONNECTORS}, below=EACH_ITS_OWN)
@@ -198,7 +213,7 @@ COSTS: dict[str, FieldCost] = {
     ),
     "Query.series": FieldCost(
         calls={OBJECT: count_calls_for_series},
-        documents={OBJECT: lambda arguments, _: len(arguments["machines"])},
+        documents={OBJECT: count_series_documents},
         points={OBJECT: multiply(count_series, count_windows)},
         size=count_series,
         below={
@@ -260,7 +275,10 @@ COSTS: dict[str, FieldCost] = {
     "Application.connectedDeviceCount": FieldCost(calls={TENANT: 1}, shared=(MACHINE_IDS,)),
     "Application.lastActivity": FieldCost(calls={TENANT: 2}, points={MACHINE: 4}, shared=(MACHINE_IDS,)),
     "Application.events": FieldCost(
-        calls={TENANT: 1}, points={MACHINE: count_events}, size=count_events, shared=(MACHINE_IDS,)
+        calls={TENANT: 1},
+        points={MACHINE: count_events},
+        size=count_events,
+        shared=(MACHINE_IDS, CONFIGURATION),
     ),
     "Application.devices": _device_page(DEVICES_OF_APPLICATION, APPLICATION, 1, {}),
     "Application.device": FieldCost(calls={APPLICATION: 1}, documents={APPLICATION: 1}),
@@ -341,6 +359,8 @@ COSTS: dict[str, FieldCost] = {
     "StateTimeline.groups": FieldCost(size=GROUPS, below={PAGE: {PAGE: GROUPS}}),
     "Counter.tags": FieldCost(size=TAGS),
     "Counter.groups": FieldCost(size=GROUPS, below={PAGE: {PAGE: GROUPS}}),
+    "ShiftPlan.shifts": FieldCost(size=MAX_SHIFTS),
+    "Shift.breaks": FieldCost(size=MAX_BREAKS),
     "EventClassesPayload.eventClasses": FieldCost(size=EVENT_CLASSES),
     # Figures of an organization, or of all that the viewer may see
     "Analytics.registeredDevices": FieldCost(calls={LEVEL: 1}, shared=(ALL_ORGANIZATIONS,)),

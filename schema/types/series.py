@@ -11,6 +11,7 @@ from schema.engine.fields import argument, attribute, derived
 from schema.engine.plans.completion import CompletedList
 from schema.engine.scalars import JSON, BigInt, DateTime, Duration
 
+SHIFT = "The name of the shift that the window is; null without `every: {unit: SHIFT}`."
 COMPLETE = "Whether the range includes the whole window, and the window is over."
 
 
@@ -31,8 +32,10 @@ class Series:
         "For each point, whether the range includes its whole window, and the window is over; null without"
         " windows."
     )
+    shifts: list[str] | None = attribute(
+        "For each point, the name of the shift that its window is; null without `every: {unit: SHIFT}`."
+    )
     truncated: bool = attribute("Whether points were left out because of `maxPoints`.")
-
     compared: "Series | None" = attribute(
         "The series of the earlier range, whose times are those of that range; null without `compare`."
     )
@@ -114,6 +117,7 @@ class StateWindow:
     start: DateTime = attribute("The start of the window, included.")
     end: DateTime = attribute("The end of the window, excluded.")
     complete: bool = attribute(COMPLETE)
+    shift: str | None = attribute(SHIFT)
     states: list[StateDuration] = attribute("The states, the longest first.")
 
 
@@ -165,6 +169,7 @@ class CounterWindow:
     rate: float | None = attribute(RATE)
     resets: int = attribute("How often the counter was reset.")
     complete: bool = attribute(COMPLETE)
+    shift: str | None = attribute(SHIFT)
 
 
 @strawberry.type(description="The increase of a counter in a range.")

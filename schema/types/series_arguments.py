@@ -8,7 +8,7 @@ from typing import Annotated, cast
 import strawberry
 
 from resolvers.series import machine_series, ranges, shaping, windows
-from resolvers.series.calendar import CalendarUnitName
+from resolvers.series.ranges import UnitName
 from resolvers.series.tag_sets import TagSelection
 from schema.engine.fields import argument
 from schema.engine.inputs import UNSET, optional, required, select_provided_values
@@ -25,6 +25,12 @@ class CalendarUnit(Enum):
     DAY = strawberry.enum_value("day", description="From local midnight to the next: 23, 24 or 25 hours.")
     WEEK = strawberry.enum_value("week", description="From midnight on Monday to the next.")
     MONTH = strawberry.enum_value("month", description="From the first of a month to that of the next.")
+    SHIFT = strawberry.enum_value(
+        "shift",
+        description="A shift of the application's plan (`setShiftPlan`), in the application's time zone."
+        " A shift that ends on the next day belongs to the day on which it starts. The time between shifts is"
+        " in no window.",
+    )
 
 
 @strawberry.input(
@@ -45,8 +51,8 @@ class TimeRange:
         None,
     )
     time_zone: str | None = optional(
-        "The IANA time zone, such as Europe/Berlin, of times without an offset and of calendar units; that of"
-        " the setting `series.time_zone` if it is omitted.",
+        "The IANA time zone, such as Europe/Berlin, of times without an offset and of calendar units. If it"
+        " is omitted, it is that of the application or, if that has none, of the setting `series.time_zone`.",
         None,
     )
 
@@ -178,8 +184,8 @@ def to_windows(every: Every | None) -> windows.WindowRule | None:
     return windows.WindowRule(**provided)
 
 
-def _to_unit(unit: CalendarUnit) -> CalendarUnitName:
-    return cast(CalendarUnitName, unit.value)
+def _to_unit(unit: CalendarUnit) -> UnitName:
+    return cast(UnitName, unit.value)
 
 
 def _to_time(text: str) -> time:

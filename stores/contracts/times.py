@@ -42,6 +42,11 @@ class WrittenTime(datetime):
         time._second, time._rest = second, rest
         return time
 
+    @property
+    def is_local(self) -> bool:
+        """Whether it has no offset."""
+        return self._second.tzinfo is None
+
     def nanoseconds(self, zone: tzinfo) -> int:
         """Return the nanoseconds since 1970. Raises `OverflowError` at the ends of the calendar."""
         second = self._second if self._second.tzinfo else self._second.replace(tzinfo=zone)

@@ -2,6 +2,9 @@
 
 from stores.contracts.records import optional, read_or_empty, read_string, read_strings, read_time
 from stores.entities.entity import ORGANIZATION, Entity
+from stores.entities.shift_plans import read_shift_plan
+
+SHIFT_PLAN = "shiftPlan"
 
 
 class Application(Entity):
@@ -24,6 +27,9 @@ class Application(Entity):
     description = optional(read_string, "description")
     status = optional(read_string, "status")
     collections = read_or_empty(read_strings, "collections")
+    # Keys of the gateway, which old routes do not show
+    time_zone = optional(read_string, "timeZone")
+    shift_plan = optional(read_shift_plan, SHIFT_PLAN)
     # The gateway has a key of its own, because old routes show `createdAt` if the old system has stored it.
     created_at = optional(read_time, "createdAt", "registeredAt")
 

@@ -6,7 +6,7 @@ import pytest
 
 from resolvers.series.counters import CounterSamples, find_increases
 from resolvers.series.states import StateHistory, find_spans, split_states, sum_states
-from stores.contracts.series import SECOND, Sample, Value
+from stores.contracts.series import SECOND, Sample, Value, Windows
 
 
 def samples(*pairs: tuple[int, Value]) -> list[Sample]:
@@ -111,7 +111,7 @@ def test_several_counters_of_a_machine_add_up() -> None:
 
 def test_windows_divide_the_states_of_a_range() -> None:
     spans = find_spans(Sample(3, "A"), samples((20, "B"), (50, "A"), (55, "B")), 10, 70)
-    history = StateHistory(10, 70, (0, 30, 60, 90), [], spans, [])
+    history = StateHistory(10, 70, Windows((0, 30, 60, 90)), [], spans, [])
     windows = split_states(history, spans)
     assert [(window.start, window.end, window.complete) for window in windows] == [
         (0, 30, False),

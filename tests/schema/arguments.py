@@ -93,6 +93,7 @@ SAMPLES_OF: dict[str, dict[str, Any]] = {  # by the field whose arguments they a
     "updateFunction": FUNCTION,
     "addEventClass": {"class": "NEW", "topic": "t", "type": "STR"},
     "setEventClasses": {"topic": "t", "type": "STR"},
+    "setShiftPlan": {"name": "Early", "start": "06:00", "end": "14:00"},
     "createService": {"type": "MQTT", "configuration": {"host": "h", "password": "demo-only"}},
     "updateService": SERVICE,
     "setServiceEnabled": {**SERVICE, "enabled": True},
