@@ -28,6 +28,7 @@ from schema.server.health import Health
 from schema.server.ingest import WRITE_PATH, Ingest
 from schema.server.ingest_routing import PointRouter
 from schema.server.key_ring import KeyRing
+from schema.server.memory import read_cgroup_limit
 from schema.server.metrics import Metrics
 from schema.server.opening import (
     make_series_layout,
@@ -50,7 +51,6 @@ from schema.server.series_migration import migrate_later, try_to_migrate
 from schema.server.settings import Settings
 from schema.server.startup_check import report_unreachable_stores
 from schema.server.state import TRACE_HEADER, AppState
-from schema.server.store_settings import SeriesSettings
 from schema.server.token_check import TokenCheck
 from schema.types.cost_amounts import ORGANIZATIONS
 from schema.types.costs import field_costs
@@ -58,6 +58,7 @@ from schema.types.root import schema
 from stores.contracts.document_store import DocumentStore
 from stores.contracts.series import SECOND, SeriesStore, WritableSeriesStore
 from stores.embedded import has_had_api_keys, record_api_keys
+from stores.wrappers.cached_series import cache_closed_windows
 
 # What pages of listed origins may read of an answer, beside its body and type.
 EXPOSED_HEADERS = [
@@ -93,7 +94,7 @@ def create_app(
     checked = authenticate or Authenticator(key_ring, check_token, may_be_open=_may_be_open(settings))
     state = AppState(
         documents=documents,
-        series=_make_series_access(series or open_series(settings), documents, settings.series),
+        series=_make_series_access(series or open_series(settings), documents, settings),
         icons=open_icons(settings),
         cipher=open_cipher(settings),
         executor=_make_executor(settings),
@@ -193,16 +194,15 @@ def _make_middleware(state: AppState, settings: Settings, *, needs_credentials: 
     ]
 
 
-def _make_series_access(
-    store: SeriesStore, documents: DocumentStore, settings: SeriesSettings
-) -> SeriesAccess:
+def _make_series_access(store: SeriesStore, documents: DocumentStore, settings: Settings) -> SeriesAccess:
+    series, memory_bytes = settings.series, settings.limits.memory_bytes or read_cgroup_limit()
     return SeriesAccess(
-        store,
-        make_series_layout(settings, store),
-        Limits(settings.max_range_days * DAY, settings.max_windows, settings.max_points),
-        settings.stale_after * SECOND,
-        settings.time_zone,
-        settings.future_tolerance * SECOND,
+        cache_closed_windows(store, series.cache_rules(memory_bytes)),
+        make_series_layout(series, store),
+        Limits(series.max_range_days * DAY, series.max_windows, series.max_points),
+        series.stale_after * SECOND,
+        series.time_zone,
+        series.future_tolerance * SECOND,
         owners=MachineOwners(documents),
     )
 

@@ -51,7 +51,8 @@ class Metrics(Collector):
         memory = GaugeMetricFamily(
             "sync_gateway_cached_bytes", "The memory of each cache, by estimate.", labels=["what"]
         )
-        for what, count in self._executor.get_cached_bytes().items():
+        cached_bytes = self._executor.get_cached_bytes() | self._series.store.get_cached_bytes()
+        for what, count in cached_bytes.items():
             memory.add_metric([what], count)
         yield memory
         writable = GaugeMetricFamily(

@@ -9,6 +9,7 @@ from pydantic import AfterValidator, Field, SecretStr, field_validator, model_va
 from schema.server.settings_section import Section
 from stores.contracts.series import MACHINE
 from stores.entities.machine_events import STATISTICS
+from stores.wrappers.closed_windows import MIN_SETTLED_AFTER_S, CacheRules
 
 DOCUMENT_SCHEMES = ("mongodb://", "mongodb+srv://", "sqlite:///")
 SERIES_SCHEMES = ("http://", "https://", "influxdb2+http://", "influxdb2+https://", "sqlite:///")
@@ -112,6 +113,25 @@ class SeriesSettings(Section):
         description="Seconds that the clock of a machine may be ahead. Points of later times are rejected"
         " when they are written; stored ones say nothing about the current status.",
     )
+    settled_after: int = Field(
+        default=900,
+        ge=MIN_SETTLED_AFTER_S,
+        le=10**9,
+        description="Seconds after which a window that has ended is closed, and its values are cached. Points"
+        " that come later change them at once in the embedded store, and on a server after `closed_ttl`.",
+    )
+    closed_ttl: int = Field(
+        default=3600,
+        ge=0,
+        le=10**9,
+        description="InfluxDB: seconds after which the values of closed windows are read again.",
+    )
+    closed_bytes: int = Field(
+        default=64 * 1024 * 1024,
+        ge=0,
+        description="The memory for the values of closed windows, at most an eighth of `limits.memory_bytes`."
+        " 0 caches none.",
+    )
     max_range_days: int = Field(
         default=400, ge=1, le=100_000, description="The maximum number of days of a range."
     )
@@ -119,6 +139,11 @@ class SeriesSettings(Section):
     max_points: int = Field(
         default=1_000_000, ge=1, description="The maximum number of points of an answer, and of one query."
     )
+
+    def cache_rules(self, memory_bytes: int | None) -> CacheRules:
+        """When windows are cached, in a process that may use `memory_bytes`; None is any amount."""
+        limit = self.closed_bytes if memory_bytes is None else min(self.closed_bytes, memory_bytes // 8)
+        return CacheRules(self.settled_after, self.closed_ttl, limit)
 
     @property
     def is_embedded(self) -> bool:

@@ -54,6 +54,9 @@ class WrappedSeriesStore(SeriesStore):
     def get_cache_sizes(self) -> dict[str, int]:
         return self._store.get_cache_sizes()
 
+    def get_cached_bytes(self) -> dict[str, int]:
+        return self._store.get_cached_bytes()
+
     async def close(self) -> None:
         await self._store.close()
 

@@ -1,0 +1,182 @@
+"""A time-series store whose closed windows are computed once, for all requests."""
+
+from asyncio import gather
+from collections import defaultdict
+from collections.abc import Iterable, Sequence
+from dataclasses import replace
+from functools import partial
+from operator import itemgetter
+from typing import NamedTuple, TypeAlias
+
+from stores.contracts.series import (
+    Aggregation,
+    ByMachine,
+    ByTags,
+    Cell,
+    SeriesDatabase,
+    SeriesQuery,
+    SeriesStore,
+    Windows,
+    WritableSeriesStore,
+)
+from stores.wrappers.closed_windows import CacheRules, ClosedWindows, make_kind
+from stores.wrappers.interception import Chain
+from stores.wrappers.series import WrappedSeriesDatabase, WrappedSeriesStore, WrappedWritableSeriesStore
+from stores.wrappers.window_runs import Edges, Run, RunKey
+
+MAX_GROUPS = 2  # of machines of which different windows are cached: what each lacks is a call of its own
+
+
+class CachedSeriesStore(WrappedSeriesStore):
+    """Passes each call to `store`, but asks it for closed windows only if they are not cached."""
+
+    def __init__(self, store: SeriesStore, closed: ClosedWindows) -> None:
+        super().__init__(store, Chain())
+        self._closed = closed
+
+    def database(self, name: str) -> SeriesDatabase:
+        return CachedSeriesDatabase(self._store.database(name), self._closed)
+
+    def get_cache_sizes(self) -> dict[str, int]:
+        return {**super().get_cache_sizes(), "closed_windows": len(self._closed.runs)}
+
+    def get_cached_bytes(self) -> dict[str, int]:
+        return {**super().get_cached_bytes(), "closed_windows": self._closed.runs.memory}
+
+
+class CachedWritableSeriesStore(CachedSeriesStore, WrappedWritableSeriesStore):
+    """The same around a store that can be written to."""
+
+    def __init__(self, store: WritableSeriesStore, closed: ClosedWindows) -> None:
+        WrappedWritableSeriesStore.__init__(self, store, Chain())
+        self._closed = closed
+
+
+def cache_closed_windows(store: SeriesStore, rules: CacheRules) -> CachedSeriesStore:
+    """Return the store around a store; one that can be written to stays so."""
+    if isinstance(store, WritableSeriesStore):
+        return CachedWritableSeriesStore(store, ClosedWindows(rules, store))
+    return CachedSeriesStore(store, ClosedWindows(rules, None))
+
+
+class WindowPart(NamedTuple):
+    """Consecutive windows of some machines: the indexes of the first one and of the one after the last."""
+
+    machines: Sequence[str]
+    start: int
+    stop: int
+
+
+Cells: TypeAlias = ByMachine[ByTags[list[Cell]]]
+Runs: TypeAlias = ByMachine[Run | None]
+
+
+class CachedSeriesDatabase(WrappedSeriesDatabase):
+    """One database of a `CachedSeriesStore`."""
+
+    def __init__(self, series: SeriesDatabase, closed: ClosedWindows) -> None:
+        super().__init__(series, Chain())
+        self._closed = closed
+
+    async def windows(self, query: SeriesQuery, windows: Windows, aggregation: Aggregation) -> Cells:
+        first, end = self._closed.find_closed(query, windows)
+        if first >= end:
+            return await self._series.windows(query, windows, aggregation)
+        await self._closed.refresh()
+        runs = self._find_runs(query, windows, aggregation)
+        cached = _group_by_span(runs, windows.edges, first, end)
+        missing = [
+            WindowPart(query.machines, 0, first),
+            WindowPart(query.machines, end, len(windows.edges) - 1),
+        ]
+        for machines, start, stop in cached:
+            missing += [WindowPart(machines, first, start), WindowPart(machines, stop, end)]
+
+        async def read(span: WindowPart) -> tuple[int, Cells]:
+            part = _narrow(query, windows, span)
+            is_closed = first <= span.start and span.stop <= end
+            read_part = partial(self._closed.read, self._series) if is_closed else self._series.windows
+            return span.start, _shift(await read_part(*part, aggregation), span.start)
+
+        parts = [(span.start, _list_cells(runs, windows.edges, span)) for span in cached]
+        parts += await gather(*(read(span) for span in missing if span.start < span.stop))
+        return _join(cells for _, cells in sorted(parts, key=itemgetter(0)))
+
+    def _find_runs(self, query: SeriesQuery, windows: Windows, aggregation: Aggregation) -> Runs:
+        kind = make_kind(query, windows, aggregation)
+        return {
+            machine: {
+                field: self._closed.find(RunKey(self.database, machine, field, kind))
+                for field in query.fields
+            }
+            for machine in query.machines
+        }
+
+
+def _group_by_span(runs: Runs, edges: Edges, first: int, end: int) -> list[WindowPart]:
+    """Return the machines by the windows that are cached of all their fields; those are none for a rest."""
+    overlaps: dict[int, tuple[int, int]] = {}  # by the identity of the edges of runs, which many runs share
+    groups: defaultdict[tuple[int, int], list[str]] = defaultdict(list)
+    for machine, by_field in runs.items():
+        start, stop = first, end
+        for run in by_field.values():
+            if run is None:
+                start, stop = first, first
+                break
+            overlap = overlaps.get(id(run.edges))
+            if overlap is None:
+                overlap = overlaps[id(run.edges)] = run.find_overlap(edges, first, end)
+            start, stop = max(start, overlap[0]), min(stop, overlap[1])
+        groups[(start, stop) if start < stop else (first, first)].append(machine)
+    rest = groups.pop((first, first), [])
+    largest = sorted(groups, key=lambda span: len(groups[span]), reverse=True)
+    rest += [machine for span in largest[MAX_GROUPS:] for machine in groups[span]]
+    spans = [WindowPart(groups[span], *span) for span in largest[:MAX_GROUPS]]
+    return [*spans, WindowPart(rest, first, first)] if rest else spans
+
+
+def _narrow(query: SeriesQuery, windows: Windows, span: WindowPart) -> tuple[SeriesQuery, Windows]:
+    """Return the query for some machines and windows of it."""
+    edges = windows.edges[span.start : span.stop + 1]
+    start, stop = max(query.start, edges[0]), min(query.stop, edges[-1])
+    return (
+        replace(query, machines=span.machines, start=start, stop=stop),
+        replace(windows, edges=edges),
+    )
+
+
+def _list_cells(runs: Runs, edges: Edges, span: WindowPart) -> Cells:
+    """Return the cached windows of a span that have samples."""
+    cells: Cells = {}
+    for machine in span.machines:
+        for field, run in runs[machine].items():
+            if run is not None and span.start < span.stop:
+                run.asked_from = min(run.asked_from, edges[span.start])
+                cells.setdefault(machine, {})[field] = run.list_cells(edges, span.start, span.stop)
+    return cells
+
+
+def _shift(cells: Cells, first: int) -> Cells:
+    """Return cells whose windows count from another one, of which `first` is the index."""
+    if first == 0:
+        return cells
+    return {
+        machine: {
+            field: {tags: [(i + first, value) for i, value in of_tags] for tags, of_tags in by_tags.items()}
+            for field, by_tags in by_field.items()
+        }
+        for machine, by_field in cells.items()
+    }
+
+
+def _join(parts: Iterable[Cells]) -> Cells:
+    """Return the cells of parts in the order of the windows as one. Series without any are missing."""
+    joined: Cells = {}
+    for part in parts:
+        for machine, by_field in part.items():
+            for field, by_tags in by_field.items():
+                for tags, cells in by_tags.items():
+                    if cells:
+                        all_tags = joined.setdefault(machine, {}).setdefault(field, {})
+                        all_tags[tags] = all_tags[tags] + cells if tags in all_tags else cells
+    return joined

@@ -1,0 +1,131 @@
+"""The cache of closed windows: what it asks of each store, and that it answers what the store would."""
+
+from dataclasses import replace
+
+from stores.contracts.series import (
+    SECOND,
+    Aggregation,
+    SeriesQuery,
+    Windows,
+    WritableSeriesStore,
+)
+from stores.wrappers.closed_windows import CacheRules
+from stores.wrappers.tagged import TaggedSeriesDatabase
+from tests.contract.closed_panels import (
+    DAY,
+    HOUR,
+    MACHINES,
+    MEAN,
+    SETTLED,
+    START,
+    Clock,
+    ask,
+    cache,
+    sample,
+)
+from tests.contract.series_stores import Written
+
+
+async def fill(written: Written) -> None:
+    """Write samples of 30 hours, two in each hour."""
+    await written.put(*(sample(machine, START + n * HOUR // 2) for n in range(60) for machine in MACHINES))
+
+
+async def test_a_range_that_moves_reads_what_is_open_and_what_it_cuts(written: Written) -> None:
+    await fill(written)
+    clock = Clock(START + 30 * HOUR + 10 * SECOND)
+    store, reads = cache(written.store, clock)
+    series = store.database(written.series.database)
+    for refresh in range(3):
+        start, stop = clock.now - DAY, clock.now
+        reads.clear()
+        query, windows = ask(start, stop)
+        assert await series.windows(query, windows, MEAN) == await written.series.windows(
+            query, windows, MEAN
+        )
+        open_from, whole_from = windows.edges[-3], windows.edges[1]
+        if refresh:
+            assert sorted(reads.windows) == [(MACHINES, start, whole_from), (MACHINES, open_from, stop)]
+        clock.now += 10 * SECOND
+
+
+async def test_a_range_that_grows_reads_each_window_once(written: Written) -> None:
+    await fill(written)
+    clock = Clock(START + 26 * HOUR)
+    store, reads = cache(written.store, clock, CacheRules(SETTLED / SECOND, ttl_s=DAY / SECOND))
+    series = store.database(written.series.database)
+    closed: list[tuple[int, int]] = []
+    for _ in range(4):
+        reads.clear()
+        query, windows = ask(START, clock.now)
+        assert await series.windows(query, windows, MEAN) == await written.series.windows(
+            query, windows, MEAN
+        )
+        closed += [(start, stop) for _, start, stop in reads.windows if stop <= clock.now - SETTLED]
+        assert len(reads.windows) <= 2
+        clock.now += HOUR
+    assert closed == [
+        (START, START + 25 * HOUR),
+        *((START + n * HOUR, START + (n + 1) * HOUR) for n in (25, 26, 27)),
+    ]
+    reads.clear()
+    await series.windows(*ask(START + 7 * HOUR, START + 20 * HOUR, MACHINES[:2]), MEAN)  # another range
+    assert reads.windows == []
+
+
+async def test_what_values_depend_on_is_not_mixed_up(written: Written) -> None:
+    await fill(written)
+    await written.put(
+        sample("M1", START + HOUR // 4, 9.5, spindle="2"), sample("M1", START, 3.5, spindle="1")
+    )
+    store, reads = cache(written.store, Clock(START + 2 * DAY))
+    raw, cached = written.series, store.database(written.series.database)
+    query, hours = ask(START, START + DAY)
+    questions: list[tuple[SeriesQuery, Windows, Aggregation]] = [
+        (query, hours, MEAN),
+        (query, hours, Aggregation("max")),
+        (query, hours, Aggregation("mean", by=("spindle",))),
+        (query, hours, Aggregation("quantile", 0.1)),
+        (query, hours, Aggregation("quantile", 0.9)),
+        (SeriesQuery("state", ["x"], ["M1"], START, START + DAY, (("spindle", ("2",)),)), hours, MEAN),
+        (SeriesQuery("other", ["x"], MACHINES, START, START + DAY), hours, MEAN),
+        (SeriesQuery("state", ["y"], MACHINES, START, START + DAY), hours, MEAN),
+        (*ask(START, START + DAY, step=2 * HOUR), MEAN),
+        (_move(query), _shift(hours), MEAN),
+    ]
+    for _ in range(2):
+        reads.clear()
+        for question in questions:
+            assert await cached.windows(*question) == await raw.windows(*question)
+    assert reads.windows == []
+    other = store.database((await written.make_other()).database)
+    assert await other.windows(query, hours, MEAN) == {}
+    narrowed = TaggedSeriesDatabase(cached, ("spindle", "1"))
+    assert (await narrowed.windows(query, hours, MEAN))["M1"]["x"] == {(): [(0, 3.5)]}
+
+
+def _move(query: SeriesQuery) -> SeriesQuery:
+    return replace(query, start=query.start + HOUR // 3, stop=query.stop + HOUR // 3)
+
+
+def _shift(hours: Windows) -> Windows:
+    return Windows(tuple(edge + HOUR // 3 for edge in hours.edges), HOUR)
+
+
+async def test_windows_of_a_server_are_read_again_after_a_time(written: Written) -> None:
+    await fill(written)
+    clock = Clock(START + 2 * DAY)
+    store, reads = cache(written.store, clock, CacheRules(SETTLED / SECOND, ttl_s=3600))
+    series = store.database(written.series.database)
+    question = ask(START, START + DAY)
+    before = await series.windows(*question, MEAN)
+    await written.put(sample("M2", START + 5 * HOUR + 1, 100.0))
+    clock.now += 3599 * SECOND
+    reads.clear()
+    if not isinstance(written.store, WritableSeriesStore):  # which has no log of what is rewritten
+        assert await series.windows(*question, MEAN) == before
+        assert reads.windows == []
+        clock.now += 2 * SECOND
+    after = await series.windows(*question, MEAN)
+    assert after == await written.series.windows(*question, MEAN) != before
+    assert len(reads.windows) == 1
