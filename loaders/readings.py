@@ -14,7 +14,8 @@ from collections.abc import (
 from typing import Any, TypeVar
 
 from loaders.batching import Loader
-from stores.contracts.errors import LimitExceeded
+from stores.contracts.errors import LimitExceeded, Unavailable
+from stores.contracts.extents import ExtentQuery, SeriesExtent
 from stores.contracts.series import (
     END_OF_TIME,
     Aggregation,
@@ -22,6 +23,7 @@ from stores.contracts.series import (
     ByTags,
     Catalogue,
     Cell,
+    Kind,
     Neighbours,
     Occurrence,
     Sample,
@@ -36,6 +38,7 @@ from stores.contracts.series import (
 
 # By machine id, why some of these machines must not be read.
 FindConflicts = Callable[[Collection[str]], Awaitable[Mapping[str, Exception]]]
+MAX_EXTENTS = 50_000  # series that one query returns
 K = TypeVar("K", bound=Hashable)
 V = TypeVar("V")
 
@@ -149,6 +152,39 @@ class Readings:
             return [by_machine.get(machine, 0) for machine in machines]
 
         return self._loader(("counts", sources, start, stop), load)
+
+    def written(self, where: Where = ()) -> Loader[tuple[str, str, str], Kind | None]:
+        """Return the loader, by machine id, measurement and field, of the kind of what was ever written.
+
+        It is None if nothing was, with such tags. If the store cannot tell, because it would have to read too
+        much, it is that of any machine.
+        """
+
+        async def load(keys: list[tuple[str, str, str]]) -> list[Kind | None]:
+            machines = list(dict.fromkeys(machine for machine, _, _ in keys))
+            fields = list(dict.fromkeys((measurement, field) for _, measurement, field in keys))
+            query = ExtentQuery(machines, fields, -END_OF_TIME, END_OF_TIME, where)
+            try:
+                extents = await self.series.extents(query, MAX_EXTENTS)
+            except (LimitExceeded, Unavailable):
+                catalogue = await self.catalogue()
+                return [catalogue.get(measurement, {}).get(field) for _, measurement, field in keys]
+            kinds = {(extent.machine, extent.measurement, extent.field): extent.kind for extent in extents}
+            return [kinds.get(key) for key in keys]
+
+        return self._loader(("written", where), load)
+
+    def extents(self, start: int = -END_OF_TIME, stop: int = END_OF_TIME) -> Loader[str, list[SeriesExtent]]:
+        """Return the loader, by machine id, of which series have samples in a range."""
+
+        async def load(machines: list[str]) -> list[list[SeriesExtent]]:
+            extents = await self.series.extents(ExtentQuery(machines, None, start, stop), MAX_EXTENTS)
+            by_machine: dict[str, list[SeriesExtent]] = {machine: [] for machine in machines}
+            for extent in extents:
+                by_machine[extent.machine].append(extent)
+            return [by_machine[machine] for machine in machines]
+
+        return self._loader(("extents", start, stop), load)
 
     async def catalogue(self) -> Catalogue:
         """Return the fields that exist. The store is queried once for a request."""

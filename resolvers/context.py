@@ -14,6 +14,7 @@ from loaders.readings import Readings
 from resolvers.budgets import RequestBudget
 from resolvers.granted_store import NO_DATABASE, GrantedDocumentStore
 from resolvers.grants import OPEN, Grant
+from resolvers.hints import Hints
 from resolvers.limits import LimitPolicy
 from resolvers.machine_owners import MachineOwners, find_conflicts, list_owners
 from resolvers.metering import Meter
@@ -243,6 +244,7 @@ class Context:
     points: int = 0  # of series in the answer so far
     idempotency: IdempotencyKey | None = None  # the idempotency key of a creation
     trace: dict[str, Any] | None = None  # what the request cost, if the client asks for it
+    hints: Hints = field(default_factory=Hints)
     audit: Audit | None = None  # None leaves no trace of changes
 
     async def settle(self) -> None:

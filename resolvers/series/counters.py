@@ -7,6 +7,8 @@ from dataclasses import dataclass, replace
 from itertools import pairwise
 
 from resolvers.context import Context
+from resolvers.hints import Hinted
+from resolvers.series.absence import hint_at_absence, hint_at_tags
 from resolvers.series.budget import spend_points
 from resolvers.series.local_time import localize
 from resolvers.series.machines import HasMachineId, get_readings
@@ -77,10 +79,11 @@ class CounterResult:
 
 async def get_counter(
     context: Context, machine: HasMachineId, measurement: str, field: str, request: CounterRequest
-) -> CounterResult:
+) -> CounterResult | Hinted:
     """Return the increase of a counter and, with `every`, of each window. All machines are two queries.
 
-    The series of different tags are counters of their own, whose increases add up.
+    The series of different tags are counters of their own, whose increases add up. If the machine has never
+    written the field, the counter is None with a hint.
     """
     every = request.every
     requested = await localize(context, machine, request.range, every)
@@ -91,6 +94,8 @@ async def get_counter(
         readings.neighbours(measurement, start, stop, request.tags.where).load(key),
         readings.points(measurement, start, stop, request.tags.where).load(key),
     )
+    if not neighbours and not samples:
+        return hint_at_absence(machine, measurement, field, request.tags)
     counters = {
         tags: CounterSamples(next_to.before, samples.get(tags, ()), _until(next_to.after, context.now))
         for tags, next_to in ({tags: Neighbours() for tags in samples} | neighbours).items()
@@ -108,7 +113,10 @@ async def get_counter(
     if not request.tags.by:
         return total
     groups = group_by_tags(counters, request.tags.by)
-    return replace(total, groups=[count(select(counters, members), tags) for tags, members in groups.items()])
+    total = replace(
+        total, groups=[count(select(counters, members), tags) for tags, members in groups.items()]
+    )
+    return hint_at_tags(hint_at_absence(machine, measurement, field, request.tags, total), counters)
 
 
 def _select_shifts(increases: list[Increase], windows: Windows) -> list[Increase]:

@@ -10,12 +10,22 @@ from typing import get_args
 from loaders.batching import gather_settled
 from resolvers.context import Context
 from resolvers.devices import get_device
+from resolvers.hints import Hinted
+from resolvers.series.absence import find_written_kind, hint_at_absence
 from resolvers.series.budget import spend_points
 from resolvers.series.local_time import localize, names_shifts
 from resolvers.series.machines import HasMachineId, get_readings
 from resolvers.series.ranges import RequestedRange, resolve_range
-from resolvers.series.shaping import NO_FILL, FillRule, Times, Values, fill_gaps, reduce_points
-from resolvers.series.tag_sets import merge_samples
+from resolvers.series.shaping import (
+    NO_FILL,
+    FillRule,
+    Times,
+    Values,
+    check_max_points,
+    fill_gaps,
+    reduce_points,
+)
+from resolvers.series.tag_sets import TagSelection, merge_samples
 from resolvers.series.windows import WindowRule, find_shift_names, resolve_windows
 from stores.contracts.errors import BadUserInput, LimitExceeded, NotFound
 from stores.contracts.series import NUMERIC, AggregateFunction, Aggregation, Cell, Where, Windows
@@ -76,10 +86,11 @@ class SeriesResult:
 
 async def get_series(
     context: Context, machine: HasMachineId, measurement: str, field: str, request: SeriesRequest
-) -> SeriesResult:
+) -> SeriesResult | Hinted:
     """Return a machine's series, and that of the range it is compared with.
 
-    Machines and fields of a measurement with the same request are one query.
+    Without a sample in the range, it is empty; if the machine has never written the field, it is None with a
+    hint. Machines and fields of a measurement with the same request are one query.
     """
     if request.compare is None:
         return await _get_series(context, machine, measurement, field, request)
@@ -89,12 +100,14 @@ async def get_series(
         _get_series(context, machine, measurement, field, request),
         _get_series(context, machine, measurement, field, earlier),
     )
+    if isinstance(series, Hinted) or isinstance(compared, Hinted):
+        return series
     return replace(series, compared=compared)
 
 
 async def _get_series(
     context: Context, machine: HasMachineId, measurement: str, field: str, request: SeriesRequest
-) -> SeriesResult:
+) -> SeriesResult | Hinted:
     requested = await localize(context, machine, request.range, request.every)
     start, stop, windows = _resolve_request(context, replace(request, range=requested))
     coverage: float | None = None
@@ -104,6 +117,8 @@ async def _get_series(
     if request.aggregation is None:
         loader = get_readings(context, machine).points(measurement, start, stop, request.where)
         samples = merge_samples(await loader.load((machine.machine_id, field)))
+        if not samples and (absent := await _find_absence(context, machine, measurement, field, request)):
+            return absent
         times, values = map(list, zip(*samples, strict=True)) if samples else ([], [])
     else:
         readings = get_readings(context, machine)
@@ -111,8 +126,8 @@ async def _get_series(
             measurement, start, stop, windows, request.aggregation, request.where
         )
         cells = (await windows_loader.load((machine.machine_id, field))).get((), [])
-        if not cells and request.aggregation.function in NUMERIC:
-            await _reject_strings(context, machine, measurement, field, request.aggregation)
+        if not cells and (absent := await _find_absence(context, machine, measurement, field, request)):
+            return absent
         times, values, coverage = _arrange_cells(cells, windows, request.fill)
         whole = start, windows.edges[bisect_right(windows.edges, min(stop, context.now + 1)) - 1]
     count = len(times)
@@ -144,6 +159,7 @@ def _resolve_request(context: Context, request: SeriesRequest) -> tuple[int, int
 
     Raises what is wrong with the request, whatever machine it is for.
     """
+    check_max_points(request.max_points)
     start, stop = resolve_range(context, request.range)
     if request.every is None:
         if request.aggregation is None and request.fill.mode != "none":
@@ -155,16 +171,23 @@ def _resolve_request(context: Context, request: SeriesRequest) -> tuple[int, int
     return start, stop, resolve_windows(context, request.range, request.every, start, stop)
 
 
-async def _reject_strings(
-    context: Context, machine: HasMachineId, measurement: str, field: str, aggregation: Aggregation
-) -> None:
-    catalogue = await get_readings(context, machine).catalogue()
-    if catalogue.get(measurement, {}).get(field) == "string":
+async def _find_absence(
+    context: Context, machine: HasMachineId, measurement: str, field: str, request: SeriesRequest
+) -> Hinted | None:
+    """Return why a series without samples is null, or None if the machine has written it at other times.
+
+    Raises `BadUserInput` if its values are strings, of which there is no such aggregate.
+    """
+    kind = await find_written_kind(context, machine, measurement, field, request.where)
+    if kind is None:
+        return hint_at_absence(machine, measurement, field, TagSelection(request.where))
+    if kind == "string" and request.aggregation and request.aggregation.function in NUMERIC:
         raise BadUserInput(
-            f"The values of {measurement}.{field} are strings, which have no {aggregation.function}:"
+            f"The values of {measurement}.{field} are strings, which have no {request.aggregation.function}:"
             " use COUNT or LAST.",
             fields=["aggregate"],
         )
+    return None
 
 
 @dataclass(frozen=True, slots=True)
@@ -172,7 +195,7 @@ class DeviceSeries:
     """One device's series of one field."""
 
     device: Device
-    series: SeriesResult
+    series: SeriesResult | Hinted
 
 
 async def get_series_of_machines(

@@ -28,6 +28,7 @@ class FillRule:
             raise BadUserInput("`maxGap` must be longer than zero.", fields=["maxGap"])
 
 
+MIN_POINTS = 4
 NO_FILL = FillRule()
 
 
@@ -65,6 +66,12 @@ def _fill_gap(values: Values, before: int, after: int, edges: Sequence[int], rul
             values[i] = left + (right - left) * share
 
 
+def check_max_points(max_points: int | None) -> None:
+    """Raise `BadUserInput` if a series cannot be reduced to so few points."""
+    if max_points is not None and max_points < MIN_POINTS:
+        raise BadUserInput(f"`maxPoints` must be at least {MIN_POINTS}.", fields=["maxPoints"])
+
+
 def reduce_points(times: Times, values: Values, max_points: int) -> tuple[Times, Values]:
     """Return at most `max_points` points, with the first, the last, and every peak and trough.
 
@@ -72,8 +79,7 @@ def reduce_points(times: Times, values: Values, max_points: int) -> tuple[Times,
     each part are kept. Of strings and booleans, those that repeat the one before are left out. Raises
     `BadUserInput`, and `LimitExceeded` if that is not enough.
     """
-    if max_points < 4:
-        raise BadUserInput("`maxPoints` must be at least 4.", fields=["maxPoints"])
+    check_max_points(max_points)
     if len(times) <= max_points:
         return times, values
     if any(isinstance(value, str | bool) for value in values):

@@ -6,7 +6,9 @@ from typing import Any, TypeVar
 
 from loaders.batching import load_by_group
 from resolvers.context import Context
+from resolvers.hints import Hinted
 from resolvers.limits import DAY
+from resolvers.series.absence import hint_at_absence
 from resolvers.series.machines import HasMachineId, get_readings, machine_ids
 from stores.contracts.records import Attribute, read_bool, read_string
 from stores.contracts.series import END_OF_TIME, Sample
@@ -73,11 +75,15 @@ class Status:
 
 async def get_latest(
     context: Context, machine: HasMachineId, measurement: str, field: str, *, include_future: bool
-) -> Sample | None:
-    """Return the newest sample of one field. All machines with the same arguments are one query."""
+) -> Sample | Hinted:
+    """Return the newest sample of one field, or None with a hint if the machine has never written it.
+
+    All machines with the same arguments are one query.
+    """
     end = END_OF_TIME if include_future else context.viewer.series.find_end_of_present(context.now)
     loader = get_readings(context, machine).latest(measurement, (field,), end)
-    return (await loader.load(machine.machine_id)).get(field)
+    sample = (await loader.load(machine.machine_id)).get(field)
+    return hint_at_absence(machine, measurement, field) if sample is None else sample
 
 
 async def get_statuses(

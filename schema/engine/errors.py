@@ -6,6 +6,7 @@ from typing import Any
 
 from graphql import FieldNode, GraphQLError
 
+from resolvers.context import Context
 from stores.contracts.errors import BadUserInput, GatewayError, LimitExceeded, find_limit_status
 
 log = logging.getLogger(__name__)
@@ -57,6 +58,15 @@ def make_internal_message(request_id: str) -> str:
     return f"Internal error; the log describes it under the request id {request_id}."
 
 
+def format_errors(errors: Sequence[GraphQLError], context: Context) -> list[dict[str, Any]]:
+    """The errors as the caller sees them. Each limit among them is counted once for the request."""
+    causes = [error.original_error for error in errors]
+    for limit in {cause.name: cause for cause in causes if isinstance(cause, LimitExceeded)}.values():
+        context.limits.count(limit)
+    is_authenticated = context.viewer.grant.is_authenticated
+    return [format_error(error, context.request_id, is_authenticated=is_authenticated) for error in errors]
+
+
 def sort_errors(errors: Sequence[GraphQLError], data: Any) -> Sequence[GraphQLError]:
     """The errors in the order of their fields in the response.
 
@@ -66,11 +76,11 @@ def sort_errors(errors: Sequence[GraphQLError], data: Any) -> Sequence[GraphQLEr
     if len(errors) < 2:
         return errors
     return sorted(
-        errors, key=lambda error: (_get_response_position(error.path or (), data), error.positions or ())
+        errors, key=lambda error: (get_response_position(error.path or (), data), error.positions or ())
     )
 
 
-def _get_response_position(path: Sequence[str | int], data: Any) -> tuple[int, ...]:
+def get_response_position(path: Sequence[str | int], data: Any) -> tuple[int, ...]:
     """The position of a path in the response: the index of each key in its object, and list indexes."""
     position: list[int] = []
     for key in path:

@@ -5,6 +5,7 @@ from collections import Counter
 from collections.abc import Hashable, Sequence
 from contextlib import nullcontext
 from dataclasses import dataclass, field
+from functools import partial
 from inspect import isawaitable
 from typing import Any, NamedTuple
 
@@ -19,6 +20,7 @@ from graphql.execution.executor import Executor as CoreExecutor
 from strawberry import Schema
 
 from resolvers.context import Context
+from resolvers.hints import Hint
 from schema.engine.costs.estimator import CostEstimator
 from schema.engine.documents import (
     MAX_ERRORS,
@@ -27,7 +29,7 @@ from schema.engine.documents import (
     OperationKey,
     find_operation,
 )
-from schema.engine.errors import format_error, sort_errors
+from schema.engine.errors import format_errors, get_response_position, sort_errors
 from schema.engine.introspection import PreparedAnswers, is_introspection
 from schema.engine.plans.compiler import Plan, compile_plan
 from schema.engine.plans.completion import FallBack
@@ -53,6 +55,7 @@ class OperationResult:
     rejected: bool = False
     rejected_mutation: bool = False
     refusals: list[Refused] = field(default_factory=list)
+    hints: list[Hint] = field(default_factory=list)
     compiled: list[str] | None = None  # the lists that a plan completed; None if graphql-core executed
 
 
@@ -134,8 +137,8 @@ class Executor:
         except LimitExceeded as error:
             return _reject([GraphQLError(error.message, original_error=error)], context)
         data, errors, compiled = await self._execute_within_budget(key, core)
-        formatted = _format_errors(sort_errors(errors, data), context)
-        return OperationResult(data, formatted, refusals=find_refusals(core, errors), compiled=compiled)
+        shown, refusals = format_errors(sort_errors(errors, data), context), find_refusals(core, errors)
+        return OperationResult(data, shown, refusals=refusals, hints=context.hints.take(), compiled=compiled)
 
     def _accept_cost(self, key: OperationKey, core: CoreExecutor[Any]) -> None:
         """Estimate what the request costs. Raises `LimitExceeded`."""
@@ -169,10 +172,13 @@ class Executor:
         """Execute the operation when it is its turn. A query ends with its turn, a mutation finishes."""
         context: Context = core.context_value
         is_query = core.operation.operation is OperationType.QUERY
+        context.hints.clear()  # of an earlier operation of a batch
         await context.turn.begin(is_expensive=context.meter.is_expensive)
         try:
             with context.turn.watch() if is_query else nullcontext():
-                return await self._execute(key, core)
+                data, errors, compiled = await self._execute(key, core)
+                await context.hints.describe(context, partial(get_response_position, data=data))
+                return data, errors, compiled
         except BaseException:
             context.viewer.cancel_loads()
             raise
@@ -278,19 +284,10 @@ def _name(core: CoreExecutor[Any]) -> str:
 
 
 def _reject(errors: list[GraphQLError], context: Context) -> OperationResult:
-    return OperationResult(errors=_format_errors(errors, context), rejected=True)
+    return OperationResult(errors=format_errors(errors, context), rejected=True)
 
 
 def _reject_mutation(context: Context) -> OperationResult:
     result = _reject([GraphQLError("A GET request may only query; send a mutation by POST.")], context)
     result.rejected_mutation = True
     return result
-
-
-def _format_errors(errors: Sequence[GraphQLError], context: Context) -> list[dict[str, Any]]:
-    """The errors as the caller sees them. Each limit among them is counted once for the request."""
-    causes = [error.original_error for error in errors]
-    for limit in {cause.name: cause for cause in causes if isinstance(cause, LimitExceeded)}.values():
-        context.limits.count(limit)
-    is_authenticated = context.viewer.grant.is_authenticated
-    return [format_error(error, context.request_id, is_authenticated=is_authenticated) for error in errors]

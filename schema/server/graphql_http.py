@@ -14,6 +14,8 @@ from starlette.responses import Response
 from starlette.types import Receive, Scope, Send
 
 from resolvers.context import Context
+from resolvers.hints import Hints
+from resolvers.series.absence import describe_absences
 from schema.engine.errors import INTERNAL
 from schema.engine.execution import Executor, OperationResult
 from schema.engine.long_answers import make_length_error, prepare_json
@@ -77,6 +79,7 @@ class GraphQLEndpoint:
         try:
             media_type = negotiate_media_type(request.headers.get("accept", ""))
             context = await self._create_context(request, request_id)
+            context.hints = Hints(describe_absences)
             with reject_over_limit(context.limits, context.viewer.grant):
                 graphql_request = await read_request(request, self._limits)
                 try:
@@ -184,6 +187,8 @@ def _answer_response(answer: OperationResult, media_type: str, context: Context)
         extensions["trace"] = {**context.trace, "compiled": answer.compiled}
     if context.meter.is_shown:
         extensions["cost"] = context.meter.report()
+    if answer.hints:
+        extensions["hints"] = [hint._asdict() for hint in answer.hints]
     if extensions:
         body["extensions"] = extensions
     if answer.rejected_mutation:

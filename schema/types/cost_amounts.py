@@ -154,14 +154,14 @@ def count_distinct(argument: str, *names: str) -> Callable[[Arguments, CostScope
 
 
 def count_calls_for_series(arguments: Arguments, scope: CostScope) -> int:
-    """The devices of each application; for each organization each measurement, and perhaps the catalogue.
+    """The devices of each application; for each organization each measurement, and what is absent.
 
     And the applications of all organizations, which tell their time zones.
     """
     applications = count_distinct("machines", "organizationId", "applicationId")(arguments, scope)
     organizations = count_distinct("machines", "organizationId")(arguments, scope)
     measurements = count_distinct("fields", "measurement")(arguments, scope)
-    return 1 + applications + organizations * (measurements * count_comparisons(arguments, scope) + 1)
+    return 1 + applications + organizations * ((measurements + 1) * count_comparisons(arguments, scope) + 2)
 
 
 def count_series_documents(arguments: Arguments, scope: CostScope) -> int:

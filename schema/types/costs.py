@@ -90,6 +90,7 @@ from stores.entities.shift_plans import MAX_BREAKS, MAX_SHIFTS
 # Reads that loaders share
 CONFIGURATION = Reads(calls={ORGANIZATION: 1}, documents={ORGANIZATION: 2})
 ROOT_CONFIGURATION = Reads(calls={OBJECT: 2}, documents={})  # what there is, and whether it exists at all
+HINTS = Reads(calls={TENANT: 1}, documents={})  # of what machines have written, if something is absent
 MACHINE_IDS = Reads(calls={LEVEL: 1}, documents={MACHINE: 1})
 ALL_ORGANIZATIONS = Reads(
     calls={PAGE: 2}, documents={PAGE: lambda _, scope: 2 * scope.organizations}
@@ -146,16 +147,17 @@ DOCUMENTS_OF_KIND = {  # at most, by `documents(of:)`
 SERIES_FIELDS: dict[str, FieldCost] = {
     "status": FieldCost(calls={TENANT: 1}, points={OBJECT: 3}),
     "connected": FieldCost(calls={TENANT: 1}),
-    "latest": FieldCost(calls={TENANT: 1}, points={OBJECT: 1}),
+    "latest": FieldCost(calls={TENANT: 1}, points={OBJECT: 1}, shared=(HINTS,)),
     "events": FieldCost(
         calls={TENANT: 1}, points={OBJECT: count_events}, size=count_events, shared=(CONFIGURATION,)
     ),
-    # And the catalogue, if there are no windows: it tells whether the values are strings.
+    # Of a range without samples, also whether the field was ever written; if the store cannot tell, the
+    # catalogue.
     "series": FieldCost(
-        calls={TENANT: lambda arguments, scope: 1 + count_comparisons(arguments, scope)},
+        calls={TENANT: lambda arguments, scope: 1 + 2 * count_comparisons(arguments, scope)},
         points={OBJECT: count_windows},
         below={PAGE: {OBJECT: count_series_objects}},
-        shared=(CONFIGURATION,),
+        shared=(CONFIGURATION, HINTS),
     ),
     "states": FieldCost(
         calls={TENANT: 2},
@@ -167,7 +169,7 @@ SERIES_FIELDS: dict[str, FieldCost] = {
         calls={TENANT: 2},
         points={OBJECT: 1},
         below={PAGE: {OBJECT: count_windows}},
-        shared=(CONFIGURATION,),
+        shared=(CONFIGURATION, HINTS),
     ),
 }
 BY_DOCUMENT_ID = FieldCost(calls={OBJECT: count_calls_for_id}, documents={OBJECT: count_calls_for_id})
@@ -347,6 +349,7 @@ COSTS: dict[str, FieldCost] = {
     "AuditEntryConnection.pageInfo": FieldCost(below={OBJECT: {PAGE: 1}}),
     "AuditEntryConnection.totalCount": FieldCost(calls={PAGE: 2}, documents={PAGE: 2 * AUDIT_ENTRIES}),
     "AuditEntry.changes": FieldCost(size=AUDIT_CHANGES),
+    "MachineSeries.series": FREE,
     "Series.points": FieldCost(below={OBJECT: {PAGE: 1}}),
     "Counter.windows": FieldCost(below={OBJECT: {PAGE: 1}}),
     "StateTimeline.power": FieldCost(size=STATE_INTERVALS),

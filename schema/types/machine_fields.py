@@ -8,6 +8,7 @@ import strawberry
 from resolvers.series import counters, events, machine_series, states, statuses
 from resolvers.series.machines import HasMachineId
 from schema.engine.fields import Info, argument, batched, derived
+from schema.engine.hints import show_hints
 from schema.engine.inputs import UNSET
 from schema.engine.scalars import Duration
 from schema.types.series import Counter, DeviceStatus, MachineEvent, Series, SeriesPoint, StateTimeline
@@ -67,9 +68,10 @@ class MachineFields:
         field: Field,
         include_future: IncludeFuture = False,
     ) -> Any:
-        return await statuses.get_latest(
+        latest = await statuses.get_latest(
             info.context, root, measurement, field, include_future=include_future
         )
+        return show_hints(info, latest)
 
     @derived("The machine's last events, newest first.", list[MachineEvent] | None, needs=NEEDS)
     async def events(
@@ -109,7 +111,9 @@ class MachineFields:
             compare,
             where,
         )
-        return await machine_series.get_series(info.context, root, measurement, field, request)
+        return show_hints(
+            info, await machine_series.get_series(info.context, root, measurement, field, request)
+        )
 
     @derived("The states that the machine was in.", StateTimeline | None, needs=NEEDS)
     async def states(
@@ -144,4 +148,4 @@ class MachineFields:
         selection = to_tag_selection(where, by)
         requested = to_range(range, time_zone)
         request = counters.CounterRequest(requested, to_windows(every), max_gap, selection)
-        return await counters.get_counter(info.context, root, measurement, field, request)
+        return show_hints(info, await counters.get_counter(info.context, root, measurement, field, request))

@@ -4,9 +4,10 @@ from typing import Annotated, Any
 
 import strawberry
 
-from resolvers.series.machine_series import get_series_of_machines
+from resolvers.series.machine_series import DeviceSeries, get_series_of_machines
 from resolvers.series.machines import find_machine
 from schema.engine.fields import Info, argument, attribute, derived
+from schema.engine.hints import show_hints
 from schema.engine.inputs import UNSET
 from schema.types.devices import Device
 from schema.types.machine_fields import MachineFields
@@ -38,7 +39,10 @@ class Machine(MachineFields):
 @strawberry.type(description="One machine's series of one field.")
 class MachineSeries:
     device: Device = attribute("The machine.")
-    series: Series = attribute("Its series.")
+
+    @derived("Its series, or null if the machine has never written the field.", Series | None)
+    def series(root: strawberry.Parent[DeviceSeries], info: Info) -> Any:
+        return show_hints(info, root.series)
 
 
 @strawberry.type

@@ -8,6 +8,8 @@ from typing import Any
 from bson import ObjectId
 
 from resolvers.context import Context, Viewer
+from resolvers.hints import Hints
+from resolvers.series.absence import describe_absences
 from resolvers.series_access import SeriesAccess
 from schema.engine.execution import Executor, OperationResult
 from schema.engine.scalars import to_json
@@ -54,7 +56,7 @@ class ExecutorPair:
     async def run(self, executor: Executor, query: str, **variables: Any) -> OperationResult:
         viewer = Viewer(self.documents, SeriesAccess(self.series, self.layout))
         icons = Icons(open_icon_files(self.folder / "icons"))
-        context = Context(viewer, icons, PLAIN_TEXT, request_id="r", now=NOW)
+        context = Context(viewer, icons, PLAIN_TEXT, request_id="r", now=NOW, hints=Hints(describe_absences))
         return await executor.run(query, variables, None, context)
 
     async def compare(self, query: str, **variables: Any) -> OperationResult:
@@ -65,6 +67,7 @@ class ExecutorPair:
         assert not self.compiled.counts["plan_failed"]
         for answer in (first, again):
             assert to_json(answer.data) == to_json(plain.data), query
+            assert to_json(answer.hints) == to_json(plain.hints), query
             if plain.data is None and not plain.rejected:
                 # Which fields beside one that may not be null had failed before is a matter of time.
                 assert answer.errors

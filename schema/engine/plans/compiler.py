@@ -29,6 +29,7 @@ class Plan:
         """The data and the errors of the request that `executor` belongs to. Raises `FallBack`."""
         run = PlanRun(executor)
         [data] = await self._root.complete([executor.root_value], run)
+        run.note_hints(data, executor.context_value.hints)
         return data, run.errors(data)
 
 

@@ -2,10 +2,13 @@
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
+from itertools import repeat
 from typing import Any, NamedTuple, TypeAlias
 
 from graphql import FieldNode, GraphQLError, located_error
 from graphql.execution.executor import Executor
+
+from resolvers.hints import Absence, Hinted, Hints
 
 Path: TypeAlias = tuple[str | int, ...]
 
@@ -25,6 +28,8 @@ class PlanRun:
 
     executor: Executor[Any]
     failures: list[FieldFailure] = field(default_factory=list)
+    # Of response objects, a key whose value has hints
+    hinted: list[tuple[dict[str, Any], str, Sequence[Absence]]] = field(default_factory=list)
 
     def add_failures(
         self, owners: Sequence[dict[str, Any]], key: str, nodes: list[FieldNode], values: Sequence[Any]
@@ -33,6 +38,28 @@ class PlanRun:
         for owner, value in zip(owners, values, strict=True):
             if isinstance(value, Exception):
                 self.failures.append(FieldFailure(owner, key, nodes, value))
+
+    def take_hints(self, owners: Sequence[dict[str, Any]], key: str, values: Sequence[Any]) -> Sequence[Any]:
+        """Record the hints that values have. Return the values; `owners` are the response objects."""
+        if not any(map(isinstance, values, repeat(Hinted))):
+            return values
+        self.hinted += [
+            (owner, key, value.absences)
+            for owner, value in zip(owners, values, strict=True)
+            if isinstance(value, Hinted)
+        ]
+        return [value.value if isinstance(value, Hinted) else value for value in values]
+
+    def note_hints(self, data: dict[str, Any], hints: Hints) -> None:
+        """Add the hints to those of the operation, located in the response as errors are."""
+        if not self.hinted:
+            return
+        by_owner: dict[int, list[tuple[str, Sequence[Absence]]]] = {}
+        for owner, key, absences in self.hinted:
+            by_owner.setdefault(id(owner), []).append((key, absences))
+        for path, owner in _walk_objects(data, ()):
+            for key, absences in by_owner.get(id(owner), ()):
+                hints.add([*path, key], absences)
 
     def errors(self, data: dict[str, Any]) -> list[GraphQLError]:
         """The errors of the failed fields, located in the response.

@@ -214,7 +214,7 @@ class SelectedField:
                 raise FallBack
             run.add_failures(results, self._key, self._nodes, values)
             values = [None if isinstance(value, Exception) else value for value in values]
-        return values
+        return run.take_hints(results, self._key, values)
 
     async def _resolve(self, objects: Sequence[Any], run: PlanRun) -> Sequence[Any]:
         """What the resolver returns for each object or, where it fails as expected, the exception."""
