@@ -1,6 +1,6 @@
 """Loads of one tick become one store call. Each request has one set of loaders for each tenant."""
 
-from collections.abc import Callable, Coroutine, Hashable
+from collections.abc import Callable, Coroutine, Hashable, Sequence
 from typing import Any, TypeVar
 
 from loaders.batching import Loader
@@ -26,6 +26,14 @@ class Loaders:
             return await self._documents.find_many(collection, queries)
 
         return self._loader(("pages", collection), load)
+
+    def columns(self, collection: Collection) -> Loader[Query, Sequence[Document]]:
+        """By query: its documents, for whoever reads a few keys of each."""
+
+        async def load(queries: list[Query]) -> list[Sequence[Document]]:
+            return await self._documents.find_columns(collection, queries)
+
+        return self._loader(("columns", collection), load)
 
     def by_field(
         self, collection: Collection, names: tuple[str, ...], keys: frozenset[str] | None = None

@@ -18,6 +18,7 @@ from resolvers.rules.repository import Repository
 from resolvers.scopes import open_repository, require_organization
 from stores.contracts.documents import Document, utc_now
 from stores.contracts.errors import BadUserInput, Conflict
+from stores.contracts.records import read_scopes
 from stores.entities.connectors import Connector, ConnectorTemplate
 from stores.entities.devices import Device
 from stores.entities.secrets import has_mask
@@ -53,8 +54,8 @@ async def load_connectors_of_devices(
     device of the application gets the exception.
     """
     requests = [
-        (device.organization_id, device.application_id, *names)
-        for device, names in zip(devices, Device.connector_names.of(devices), strict=True)
+        (*scope, *names)
+        for scope, names in zip(read_scopes(devices), Device.connector_names.of(devices), strict=True)
     ]
     # Most devices of an application name the same connectors: they share one list.
     distinct = dict.fromkeys(requests)

@@ -140,14 +140,14 @@ async def list_organization_devices(
 
 async def _list_page(repository: Repository[Any], cursors: Cursors, listing: Listing) -> Page[Device]:
     query = listing.query(cursors.decode(listing.after))
-    documents = await repository.load(query)
+    documents = await repository.load_columns(query)
 
     async def count() -> int:
         return sum(await repository.tenant.documents.count([repository.collection], query.where))
 
     limit = query.limit or 0
     return Page(
-        nodes=[repository.record(document) for document in documents[: limit - 1]],
+        nodes=repository.records(documents[: limit - 1]),
         encode_cursor=lambda device: cursors.encode(sort_key(device.document, query.order)),
         has_next=len(documents) >= limit,
         has_previous=query.after is not None,

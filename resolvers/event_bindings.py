@@ -6,7 +6,7 @@ from typing import Any
 from loaders.batching import gather_settled
 from resolvers.context import Context
 from resolvers.event_classes import list_event_classes
-from stores.contracts.records import Record, Stored, optional, read_string
+from stores.contracts.records import Record, Records, Stored, optional, read_scopes, read_string
 from stores.entities.devices import Device
 from stores.entities.event_classes import EventClass
 
@@ -21,11 +21,11 @@ class EventBinding(Record):
     class_ = optional(read_string, "class")
 
 
-def get_bindings_of_devices(devices: Sequence[Device]) -> list[list[EventBinding]]:
+def get_bindings_of_devices(devices: Sequence[Device]) -> list[Records[EventBinding]]:
     """For each device the events that it reports."""
     return [
-        [EventBinding(event, device.organization_id, device.application_id) for event in events]
-        for device, events in zip(devices, Device.events.of(devices), strict=True)
+        Records(EventBinding, events, scope)
+        for scope, events in zip(read_scopes(devices), Device.events.of(devices), strict=True)
     ]
 
 
@@ -37,9 +37,9 @@ async def load_event_classes_of_bindings(
     If the event classes of an application cannot be read, its bindings get the exception.
     """
     scopes = {
-        (binding.organization_id, binding.application_id)
-        for binding in bindings
-        if binding.organization_id is not None and binding.application_id is not None
+        (organization_id, application_id)
+        for organization_id, application_id in set(read_scopes(bindings))
+        if organization_id is not None and application_id is not None
     }
     lists = await gather_settled(list_event_classes(context, *scope) for scope in scopes)
     by_scope: dict[Any, dict[str | None, EventClass] | Exception] = {

@@ -153,7 +153,7 @@ class Meter(Interceptor):
 
 def count_documents(results: Any) -> int:
     """The number of documents that a `find` returned: lists, or exceptions in their places."""
-    return sum(len(documents) for documents in results if type(documents) is list)
+    return sum(len(documents) for documents in results if not isinstance(documents, Exception))
 
 
 def count_samples(result: Any) -> int:
@@ -185,3 +185,8 @@ class _MeteredDocumentDatabase(WrappedDocumentDatabase):
 
     async def find_many(self, collection: Collection, queries: Sequence[Query]) -> list[list[Document]]:
         return await super().find_many(collection, [self._meter.bound(query) for query in queries])
+
+    async def find_columns(
+        self, collection: Collection, queries: Sequence[Query]
+    ) -> list[Sequence[Document]]:
+        return await super().find_columns(collection, [self._meter.bound(query) for query in queries])

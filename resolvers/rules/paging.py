@@ -1,6 +1,6 @@
 """Pages of long lists, by keyset: a page follows the position of a document in its list, never an offset."""
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from typing import Any, Generic, TypeVar
 
@@ -16,7 +16,7 @@ DEFAULT_PAGE_SIZE, MAX_PAGE_SIZE = 50, 1000
 class Page(Generic[R]):
     """A part of a list. `encode_cursor` gives the cursor of a node, `count` the length of the whole list."""
 
-    nodes: list[R]
+    nodes: Sequence[R]
     encode_cursor: Callable[[R], str]
     has_next: bool
     has_previous: bool

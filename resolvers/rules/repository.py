@@ -22,6 +22,7 @@ from stores.contracts.documents import (
     equals,
 )
 from stores.contracts.errors import BadUserInput, Conflict, NotFound
+from stores.contracts.records import Records
 from stores.contracts.values import list_id_forms
 from stores.entities.entity import APPLICATION_ID, Entity
 
@@ -59,6 +60,10 @@ class Repository(Generic[E]):
         """The entity that a document stores."""
         return self.entity(document, self._organization_id, self._application_id)
 
+    def records(self, documents: Sequence[Document]) -> Records[E]:
+        """The entities that documents store."""
+        return Records(self.entity, documents, (self._organization_id, self._application_id))
+
     async def list_all(self) -> list[E]:
         """All of them, in the declared order of the entity.
 
@@ -78,6 +83,14 @@ class Repository(Generic[E]):
         except TypeError:  # a value of a condition, such as an id that is an object, is no key of a loader
             return await self.tenant.documents.find(self.collection, query)
         return await self.tenant.loaders.pages(self.collection).load(query)
+
+    async def load_columns(self, query: Query) -> Sequence[Document]:
+        """As `load`, for a list of which a few keys are read."""
+        try:
+            hash(query)
+        except TypeError:
+            return (await self.tenant.documents.find_columns(self.collection, [query]))[0]
+        return await self.tenant.loaders.columns(self.collection).load(query)
 
     async def get(self, *conditions: Condition) -> E | None:
         """The first one that meets the conditions. One call for all that a request asks for at a time."""

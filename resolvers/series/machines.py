@@ -10,6 +10,7 @@ from resolvers.context import Context
 from resolvers.machine_owners import MACHINE_CONFLICT, pick_only
 from resolvers.scopes import require_organization
 from stores.contracts.errors import Conflict
+from stores.contracts.records import Records
 from stores.entities.devices import Device
 
 
@@ -60,9 +61,18 @@ def get_readings(context: Context, machine: HasMachineId) -> Readings:
     return viewer.tenant(machine.organization_id).readings
 
 
-def machine_ids(machines: Sequence[HasMachineId]) -> list[str]:
+def machine_ids(machines: Sequence[HasMachineId]) -> Sequence[str]:
     """Return the machine id of each machine; those of devices are read all at once."""
+    if isinstance(machines, Records):
+        return Device.machine_id.of(machines)
     devices = [machine for machine in machines if isinstance(machine, Device)]
     if len(devices) == len(machines):
         return Device.machine_id.of(devices)
     return [machine.machine_id for machine in machines]
+
+
+def organization_ids(machines: Sequence[HasMachineId]) -> list[str | None]:
+    """Return the id of each machine's organization."""
+    if isinstance(machines, Records):
+        return [machines.scope[0]] * len(machines)
+    return [machine.organization_id for machine in machines]

@@ -9,7 +9,7 @@ from resolvers.context import Context
 from resolvers.hints import Hinted
 from resolvers.limits import DAY
 from resolvers.series.absence import hint_at_absence
-from resolvers.series.machines import HasMachineId, get_readings, machine_ids
+from resolvers.series.machines import HasMachineId, get_readings, machine_ids, organization_ids
 from stores.contracts.records import Attribute, read_bool, read_string
 from stores.contracts.series import END_OF_TIME, Sample
 from stores.entities.machine_events import EXECUTION, MODE, POWER, POWER_SOURCE, STATE, STATUS
@@ -108,7 +108,7 @@ async def get_statuses(
             for samples in all_samples
         ]
 
-    return await load_by_group([machine.organization_id for machine in machines], load)
+    return await load_by_group(organization_ids(machines), load)
 
 
 async def get_connected(
@@ -123,7 +123,7 @@ async def get_connected(
         loader = readings.machines_with(POWER_SOURCE, True, now - DAY, end)
         return await loader.load_settled([ids[i] for i in indexes])
 
-    return await load_by_group([machine.organization_id for machine in machines], load)
+    return await load_by_group(organization_ids(machines), load)
 
 
 def _find_present(context: Context, as_of: int | None) -> tuple[int, int]:

@@ -62,6 +62,15 @@ class DocumentDatabase(ABC):
     async def find_many(self, collection: Collection, queries: Sequence[Query]) -> list[list[Document]]:
         """Return the documents of each query, in the order of the queries, by one call to the store."""
 
+    async def find_columns(
+        self, collection: Collection, queries: Sequence[Query]
+    ) -> list[Sequence[Document]]:
+        """As `find_many`, for whoever reads a few keys of many documents.
+
+        Where a backend can save the dict of each document, the documents are `DocumentColumns`.
+        """
+        return [*await self.find_many(collection, queries)]
+
     @abstractmethod
     async def find_across(
         self, collections: Sequence[Collection], query: Query, *, total: int | None = None

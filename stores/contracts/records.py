@@ -1,7 +1,7 @@
 """Records: typed views of documents. A value of the wrong type costs its own field, nothing else."""
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from datetime import UTC, datetime
 from itertools import chain
 from types import NoneType
@@ -9,6 +9,7 @@ from typing import Any, ClassVar, Generic, TypeVar, overload
 
 from bson import ObjectId
 
+from stores.contracts.columns import read_key
 from stores.contracts.documents import Document
 from stores.contracts.values import format_id, format_scalar
 
@@ -77,7 +78,7 @@ class Attribute(ABC, Generic[T]):
     """A descriptor that can be read from many objects at once."""
 
     @abstractmethod
-    def of(self, objects: Sequence[Any]) -> list[T]:
+    def of(self, objects: Sequence[Any]) -> Sequence[T]:
         """Its value for each object."""
 
 
@@ -103,10 +104,9 @@ class Stored(Attribute[T]):
                 return value
         return self.default
 
-    def of(self, objects: "Sequence[Record]") -> list[T]:
+    def of(self, objects: "Sequence[Record]") -> Sequence[T]:
         """The values of many records at once, if none of them needs to be converted."""
-        key = self.keys[0]
-        values: list[Any] = [record.document.get(key) for record in objects]
+        values = read_stored(objects, self.keys[0])
         if self._plain.issuperset(map(type, values)) and (
             self._items is None or {self._items}.issuperset(map(type, chain.from_iterable(values)))
         ):
@@ -121,7 +121,7 @@ class Identity(Stored[str]):
         super().__init__(format_id, "_id", default="")
 
     def of(self, objects: "Sequence[Record]") -> list[str]:
-        ids = [record.document.get("_id") for record in objects]
+        ids = read_stored(objects, "_id")
         format_one = str if {ObjectId}.issuperset(map(type, ids)) else format_id
         return list(map(format_one, ids))
 
@@ -164,3 +164,61 @@ class Record:
     document_id = Identity()
     created_at = optional(read_time, "createdAt")
     updated_at = optional(read_time, "updatedAt")
+
+
+R = TypeVar("R", bound=Record)
+
+
+class Records(Sequence[R]):
+    """A list of records of one class and scope. A record is made when it is asked for."""
+
+    __slots__ = ("class_", "documents", "scope")
+
+    def __init__(
+        self, class_: type[R], documents: Sequence[Document], scope: tuple[str | None, str | None]
+    ) -> None:
+        self.class_, self.documents = class_, documents
+        self.scope = scope  # the ids of the organization and of the application
+
+    def __len__(self) -> int:
+        return len(self.documents)
+
+    @overload
+    def __getitem__(self, index: int) -> R: ...
+    @overload
+    def __getitem__(self, index: slice) -> "Records[R]": ...
+    def __getitem__(self, index: int | slice) -> "R | Records[R]":
+        if isinstance(index, slice):
+            return Records(self.class_, self.documents[index], self.scope)
+        return self.class_(self.documents[index], *self.scope)
+
+    def __iter__(self) -> Iterator[R]:
+        class_, (organization_id, application_id) = self.class_, self.scope
+        return (class_(document, organization_id, application_id) for document in self.documents)
+
+
+def join_lists(lists: Collection[Sequence[Any]]) -> Sequence[Any]:
+    """One list of the objects of all lists. Of records of one class and scope, none is made."""
+    if len(lists) == 1:
+        return next(iter(lists))
+    if {Records}.issuperset(map(type, lists)):
+        records: Collection[Records[Any]] = lists  # type: ignore[assignment]
+        kinds = {(part.class_, part.scope) for part in records}
+        if len(kinds) == 1:
+            [(class_, scope)] = kinds
+            return Records(class_, list(chain.from_iterable(part.documents for part in records)), scope)
+    return list(chain.from_iterable(lists))
+
+
+def read_scopes(records: Sequence[Record]) -> Sequence[tuple[str | None, str | None]]:
+    """The ids of the organization and of the application of each record."""
+    if isinstance(records, Records):
+        return [records.scope] * len(records)
+    return [(record.organization_id, record.application_id) for record in records]
+
+
+def read_stored(records: Sequence[Record], key: str) -> Sequence[Any]:
+    """What each record's document has under a key, None where it has nothing."""
+    if isinstance(records, Records):
+        return read_key(records.documents, key)
+    return [record.document.get(key) for record in records]

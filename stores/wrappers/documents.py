@@ -82,6 +82,13 @@ class WrappedDocumentDatabase(DocumentDatabase):
             "find", collection.name, lambda: self._documents.find_many(collection, queries)
         )
 
+    async def find_columns(
+        self, collection: Collection, queries: Sequence[Query]
+    ) -> list[Sequence[Document]]:
+        return await self._read(
+            "find", collection.name, lambda: self._documents.find_columns(collection, queries)
+        )
+
     async def count(self, collections: Sequence[Collection], where: Where = ()) -> list[int]:
         return await self._read(
             "count", join_names(collections), lambda: self._documents.count(collections, where)

@@ -4,6 +4,7 @@ import bson
 import pytest
 from bson import DatetimeMS, Decimal128, Int64, ObjectId
 
+from stores.contracts.columns import read_key
 from stores.contracts.document_store import DocumentDatabase, DocumentStore
 from stores.contracts.documents import (
     AnyOf,
@@ -177,6 +178,34 @@ async def test_a_projection_returns_the_requested_keys(documents: DocumentDataba
     [stored] = await documents.find(DEVICES, Query(keys=frozenset({"name"})))
     assert stored["name"] == "n"
     assert isinstance(stored["_id"], ObjectId)
+
+
+async def test_columns_hold_what_the_documents_hold(documents: DocumentDatabase) -> None:
+    await documents.insert(DEVICES, device("A", name="n", properties={"a": [1, None]}, connectors=["x", "y"]))
+    await documents.insert(DEVICES, device("B", name=None, connectors=[]))
+    await documents.insert(DEVICES, device("C", connectors="x", properties=Decimal128("1.10")))
+    keys = frozenset({"name", "properties", "connectors", "machineId"})
+    for query in (
+        Query(keys=keys, limit=10),
+        Query(keys=keys, limit=2, order=Order(descending=True)),
+        Query(keys=keys, limit=2, order=Order(("name",))),
+        Query(keys=keys, limit=1, where=(equals("machineId", "C"),)),
+        Query(keys=keys, limit=0),
+        Query(keys=keys | {"$a", "a.b"}, limit=10),
+    ):
+        [columns] = await documents.find_columns(DEVICES, [query])
+        expected = await documents.find(DEVICES, query)
+        assert len(columns) == len(expected)
+        for key in (*keys, "_id"):
+            assert [*read_key(columns, key)] == [document.get(key) for document in expected]
+            assert [*read_key(columns[1:], key)] == [document.get(key) for document in expected[1:]]
+        assert [document["_id"] for document in columns] == [document["_id"] for document in expected]
+
+
+async def test_columns_that_do_not_fit_one_reply_are_read_as_documents(documents: DocumentDatabase) -> None:
+    await documents.upsert(DEVICES, [device(f"M{i}", name="x" * 9_000_000) for i in range(2)])
+    [columns] = await documents.find_columns(DEVICES, [Query(keys=frozenset({"name"}), limit=10)])
+    assert [len(name) for name in read_key(columns, "name")] == [9_000_000] * 2
 
 
 async def test_every_page_of_a_long_list_is_whole(documents: DocumentDatabase) -> None:

@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 from bson import Binary, Code, Decimal128, Int64, MaxKey, MinKey, ObjectId, Regex, Timestamp
 
+from stores.contracts.columns import DocumentColumns
 from stores.contracts.document_store import DocumentStore
 from stores.contracts.documents import Change, Order, Query, equals
 from stores.contracts.ordering import get_order_value, order_key
@@ -49,6 +50,20 @@ VALUES: list[Any] = [
 NOT_SORTED_BY_THE_SERVER = [Regex("a"), Code("f()"), Code("f()", {"a": 1})]
 UUID = Binary(uuid.UUID(int=7).bytes, 4)  # which that server does not compare with other binary data
 NAN = float("nan")  # the first number, but that server sorts it as the last
+
+
+@pytest.mark.parametrize("document_store", ["mongodb-pymongo"], indirect=True)
+async def test_values_of_all_types_come_back_in_columns(document_store: DocumentStore) -> None:
+    documents = document_store.database(f"t-{uuid.uuid4().hex[:12]}")
+    ids = [value for value in VALUES if value is not None]  # for which some servers generate an id
+    await documents.upsert(DEVICES, [{"_id": value, "name": value} for value in ids])
+    query = Query(keys=frozenset({"name"}), limit=100)
+    [columns] = await documents.find_columns(DEVICES, [query])
+    assert isinstance(columns, DocumentColumns)
+    expected = [d["_id"] for d in await documents.find(DEVICES, query)]
+    assert str(columns.values_of("_id")) == str(expected)
+    # The lowest key stands for a missing value, which no field shows otherwise.
+    assert str(columns.values_of("name")) == str([None, *expected[1:]])
 
 
 def test_values_of_all_types_sort_as_the_manual_says(seeded_random: random.Random) -> None:

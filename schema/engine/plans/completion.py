@@ -8,6 +8,7 @@ from typing import Any, TypeAlias
 from graphql import GraphQLError, GraphQLList, GraphQLNonNull, GraphQLOutputType, Undefined, is_leaf_type
 
 from stores.contracts.errors import GatewayError
+from stores.contracts.records import Records
 
 # The failures that a plan answers or leaves to graphql-core. Any other exception ends the plan.
 EXPECTED = (GatewayError, GraphQLError)
@@ -102,7 +103,7 @@ async def complete_leaves(
 
 def contains_none(values: Sequence[Any]) -> bool:
     """Whether a value is None. `None in values` would ask each of them whether it equals None."""
-    return any(map(is_, values, repeat(None)))
+    return not isinstance(values, Records) and any(map(is_, values, repeat(None)))
 
 
 def raise_unexpected(values: Sequence[Any]) -> None:

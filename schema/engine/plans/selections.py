@@ -7,7 +7,7 @@ whose objects may differ in type. A `SelectedField` is one field whose value tak
 import asyncio
 from collections.abc import Callable, Sequence
 from inspect import isawaitable, iscoroutinefunction
-from itertools import chain, islice, repeat
+from itertools import islice, repeat
 from time import perf_counter
 from typing import Any
 
@@ -38,6 +38,7 @@ from schema.engine.plans.completion import (
     split_nullable,
 )
 from schema.engine.plans.run import PlanRun
+from stores.contracts.records import Records, join_lists
 
 OBJECTS_PER_SLICE = 250  # response objects that are built between two looks at the clock
 
@@ -80,7 +81,10 @@ class Selection:
 
     def _complete_columns(self, objects: Sequence[Any]) -> list[dict[str, Any]]:
         # Whether an object is of a type depends only on its class.
-        examples = dict(zip(map(type, objects), objects, strict=True))
+        if isinstance(objects, Records):
+            examples: dict[type, Any] = {objects.class_: objects[0]}
+        else:
+            examples = dict(zip(map(type, objects), objects, strict=True))
         # Types of this schema do not read the information of the field, which is None.
         if self._is_type_of and not all(self._is_type_of(example, None) for example in examples.values()):  # type: ignore[arg-type]
             raise FallBack
@@ -188,10 +192,11 @@ class SelectedField:
         ids = list(map(id, lists))
         distinct = dict(zip(ids, lists, strict=True))
         distinct.pop(id(None), None)
-        if not {list, tuple}.issuperset(map(type, distinct.values())):
+        if not {list, tuple, Records}.issuperset(map(type, distinct.values())):
             raise FallBack
-        flat = list(chain.from_iterable(distinct.values()))
-        if any(map(isinstance, flat, repeat(Exception))):  # items that failed have errors of their own
+        flat = join_lists(distinct.values())
+        # Items that failed have errors of their own.
+        if not isinstance(flat, Records) and any(map(isinstance, flat, repeat(Exception))):
             raise FallBack
         completed = iter(await selection.complete(flat, nullable, run))
         completed_lists: dict[int, list[Any] | None] = {id(None): None}

@@ -98,6 +98,12 @@ class MongoDocumentDatabase(DocumentDatabase):
         await self._ensure_recovered()
         return await self._reader.find_many(collection, queries)
 
+    async def find_columns(
+        self, collection: Collection, queries: Sequence[Query]
+    ) -> list[Sequence[Document]]:
+        await self._ensure_recovered()
+        return await self._reader.find_columns(collection, queries)
+
     async def find_across(
         self, collections: Sequence[Collection], query: Query, *, total: int | None = None
     ) -> list[list[Document]]:

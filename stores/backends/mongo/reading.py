@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
 
+from bson import MinKey
 from pymongo.errors import OperationFailure
 
 from stores.backends.mongo.connection import RAW, MongoConnection
@@ -18,6 +19,7 @@ from stores.backends.mongo.filters import (
     to_sort,
 )
 from stores.contracts.changes import matches
+from stores.contracts.columns import DocumentColumns
 from stores.contracts.documents import ID, Collection, Document, Order, Query, Where
 from stores.contracts.ordering import get_order_value, order_key
 
@@ -25,6 +27,7 @@ BATCH = 100_000  # documents in one reply, so that a list costs one command
 MAX_JOINED = 100  # collections in one command
 MAX_IN_REPLY = 5_000  # documents in the reply of one aggregation, which must fit into 16 MB
 MAX_NAME_BYTES = 255  # of database and collection
+NOTHING = MinKey()  # stands for a missing value in a reply, and no field could show it
 SCANNED = 500  # documents that are read at a time where a filter cannot express the conditions
 
 
@@ -56,6 +59,38 @@ class Reader:
             if len(queries) == 1:
                 return [await self._find(collection, queries[0])]
             return list(await asyncio.gather(*(self._find(collection, query) for query in queries)))
+
+    async def find_columns(
+        self, collection: Collection, queries: Sequence[Query]
+    ) -> list[Sequence[Document]]:
+        if len(queries) == 1 and may_exist(self._database, collection.name) and _can_be_columns(queries[0]):
+            columns = await self._group_into_columns(collection, queries[0])
+            if columns is not None:
+                return [columns]
+        return [*await self.find_many(collection, queries)]
+
+    async def _group_into_columns(self, collection: Collection, query: Query) -> DocumentColumns | None:
+        """The documents of a query, key by key; None if the server refuses, as where 16 MB are exceeded.
+
+        The driver decodes one list of a thousand values in a quarter of the time of a thousand documents.
+        """
+        assert query.keys is not None
+        names = {f"c{index}": key for index, key in enumerate(sorted(query.keys - {"_id"}))}
+        pushes: Document = {name: {"$push": {"$ifNull": [f"${key}", NOTHING]}} for name, key in names.items()}
+        pushes["ids"] = {"$push": "$_id"}
+        stages = [*_make_pipeline(replace(query, keys=None)), {"$group": {"_id": None, **pushes}}]
+        async with self._connection.command():
+            try:
+                rows = await self._connection.aggregate(self._open_collection(collection), stages)
+            except OperationFailure:
+                return None
+        if not rows:
+            return DocumentColumns({"_id": []})
+        columns = {key: _read_column(rows[0][name]) for name, key in names.items()}
+        columns["_id"] = rows[0]["ids"]
+        # Not every server collects nulls, and an id may be one.
+        is_whole = len(set(map(len, columns.values()))) == 1
+        return DocumentColumns(columns) if is_whole else None
 
     async def _find_by_facets(self, collection: Collection, queries: Sequence[Query]) -> list[list[Document]]:
         """Several queries by one command."""
@@ -224,6 +259,22 @@ def _fit_one_reply(queries: Sequence[Query]) -> bool:
     by_id = all(q.order.path == ID and q.limit is not None for q in queries)
     namable = all(not split_namable(q.where)[1] for q in queries)
     return by_id and namable and sum(q.limit or 0 for q in queries) <= MAX_IN_REPLY
+
+
+def _can_be_columns(query: Query) -> bool:
+    named = query.keys is not None and all(_is_field_path(key) for key in query.keys)
+    return named and query.limit is not None and _fit_one_reply([query])
+
+
+def _read_column(values: list[Any]) -> list[Any]:
+    if MinKey not in set(map(type, values)):
+        return values
+    return [None if type(value) is MinKey else value for value in values]
+
+
+def _is_field_path(key: str) -> bool:
+    """Whether an expression can name a top-level key."""
+    return bool(key) and not ("." in key or "$" in key or "\0" in key)
 
 
 def _make_pipeline(query: Query) -> list[Document]:
