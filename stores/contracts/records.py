@@ -202,7 +202,7 @@ def join_lists(lists: Collection[Sequence[Any]]) -> Sequence[Any]:
     if len(lists) == 1:
         return next(iter(lists))
     if {Records}.issuperset(map(type, lists)):
-        records: Collection[Records[Any]] = lists  # type: ignore[assignment]
+        records: Collection[Records[Any]] = lists  # type: ignore[assignment]  # as was just tested
         kinds = {(part.class_, part.scope) for part in records}
         if len(kinds) == 1:
             [(class_, scope)] = kinds
