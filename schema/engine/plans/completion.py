@@ -106,6 +106,18 @@ def contains_none(values: Sequence[Any]) -> bool:
     return not isinstance(values, Records) and any(map(is_, values, repeat(None)))
 
 
+def contains_exception(values: Sequence[Any]) -> bool:
+    """Whether a value is an exception."""
+    return not isinstance(values, Records) and any(map(isinstance, values, repeat(Exception)))
+
+
+def list_examples(objects: Sequence[Any]) -> dict[type, Any]:
+    """One of the objects of each class."""
+    if isinstance(objects, Records):
+        return {objects.class_: objects[0]}
+    return dict(zip(map(type, objects), objects, strict=True))
+
+
 def raise_unexpected(values: Sequence[Any]) -> None:
     """Raise the first exception among the values that is not an expected failure."""
     for value in values:

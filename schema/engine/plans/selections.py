@@ -7,7 +7,7 @@ whose objects may differ in type. A `SelectedField` is one field whose value tak
 import asyncio
 from collections.abc import Callable, Sequence
 from inspect import isawaitable, iscoroutinefunction
-from itertools import islice, repeat
+from itertools import islice
 from time import perf_counter
 from typing import Any
 
@@ -32,8 +32,10 @@ from schema.engine.plans.completion import (
     EXPECTED,
     FallBack,
     complete_leaves,
+    contains_exception,
     contains_none,
     make_leaf_completer,
+    list_examples,
     raise_unexpected,
     split_nullable,
 )
@@ -81,10 +83,7 @@ class Selection:
 
     def _complete_columns(self, objects: Sequence[Any]) -> list[dict[str, Any]]:
         # Whether an object is of a type depends only on its class.
-        if isinstance(objects, Records):
-            examples: dict[type, Any] = {objects.class_: objects[0]}
-        else:
-            examples = dict(zip(map(type, objects), objects, strict=True))
+        examples = list_examples(objects)
         # Types of this schema do not read the information of the field, which is None.
         if self._is_type_of and not all(self._is_type_of(example, None) for example in examples.values()):  # type: ignore[arg-type]
             raise FallBack
@@ -195,8 +194,7 @@ class SelectedField:
         if not {list, tuple, Records}.issuperset(map(type, distinct.values())):
             raise FallBack
         flat = join_lists(distinct.values())
-        # Items that failed have errors of their own.
-        if not isinstance(flat, Records) and any(map(isinstance, flat, repeat(Exception))):
+        if contains_exception(flat):  # items that failed have errors of their own
             raise FallBack
         completed = iter(await selection.complete(flat, nullable, run))
         completed_lists: dict[int, list[Any] | None] = {id(None): None}
@@ -213,7 +211,7 @@ class SelectedField:
                 return read_objects(self._read, objects)
             return await read_in_slices(self._read, objects, run.executor.context_value.turn.pause)
         values = await self._resolve(objects, run)
-        if any(map(isinstance, values, repeat(Exception))):
+        if contains_exception(values):
             raise_unexpected(values)
             if not self._nullable:
                 raise FallBack
