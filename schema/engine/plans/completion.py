@@ -112,7 +112,7 @@ def contains_exception(values: Sequence[Any]) -> bool:
 
 
 def list_examples(objects: Sequence[Any]) -> dict[type, Any]:
-    """One of the objects of each class."""
+    """One of the objects of each class, on which alone depends whether they are of a type."""
     if isinstance(objects, Records):
         return {objects.class_: objects[0]}
     return dict(zip(map(type, objects), objects, strict=True))

@@ -33,11 +33,15 @@ class PlanRun:
 
     def add_failures(
         self, owners: Sequence[dict[str, Any]], key: str, nodes: list[FieldNode], values: Sequence[Any]
-    ) -> None:
-        """Record a failure for each value that is an exception; `owners` are the response objects."""
+    ) -> list[Any]:
+        """Record a failure for each value that is an exception, and return the values with nulls in their places.
+
+        `owners` are the response objects.
+        """
         for owner, value in zip(owners, values, strict=True):
             if isinstance(value, Exception):
                 self.failures.append(FieldFailure(owner, key, nodes, value))
+        return [None if isinstance(value, Exception) else value for value in values]
 
     def take_hints(self, owners: Sequence[dict[str, Any]], key: str, values: Sequence[Any]) -> Sequence[Any]:
         """Record the hints that values have. Return the values; `owners` are the response objects."""

@@ -34,8 +34,8 @@ from schema.engine.plans.completion import (
     complete_leaves,
     contains_exception,
     contains_none,
-    make_leaf_completer,
     list_examples,
+    make_leaf_completer,
     raise_unexpected,
     split_nullable,
 )
@@ -82,7 +82,6 @@ class Selection:
         return results
 
     def _complete_columns(self, objects: Sequence[Any]) -> list[dict[str, Any]]:
-        # Whether an object is of a type depends only on its class.
         examples = list_examples(objects)
         # Types of this schema do not read the information of the field, which is None.
         if self._is_type_of and not all(self._is_type_of(example, None) for example in examples.values()):  # type: ignore[arg-type]
@@ -215,8 +214,7 @@ class SelectedField:
             raise_unexpected(values)
             if not self._nullable:
                 raise FallBack
-            run.add_failures(results, self._key, self._nodes, values)
-            values = [None if isinstance(value, Exception) else value for value in values]
+            values = run.add_failures(results, self._key, self._nodes, values)
         return run.take_hints(results, self._key, values)
 
     async def _resolve(self, objects: Sequence[Any], run: PlanRun) -> Sequence[Any]:
