@@ -34,7 +34,7 @@ class PlanRun:
     def add_failures(
         self, owners: Sequence[dict[str, Any]], key: str, nodes: list[FieldNode], values: Sequence[Any]
     ) -> list[Any]:
-        """Record a failure for each value that is an exception, and return the values with nulls in their places.
+        """Record a failure for each value that is an exception. Return the values with nulls in their places.
 
         `owners` are the response objects.
         """

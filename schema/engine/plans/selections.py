@@ -43,7 +43,6 @@ from schema.engine.plans.run import PlanRun
 from stores.contracts.records import Records, join_lists
 
 OBJECTS_PER_SLICE = 250  # response objects that are built between two looks at the clock
-
 AWAITED_PER_SLICE = 250  # resolvers that run concurrently
 
 BuildObjects = Callable[..., list[dict[str, Any]]]
