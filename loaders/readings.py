@@ -82,6 +82,18 @@ class Readings:
 
         return self._loader(("points", measurement, start, stop, where), load)
 
+    def changes(
+        self, measurement: str, start: int, stop: int, where: Where = ()
+    ) -> Loader[tuple[str, str], ByTags[list[Sample]]]:
+        """Return the loader, by machine id and field, of the changes of a range, oldest first."""
+
+        async def load(keys: list[tuple[str, str]]) -> list[ByTags[list[Sample]]]:
+            queries = _group_queries(measurement, keys, start, stop, where)
+            by_machine = await _merge(self.series.changes(query, self._max_points) for query in queries)
+            return [by_machine.get(machine, {}).get(field, {}) for machine, field in keys]
+
+        return self._loader(("changes", measurement, start, stop, where), load)
+
     def neighbours(
         self, measurement: str, start: int, stop: int, where: Where = ()
     ) -> Loader[tuple[str, str], ByTags[Neighbours]]:

@@ -3,15 +3,20 @@
 from resolvers.context import Context
 from stores.contracts.errors import LimitExceeded
 
+POINTS = "points (series.max_points): request a shorter range, a wider `every` or fewer `maxPoints`."
+CHANGES = "changes of states (series.max_points): request a shorter `range`, fewer machines, or `where`."
 
-def spend_points(context: Context, count: int) -> None:
-    """Count the points of a series towards the limit of the request. Raises `LimitExceeded`."""
+
+def spend_points(context: Context, count: int, advice: str = POINTS) -> None:
+    """Count the points of a series towards the limit of the request. Raises `LimitExceeded`.
+
+    `advice` says what there is too much of, and what to do.
+    """
     limit = context.viewer.series.limits.points
     context.points += count
     if context.points > limit:
         raise LimitExceeded(
             "points",
             limit,
-            advice="The response has too many points (series.max_points): request a shorter range, a wider"
-            " `every` or fewer `maxPoints`.",
+            advice=f"The response has too many {advice}",
         )

@@ -8,16 +8,16 @@ from dataclasses import dataclass, replace
 from itertools import chain, pairwise
 
 from resolvers.context import Context
-from resolvers.series.budget import spend_points
+from resolvers.series.budget import CHANGES, spend_points
 from resolvers.series.local_time import localize
 from resolvers.series.machines import HasMachineId, get_readings
 from resolvers.series.ranges import RequestedRange, resolve_range
 from resolvers.series.tag_sets import ALL_SERIES, GroupTag, TagSelection, group_by_tags
 from resolvers.series.windows import WindowRule, find_shift_names, resolve_windows
-from stores.contracts.series import SECOND, Neighbours, Sample, Tags, Value, Windows
+from stores.contracts.series import END_OF_TIME, SECOND, Neighbours, Sample, Tags, Value, Windows
 from stores.entities.machine_events import STATE, STATUS
 
-SAMPLES_PER_SLICE = 500  # that become states at once, before other requests get a turn
+CHANGES_PER_SLICE = 500  # that become states at once, before other requests get a turn
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,23 +93,23 @@ async def get_states(
     every: WindowRule | None = None,
     selection: TagSelection = ALL_SERIES,
 ) -> StateHistory:
-    """Return a machine's states. All machines are two queries: the samples of the range, and those before."""
+    """Return a machine's states. All machines are two queries: the changes, and the states before."""
     requested = await localize(context, machine, requested, every)
     start, stop = resolve_range(context, requested)
     windows = Windows(()) if every is None else resolve_windows(context, requested, every, start, stop)
     stop = max(min(stop, context.now), start + 1)  # future states are not known
     readings, keys = get_readings(context, machine), [(machine.machine_id, field) for field in STATUS]
-    neighbours, samples = await gather(
-        readings.neighbours(STATE, start, stop, selection.where).load_many(keys),
-        readings.points(STATE, start, stop, selection.where).load_many(keys),
+    neighbours, changes = await gather(
+        readings.neighbours(STATE, start, END_OF_TIME, selection.where).load_many(keys),
+        readings.changes(STATE, start, stop, selection.where).load_many(keys),
     )
-    await _spend_samples(context, samples)
+    await _spend_changes(context, changes)
     spans = [
         {
             tags: find_spans(next_to.before, of_field.get(tags, ()), start, stop)
             for tags, next_to in ({tags: Neighbours() for tags in of_field} | around_field).items()
         }
-        for around_field, of_field in zip(neighbours, samples, strict=True)
+        for around_field, of_field in zip(neighbours, changes, strict=True)
     ]
 
     def combine(members: Sequence[Tags], tags: tuple[GroupTag, ...] = ()) -> StateHistory:
@@ -126,11 +126,11 @@ async def get_states(
     return replace(history, groups=[combine(members, tags) for tags, members in groups.items()])
 
 
-async def _spend_samples(context: Context, samples: Iterable[Mapping[Tags, Sequence[Sample]]]) -> None:
-    """Count the points of a machine, and pause if they are many: those of all machines arrive at once."""
-    count = sum(len(of_tags) for by_tags in samples for of_tags in by_tags.values())
-    spend_points(context, count)
-    if count > SAMPLES_PER_SLICE:
+async def _spend_changes(context: Context, changes: Iterable[Mapping[Tags, Sequence[Sample]]]) -> None:
+    """Count the changes of a machine, and pause if they are many: those of all machines arrive at once."""
+    count = sum(len(of_tags) for by_tags in changes for of_tags in by_tags.values())
+    spend_points(context, count, CHANGES)
+    if count > CHANGES_PER_SLICE:
         await context.turn.pause()
 
 

@@ -113,7 +113,7 @@ PRICE = {
     "machines_with state power": 1,
     "last": 1,
     "windows state execution": 1,
-    "points state power,execution,mode": 1,
+    "changes state power,execution,mode": 1,
 }
 
 

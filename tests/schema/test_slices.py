@@ -110,7 +110,7 @@ async def test_states_of_several_machines_pause(
     assert await client.run(query, o=plant) == whole  # by a plan
     pauses = Pauses()
     monkeypatch.setattr(RequestTurn, "pause", lambda turn: pauses.pause())
-    for module, name in ((states, "SAMPLES_PER_SLICE"), (selections, "READING_SLICE_S")):
+    for module, name in ((states, "CHANGES_PER_SLICE"), (selections, "READING_SLICE_S")):
         before, pauses.count = pauses.count, 0
         monkeypatch.setattr(module, name, -1)
         assert await client.run(query, o=plant) == whole

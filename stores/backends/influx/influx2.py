@@ -148,6 +148,8 @@ class Influx2SeriesDatabase(SeriesDatabase):
 
         def make(script: Script, chunk: Sequence[str] | None) -> str:
             last = f'{script.read_series(before, chunk)} |> last() |> {DROP_RANGE} |> yield(name: "before")'
+            if query.stop >= END_OF_TIME:
+                return last
             first = f'{script.read_series(after, chunk)} |> first() |> {DROP_RANGE} |> yield(name: "after")'
             return f"{last}\n{first}"
 

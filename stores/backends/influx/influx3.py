@@ -148,11 +148,11 @@ class Influx3SeriesDatabase(SeriesDatabase):
             return collect_samples(rows, kinds, catalogue.list_tags(query.measurement))
 
     async def neighbours(self, query: SeriesQuery) -> ByMachine[ByTags[Neighbours]]:
-        before, after = await asyncio.gather(
-            self._find_edges(replace(query, start=-END_OF_TIME, stop=query.start), oldest=False),
-            self._find_edges(replace(query, start=query.stop, stop=END_OF_TIME), oldest=True),
-        )
-        return join_neighbours(before, after)
+        ends = [self._find_edges(replace(query, start=-END_OF_TIME, stop=query.start), oldest=False)]
+        if query.stop < END_OF_TIME:
+            ends.append(self._find_edges(replace(query, start=query.stop, stop=END_OF_TIME), oldest=True))
+        before, *after = await asyncio.gather(*ends)
+        return join_neighbours(before, *after)
 
     async def _find_edges(self, query: SeriesQuery, *, oldest: bool) -> ByMachine[ByTags[Sample]]:
         """Return the newest (or oldest) sample by machine, field and tags."""
