@@ -218,10 +218,7 @@ class SeriesDatabase(ABC):
 
     @abstractmethod
     async def neighbours(self, query: SeriesQuery) -> ByMachine[ByTags[Neighbours]]:
-        """Return by machine, field and tags the samples next to a range. Series without any are missing.
-
-        After a range up to `END_OF_TIME`, nothing is searched for.
-        """
+        """Return by machine, field and tags the samples next to a range. Series without any are missing."""
 
     @abstractmethod
     async def windows(
