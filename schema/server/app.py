@@ -25,7 +25,8 @@ from schema.server.cors import Cors
 from schema.server.graphql_http import GraphQLEndpoint
 from schema.server.graphql_request import RequestLimits
 from schema.server.health import Health
-from schema.server.ingest import WRITE_PATH, Ingest
+from schema.server.ingest import WRITE_PATHS, Ingest
+from schema.server.ingest_access import IngestAccess
 from schema.server.ingest_routing import PointRouter
 from schema.server.key_ring import KeyRing
 from schema.server.memory import read_cgroup_limit
@@ -180,7 +181,7 @@ def _make_middleware(state: AppState, settings: Settings, *, needs_credentials: 
             RequestGuard,
             origins=[parse_origin(origin) for origin in server.cors_allowed_origins],
             hosts=None if needs_credentials else [*server.hosts, server.host],
-            paths_with_credentials=[WRITE_PATH] if settings.series.token else [],
+            paths_with_credentials=WRITE_PATHS if settings.series.token else [],
         ),
         Middleware(
             Cors,
@@ -226,8 +227,8 @@ def _ingest_routes(state: AppState, settings: Settings) -> list[Route]:
     if not isinstance(store, WritableSeriesStore):
         return []
     router = PointRouter(state.series.layout, state.series.owners or MachineOwners(state.documents))
-    tolerance = state.series.future_tolerance
-    return Ingest(store, router, state.authenticate, settings.series.token, state.limits, tolerance).routes()
+    access = IngestAccess(state.authenticate, settings.series.token)
+    return Ingest(store, router, access, state.gate, state.series.future_tolerance).routes()
 
 
 @contextlib.asynccontextmanager

@@ -2,7 +2,7 @@
 
 import codecs
 import zlib
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from functools import lru_cache
 from typing import Any
 
@@ -41,14 +41,20 @@ def check_size(length: int, max_bytes: int, *, limit: str = "body_bytes") -> Non
         raise LimitExceeded(limit, max_bytes, length, "Send less.")
 
 
-async def read_body(request: Request, max_bytes: int) -> bytes:
-    """The body as it was sent. Raises `LimitExceeded` as soon as it is longer than `max_bytes`."""
+async def read_body(
+    request: Request, max_bytes: int, count: Callable[[int], None] = lambda length: None
+) -> bytes:
+    """The body as it was sent. Raises `LimitExceeded` as soon as it is longer than `max_bytes`.
+
+    `count` is called with the length of each part that arrives, and may raise, too.
+    """
     length = request.headers.get("content-length", "0")
     if length.isascii() and length.isdigit():
         check_size(int(length), max_bytes)
     body = bytearray()
     async for chunk in request.stream():
         body += chunk
+        count(len(chunk))
         check_size(len(body), max_bytes)
     return bytes(body)
 

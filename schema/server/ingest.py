@@ -1,83 +1,75 @@
-"""The write endpoint of the embedded time-series store, compatible with InfluxDB 2 and its clients."""
+"""The write endpoints of the embedded time-series store, as the clients of InfluxDB 1, 2 and 3 use them."""
 
 import asyncio
-import threading
-import time
-from collections.abc import Callable, Sequence
+import re
+from collections.abc import Awaitable, Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from importlib.metadata import version
+from contextlib import contextmanager
+from typing import Any
+from urllib.parse import parse_qs
 
-from pydantic import SecretStr
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
-from resolvers.grants import OPEN, Grant
-from resolvers.limits import LimitPolicy
-from schema.server.authentication import AccessDenied, Authenticate, sends_token
-from schema.server.bodies import BadRequest, check_encoding, decompress, parse_content_type, read_body
-from schema.server.ingest_routing import PointRouter, WriteTarget
+from schema.server.bodies import BadRequest, check_encoding, parse_content_type, read_body
+from schema.server.execution_gate import ExecutionGate
+from schema.server.ingest_access import IngestAccess, take_password_as_credential
+from schema.server.ingest_dialects import NAME, Dialect, InfluxDB1, InfluxDB2, InfluxDB3
+from schema.server.ingest_parsing import MAX_BYTES
+from schema.server.ingest_reading import BodyReader
+from schema.server.ingest_routing import PointRouter, UnknownBucket
+from schema.server.ingest_writing import BatchWriter
 from schema.server.limit_rejection import reject_over_limit
-from schema.server.line_protocol import parse_lines
-from stores.contracts.errors import Forbidden, GatewayError, LimitExceeded, Unauthenticated, Unavailable
-from stores.contracts.series import SECOND, Point, WritableSeriesStore
+from stores.contracts.errors import Unavailable
+from stores.contracts.series import SECOND, WritableSeriesStore
 
-WRITE_PATH = "/api/v2/write"
-UNITS = {"ns": 1, "us": 1_000, "ms": 1_000_000, "s": 1_000_000_000}
-MAX_BYTES = 32 * 1024 * 1024  # of a body, before and after decompression
-# InfluxDB's code for each status of an error.
-CODES = {
-    400: "invalid",
-    401: "unauthorized",
-    403: "forbidden",
-    404: "not found",
-    413: "request too large",
-    415: "invalid",
-    422: "unprocessable entity",
-    429: "too many requests",
-    503: "unavailable",
+INFLUXDB1 = InfluxDB1()
+WRITE_PATHS: dict[str, Dialect] = {
+    "/api/v2/write": InfluxDB2(),
+    "/write": INFLUXDB1,
+    "/api/v3/write_lp": InfluxDB3(),
 }
-MAX_REPORTED_LINES, MAX_REPORTED_CHARACTERS = 10, 200  # of the lines that are invalid
-MAX_RATIO = 200  # of the content of a compressed body to its size, above `MIN_LIMITED_BYTES`
-MIN_LIMITED_BYTES = 1024 * 1024
+QUERY_PATH = "/query"
+CREATE_DATABASE = re.compile(
+    r'\s*+CREATE\s++DATABASE\s++(?:"(?P<quoted>[^"\\]++)"|(?P<name>\w++))(?:\s++WITH\s.*)?[\s;]*+',
+    re.IGNORECASE | re.DOTALL,
+)
+MAX_QUERY_BYTES = 64 * 1024
 MAX_ACTIVE = 64  # requests that are read, parsed or written at the same time
-BATCH = 10_000  # points in one transaction
-NAME = {"X-Influxdb-Build": "sync-gateway", "X-Influxdb-Version": version("sync-gateway")}
-
-
-ParsedPoints = tuple[list[Point], list[str]]  # and why other points are rejected
+MAX_PARSED = 8  # of them are parsed or written at the same time; they take turns batch by batch
+MAX_ACTIVE_BYTES = 8 * MAX_BYTES  # of their bodies together
+LARGE_BYTES = 1024 * 1024  # a larger body is rejected earlier when memory is scarce
+BUSY = "too many writes at once, try again later"
 
 
 class Ingest:
-    """`POST /api/v2/write`, and `/ping` and `/health` as InfluxDB's clients expect them.
+    """The write endpoints, and `/ping` and `/health` as InfluxDB's clients expect them.
 
-    The `router` decides which database points belong to. Writers send the `token`, or a credential whose
-    grant permits writing.
+    The `router` decides which database points belong to.
     """
 
     def __init__(
         self,
         store: WritableSeriesStore,
         router: PointRouter,
-        authenticate: Authenticate,
-        token: SecretStr | None,
-        limits: LimitPolicy,
+        access: IngestAccess,
+        gate: ExecutionGate,
         future_tolerance: int = 300 * SECOND,
     ) -> None:
-        self._store, self._router = store, router
-        self._authenticate = authenticate
-        self._token = token
-        self._limits = limits
+        self._store, self._router, self._access, self._gate = store, router, access, gate
         self._future_tolerance = future_tolerance
-        self._active = 0
+        self._active = self._active_bytes = 0
+        self._turns = asyncio.Semaphore(MAX_PARSED)
         self._parser = ThreadPoolExecutor(1, thread_name_prefix="line-protocol")
 
     def routes(self) -> list[Route]:
-        return [
-            Route(WRITE_PATH, self.write, methods=["POST"]),
-            Route("/ping", self.ping),
-            Route("/health", self.health),
+        writes = [
+            Route(path, self._make_endpoint(dialect, self._answer_write), methods=["POST"])
+            for path, dialect in WRITE_PATHS.items()
         ]
+        query = Route(QUERY_PATH, self._make_endpoint(INFLUXDB1, self._answer_query), methods=["GET", "POST"])
+        return [*writes, query, Route("/ping", self.ping), Route("/health", self.health)]
 
     async def ping(self, request: Request) -> Response:
         return Response(status_code=204, headers=NAME)
@@ -86,137 +78,82 @@ class Ingest:
         body = {"name": "sync-gateway", "message": "ready for writes", "status": "pass", "checks": []}
         return JSONResponse({**body, "version": NAME["X-Influxdb-Version"]}, headers=NAME)
 
-    async def write(self, request: Request) -> Response:
-        """Answer 204, 400 if a line is invalid and nothing is written, or 422 if points were rejected."""
-        if self._active >= MAX_ACTIVE:
-            return _make_error(503, "too many writes at once, try again later", **{"Retry-After": "1"})
-        self._active += 1
-        try:
-            grant = await self._admit(request)
-            with reject_over_limit(self._limits, grant):
-                rejected = await self._receive(request, grant)
-        except BadRequest as error:
-            return _make_error(error.status, error.message, **error.headers)
-        except Unavailable as error:
-            return _make_error(503, error.message)
-        finally:
-            self._active -= 1
-        if rejected:
-            reason = f"{rejected[0]} dropped={len(rejected)}"
-            return _make_error(422, f"failure writing points to database: partial write: {reason}")
-        return Response(status_code=204, headers=NAME)
+    def _make_endpoint(
+        self, dialect: Dialect, respond: Callable[[Request, Dialect], Awaitable[Response]]
+    ) -> Callable[[Request], Awaitable[Response]]:
+        async def answer(request: Request) -> Response:
+            if dialect is INFLUXDB1:
+                request = take_password_as_credential(request)
+            if self._active >= MAX_ACTIVE:
+                return dialect.make_error(503, BUSY, {"Retry-After": "1"})
+            self._active += 1
+            try:
+                return await respond(request, dialect)
+            except UnknownBucket as error:
+                return dialect.make_error(error.status, dialect.unknown_bucket.format(error.bucket))
+            except BadRequest as error:
+                return dialect.make_error(error.status, error.message, error.headers)
+            except Unavailable as error:
+                return dialect.make_error(503, error.message)
+            finally:
+                self._active -= 1
 
-    async def _receive(self, request: Request, grant: Grant) -> list[str]:
-        """Read and write the points of a request. Return why points were rejected."""
-        target, unit = await self._find_target(request, grant)
+        return answer
+
+    async def _answer_query(self, request: Request, dialect: Dialect) -> Response:
+        """Answer the creation of a database, which Telegraf asks for: whether there is one."""
+        grant = await self._access.admit(request)
+        form = parse_qs((await read_body(request, MAX_QUERY_BYTES)).decode(errors="replace"))
+        statement = request.query_params.get("q") or form.get("q", [""])[0]
+        match = CREATE_DATABASE.fullmatch(statement)
+        if match is None:
+            raise BadRequest(400, "only CREATE DATABASE is answered here: read series by GraphQL")
+        result: dict[str, Any] = {"statement_id": 0}
+        try:
+            await self._router.find_target(grant, match["quoted"] or match["name"], None)
+        except UnknownBucket as error:
+            result["error"] = dialect.unknown_bucket.format(error.bucket)
+        return JSONResponse({"results": [result]}, headers=NAME)
+
+    async def _answer_write(self, request: Request, dialect: Dialect) -> Response:
+        grant = await self._access.admit(request)
+        with reject_over_limit(self._gate.policy, grant):
+            writes, unit = dialect.read_writes(request), dialect.read_unit(request)
+            organization_id = request.query_params.get("organization")
+            target = await self._router.find_target(grant, dialect.read_bucket(request), organization_id)
+            with self._count_bytes() as count:
+                encoding, content = await self._read(request, count)
+                async with self._turns:
+                    with BodyReader(self._parser, request, unit, self._future_tolerance) as reader:
+                        await reader.run(reader.body.decode, content, encoding)
+                        writer = BatchWriter(self._store, self._router, target)
+                        findings = await writer.write_body(reader, writes)
+        return dialect.respond(findings, writes)
+
+    async def _read(self, request: Request, count: Callable[[int], None]) -> tuple[str, bytes]:
+        """The encoding and the content of a body. Raises `BadRequest` and `LimitExceeded`."""
         _, charset = parse_content_type(request.headers.get("content-type", ""))
         if charset != "utf-8":
             raise BadRequest(415, "send line protocol in UTF-8")
         encoding = check_encoding(request, "gzip", "x-gzip").removeprefix("x-")
-        body = await read_body(request, MAX_BYTES)
-        points, rejected = await self._parse(request, body, encoding, unit)
-        timely, early = self._split_by_time(points)
-        return rejected + early + await self._write_batches(target, timely)
+        self._gate.check_memory(is_expensive=False)
+        content = await read_body(request, MAX_BYTES, count)
+        self._gate.check_memory(is_expensive=len(content) > LARGE_BYTES)
+        return encoding, content
 
-    def _split_by_time(self, points: Sequence[Point]) -> tuple[list[Point], list[str]]:
-        """The points that may be written, and why others are rejected: a clock is ahead."""
-        latest = time.time_ns() + self._future_tolerance
-        early = [point for point in points if point.time > latest]
-        if not early:
-            return list(points), []
-        seconds = self._future_tolerance // SECOND
-        reasons = [
-            f"a point of measurement {point.measurement!r} has the time {point.time}, more than {seconds} s"
-            " ahead of this server's clock (series.future_tolerance)"
-            for point in early
-        ]
-        return [point for point in points if point.time <= latest], reasons
+    @contextmanager
+    def _count_bytes(self) -> Iterator[Callable[[int], None]]:
+        """A block in which a body is held. Its function counts the bytes, and raises `BadRequest`."""
+        own = 0
 
-    async def _parse(self, request: Request, body: bytes, encoding: str, unit: int) -> ParsedPoints:
-        """Parse a body in a thread. The parsing stops when the client disconnects or the server stops."""
-        is_cancelled = threading.Event()
-        loop = asyncio.get_running_loop()
-        parsing: asyncio.Future[ParsedPoints] = loop.run_in_executor(
-            self._parser, parse_points, body, encoding, unit, is_cancelled.is_set
-        )
-        disconnection = asyncio.create_task(_wait_for_disconnect(request))
+        def count(length: int) -> None:
+            nonlocal own
+            own += length
+            self._active_bytes += length
+            if self._active_bytes > MAX_ACTIVE_BYTES:
+                raise BadRequest(503, BUSY, **{"Retry-After": "1"})
+
         try:
-            await asyncio.wait((parsing, disconnection), return_when=asyncio.FIRST_COMPLETED)
-            if not parsing.done():
-                raise BadRequest(400, "the client has disconnected")
-            return parsing.result()
+            yield count
         finally:
-            is_cancelled.set()
-            parsing.cancel()
-            disconnection.cancel()
-
-    async def _write_batches(self, target: WriteTarget, points: Sequence[Point]) -> list[str]:
-        """Write points, a batch of each database in one transaction. Return why points were rejected."""
-        rejected: list[str] = []
-        for start in range(0, len(points), BATCH):
-            batches = await self._router.split(points[start : start + BATCH], target)
-            for database, batch in batches.items():
-                rejected += filter(None, await self._store.write(database, batch))
-        return rejected
-
-    async def _admit(self, request: Request) -> Grant:
-        """The grant of a request that may write points. Raises `AccessDenied`."""
-        try:
-            if self._token is not None and sends_token(request, self._token):
-                return OPEN
-            grant = await self._authenticate(request)
-            if self._token is not None and grant is OPEN:
-                raise Unauthenticated("unauthorized access")
-            # Points name no application, so that a grant for some applications cannot be checked.
-            if not grant.is_operator and (not grant.ingest or grant.applications is not None):
-                raise Forbidden("the credential does not permit writing points")
-            return grant
-        except GatewayError as error:
-            raise AccessDenied(error) from None
-
-    async def _find_target(self, request: Request, grant: Grant) -> tuple[WriteTarget, int]:
-        parameters = request.query_params
-        target = await self._router.find_target(
-            grant, parameters.get("bucket", ""), parameters.get("organization")
-        )
-        unit = UNITS.get(parameters.get("precision", "ns"))
-        if unit is None:
-            raise BadRequest(400, "invalid precision; valid precision units are ns, us, ms, and s")
-        return target, unit
-
-
-async def _wait_for_disconnect(request: Request) -> None:
-    while (await request.receive())["type"] != "http.disconnect":
-        pass
-
-
-def parse_points(
-    body: bytes, encoding: str, unit: int, is_cancelled: Callable[[], bool] = lambda: False
-) -> ParsedPoints:
-    """Return the points of an encoded body, and why others are rejected.
-
-    Raises `BadRequest` if any of its lines is invalid, and `LimitExceeded`.
-    """
-    content = decompress(body, encoding, MAX_BYTES)
-    if len(content) > max(MAX_RATIO * len(body), MIN_LIMITED_BYTES):
-        raise LimitExceeded(
-            "compression_ratio", MAX_RATIO, len(content) // len(body), "The body is compressed too well."
-        )
-    points: list[Point] = []
-    errors: list[str] = []
-    rejected: list[str] = []
-    for line in parse_lines(content, unit, time.time_ns(), is_cancelled):
-        if line.point is not None:
-            points.append(line.point)
-        elif line.rejection:
-            rejected.append(line.rejection)
-        else:
-            errors.append(f"unable to parse '{line.text[:MAX_REPORTED_CHARACTERS]}': {line.error}")
-    if errors:
-        message = "\n".join(errors[:MAX_REPORTED_LINES])
-        raise BadRequest(400, message.encode(errors="replace").decode())
-    return points, rejected
-
-
-def _make_error(status: int, message: str, **headers: str) -> Response:
-    return JSONResponse({"code": CODES[status], "message": message}, status, headers={**NAME, **headers})
+            self._active_bytes -= own

@@ -11,6 +11,14 @@ from stores.entities.machine_events import STATISTICS
 from stores.entities.series_layout import SeriesLayout
 
 
+class UnknownBucket(BadRequest):
+    """There is no such bucket, or it is not the caller's."""
+
+    def __init__(self, bucket: str) -> None:
+        super().__init__(404, f'bucket "{bucket}" not found')
+        self.bucket = bucket
+
+
 @dataclass(frozen=True, slots=True)
 class WriteTarget:
     """A database or, without one, that of the only organization that has registered the machine of a point.
@@ -31,7 +39,7 @@ class PointRouter:
 
     async def find_target(self, grant: Grant, bucket: str, organization_id: str | None) -> WriteTarget:
         """What a request writes to that names a bucket and perhaps an organization. Raises `BadRequest`."""
-        unknown_bucket = BadRequest(404, f'bucket "{bucket}" not found')
+        unknown_bucket = UnknownBucket(bucket)
         if organization_id is not None:
             unknown_organization = BadRequest(404, f'organization "{organization_id}" not found')
             if not grant.covers(organization_id):

@@ -6,6 +6,7 @@ Ordinary lines are matched by one regular expression; all others take the steps 
 patterns are possessive, so that the time is linear in the length of the text.
 """
 
+import codecs
 import re
 from collections.abc import Callable, Iterator, Mapping
 from typing import NamedTuple
@@ -17,6 +18,11 @@ MIN_TIME, MAX_TIME = -(2**63) + 2, 2**63 - 2
 MAX_KEY_BYTES = 65_535  # of a measurement with its tags and the name of a field
 MAX_STRING_BYTES = 1_048_576
 MAX_LINE_CHARACTERS = 2 * 1024 * 1024
+MAX_FIELDS = 1000  # of a line: each may be a new series
+MAX_SHOWN = 200  # characters of a line that is not read to its end
+MAX_CACHED_KEYS = 10_000  # of one body
+GUESSED = 0  # instead of a unit: the magnitude of a time tells its unit
+DECODED_BYTES = 1024 * 1024  # at a time, so that other threads have their turns
 BLANKS = " \t\0"
 RESERVED_TAGS = {"\0", "_field", "_measurement", "time"}
 NO_BYTES = re.compile("[\udc80-\udcff]")  # what `surrogateescape` makes of bytes that are not UTF-8
@@ -46,10 +52,16 @@ class RejectedPoint(Exception):
 class LineTooLong(Exception):
     """A line whose end is not searched for any further."""
 
+    def __init__(self) -> None:
+        super().__init__(
+            f"the line is longer than {MAX_LINE_CHARACTERS} characters; what follows it was not read"
+        )
+
 
 class ParsedLine(NamedTuple):
-    """A line and its point, or what is wrong with the line, or why the point is rejected."""
+    """A line with its number, and its point, or what is wrong with the line, or why the point is rejected."""
 
+    number: int  # of the body's lines, from 1
     text: str
     point: Point | None
     error: str = ""
@@ -61,35 +73,72 @@ def parse_lines(
 ) -> Iterator[ParsedLine]:
     """Yield the lines of a body, except comments and empty lines, until the parsing is cancelled.
 
-    `unit` is the unit of the times, in nanoseconds. A line without a time gets `now` (nanoseconds), truncated
-    to the unit.
+    `unit` is the unit of the times in nanoseconds, or `GUESSED`. A line without a time gets `now`
+    (nanoseconds), truncated to the unit. The thread holds up others for a few milliseconds at most.
     """
-    text = body.decode(errors="surrogateescape")
-    is_utf8 = NO_BYTES.search(text) is None
+    text, is_utf8 = _decode(body)
     parser = LineParser(unit, now)
-    position = 0
+    position = number = 0
     while position < len(text) and not is_cancelled():
+        number += 1
         end = text.find("\n", position)
-        line = text[position : end if end >= 0 else len(text)]
-        match = ORDINARY_LINE.fullmatch(line)
+        end = len(text) if end < 0 else end
+        if end - position > MAX_LINE_CHARACTERS and not _has_marks(text, position, end):
+            reason = f"the line is longer than {MAX_LINE_CHARACTERS} characters"
+            yield ParsedLine(number, text[position : position + MAX_SHOWN], None, rejection=reason)
+            position = end + 1
+            continue
         try:
-            if match is None and ("\\" in line or '"' in line):
-                line = text[position : find_line_end(text, position)]
+            line, match = _read_line(text, position, end)
             position += len(line) + 1
+            first = number
+            if match is None:
+                number += line.count("\n")
             line = line.lstrip(BLANKS)
             if not line or line[0] == "#":
                 continue
             line = line.removesuffix("\n")  # of the body, if a quote is still open there
             if not is_utf8 and NO_BYTES.search(line):
                 raise InvalidLine("the line is not UTF-8")
-            yield ParsedLine(line, parser.parse_match(match) if match else parser.parse(line))
+            yield ParsedLine(first, line, parser.parse_match(match) if match else parser.parse(line))
         except InvalidLine as error:
-            yield ParsedLine(line, None, str(error))
+            yield ParsedLine(first, line, None, str(error))
         except RejectedPoint as rejection:
-            yield ParsedLine(line, None, rejection=str(rejection))
-        except LineTooLong:
-            yield ParsedLine(line, None, f"the line is longer than {MAX_LINE_CHARACTERS} characters")
+            yield ParsedLine(first, line, None, rejection=str(rejection))
+        except LineTooLong as error:
+            yield ParsedLine(number, text[position : position + MAX_SHOWN], None, str(error))
             return
+
+
+def _decode(body: bytes) -> tuple[str, bool]:
+    """The text of a body, and whether all of it is UTF-8."""
+    for errors in ("strict", "surrogateescape"):
+        decoder = codecs.getincrementaldecoder("utf-8")(errors)
+        parts = (body[start : start + DECODED_BYTES] for start in range(0, len(body), DECODED_BYTES))
+        try:
+            return "".join([*map(decoder.decode, parts), decoder.decode(b"", final=True)]), errors == "strict"
+        except UnicodeDecodeError:
+            continue
+    raise AssertionError("surrogateescape decodes all bytes")
+
+
+def _has_marks(text: str, start: int, end: int) -> bool:
+    """Whether a line feed at `end` may belong to the line that begins at `start`."""
+    return text.find('"', start, end) >= 0 or text.find("\\", start, end) >= 0
+
+
+def _read_line(text: str, start: int, end: int) -> tuple[str, re.Match[str] | None]:
+    """Return a line, and its match if it is an ordinary one. `end` is where the first line feed is.
+
+    Raises `LineTooLong`.
+    """
+    if end - start > MAX_LINE_CHARACTERS:
+        return text[start : find_line_end(text, start)], None
+    line = text[start:end]
+    match = ORDINARY_LINE.fullmatch(line)
+    if match is None and _has_marks(line, 0, len(line)):
+        line = text[start : find_line_end(text, start)]
+    return line, match
 
 
 def find_line_end(text: str, start: int) -> int:
@@ -100,15 +149,14 @@ def find_line_end(text: str, start: int) -> int:
     is_quoted, in_fields = False, False
     equals = commas = 0
     position = start
-    while (match := LINE_CHARACTERS.search(text, position)) is not None:
+    limit = min(len(text), start + MAX_LINE_CHARACTERS)
+    while (match := LINE_CHARACTERS.search(text, position, limit)) is not None:
         position, character = match.start(), match[0]
         if character == "\\" and position + 2 < len(text):
             position += 2
             continue
         if character == "\n" and not is_quoted:
             return position
-        if position - start > MAX_LINE_CHARACTERS:
-            raise LineTooLong
         in_fields = in_fields or character == " "
         if in_fields:
             if character == '"':
@@ -117,6 +165,8 @@ def find_line_end(text: str, start: int) -> int:
                 equals += character == "="
                 commas += character == ","
         position += 1
+    if limit < len(text):
+        raise LineTooLong
     return len(text)
 
 
@@ -125,7 +175,7 @@ class LineParser:
 
     def __init__(self, unit: int, now: int) -> None:
         self._unit = unit
-        self._now = now // unit * unit
+        self._now = now // unit * unit if unit else now
         self._keys: dict[str, tuple[str, tuple[tuple[str, str], ...]]] = {}
 
     def parse_match(self, match: re.Match[str]) -> Point:
@@ -134,9 +184,7 @@ class LineParser:
         return self._make_point(match["key"], fields, match["time"] or "", match.end())
 
     def parse(self, line: str) -> Point:
-        """Return the point of any line. Raises `InvalidLine`, `RejectedPoint` and `LineTooLong`."""
-        if len(line) > MAX_LINE_CHARACTERS:
-            raise LineTooLong
+        """Return the point of any line. Raises `InvalidLine` and `RejectedPoint`."""
         key_end = find_key_end(line)
         start = skip_blanks(line, key_end)
         end = find_fields_end(line, start)
@@ -156,7 +204,13 @@ class LineParser:
                 raise InvalidLine(f"max key length exceeded: {key_bytes} > {MAX_KEY_BYTES}")
         known = self._keys.get(key)
         if known is None:
+            if len(self._keys) >= MAX_CACHED_KEYS:
+                self._keys.clear()
             known = self._keys[key] = parse_key(key)
+        if len(fields) > MAX_FIELDS:
+            raise RejectedPoint(
+                f"the line has {len(fields)} fields, at most {MAX_FIELDS}: write several lines"
+            )
         at = self._parse_time(time) if time else self._now
         if length > MAX_STRING_BYTES or "time" in fields:
             fields = check_fields(known[0], fields)
@@ -166,11 +220,20 @@ class LineParser:
         match = TIME.fullmatch(text)
         if match is None or text == "-":
             raise InvalidLine("bad timestamp")
-        time = int(match[1] or 0) * self._unit
+        digits = int(match[1] or 0)
+        time = digits * (self._unit or guess_unit(digits))
         time = -time if text[0] == "-" else time
         if not MIN_TIME <= time <= MAX_TIME:
             raise InvalidLine(f"time outside range {MIN_TIME} - {MAX_TIME}")
         return time
+
+
+def guess_unit(digits: int) -> int:
+    """Return the unit of a time in nanoseconds, by its magnitude, as InfluxDB 3 does: until the year 2128."""
+    for limit, unit in ((5 * 10**9, 10**9), (5 * 10**12, 10**6), (5 * 10**15, 10**3)):
+        if digits < limit:
+            return unit
+    return 1
 
 
 def check_fields(measurement: str, fields: Mapping[str, Value]) -> Mapping[str, Value]:

@@ -9,7 +9,7 @@ from influxdb_client import Point as ClientPoint  # type: ignore[attr-defined]  
 
 from schema.server import line_fields, line_protocol
 from schema.server.line_fields import InvalidLine
-from schema.server.line_protocol import ParsedLine, parse_lines
+from schema.server.line_protocol import GUESSED, ParsedLine, parse_lines
 from stores.contracts.series import Point, Unsigned, Value
 from tests.contract.series_stores import line
 
@@ -158,9 +158,9 @@ class CountingPattern:
         self._pattern = pattern
         self.searches = 0
 
-    def search(self, text: str, position: int) -> re.Match[str] | None:
+    def search(self, text: str, *bounds: int) -> re.Match[str] | None:
         self.searches += 1
-        return self._pattern.search(text, position)
+        return self._pattern.search(text, *bounds)
 
 
 @pytest.mark.parametrize(
@@ -175,9 +175,42 @@ def test_the_steps_of_parsing_are_linear_in_the_length(body: str, monkeypatch: p
     assert 0 < lines.searches + fields.searches <= 2 * len(body)
 
 
-def test_the_search_for_the_end_of_a_line_is_bounded() -> None:
-    [line] = parse_lines(b'm f="' + b"\n" * 3_000_000, 1, NOW)
-    assert "longer than" in line.error
+@pytest.mark.parametrize("content", [b"\n", b"x", b"\\\n"], ids=["lines", "one line", "backslashes"])
+def test_a_long_line_that_may_go_on_ends_the_parsing(content: bytes) -> None:
+    [first, long] = parse_lines(b'm f=1\nm f="' + content * 3_000_000 + b'"\nm f=2', 1, NOW)
+    assert first.point is not None
+    assert (long.number, long.error[:24]) == (2, "the line is longer than ")
+    assert len(long.text) <= 200
+
+
+def test_a_long_line_with_a_certain_end_is_rejected_and_the_others_are_read() -> None:
+    body = b"m f=1 1\nm,t=" + b"x" * 3_000_000 + b" f=1 2\nm f=3 3"
+    lines = list(parse_lines(body, 1, NOW))
+    assert [(line.number, line.point is None) for line in lines] == [(1, False), (2, True), (3, False)]
+    assert "longer than" in lines[1].rejection
+
+
+@pytest.mark.parametrize("form", ["f{}=1", 'f{}="a, =b"', 'f{}="\\\\"', "f{}\\ =1i"])
+def test_a_line_has_a_maximum_of_fields(form: str) -> None:
+    bodies = [",".join(form.format(number) for number in range(count)) for count in (1000, 1001)]
+    lines = list(parse_lines("".join(f"m {fields}\n" for fields in bodies).encode(), 1, NOW))
+    assert lines[0].point is not None
+    assert len(lines[0].point.fields) == 1000
+    assert (lines[1].point, lines[1].rejection[:27]) == (None, "the line has 1001 fields, a")
+
+
+def test_lines_are_numbered_as_an_editor_does() -> None:
+    body = b'm f="a\nb"\n# comment\n\nbroken\nm f=1\\\n,g=2\nm f=1'
+    assert [line.number for line in parse_lines(body, 1, NOW)] == [1, 5, 6, 8]
+
+
+@pytest.mark.parametrize("nanoseconds", [1, 10**3, 10**6, 10**9])
+@pytest.mark.parametrize("sign", ["", "-"])
+def test_the_magnitude_of_a_time_tells_its_unit(nanoseconds: int, sign: str) -> None:
+    seconds = 1_700_000_000
+    written = f"m f=1 {sign}{seconds * 10**9 // nanoseconds}\nm f=1"
+    times = [line.point.time for line in parse_lines(written.encode(), GUESSED, NOW) if line.point]
+    assert times == [int(f"{sign}{seconds}") * 10**9, NOW]
 
 
 def test_a_cancelled_parsing_stops_at_the_next_line() -> None:

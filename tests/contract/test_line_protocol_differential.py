@@ -12,8 +12,7 @@ from typing import Any
 import httpx
 import pytest
 
-from schema.server.bodies import BadRequest
-from schema.server.ingest import parse_points
+from schema.server.ingest_parsing import PointBody
 from stores.backends.influx import flux
 from stores.backends.influx.influx2 import Influx2SeriesStore
 from stores.backends.sqlite.series import SqliteSeriesStore
@@ -77,11 +76,15 @@ async def send(client: httpx.AsyncClient, parameters: dict[str, str], body: str)
 
 async def write(store: SqliteSeriesStore, database: str, body: str, unit: int) -> int:
     """Write a body as the endpoint does. Return the status."""
-    try:
-        points, rejected = parse_points(body.encode(), "identity", unit)
-    except BadRequest as error:
-        return error.status
-    rejected += filter(None, await store.write(database, points))
+    points = PointBody(unit)
+    points.decode(body.encode(), "identity")
+    findings, list_batches = points.check()
+    if findings.invalid.count:
+        return 400
+    rejected = findings.rejected.count
+    for batch in list_batches():
+        reasons = await store.write(database, [line.point for line in batch if line.point is not None])
+        rejected += sum(reason is not None for reason in reasons)
     return 422 if rejected else 204
 
 

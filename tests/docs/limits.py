@@ -73,6 +73,13 @@ FIXED = (
     ("body_bytes", "102,400", "bodies of the old routes"),
     ("body_bytes", "33,554,432", "bodies of writes of points, before and after decompression"),
     ("compression_ratio", "200", "of the content of such a body to its size"),
+    ("line", "2,097,152", "characters of a line of points; only this line fails"),
+    ("fields", "1000", "of a line of points; only this line fails"),
+    (
+        "writes",
+        "64",
+        "writes of points at a time; their bodies have at most 256 MiB together, and 8 are parsed",
+    ),
     ("icon_bytes", "5,242,879", "an icon"),
     ("svg_bytes", "1,048,576", "an icon that is an SVG"),
 )

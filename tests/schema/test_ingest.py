@@ -15,7 +15,7 @@ from influxdb_client.client.write_api import SYNCHRONOUS
 from influxdb_client.rest import ApiException
 
 from resolvers.api_keys import KeySpec, create_api_key
-from schema.server import ingest
+from schema.server import ingest, ingest_parsing
 from schema.server.app import create_app
 from schema.server.settings import Settings
 from tests.servers import InfluxDB3
@@ -156,10 +156,12 @@ async def test_an_unsigned_counter_is_stored_and_read(writer: httpx.AsyncClient)
     assert await latest(writer, "A", "state", "f") is not None
 
 
+@pytest.mark.parametrize("held", [15, 1000], ids=["parsed twice", "parsed once"])
 async def test_more_points_than_one_batch_are_written(
-    writer: httpx.AsyncClient, monkeypatch: pytest.MonkeyPatch
+    writer: httpx.AsyncClient, monkeypatch: pytest.MonkeyPatch, held: int
 ) -> None:
-    monkeypatch.setattr(ingest, "BATCH", 10)
+    monkeypatch.setattr(ingest_parsing, "BATCH", 10)
+    monkeypatch.setattr(ingest_parsing, "MAX_HELD_VALUES", held)
     body = "\n".join(f"state,machine_id=M{n} f={n if n != 15 else 'true'} 1" for n in range(35))
     response = await writer.post(WRITE, content=body.encode())
     assert response.status_code == 422

@@ -19,6 +19,7 @@ from tests.servers.process import ServerUnavailable
 HERE = Path(__file__).parent
 CACHE = HERE.parent.parent / ".cache"
 CLIENT_SOURCES = HERE.parent / "clients"
+WRITER_SOURCES = CLIENT_SOURCES / "writers"
 AUDITS = HERE.parent / "schema" / "audits"
 ATTACKS = HERE.parent / "schema" / "attacks"
 
@@ -109,6 +110,10 @@ def _install_clients(folder: Path) -> list[str]:
     return _install_npm(CLIENT_SOURCES, folder)
 
 
+def _install_writers(folder: Path) -> list[str]:
+    return _install_npm(WRITER_SOURCES, folder)
+
+
 def _install_clairvoyance(folder: Path) -> list[str]:
     # Not into the environment of the tests: it asks for an older rich, and for a package named asyncio.
     options = ["--quiet", "--disable-pip-version-check", "--no-deps", "--require-hashes"]
@@ -146,7 +151,16 @@ CLIENTS = Build(
     ("npm",),
     takes="a few seconds",
 )
+WRITERS = Build(
+    "point-writers",
+    (WRITER_SOURCES / "package.json", WRITER_SOURCES / "package-lock.json", WRITER_SOURCES / "run.mjs"),
+    _install_writers,
+    ("npm",),
+    takes="a few seconds",
+)
 CLAIRVOYANCE = Build(
     "clairvoyance", (ATTACKS / "clairvoyance.txt",), _install_clairvoyance, (), takes="a few seconds"
 )
-BUILDS = {build.name: build for build in (MONGODB_JARS, GRAPHQL_AUDITS, CLIENTS, CLAIRVOYANCE, INFLUXD)}
+BUILDS = {
+    build.name: build for build in (MONGODB_JARS, GRAPHQL_AUDITS, CLIENTS, WRITERS, CLAIRVOYANCE, INFLUXD)
+}

@@ -23,7 +23,7 @@ from tests.servers import (
     mongodb,
     redis,
 )
-from tests.servers.building import CLAIRVOYANCE, CLIENTS, GRAPHQL_AUDITS, Build
+from tests.servers.building import CLAIRVOYANCE, CLIENTS, GRAPHQL_AUDITS, WRITERS, Build
 
 if TYPE_CHECKING:
     from playwright.async_api import Browser
@@ -110,6 +110,12 @@ def graphql_audits() -> Path:
 def graphql_clients() -> Path:
     """The folder of Apollo Client and urql, and of the script that runs them."""
     return _ensure(CLIENTS)
+
+
+@pytest.fixture
+def point_writers() -> Path:
+    """The folder of the clients of InfluxDB 1 and 2 for Node.js, and of the script that runs them."""
+    return _ensure(WRITERS)
 
 
 @pytest.fixture

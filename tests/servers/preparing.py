@@ -8,7 +8,16 @@ from pathlib import Path
 
 import pytest
 
-from tests.servers.building import BUILDS, CLAIRVOYANCE, CLIENTS, GRAPHQL_AUDITS, INFLUXD, MONGODB_JARS, Build
+from tests.servers.building import (
+    BUILDS,
+    CLAIRVOYANCE,
+    CLIENTS,
+    GRAPHQL_AUDITS,
+    INFLUXD,
+    MONGODB_JARS,
+    WRITERS,
+    Build,
+)
 
 # What tests need, by the word in the names of their fixtures and parameters, and what has to be built for it.
 # The order is the one in which they become available on a machine that has built nothing yet.
@@ -17,6 +26,7 @@ NEEDS: dict[str, Build | None] = {
     "influxdb3": None,
     "graphql_audits": GRAPHQL_AUDITS,
     "graphql_clients": CLIENTS,
+    "point_writers": WRITERS,
     "clairvoyance": CLAIRVOYANCE,
     "mongodb": MONGODB_JARS,
     "influxdb2": INFLUXD,
