@@ -14,7 +14,7 @@ from resolvers import (
     functions,
     scopes,
 )
-from resolvers.series import activity, device_pages, fleet
+from resolvers.series import device_pages
 from schema.engine.fields import (
     Info,
     argument,
@@ -27,6 +27,7 @@ from schema.engine.fields import (
 )
 from schema.engine.inputs import IF_UPDATED_AT, optional, required, select_provided_values
 from schema.engine.scalars import JSON, DateTime
+from schema.types.application_activity import ApplicationActivity
 from schema.types.configuration import ConfigEntry
 from schema.types.connectors import Connector
 from schema.types.device_lists import FilterArgument, OrderArgument, device_listing
@@ -35,9 +36,6 @@ from schema.types.event_classes import EventClass
 from schema.types.functions import Function
 from schema.types.node import Node
 from schema.types.paging import Connection
-from schema.types.series import MachineEvent
-from schema.types.series_arguments import Classes, EventRange, to_optional_range
-from schema.types.series_arguments import First as EventCount
 from schema.types.shared import (
     CREATED_AT,
     IDEMPOTENCY_KEY,
@@ -70,19 +68,11 @@ class DeviceProperty:
     )
 
 
-@strawberry.type(description="The number of devices in a state.")
-class StatusCount:
-    execution: str | None = attribute(
-        "The latest reported execution, or null for devices that have never reported one."
-    )
-    count: int = attribute("The number of devices.")
-
-
 @strawberry.type(
     description="A use of an organization's machines, such as CNC monitoring, with its devices, "
     "connectors, event classes and functions."
 )
-class Application(Node):
+class Application(ApplicationActivity, Node):
     application_id: str = attribute("The id, which is unique within the organization.")
     name: str = attribute("The name, or the id if no name is stored.")
     description: str | None = attribute("A description of what the application is used for.")
@@ -106,36 +96,6 @@ class Application(Node):
         parents: strawberry.Parent[Sequence[stored.Application]], info: Info
     ) -> Sequence[Any]:
         return await applications.count_devices(info.context, parents)
-
-    @derived("The number of its devices that have reported power on within the last 24 hours.", int | None)
-    async def connected_device_count(root: strawberry.Parent[stored.Application], info: Info) -> Any:
-        return await activity.count_connected(info.context, root)
-
-    @derived(
-        "The latest time at which one of its devices has reported a state or, within the last 24 "
-        "hours, an event.",
-        DateTime | None,
-    )
-    async def last_activity(root: strawberry.Parent[stored.Application], info: Info) -> Any:
-        return await activity.get_last_activity(info.context, root)
-
-    @derived(
-        "How many of its devices have last reported each execution, the most first. Together they are all of"
-        " its devices.",
-        list[StatusCount] | None,
-    )
-    async def status_counts(root: strawberry.Parent[stored.Application], info: Info) -> Any:
-        return await fleet.count_statuses(info.context, root)
-
-    @derived("The latest events of all its devices. The newest comes first.", list[MachineEvent] | None)
-    async def events(
-        root: strawberry.Parent[stored.Application],
-        info: Info,
-        first: EventCount = 20,
-        range: EventRange = None,
-        classes: Classes = None,
-    ) -> Any:
-        return await activity.list_events(info.context, root, first, to_optional_range(range), classes)
 
     @derived("Its devices, by default in the order of their creation.", Connection[Device] | None)
     async def devices(

@@ -33,6 +33,7 @@ AUDIT_ENTRIES = 10_000  # of an organization, changes and refusals each
 AUDIT_CHANGES = 20  # of an entry
 SERVICES = API_KEYS = 100
 ICONS = 500
+MEASUREMENTS = FIELDS = 20  # of a machine, and of a measurement
 GROUPS = 20  # of the series of a machine
 TAGS = 10
 STATES = 10  # of a machine, each with its total

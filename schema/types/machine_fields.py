@@ -5,12 +5,13 @@ from typing import Annotated, Any
 
 import strawberry
 
-from resolvers.series import counters, events, machine_series, states, statuses
+from resolvers.series import catalogues, counters, events, machine_series, states, statuses
 from resolvers.series.machines import HasMachineId
 from schema.engine.fields import Info, argument, batched, derived
 from schema.engine.hints import show_hints
 from schema.engine.inputs import UNSET
 from schema.engine.scalars import Duration
+from schema.types.catalogue import Catalogue, CatalogueRange
 from schema.types.series import Counter, DeviceStatus, MachineEvent, Series, SeriesPoint, StateTimeline
 from schema.types.series_arguments import (
     AggregateArgument,
@@ -72,6 +73,14 @@ class MachineFields:
             info.context, root, measurement, field, include_future=include_future
         )
         return show_hints(info, latest)
+
+    @derived(
+        "What the machine writes: measurements, fields, tags and classes of events.",
+        Catalogue | None,
+        needs=NEEDS,
+    )
+    async def catalogue(root: Parent, info: Info, range: CatalogueRange = None) -> Any:
+        return await catalogues.get_catalogue(info.context, root, to_optional_range(range))
 
     @derived("The machine's last events, newest first.", list[MachineEvent] | None, needs=NEEDS)
     async def events(
