@@ -11,24 +11,27 @@ from loaders.batching import gather_settled
 from resolvers.context import Context
 from resolvers.devices import get_device
 from resolvers.hints import Hinted
-from resolvers.series.absence import find_written_kind, hint_at_absence
+from resolvers.series.absence import find_written_kind, hint_at_absence, hint_at_tags
 from resolvers.series.budget import spend_points
+from resolvers.series.groups import FieldReader
 from resolvers.series.local_time import localize, names_shifts
 from resolvers.series.machines import HasMachineId, get_readings
 from resolvers.series.ranges import RequestedRange, resolve_range
 from resolvers.series.shaping import (
     NO_FILL,
+    Columns,
     FillRule,
     Times,
     Values,
+    arrange_cells,
     check_max_points,
-    fill_gaps,
     reduce_points,
+    split_samples,
 )
-from resolvers.series.tag_sets import TagSelection, merge_samples
+from resolvers.series.tag_sets import ALL_SERIES, GroupTag, TagSelection, to_tags
 from resolvers.series.windows import WindowRule, find_shift_names, resolve_windows
 from stores.contracts.errors import BadUserInput, LimitExceeded, NotFound
-from stores.contracts.series import NUMERIC, AggregateFunction, Aggregation, Cell, Where, Windows
+from stores.contracts.series import NUMERIC, AggregateFunction, Aggregation, Windows
 from stores.contracts.times import WrittenDuration
 from stores.entities.devices import Device
 
@@ -44,7 +47,7 @@ class SeriesRequest:
     aggregation: Aggregation | None = None
     fill: FillRule = NO_FILL
     max_points: int | None = None
-    where: Where = ()
+    tags: TagSelection = ALL_SERIES
     compare: WrittenDuration | None = None  # how much earlier the range of the compared series is
 
 
@@ -55,7 +58,7 @@ class SeriesResult:
     `coverage` is the share of the windows that have samples, None without windows. `truncated` is whether
     points were left out because of `max_points`. Windows that start within `whole` are neither cut by the
     range nor still going on; it is None without windows. `shift_names` are those of windows that are shifts,
-    by start.
+    by start. `groups` are the same of some of the series.
     """
 
     measurement: str
@@ -68,6 +71,8 @@ class SeriesResult:
     truncated: bool
     whole: tuple[int, int] | None
     compared: "SeriesResult | None" = None
+    tags: tuple[GroupTag, ...] = ()
+    groups: Sequence["SeriesResult"] = ()
     shift_names: Mapping[int, str] | None = None
 
     @property
@@ -92,6 +97,17 @@ async def get_series(
     Without a sample in the range, it is empty; if the machine has never written the field, it is None with a
     hint. Machines and fields of a measurement with the same request are one query.
     """
+    series = await _get_compared_series(context, machine, measurement, field, request)
+    if isinstance(series, Hinted) or not request.tags.by:
+        return series
+    hinted = hint_at_absence(machine, measurement, field, request.tags, series)
+    result: SeriesResult | Hinted = hint_at_tags(hinted, (to_tags(group.tags) for group in series.groups))
+    return result
+
+
+async def _get_compared_series(
+    context: Context, machine: HasMachineId, measurement: str, field: str, request: SeriesRequest
+) -> SeriesResult | Hinted:
     if request.compare is None:
         return await _get_series(context, machine, measurement, field, request)
     offsets = *request.range.offsets, request.compare.as_past()
@@ -102,7 +118,9 @@ async def get_series(
     )
     if isinstance(series, Hinted) or isinstance(compared, Hinted):
         return series
-    return replace(series, compared=compared)
+    earlier_groups = {group.tags: group for group in compared.groups}
+    groups = [replace(group, compared=earlier_groups.get(group.tags)) for group in series.groups]
+    return replace(series, compared=compared, groups=groups)
 
 
 async def _get_series(
@@ -110,48 +128,32 @@ async def _get_series(
 ) -> SeriesResult | Hinted:
     requested = await localize(context, machine, request.range, request.every)
     start, stop, windows = _resolve_request(context, replace(request, range=requested))
-    coverage: float | None = None
-    whole: tuple[int, int] | None = None
-    times: Times
-    values: Values
-    if request.aggregation is None:
-        loader = get_readings(context, machine).points(measurement, start, stop, request.where)
-        samples = merge_samples(await loader.load((machine.machine_id, field)))
-        if not samples and (absent := await _find_absence(context, machine, measurement, field, request)):
-            return absent
-        times, values = map(list, zip(*samples, strict=True)) if samples else ([], [])
-    else:
-        readings = get_readings(context, machine)
-        windows_loader = readings.windows(
-            measurement, start, stop, windows, request.aggregation, request.where
-        )
-        cells = (await windows_loader.load((machine.machine_id, field))).get((), [])
-        if not cells and (absent := await _find_absence(context, machine, measurement, field, request)):
-            return absent
-        times, values, coverage = _arrange_cells(cells, windows, request.fill)
-        whole = start, windows.edges[bisect_right(windows.edges, min(stop, context.now + 1)) - 1]
-    count = len(times)
-    if request.max_points is not None:
-        times, values = reduce_points(times, values, request.max_points)
-    spend_points(context, len(times))
-    truncated, names = len(times) < count, find_shift_names(windows)
-    return SeriesResult(
-        measurement, field, start, stop, times, values, coverage, truncated, whole, shift_names=names
-    )
-
-
-def _arrange_cells(
-    cells: Sequence[Cell], windows: Windows, fill: FillRule
-) -> tuple[Times, Values, float | None]:
-    """Return the times, values and coverage of windows. The time between shifts is left out."""
     names = find_shift_names(windows)
-    if names is None:
-        return *fill_gaps(cells, windows.edges, fill), len(cells) / (len(windows.edges) - 1)
-    cells = [(index, value) for index, value in cells if windows.edges[index] in names]
-    points = zip(*fill_gaps(cells, windows.edges, fill), strict=True)
-    of_shifts = [(time, value) for time, value in points if time in names]
-    coverage = len(cells) / len(names) if names else None
-    return [time for time, _ in of_shifts], [value for _, value in of_shifts], coverage
+    readings = get_readings(context, machine)
+    reader = FieldReader(readings, machine.machine_id, measurement, field, start, stop, request.tags)
+    if request.aggregation is None:
+        columns = (await reader.read_samples()).convert(split_samples)
+        is_empty, whole = not columns.total.times, None
+    else:
+        cells = await reader.read_windows(windows, request.aggregation)
+        columns = cells.convert(lambda cells: arrange_cells(cells, windows, request.fill))
+        is_empty = not cells.total
+        whole = start, windows.edges[bisect_right(windows.edges, min(stop, context.now + 1)) - 1]
+    if is_empty and (absent := await _find_absence(context, machine, measurement, field, request)):
+        return absent
+
+    def make(columns: Columns, tags: tuple[GroupTag, ...] = ()) -> SeriesResult:
+        times, values, coverage = columns
+        if request.max_points is not None:
+            times, values = reduce_points(times, values, request.max_points)
+        spend_points(context, len(times))
+        is_reduced = len(times) < len(columns.times)
+        return SeriesResult(
+            measurement, field, start, stop, times, values, coverage, is_reduced, whole, None, tags, (), names
+        )
+
+    groups = [make(of_group, tags) for tags, of_group in columns.groups.items()]
+    return replace(make(columns.total), groups=groups)
 
 
 def _resolve_request(context: Context, request: SeriesRequest) -> tuple[int, int, Windows]:
@@ -178,9 +180,9 @@ async def _find_absence(
 
     Raises `BadUserInput` if its values are strings, of which there is no such aggregate.
     """
-    kind = await find_written_kind(context, machine, measurement, field, request.where)
+    kind = await find_written_kind(context, machine, measurement, field, request.tags.where)
     if kind is None:
-        return hint_at_absence(machine, measurement, field, TagSelection(request.where))
+        return hint_at_absence(machine, measurement, field, TagSelection(request.tags.where))
     if kind == "string" and request.aggregation and request.aggregation.function in NUMERIC:
         raise BadUserInput(
             f"The values of {measurement}.{field} are strings, which have no {request.aggregation.function}:"

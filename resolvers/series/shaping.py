@@ -3,10 +3,11 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import pairwise
-from typing import Literal, TypeAlias
+from typing import Literal, NamedTuple, TypeAlias
 
+from resolvers.series.windows import find_shift_names
 from stores.contracts.errors import BadUserInput, LimitExceeded
-from stores.contracts.series import Cell, Value
+from stores.contracts.series import Cell, Sample, Value, Windows
 
 Times: TypeAlias = list[int]  # nanoseconds since 1970
 Values: TypeAlias = list[Value | None]
@@ -30,6 +31,31 @@ class FillRule:
 
 MIN_POINTS = 4
 NO_FILL = FillRule()
+
+
+class Columns(NamedTuple):
+    """The times and values of points, and the share of the windows that have samples."""
+
+    times: Times
+    values: Values
+    coverage: float | None = None
+
+
+def split_samples(samples: Sequence[Sample]) -> Columns:
+    """Return samples as columns."""
+    return Columns([sample.time for sample in samples], [sample.value for sample in samples])
+
+
+def arrange_cells(cells: Sequence[Cell], windows: Windows, rule: FillRule) -> Columns:
+    """Return windows as columns. The time between shifts is left out."""
+    names = find_shift_names(windows)
+    if names is None:
+        return Columns(*fill_gaps(cells, windows.edges, rule), len(cells) / (len(windows.edges) - 1))
+    cells = [(index, value) for index, value in cells if windows.edges[index] in names]
+    points = zip(*fill_gaps(cells, windows.edges, rule), strict=True)
+    of_shifts = [(time, value) for time, value in points if time in names]
+    coverage = len(cells) / len(names) if names else None
+    return Columns([time for time, _ in of_shifts], [value for _, value in of_shifts], coverage)
 
 
 def fill_gaps(cells: Sequence[Cell], edges: Sequence[int], rule: FillRule) -> tuple[Times, Values]:

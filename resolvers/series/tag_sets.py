@@ -46,6 +46,11 @@ def group_by_tags(all_tags: Iterable[Tags], by: Sequence[str]) -> dict[tuple[Gro
     return dict(sorted(groups.items(), key=lambda group: [tag.value or "" for tag in group[0]]))
 
 
+def to_tags(group: Iterable[GroupTag]) -> Tags:
+    """Return those tags of a group that its series have."""
+    return tuple((tag.name, tag.value) for tag in group if tag.value is not None)
+
+
 def merge_samples(by_tags: ByTags[list[Sample]]) -> list[Sample]:
     """Return the samples of all series together, oldest first."""
     if len(by_tags) == 1:

@@ -115,6 +115,22 @@ def count_comparisons(arguments: Arguments, _: CostScope) -> int:
     return 1 if arguments.get("compare") is None else 2
 
 
+def count_queries(arguments: Arguments, scope: CostScope) -> int:
+    """How often the points of a series are read: those of its groups are apart if they are aggregated."""
+    is_grouped = bool(arguments.get("by")) and arguments.get("aggregate") is not None
+    return count_comparisons(arguments, scope) * (2 if is_grouped else 1)
+
+
+def count_calls_for_one_series(arguments: Arguments, scope: CostScope) -> int:
+    """The reads of a series and, if it is empty, of what was ever written and of the catalogue."""
+    return count_queries(arguments, scope) + count_comparisons(arguments, scope) + 1
+
+
+def count_groups(arguments: Arguments, _: CostScope) -> int:
+    """A series together with its groups."""
+    return 1 + GROUPS if arguments.get("by") else 1
+
+
 def _find_range_length(arguments: Arguments, scope: CostScope, now: int) -> int:
     """The length of a range in nanoseconds, 0 for one that is not valid."""
     range_ = arguments["range"]
@@ -162,7 +178,8 @@ def count_calls_for_series(arguments: Arguments, scope: CostScope) -> int:
     applications = count_distinct("machines", "organizationId", "applicationId")(arguments, scope)
     organizations = count_distinct("machines", "organizationId")(arguments, scope)
     measurements = count_distinct("fields", "measurement")(arguments, scope)
-    return 1 + applications + organizations * ((measurements + 1) * count_comparisons(arguments, scope) + 2)
+    reads = measurements * count_queries(arguments, scope) + count_comparisons(arguments, scope) + 2
+    return 1 + applications + organizations * reads
 
 
 def count_series_documents(arguments: Arguments, scope: CostScope) -> int:

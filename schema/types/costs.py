@@ -65,14 +65,15 @@ from schema.types.cost_amounts import (
     USERS,
     count_applications_in_page,
     count_calls_for_id,
+    count_calls_for_one_series,
     count_calls_for_series,
-    count_comparisons,
     count_databases_of_viewer,
     count_device_list_calls,
     count_devices_of_page,
     count_devices_of_viewer,
     count_distinct,
     count_events,
+    count_groups,
     count_listed_devices,
     count_listed_statuses,
     count_organization_documents,
@@ -157,8 +158,8 @@ SERIES_FIELDS: dict[str, FieldCost] = {
     # Of a range without samples, also whether the field was ever written; if the store cannot tell, the
     # catalogue.
     "series": FieldCost(
-        calls={TENANT: lambda arguments, scope: 1 + 2 * count_comparisons(arguments, scope)},
-        points={OBJECT: count_windows},
+        calls={TENANT: count_calls_for_one_series},
+        points={OBJECT: multiply(count_windows, count_groups)},
         below={PAGE: {OBJECT: count_series_objects}},
         shared=(CONFIGURATION, HINTS),
     ),
@@ -219,7 +220,7 @@ COSTS: dict[str, FieldCost] = {
     "Query.series": FieldCost(
         calls={OBJECT: count_calls_for_series},
         documents={OBJECT: count_series_documents},
-        points={OBJECT: multiply(count_series, count_windows)},
+        points={OBJECT: multiply(count_series, count_windows, count_groups)},
         size=count_series,
         below={
             PAGE: {OBJECT: multiply(count_series, count_series_objects)},
@@ -359,6 +360,8 @@ COSTS: dict[str, FieldCost] = {
     "CatalogueMeasurement.fields": FieldCost(size=FIELDS),
     "CatalogueMeasurement.tags": FieldCost(size=TAGS),
     "Series.points": FieldCost(below={OBJECT: {PAGE: 1}}),
+    "Series.tags": FieldCost(size=TAGS),
+    "Series.groups": FieldCost(size=GROUPS, below={PAGE: {PAGE: GROUPS}}),
     "Counter.windows": FieldCost(below={OBJECT: {PAGE: 1}}),
     "StateTimeline.power": FieldCost(size=STATE_INTERVALS),
     "StateTimeline.execution": FieldCost(size=STATE_INTERVALS),

@@ -106,6 +106,7 @@ class MachineFields:
         max_points: MaxPoints = None,
         compare: Compare = None,
         where: WhereArgument = None,
+        by: ByArgument = None,
     ) -> Any:
         request = to_series_request(
             range,
@@ -119,6 +120,7 @@ class MachineFields:
             max_points,
             compare,
             where,
+            by,
         )
         return show_hints(
             info, await machine_series.get_series(info.context, root, measurement, field, request)

@@ -14,6 +14,7 @@ from schema.types.machine_fields import MachineFields
 from schema.types.series import Series
 from schema.types.series_arguments import (
     AggregateArgument,
+    ByArgument,
     Compare,
     EveryArgument,
     FieldRef,
@@ -81,6 +82,7 @@ class MachineQueries:
         max_points: MaxPoints = None,
         compare: Compare = None,
         where: WhereArgument = None,
+        by: ByArgument = None,
     ) -> Any:
         return await get_series_of_machines(
             info.context,
@@ -98,5 +100,6 @@ class MachineQueries:
                 max_points,
                 compare,
                 where,
+                by,
             ),
         )

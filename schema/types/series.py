@@ -21,6 +21,15 @@ class SeriesPoint:
     value: JSON | None = attribute("The value; null in a window without samples.")
 
 
+@strawberry.type(description="A tag of some series.")
+class Tag:
+    name: str = attribute("The name of the tag.")
+    value: str | None = attribute("Its value; null if the series do not have the tag.")
+
+
+TAGS = "The values of the tags of `by` that this group has; empty outside of `groups`."
+
+
 @strawberry.type(description="The points of one field of one machine, oldest first.")
 class Series:
     measurement: str = attribute("The measurement.")
@@ -39,6 +48,8 @@ class Series:
     compared: "Series | None" = attribute(
         "The series of the earlier range, whose times are those of that range; null without `compare`."
     )
+    tags: list[Tag] = attribute(TAGS)
+    groups: list["Series"] = attribute("The same for each combination of values of the tags of `by`.")
 
     @derived("The number of points.")
     def count(root: strawberry.Parent[SeriesResult]) -> int:
@@ -119,15 +130,6 @@ class StateWindow:
     complete: bool = attribute(COMPLETE)
     shift: str | None = attribute(SHIFT)
     states: list[StateDuration] = attribute("The states, the longest first.")
-
-
-@strawberry.type(description="A tag of some series.")
-class Tag:
-    name: str = attribute("The name of the tag.")
-    value: str | None = attribute("Its value; null if the series do not have the tag.")
-
-
-TAGS = "The values of the tags of `by` that this group has; empty outside of `groups`."
 
 
 @strawberry.type(description="The states of a machine over time.")

@@ -213,6 +213,7 @@ def to_series_request(
     max_points: int | None,
     compare: Duration | None,
     where: list[TagFilter] | None,
+    by: list[str] | None,
 ) -> machine_series.SeriesRequest:
     """Return the arguments of a series as one value. Raises `BadUserInput` if they contradict each other."""
     if (aggregate is Aggregate.QUANTILE) != (quantile is not None):
@@ -225,6 +226,6 @@ def to_series_request(
         None if aggregate is None else Aggregation(cast(AggregateFunction, aggregate.value), quantile),
         shaping.FillRule(cast(shaping.FillMode, fill.value), fill_value, max_gap),
         max_points,
-        to_tag_selection(where).where,
+        to_tag_selection(where, by),
         compare,
     )

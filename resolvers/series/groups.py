@@ -1,0 +1,74 @@
+"""The points of a field of a machine: of all its series together, and apart by the values of tags."""
+
+from asyncio import gather
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from typing import Generic, TypeVar
+
+from loaders.readings import Readings
+from resolvers.series.tag_sets import GroupTag, TagSelection, group_by_tags, merge_samples
+from stores.contracts.series import Aggregation, ByTags, Cell, Sample, Windows
+
+T = TypeVar("T")
+U = TypeVar("U")
+
+
+@dataclass(frozen=True, slots=True)
+class Grouped(Generic[T]):
+    """What all series are together, and what each group is; there are no groups without `by`."""
+
+    total: T
+    groups: dict[tuple[GroupTag, ...], T]
+
+    def convert(self, convert: Callable[[T], U]) -> "Grouped[U]":
+        """Return what `convert` makes of the total and of each group."""
+        return Grouped(convert(self.total), {tags: convert(group) for tags, group in self.groups.items()})
+
+
+@dataclass(frozen=True, slots=True)
+class FieldReader:
+    """Reads a field of a machine from `start` to `stop`, in nanoseconds since 1970.
+
+    Machines and fields of a measurement are one query.
+    """
+
+    readings: Readings
+    machine_id: str
+    measurement: str
+    field: str
+    start: int
+    stop: int
+    tags: TagSelection
+
+    async def read_samples(self) -> Grouped[list[Sample]]:
+        """Return the samples, oldest first."""
+        loader = self.readings.points(self.measurement, self.start, self.stop, self.tags.where)
+        by_tags = await loader.load((self.machine_id, self.field))
+        groups = group_by_tags(by_tags, self.tags.by) if self.tags.by else {}
+        return Grouped(
+            merge_samples(by_tags),
+            {
+                tags: merge_samples({member: by_tags[member] for member in members})
+                for tags, members in groups.items()
+            },
+        )
+
+    async def read_windows(self, windows: Windows, aggregation: Aggregation) -> Grouped[list[Cell]]:
+        """Return the windows that have samples, aggregated. The groups are a query of their own."""
+
+        async def load(by: tuple[str, ...]) -> ByTags[list[Cell]]:
+            loader = self.readings.windows(
+                self.measurement,
+                self.start,
+                self.stop,
+                windows,
+                replace(aggregation, by=by),
+                self.tags.where,
+            )
+            return await loader.load((self.machine_id, self.field))
+
+        if not self.tags.by:
+            return Grouped((await load(())).get((), []), {})
+        together, apart = await gather(load(()), load(self.tags.by))
+        groups = {tags: apart[member] for tags, [member] in group_by_tags(apart, self.tags.by).items()}
+        return Grouped(together.get((), []), groups)
