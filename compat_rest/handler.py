@@ -16,7 +16,7 @@ from compat_rest.requests import split_path
 from compat_rest.responses import JSON, render_json
 from compat_rest.routes import TABLE
 from compat_rest.routes.route import IDEMPOTENCY_KEY, OldRoute
-from compat_rest.routes.shapes import OldRequest
+from compat_rest.routes.shapes import OldRequest, is_unavailable
 from schema.engine.errors import find_rest_status
 from schema.engine.long_answers import prepare_json
 from schema.server.authentication import AccessDenied, Authenticate, authenticate_nobody
@@ -175,7 +175,7 @@ def _make_variables(request: Request, route: OldRoute, old_request: OldRequest) 
 
 def _render_error(error: Any, route: OldRoute, old_request: OldRequest, request: Request) -> Response:
     code, extensions = error["extensions"]["code"], error["extensions"]
-    if route.when_unavailable is not None and code == "UNAVAILABLE":
+    if route.when_unavailable is not None and is_unavailable(error):
         return render_json(route.when_unavailable, 200, request)
     if extensions.get("fields") == ["idempotencyKey"]:  # which no shape of an old error is about
         return render_json({"error": error["message"]}, find_rest_status(extensions), request)

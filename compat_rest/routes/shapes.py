@@ -68,4 +68,6 @@ def is_conflict(error: Any) -> bool:
 
 
 def is_unavailable(error: Any) -> bool:
-    return bool(error["extensions"]["code"] == "UNAVAILABLE")
+    """Whether a store does not answer, or refuses to read as much as the old request needs."""
+    extensions = error["extensions"]
+    return bool(extensions["code"] == "UNAVAILABLE" or extensions.get("limit") == "query_files")

@@ -5,6 +5,7 @@ anyway, while Flight needs pyarrow (170 MB). Hosted and clustered editions, whic
 supported.
 """
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -20,11 +21,17 @@ from stores.backends.influx.transport import (
     refusal,
     report_errors_as_unavailable,
 )
-from stores.contracts.errors import Unavailable
+from stores.contracts.errors import GatewayError, LimitExceeded
 
 Rows = list[dict[str, Any]]
 NAME = "InfluxDB 3"
 MAX_CONNECTIONS = 50
+# InfluxDB 3 Core has a file for each ten minutes, and refuses to read more than these at once.
+QUERY_FILES, DEFAULT_QUERY_FILES = "query_files", 432
+ADVICE = (
+    "The time-series store, an InfluxDB 3 Core, reads about 72 hours at once: request a shorter `range`, or"
+    " start the server with a higher `--query-file-limit`."
+)
 SCHEMA_ERRORS = ("Error during planning", "Schema error", "No field named", "not found")
 
 
@@ -64,7 +71,7 @@ class Influx3Client:
             await self._session.close()
 
     async def query(self, database: str, statement: str, values: Mapping[str, Any]) -> Rows:
-        """Return the rows of a statement. Raises `SchemaChanged` and `Unavailable`."""
+        """Return the rows of a statement. Raises `SchemaChanged`, `LimitExceeded`, `Unavailable`."""
         body = {"db": database, "q": statement, "format": "json", "params": dict(values)}
         headers = {"Content-Type": "application/json"}
         reply = await self._send("POST", "/api/v3/query_sql", data=orjson.dumps(body), headers=headers)
@@ -94,10 +101,11 @@ class Influx3Client:
         return self._session
 
 
-def _make_refusal(reply: Reply) -> Unavailable:
+def _make_refusal(reply: Reply) -> GatewayError:
     error = refusal(NAME, reply.status, reply.text, reply.retry_after)
     if "file limit" in reply.text:
-        return Unavailable("The time-series store would have to read too much: request a shorter range.")
+        maximum = re.search(r"file limit of (\d+)", reply.text)
+        return LimitExceeded(QUERY_FILES, int(maximum[1]) if maximum else DEFAULT_QUERY_FILES, advice=ADVICE)
     return error
 
 
