@@ -19,10 +19,9 @@ import pytest
 from schema.server.app import create_app
 from schema.server.settings import Settings
 from stores.backends.influx.transport import parse_retry_after, report_errors_as_unavailable
-from stores.contracts.errors import LimitExceeded, Unavailable
+from stores.contracts.errors import Unavailable
 from stores.contracts.series import (
     Aggregation,
-    Neighbours,
     Sample,
     SeriesDatabase,
     SeriesQuery,
@@ -169,32 +168,6 @@ async def test_rows_of_one_time_are_merged() -> None:
             "M1": {"count": {(): [Sample(5, 1), Sample(5, 2), Sample(5, 9)]}}
         }
         assert await calls_by_name["windows"]() == {"M1": {"count": {(): [(0, 9.0)]}}}
-        await store.close()
-
-
-CORE = b"""Query would exceed file limit of 432 parquet files. Please specify a smaller time range for your
-query. You can increase the file limit with the `--query-file-limit` option in the serve command"""
-
-
-async def test_what_influxdb_3_core_refuses_is_a_limit_and_neighbours_are_near() -> None:
-    """It refuses to read more than 72 hours at once, and what has no lower bound."""
-    rows = Answer(200, json.dumps([{"m": "M1", "t0": 5, "v0": 1}]).encode())
-
-    def choose(request: str) -> Answer:
-        is_near = "time >= " in request and "time < " in request
-        return choose_rows(rows if is_near and not refuses_all else Answer(400, CORE), request)
-
-    async with answering(choose) as server:
-        store = open_store("influxdb3", server.url)
-        series, refuses_all = store.database("machines"), False
-        next_to = {"M1": {"count": {(): Neighbours(Sample(5, 1), Sample(5, 1))}}}
-        assert await series.neighbours(SeriesQuery("state", ["count"], ["M1"], 10, 20)) == next_to
-        refuses_all = True
-        for call in ("points", "changes", "neighbours", "windows", "counts"):
-            for _ in range(6):  # this is no outage
-                with pytest.raises(LimitExceeded, match=r"request a shorter `range`") as raised:
-                    await calls(series)[call]()
-                assert (raised.value.name, raised.value.maximum) == ("query_files", 432)
         await store.close()
 
 

@@ -4,17 +4,16 @@ Names of measurements, fields and tags come from the server's own catalogue and 
 in it is empty, and no query is sent for it. Integer literals in a statement are the gateway's own.
 """
 
-import asyncio
 import logging
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import replace
 from typing import Any
 
 from stores.backends.influx import sql
 from stores.backends.influx.catalogues import DatabaseCatalogue
-from stores.backends.influx.influx3_client import NAME, QUERY_FILES, Influx3Client, Rows, SchemaChanged
+from stores.backends.influx.influx3_client import NAME, Influx3Client, Rows, SchemaChanged
 from stores.backends.influx.influx3_extents import read_extents
+from stores.backends.influx.influx3_neighbours import read_neighbours
 from stores.backends.influx.influx3_samples import collect_samples
 from stores.backends.influx.sql_changes import select_changes
 from stores.backends.influx.sql_windows import read_aggregated_value, select_windows
@@ -23,19 +22,15 @@ from stores.backends.influx.tag_sets import read_tags, sort_cells
 from stores.backends.influx.transport import REFUSED, UnreadableAnswer, query_in_chunks, reading
 from stores.backends.influx.values import CHECK, PARSE, TYPES, check_integer
 from stores.contracts.errors import (
-    LimitExceeded,
     Unavailable,
     make_too_many_changes_error,
     make_too_many_points_error,
 )
 from stores.contracts.extents import ExtentQuery, SeriesExtent
-from stores.contracts.neighbours import join_neighbours
 from stores.contracts.repeats import drop_all_repeats
 from stores.contracts.series import (
-    END_OF_TIME,
     KINDS,
     MACHINE,
-    SECOND,
     Aggregation,
     ByMachine,
     ByTags,
@@ -53,7 +48,6 @@ from stores.contracts.series import (
 )
 
 log = logging.getLogger(__name__)
-MAX_REACH = 70 * 3600 * SECOND  # how far neighbours may be on a server that refuses to read 72 hours
 ARROW_KINDS: dict[str, Kind] = {
     "Int64": "integer",
     "UInt64": "unsigned",
@@ -155,48 +149,7 @@ class Influx3SeriesDatabase(SeriesDatabase):
             return collect_samples(rows, kinds, catalogue.list_tags(query.measurement))
 
     async def neighbours(self, query: SeriesQuery) -> ByMachine[ByTags[Neighbours]]:
-        ends = [self._find_nearest(replace(query, start=-END_OF_TIME, stop=query.start), oldest=False)]
-        if query.stop < END_OF_TIME:
-            ends.append(self._find_nearest(replace(query, start=query.stop, stop=END_OF_TIME), oldest=True))
-        before, *after = await asyncio.gather(*ends)
-        return join_neighbours(before, *after)
-
-    async def _find_nearest(self, query: SeriesQuery, *, oldest: bool) -> ByMachine[ByTags[Sample]]:
-        """Return what `_find_edges` returns, from as much of an endless range as the server reads at once."""
-        try:
-            return await self._find_edges(query, oldest=oldest)
-        except LimitExceeded as error:
-            if error.name != QUERY_FILES:
-                raise
-        near = (
-            replace(query, stop=query.start + MAX_REACH)
-            if oldest
-            else replace(query, start=query.stop - MAX_REACH)
-        )
-        return await self._find_edges(near, oldest=oldest)
-
-    async def _find_edges(self, query: SeriesQuery, *, oldest: bool) -> ByMachine[ByTags[Sample]]:
-        """Return the newest (or oldest) sample by machine, field and tags."""
-
-        def make(catalogue: DatabaseCatalogue, machines: Sequence[str] | None) -> sql.Statement | None:
-            kinds, tags = (
-                catalogue.kinds(query.measurement, query.fields),
-                catalogue.list_tags(query.measurement),
-            )
-            return sql.select_latest(query, kinds, machines, tags, oldest=oldest) if kinds else None
-
-        edges: ByMachine[ByTags[Sample]] = {}
-        catalogue, rows = await self._query(query, make)
-        kinds = catalogue.kinds(query.measurement, query.fields)
-        tags = catalogue.list_tags(query.measurement)
-        with reading(NAME):
-            for row in rows:
-                row_tags = read_tags(row, tags)
-                for i, (name, kind) in enumerate(kinds.items()):
-                    if row.get(f"v{i}") is not None:
-                        sample = Sample(check_integer(row[f"t{i}"]), CHECK[kind](row[f"v{i}"]))
-                        edges.setdefault(row["m"], {}).setdefault(name, {})[row_tags] = sample
-        return edges
+        return await read_neighbours(self._query, query)
 
     async def windows(
         self, query: SeriesQuery, windows: Windows, aggregation: Aggregation

@@ -13,10 +13,12 @@ from stores.backends.influx.tag_sets import name_tags, read_tags
 from stores.backends.influx.transport import reading
 from stores.backends.influx.values import check_integer, check_string
 from stores.contracts.extents import ExtentQuery, SeriesExtent, make_too_many_series_error
-from stores.contracts.series import MACHINE
+from stores.contracts.series import MACHINE, SeriesQuery, SourceQuery
 
 MakeStatement = Callable[[DatabaseCatalogue, Sequence[str] | None], Statement | None]
-QueryRows = Callable[[ExtentQuery, MakeStatement], Awaitable[tuple[DatabaseCatalogue, Rows]]]
+QueryRows = Callable[
+    [SeriesQuery | SourceQuery | ExtentQuery, MakeStatement], Awaitable[tuple[DatabaseCatalogue, Rows]]
+]
 
 
 def list_fields(catalogue: DatabaseCatalogue, query: ExtentQuery) -> dict[str, list[str]]:
