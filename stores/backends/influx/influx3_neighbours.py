@@ -27,7 +27,7 @@ MAX_REACH = 70 * 3600 * SECOND  # how far they may be on a server that refuses t
 
 
 async def read_neighbours(query_rows: QueryRows, query: SeriesQuery) -> ByMachine[ByTags[Neighbours]]:
-    """Return the samples next to a range. `query_rows` sends the statements, which are made from a catalogue."""
+    """Return the samples next to a range. `query_rows` sends statements, which are made from a catalogue."""
     sides = [_find_nearest(query_rows, replace(query, start=-END_OF_TIME, stop=query.start), oldest=False)]
     if query.stop < END_OF_TIME:
         after = replace(query, start=query.stop, stop=END_OF_TIME)
