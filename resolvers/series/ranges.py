@@ -55,6 +55,21 @@ def zone_in_force(context: Context, requested: RequestedRange) -> str:
     return context.viewer.series.time_zone if requested.zone is None else requested.zone
 
 
+def merge_time(written: WrittenTime | None, milliseconds: float | None, name: str) -> WrittenTime | None:
+    """Return a bound that is written as a time or in milliseconds. `name` is that of the argument.
+
+    Raises `BadUserInput` if it is written twice, or outside the calendar.
+    """
+    if milliseconds is None:
+        return written
+    if written is not None:
+        raise BadUserInput(f"Give either `{name}` or `{name}Ms`.", fields=[f"range.{name}"])
+    try:
+        return WrittenTime.from_milliseconds(milliseconds)
+    except ValueError:
+        raise BadUserInput(f"`{name}Ms` is outside the calendar.", fields=[f"range.{name}Ms"]) from None
+
+
 def resolve_range(
     context: Context, requested: RequestedRange, *, open_ended: bool = False
 ) -> tuple[int, int]:

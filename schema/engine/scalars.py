@@ -111,7 +111,7 @@ def _parse_duration(value: object) -> WrittenDuration:
             return WrittenDuration.parse(value)
     except ValueError:
         pass
-    raise ValueError("a Duration is a string such as PT5M, PT24H or P7D")
+    raise ValueError("a Duration is a string such as PT5M, PT24H or P7D, or 5m, 24h or 7d")
 
 
 def _format_duration(value: int) -> str:
@@ -154,8 +154,8 @@ CONFIG = StrawberryConfig(
         ),
         Duration: strawberry.scalar(
             name="Duration",
-            description="A length of time as ISO 8601 writes it, in weeks, days, hours, minutes and seconds: "
-            "`PT5M`, `P1DT12H`.",
+            description="A length of time as ISO 8601 writes it, in weeks, days, hours, minutes and seconds:"
+            " `PT5M`, `P1DT12H`. Inputs may also be intervals as Grafana writes them: `5m`, `1d12h`.",
             specified_by_url="https://scalars.graphql.org/andimarek/duration",
             serialize=_format_duration,
             parse_value=_parse_duration,

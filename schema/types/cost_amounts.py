@@ -8,7 +8,7 @@ from resolvers.rules.ids import is_object_id
 from resolvers.rules.paging import DEFAULT_PAGE_SIZE, MAX_PAGE_SIZE
 from resolvers.series.events import MAX_EVENTS
 from resolvers.series.machine_series import MAX_SERIES
-from resolvers.series.ranges import RequestedRange, to_nanoseconds
+from resolvers.series.ranges import RequestedRange, merge_time, to_nanoseconds
 from resolvers.series.windows import HOUR, SHORTEST
 from schema.engine.costs.declarations import Amount, Arguments, CostScope
 from schema.types.device_lists import STATUS_TIME
@@ -138,13 +138,14 @@ def _find_range_length(arguments: Arguments, scope: CostScope, now: int) -> int:
     if "shift" in (current, previous):
         return 25 * HOUR  # at most, when clocks are set back
     offsets = () if range_["offset"] is None else (range_["offset"],)
-    requested = RequestedRange(range_["from"], range_["to"], range_["last"], current, previous, offsets)
     try:
+        start, stop = (merge_time(range_[name], range_[f"{name}Ms"], name) for name in ("from", "to"))
+        requested = RequestedRange(start, stop, range_["last"], current, previous, offsets)
         zone = find_zone(arguments.get("timeZone") or range_["timeZone"] or scope.time_zone)
-        start, stop = to_nanoseconds(requested, zone, now, scope.limits)
+        first, end = to_nanoseconds(requested, zone, now, scope.limits)
     except (BadUserInput, LimitExceeded):
         return 0
-    return stop - start
+    return end - first
 
 
 def _count_windows_of_length(length: int, every: dict[str, Any]) -> int:

@@ -105,6 +105,11 @@ OF_ORGANIZATION: dict[Basis, Terms] = {
     MACHINE: {ORGANIZATION: DEVICES_OF_ORGANIZATION},
 }
 OF_APPLICATION: dict[Basis, Terms] = {MACHINE: {APPLICATION: DEVICES_OF_APPLICATION}}
+OF_MACHINES: dict[Basis, Terms] = {
+    TENANT: {OBJECT: count_distinct("machines", "organizationId")},
+    ORGANIZATION: {OBJECT: count_distinct("machines", "organizationId")},
+    APPLICATION: {OBJECT: count_distinct("machines", "organizationId", "applicationId")},
+}
 EACH_ITS_OWN: dict[Basis, Terms] = {basis: {OBJECT: 1} for basis in (ORGANIZATION, APPLICATION, MACHINE)}
 
 
@@ -222,12 +227,14 @@ COSTS: dict[str, FieldCost] = {
         documents={OBJECT: count_series_documents},
         points={OBJECT: multiply(count_series, count_windows, count_groups)},
         size=count_series,
-        below={
-            PAGE: {OBJECT: multiply(count_series, count_series_objects)},
-            TENANT: {OBJECT: count_distinct("machines", "organizationId")},
-            ORGANIZATION: {OBJECT: count_distinct("machines", "organizationId")},
-            APPLICATION: {OBJECT: count_distinct("machines", "organizationId", "applicationId")},
-        },
+        below={PAGE: {OBJECT: multiply(count_series, count_series_objects)}, **OF_MACHINES},
+    ),
+    "Query.seriesRows": FieldCost(
+        calls={OBJECT: count_calls_for_series},
+        documents={OBJECT: count_series_documents},
+        points={OBJECT: multiply(count_series, count_windows)},
+        size=multiply(count_series, count_series_objects),
+        below=OF_MACHINES,
     ),
     "Query.services": FieldCost(calls={OBJECT: 1}, documents={OBJECT: SERVICES}, size=SERVICES),
     "Query.service": BY_DOCUMENT_ID,

@@ -23,6 +23,7 @@ from schema.types.icons import IconMutations, IconQueries
 from schema.types.machines import MachineQueries
 from schema.types.node import Node
 from schema.types.organizations import OrganizationMutations, OrganizationQueries
+from schema.types.series_rows import SeriesRowQueries
 from schema.types.services import ServiceMutations, ServiceQueries
 from schema.types.unassigned_machines import UnassignedMachineMutations, UnassignedMachineQueries
 from schema.types.users import User, UserMutations
@@ -51,6 +52,7 @@ class QueryRoot(
     DeviceQueries,
     AnalyticsQueries,
     MachineQueries,
+    SeriesRowQueries,
     UnassignedMachineQueries,
     ServiceQueries,
     IconQueries,

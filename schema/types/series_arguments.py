@@ -42,6 +42,8 @@ class TimeRange:
         name="from", default=None, description="The start of the range, included."
     )
     to: DateTime | None = optional("The end of the range, excluded; now if it is omitted.", None)
+    from_ms: float | None = optional("`from` in milliseconds since 1970.", None)
+    to_ms: float | None = optional("`to` in milliseconds since 1970.", None)
     last: Duration | None = optional("How long before now the range starts.", None)
     current: CalendarUnit | None = optional("The unit of the calendar that now is in, up to now.", None)
     previous: CalendarUnit | None = optional("The whole unit of the calendar before the current one.", None)
@@ -163,7 +165,9 @@ def to_range(range: TimeRange, time_zone: str | None = UNSET) -> ranges.Requeste
     zone = range.time_zone if time_zone is UNSET else time_zone
     current, previous = (unit and _to_unit(unit) for unit in (range.current, range.previous))
     offsets = () if range.offset is None else (range.offset,)
-    return ranges.RequestedRange(range.from_, range.to, range.last, current, previous, offsets, zone)
+    start = ranges.merge_time(range.from_, range.from_ms, "from")
+    stop = ranges.merge_time(range.to, range.to_ms, "to")
+    return ranges.RequestedRange(start, stop, range.last, current, previous, offsets, zone)
 
 
 def to_optional_range(range: TimeRange | None) -> ranges.RequestedRange | None:

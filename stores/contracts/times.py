@@ -9,6 +9,10 @@ _DURATION = re.compile(
     r"(-?)P(?:(\d{1,9})W)?(?:(\d{1,9})D)?"
     r"(?:T(?:(\d{1,9})H)?(?:(\d{1,9})M)?(?:(\d{1,9})(?:[.,](\d{1,9}))?S)?)?"
 )
+# As Grafana and Prometheus write intervals.
+_INTERVAL = re.compile(
+    r"(-?)(?:(\d{1,9})w)?(?:(\d{1,9})d)?(?:(\d{1,9})h)?(?:(\d{1,9})m(?!s))?(?:(\d{1,9})s)?(?:(\d{1,9})ms)?"
+)
 _TIME = re.compile(r"(\d{4}-?\d\d-?\d\dT[\d:]+)(?:[.,](\d{1,9}))?(Z|[+-][\d:]+)?")
 
 
@@ -41,6 +45,16 @@ class WrittenTime(datetime):
         time = cls(*utc.timetuple()[:6], milliseconds * 1000)
         time._second, time._rest = second, rest
         return time
+
+    @classmethod
+    def from_milliseconds(cls, milliseconds: float) -> "WrittenTime":
+        """Return the time of milliseconds since 1970. Raises `ValueError` outside the calendar."""
+        seconds, rest = divmod(milliseconds, 1000)
+        try:
+            second = datetime.fromtimestamp(int(seconds), UTC)
+        except (OverflowError, OSError):
+            raise ValueError(f"{milliseconds} ms is outside the calendar") from None
+        return cls.parse(f"{second:%Y-%m-%dT%H:%M:%S}.{min(round(rest * 1e6), SECOND - 1):09}Z")
 
     @property
     def is_local(self) -> bool:
@@ -75,11 +89,16 @@ class WrittenDuration(int):
 
     @classmethod
     def parse(cls, text: str) -> "WrittenDuration":
-        """Return the duration of a string such as PT5M, P1DT12H or -P7D. Raises `ValueError` for others."""
-        match = _DURATION.fullmatch(text)
-        if match is None or match[0][-1] in "PT":
+        """Return the duration of a string such as PT5M, P1DT12H or -P7D, or 5m, 1h30m or -7d.
+
+        Raises `ValueError` for others.
+        """
+        match = _DURATION.fullmatch(text) or _INTERVAL.fullmatch(text)
+        if match is None or match[0][-1:] in ("", "-", "P", "T"):
             raise ValueError(f"{text!r} is not a duration")
         weeks, days, hours, minutes, seconds = (int(number or 0) for number in match.groups()[1:6])
         sign = -1 if match[1] else 1
-        rest = (hours * 3600 + minutes * 60 + seconds) * SECOND + int((match[7] or "").ljust(9, "0"))
+        is_interval = match.re is _INTERVAL
+        below = int(match[7] or 0) * 1_000_000 if is_interval else int((match[7] or "").ljust(9, "0"))
+        rest = (hours * 3600 + minutes * 60 + seconds) * SECOND + below
         return cls.of(sign * (7 * weeks + days), sign * rest)
