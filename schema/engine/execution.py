@@ -54,6 +54,7 @@ class OperationResult:
     errors: list[dict[str, Any]] = field(default_factory=list)
     rejected: bool = False
     rejected_mutation: bool = False
+    is_query: bool = False  # and was executed
     refusals: list[Refused] = field(default_factory=list)
     hints: list[Hint] = field(default_factory=list)
     compiled: list[str] | None = None  # the lists that a plan completed; None if graphql-core executed
@@ -138,7 +139,10 @@ class Executor:
             return _reject([GraphQLError(error.message, original_error=error)], context)
         data, errors, compiled = await self._execute_within_budget(key, core)
         shown, refusals = format_errors(sort_errors(errors, data), context), find_refusals(core, errors)
-        return OperationResult(data, shown, refusals=refusals, hints=context.hints.take(), compiled=compiled)
+        is_query = operation.operation is OperationType.QUERY
+        result = OperationResult(data, shown, is_query=is_query, refusals=refusals, compiled=compiled)
+        result.hints = context.hints.take()
+        return result
 
     def _accept_cost(self, key: OperationKey, core: CoreExecutor[Any]) -> None:
         """Estimate what the request costs. Raises `LimitExceeded`."""

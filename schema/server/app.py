@@ -21,6 +21,7 @@ from schema.server import explorer
 from schema.server.address_limit import CountFailures
 from schema.server.authentication import Authenticate, Authenticator, remember_grant
 from schema.server.background import Work, run_in_background
+from schema.server.compression import Compressor
 from schema.server.cors import Cors
 from schema.server.graphql_http import GraphQLEndpoint
 from schema.server.graphql_request import RequestLimits
@@ -54,6 +55,7 @@ from schema.server.settings import Settings
 from schema.server.startup_check import report_unreachable_stores
 from schema.server.state import TRACE_HEADER, AppState
 from schema.server.token_check import TokenCheck
+from schema.server.trusted_documents import TrustedDocuments, load_manifest
 from schema.types.cost_amounts import ORGANIZATIONS
 from schema.types.costs import field_costs
 from schema.types.root import schema
@@ -219,7 +221,16 @@ def _make_graphql_endpoint(state: AppState, settings: Settings) -> GraphQLEndpoi
         ),
         max_answer_bytes=settings.graphql.max_answer_bytes,
         anonymous_introspection=settings.graphql.anonymous_introspection,
+        trusted_documents=_load_trusted_documents(settings),
+        compressor=Compressor() if settings.graphql.compression else None,
     )
+
+
+def _load_trusted_documents(settings: Settings) -> TrustedDocuments:
+    """The trusted documents of the settings. Raises `SettingsError`."""
+    path = settings.graphql.documents
+    documents = {} if path is None else load_manifest(path, schema._schema)
+    return TrustedDocuments(documents, only=settings.graphql.only_trusted)
 
 
 def _ingest_routes(state: AppState, settings: Settings) -> list[Route]:

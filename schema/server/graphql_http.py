@@ -22,6 +22,7 @@ from schema.engine.long_answers import make_length_error, prepare_json
 from schema.engine.scalars import to_json
 from schema.server.authentication import AccessDenied
 from schema.server.bodies import BadRequest
+from schema.server.compression import Compressor, choose_coding
 from schema.server.graphql_request import (
     JSON,
     RESPONSE,
@@ -33,6 +34,8 @@ from schema.server.graphql_request import (
 )
 from schema.server.limit_rejection import reject_over_limit
 from schema.server.persisted_queries import PersistedQueries
+from schema.server.revalidation import revalidate
+from schema.server.trusted_documents import TrustedDocuments
 from schema.types.roles import view_of
 from stores.contracts.errors import Forbidden, LimitExceeded
 
@@ -56,6 +59,8 @@ class GraphQLEndpoint:
         limits: RequestLimits,
         max_answer_bytes: int,
         anonymous_introspection: bool = True,
+        trusted_documents: TrustedDocuments | None = None,
+        compressor: Compressor | None = None,
     ) -> None:
         self._executor = executor
         self._create_context = create_context
@@ -64,6 +69,8 @@ class GraphQLEndpoint:
         self._max_answer_bytes = max_answer_bytes
         self._anonymous_introspection = anonymous_introspection
         self.persisted_queries = PersistedQueries()
+        self.trusted_documents = trusted_documents or TrustedDocuments({})
+        self._compressor = compressor
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         response = await self.respond(Request(scope, receive))
@@ -72,7 +79,7 @@ class GraphQLEndpoint:
     async def respond(self, request: Request) -> Response:
         """The response to a request, with its id in `X-Request-Id`."""
         request_id = secrets.token_hex(8)
-        sends_query = not {"query", "extensions"}.isdisjoint(request.query_params)
+        sends_query = not {"query", "extensions", "documentId"}.isdisjoint(request.query_params)
         if self._page is not None and accepts_html(request) and not sends_query:
             return self._page()
         media_type = JSON
@@ -86,7 +93,7 @@ class GraphQLEndpoint:
                     if isinstance(graphql_request, list):
                         response = await self._execute_batch(request, graphql_request, context)
                     else:
-                        response = await self._execute(request, graphql_request, media_type, context)
+                        response = await self._answer(request, graphql_request, media_type, context)
                 finally:
                     await context.settle()
             if context.budget is not None:
@@ -104,6 +111,20 @@ class GraphQLEndpoint:
         response.headers["X-Request-Id"] = request_id
         return response
 
+    async def _answer(
+        self, request: Request, graphql_request: GraphQLRequest, media_type: str, context: Context
+    ) -> Response:
+        """The answer to one operation: compressed, or 304 if the client has it already."""
+        result, response = await self._execute(request, graphql_request, media_type, context)
+        if not result.is_query:
+            return response
+        if request.method != "POST" and graphql_request.document_id is not None and not result.errors:
+            response = await revalidate(request, response)
+        if self._compressor is not None:
+            coding = choose_coding(request.headers.get("accept-encoding", ""))
+            await self._compressor.compress(response, coding)
+        return response
+
     async def _execute_batch(
         self, request: Request, graphql_requests: list[GraphQLRequest], context: Context
     ) -> Response:
@@ -113,10 +134,11 @@ class GraphQLEndpoint:
             try:
                 with reject_over_limit(context.limits, context.viewer.grant):
                     sent = sum(map(len, bodies))
-                    answer = (await self._execute(request, graphql_request, JSON, context, sent)).body
+                    _, response = await self._execute(request, graphql_request, JSON, context, sent)
+                    answer = bytes(response.body)
             except BadRequest as error:
                 answer = to_json(_make_error_body(error.message, **error.extensions))
-            bodies.append(bytes(answer))
+            bodies.append(answer)
         return Response(b"[%b]" % b",".join(bodies), headers=_make_headers(JSON))
 
     async def _execute(
@@ -126,9 +148,8 @@ class GraphQLEndpoint:
         media_type: str,
         context: Context,
         sent_bytes: int = 0,
-    ) -> Response:
-        persisted = graphql_request.persisted_query
-        document = self.persisted_queries.find_document(graphql_request.query, persisted)
+    ) -> tuple[OperationResult, Response]:
+        document = self._find_document(graphql_request, context)
         try:
             view = view_of(context.viewer.grant)
         except Forbidden as error:
@@ -146,7 +167,7 @@ class GraphQLEndpoint:
         for refusal in answer.refusals:
             context.record_refusal(refusal.field, Forbidden.code, refusal.organization_id)
         if not answer.rejected:
-            self.persisted_queries.remember(document, persisted)
+            self.persisted_queries.remember(document, graphql_request.persisted_query)
         try:
             if context.turn.is_long:
                 await self._encode_long_data(answer, sent_bytes, context)
@@ -156,8 +177,15 @@ class GraphQLEndpoint:
             context.limits.count(error)
             message, extensions = error.describe(is_authenticated=context.viewer.grant.is_authenticated)
             failed = OperationResult(errors=_make_error_body(message, **extensions)["errors"])
-            response = _answer_response(failed, media_type, context)
-        return response
+            return failed, _answer_response(failed, media_type, context)
+        return answer, response
+
+    def _find_document(self, graphql_request: GraphQLRequest, context: Context) -> str:
+        """The document to execute. Raises `BadRequest` if there is none that may be executed."""
+        if graphql_request.document_id is not None:
+            return self.trusted_documents.find(graphql_request.document_id)
+        self.trusted_documents.check_untrusted(is_operator=context.viewer.grant.is_operator)
+        return self.persisted_queries.find_document(graphql_request.query, graphql_request.persisted_query)
 
     async def _encode_long_data(self, answer: OperationResult, sent_bytes: int, context: Context) -> None:
         """Encode long data piece by piece. Raises `LimitExceeded` as soon as it is too long."""
@@ -206,5 +234,5 @@ def _make_headers(media_type: str) -> dict[str, str]:
     # JSON is UTF-8 by definition; the charset is named because old clients ask for it.
     return {
         "content-type": f"{media_type}; charset=utf-8",
-        "vary": "Accept, Authorization, X-API-Key",
+        "vary": "Accept, Accept-Encoding, Authorization, X-API-Key",
     }

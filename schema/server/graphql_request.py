@@ -23,12 +23,13 @@ CONTAINERS = (dict, list)
 
 @dataclass(frozen=True, slots=True)
 class GraphQLRequest:
-    """The members of a request that the gateway uses. `query` is None if only its hash was sent."""
+    """The members of a request that the gateway uses. `query` is None if only its hash or id was sent."""
 
     query: str | None
     persisted_query: PersistedQuery | None
     variables: dict[str, Any] | None
     operation_name: str | None
+    document_id: str | None = None  # of a trusted document
     wants_cost: bool = False  # whether the response is to tell the cost of the request
 
 
@@ -155,9 +156,14 @@ def _check_members(members: dict[str, Any]) -> GraphQLRequest:
     query = members.get("query") or None
     if not isinstance(query, str | None) or (query is not None and not query.strip()):
         raise BadRequest(400, "query must be a string that contains a GraphQL document.")
+    document_id = members.get("documentId")
+    if not isinstance(document_id, str | None):
+        raise BadRequest(400, "documentId must be a string.")
+    if document_id is not None and query is not None:
+        raise BadRequest(400, "Send query or documentId, not both.")
     persisted_query = PersistedQuery.parse(members.get("extensions"))
     # Clients without a name to send often send an empty one.
     wants_cost = (members.get("extensions") or {}).get("cost") is True
     return GraphQLRequest(
-        query, persisted_query, members.get("variables"), operation_name or None, wants_cost
+        query, persisted_query, members.get("variables"), operation_name or None, document_id, wants_cost
     )

@@ -162,6 +162,19 @@ class GraphQLSettings(Section):
         " suggest no names. Such clients reach /graphql only while no credential is required.",
     )
     compiled: bool = Field(default=True, description="Compile queries that are sent more than once.")
+    compression: bool = Field(
+        default=True,
+        description="Compress answers to queries, from 1 KB, with Brotli or gzip as the client accepts. Old"
+        " routes are never compressed.",
+    )
+    documents: Path | None = Field(
+        default=None,
+        description="The manifest of trusted documents, which clients request by `documentId`: a JSON object"
+        " of documents by id, as the client preset of GraphQL Code Generator writes it.",
+    )
+    only_trusted: bool = Field(
+        default=False, description="Execute only trusted documents, except for operators."
+    )
     max_tokens: int = Field(default=5000, ge=10, description="The maximum number of tokens of a document.")
     max_body_bytes: int = Field(
         default=1024 * 1024, ge=1024, description="The maximum size of a request in bytes."

@@ -3,7 +3,9 @@
 import contextlib
 import json
 import os
+import re
 from collections.abc import AsyncIterator
+from mimetypes import guess_type
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -138,9 +140,28 @@ async def test_the_page_is_kept_from_loading_or_telling_anything(client: Client)
     assert response.headers["x-content-type-options"] == "nosniff"
     assert response.headers["referrer-policy"] == "no-referrer"
     assert "http" not in response.text.replace("http-equiv", "")
-    script = await client.http.get("/graphiql/index.js")
-    assert script.headers["content-type"].startswith("text/javascript")
-    assert script.headers["x-content-type-options"] == "nosniff"
+
+
+@pytest.mark.parametrize(
+    ("accepted", "coding"), [("gzip, deflate, br", "br"), ("gzip", "gzip"), ("br;q=0, *;q=0", None)]
+)
+async def test_files_are_sent_compressed_and_kept_for_ever(
+    client: Client, accepted: str, coding: str | None
+) -> None:
+    page = await client.http.get("/graphql", headers={"Accept": "text/html"})
+    urls = re.findall(r'(?:href|src)="(/graphiql/[^"]+)"', page.text)
+    assert len(urls) == 4
+    for url in urls:
+        file = await client.http.get(url, headers={"Accept-Encoding": accepted})
+        name = url.rpartition("/")[2]
+        assert file.content == (BUILT / name).read_bytes()
+        assert file.headers.get("content-encoding") == (coding if name != "icon.svg" else None)
+        assert file.headers["cache-control"] == "public, max-age=31536000, immutable"
+        assert "Accept-Encoding" in file.headers["vary"]
+        assert file.headers["x-content-type-options"] == "nosniff"
+        assert file.headers["content-type"].partition(";")[0] == guess_type(name)[0]
+    script = await client.http.get(urls[-1], headers={"Accept-Encoding": "br"})
+    assert int(script.headers["content-length"]) < len(script.content) / 4
 
 
 def test_every_example_matches_the_schema() -> None:

@@ -1,6 +1,7 @@
 // Builds GraphiQL into ../../schema/server/graphiql, from where the gateway serves it: `npm ci && npm run build`.
 import { copyFile, mkdir, rm, writeFile } from "node:fs/promises";
 import { build } from "esbuild";
+import { compressFiles } from "./compress.mjs";
 import { examples } from "./examples.js";
 
 const outdir = "../../schema/server/graphiql";
@@ -28,3 +29,4 @@ await build({
 });
 for (const file of ["index.html", "page.css", "icon.svg"]) await copyFile(file, `${outdir}/${file}`);
 await writeFile(`${outdir}/examples.json`, `${JSON.stringify(examples, null, 2)}\n`);
+await compressFiles(outdir);
