@@ -4,7 +4,6 @@ import logging
 from collections import Counter
 from collections.abc import Hashable, Sequence
 from contextlib import nullcontext
-from dataclasses import dataclass, field
 from functools import partial
 from inspect import isawaitable
 from typing import Any, NamedTuple
@@ -20,7 +19,6 @@ from graphql.execution.executor import Executor as CoreExecutor
 from strawberry import Schema
 
 from resolvers.context import Context
-from resolvers.hints import Hint
 from schema.engine.costs.estimator import CostEstimator
 from schema.engine.documents import (
     MAX_ERRORS,
@@ -29,11 +27,11 @@ from schema.engine.documents import (
     OperationKey,
     find_operation,
 )
-from schema.engine.errors import format_errors, get_response_position, sort_errors
+from schema.engine.errors import get_response_position
 from schema.engine.introspection import PreparedAnswers, is_introspection
 from schema.engine.plans.compiler import Plan, compile_plan
 from schema.engine.plans.completion import FallBack
-from schema.engine.refusals import Refused, find_refusals
+from schema.engine.results import OperationResult, make_result, reject, reject_mutation
 from schema.engine.structure_limits import StructureLimits
 from stores.contracts.errors import LimitExceeded
 
@@ -44,20 +42,6 @@ MAX_INTROSPECTION_BYTES = 8 * 1024 * 1024  # of answers that are cached
 
 # The data, the errors, and the lists that a plan completed
 Execution = tuple[dict[str, Any] | None, Sequence[GraphQLError], list[str] | None]
-
-
-@dataclass(slots=True)
-class OperationResult:
-    """The result of one operation. `rejected`: the request failed before anything was executed."""
-
-    data: dict[str, Any] | None = None
-    errors: list[dict[str, Any]] = field(default_factory=list)
-    rejected: bool = False
-    rejected_mutation: bool = False
-    is_query: bool = False  # and was executed
-    refusals: list[Refused] = field(default_factory=list)
-    hints: list[Hint] = field(default_factory=list)
-    compiled: list[str] | None = None  # the lists that a plan completed; None if graphql-core executed
 
 
 class CachedPlan(NamedTuple):
@@ -116,11 +100,11 @@ class Executor:
             valid = await self._documents.find(query, view, context.limits, may_introspect=may_introspect)
             operation = find_operation(valid.document, operation_name)
         except DocumentErrors as invalid:
-            return _reject(invalid.errors, context)
+            return reject(invalid.errors, context)
         except LimitExceeded as error:
-            return _reject([GraphQLError(error.message, original_error=error)], context)
+            return reject([GraphQLError(error.message, original_error=error)], context)
         if read_only and operation.operation is not OperationType.QUERY:
-            return _reject_mutation(context)
+            return reject_mutation(context)
         core = self._schema.execution_context_class.build(
             view,
             valid.document,
@@ -131,18 +115,13 @@ class Executor:
             hide_suggestions=not may_introspect,
         )
         if isinstance(core, list):  # a variable is not of its type
-            return _reject(core, context)
+            return reject(core, context)
         key = OperationKey.of(valid, core)
         try:
             self._accept_cost(key, core)
         except LimitExceeded as error:
-            return _reject([GraphQLError(error.message, original_error=error)], context)
-        data, errors, compiled = await self._execute_within_budget(key, core)
-        shown, refusals = format_errors(sort_errors(errors, data), context), find_refusals(core, errors)
-        is_query = operation.operation is OperationType.QUERY
-        result = OperationResult(data, shown, is_query=is_query, refusals=refusals, compiled=compiled)
-        result.hints = context.hints.take()
-        return result
+            return reject([GraphQLError(error.message, original_error=error)], context)
+        return make_result(core, *await self._execute_within_budget(key, core))
 
     def _accept_cost(self, key: OperationKey, core: CoreExecutor[Any]) -> None:
         """Estimate what the request costs. Raises `LimitExceeded`."""
@@ -285,13 +264,3 @@ def _name(core: CoreExecutor[Any]) -> str:
     """The operation as the log names it: without literals, which may be secret."""
     operation = core.operation
     return operation.name.value if operation.name else "an operation without a name"
-
-
-def _reject(errors: list[GraphQLError], context: Context) -> OperationResult:
-    return OperationResult(errors=format_errors(errors, context), rejected=True)
-
-
-def _reject_mutation(context: Context) -> OperationResult:
-    result = _reject([GraphQLError("A GET request may only query; send a mutation by POST.")], context)
-    result.rejected_mutation = True
-    return result

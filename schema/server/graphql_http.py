@@ -17,8 +17,9 @@ from resolvers.context import Context
 from resolvers.hints import Hints
 from resolvers.series.absence import describe_absences
 from schema.engine.errors import INTERNAL
-from schema.engine.execution import Executor, OperationResult
+from schema.engine.execution import Executor
 from schema.engine.long_answers import make_length_error, prepare_json
+from schema.engine.results import OperationResult
 from schema.engine.scalars import to_json
 from schema.server.authentication import AccessDenied
 from schema.server.bodies import BadRequest

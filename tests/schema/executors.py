@@ -11,7 +11,8 @@ from resolvers.context import Context, Viewer
 from resolvers.hints import Hints
 from resolvers.series.absence import describe_absences
 from resolvers.series_access import SeriesAccess
-from schema.engine.execution import Executor, OperationResult
+from schema.engine.execution import Executor
+from schema.engine.results import OperationResult
 from schema.engine.scalars import to_json
 from schema.engine.structure_limits import StructureLimits
 from schema.types.root import schema

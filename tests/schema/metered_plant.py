@@ -15,7 +15,8 @@ from resolvers.nodes import identify
 from resolvers.rules.paging import DEFAULT_PAGE_SIZE
 from resolvers.series_access import SeriesAccess
 from schema.engine.costs.estimator import CostEstimator
-from schema.engine.execution import Executor, OperationResult
+from schema.engine.execution import Executor
+from schema.engine.results import OperationResult
 from schema.engine.structure_limits import StructureLimits
 from schema.types.cost_amounts import APPLICATIONS as APPLICATIONS_MAX
 from schema.types.cost_amounts import CONNECTORS as CONNECTORS_MAX

@@ -12,7 +12,7 @@ from graphql import GraphQLObjectType
 from hypothesis import given
 from hypothesis import strategies as st
 
-from schema.engine.execution import OperationResult
+from schema.engine.results import OperationResult
 from schema.types.root import schema
 from stores.backends.sqlite.series import SqliteSeriesStore
 from stores.contracts.series import Point, Value
