@@ -21,6 +21,7 @@ class SeriesAccess:
     stale_after: int = 900 * SECOND
     time_zone: str = "UTC"  # an IANA name; in force where a request names none
     future_tolerance: int = 300 * SECOND  # how far the clocks of machines may be ahead
+    running_states: tuple[str, ...] = ("ACTIVE",)  # values of `execution` of a machine that runs
     counts: TTLCache[Any, int] = field(
         default_factory=lambda: TTLCache(1024, 30)
     )  # of all events, by organization

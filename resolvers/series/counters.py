@@ -5,6 +5,7 @@ from bisect import bisect_right
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from itertools import pairwise
+from typing import NamedTuple
 
 from resolvers.context import Context
 from resolvers.hints import Hinted
@@ -19,6 +20,15 @@ from stores.contracts.errors import BadUserInput
 from stores.contracts.series import SECOND, Neighbours, Sample, Windows
 
 
+class CounterStep(NamedTuple):
+    """By how much a counter increased from one sample to the next, and whether it was reset between them."""
+
+    earlier: int
+    later: int
+    increase: float
+    is_reset: bool
+
+
 @dataclass(frozen=True, slots=True)
 class CounterSamples:
     """The samples of one counter in a range, the last one before the range and the first one after it."""
@@ -27,11 +37,19 @@ class CounterSamples:
     samples: Sequence[Sample]
     after: Sample | None
 
-    def list_numbers(self) -> Iterator[tuple[int, float]]:
-        """Yield the time and the value of each sample that is a number, oldest first."""
-        for sample in (self.before, *self.samples, self.after):
-            if sample is not None and not isinstance(sample.value, str):
-                yield sample.time, sample.value
+    def list_steps(self) -> Iterator[CounterStep]:
+        """Yield the steps between consecutive samples that are numbers, oldest first.
+
+        A value below the previous one is a reset: the counter started again at 0.
+        """
+        numbers = [
+            (sample.time, sample.value)
+            for sample in (self.before, *self.samples, self.after)
+            if sample is not None and not isinstance(sample.value, str)
+        ]
+        for (earlier, before), (later, after) in pairwise(numbers):
+            is_reset = after < before
+            yield CounterStep(earlier, later, after if is_reset else after - before, is_reset)
 
 
 @dataclass(frozen=True, slots=True)
@@ -140,9 +158,9 @@ def find_increases(
 ) -> list[Increase]:
     """Return the increase of all counters together between consecutive edges, within a span of time.
 
-    A value below the previous one is a reset: the counter started again at 0. An increase belongs to the
-    window of its later sample, so that increases are whole and add up. The rate is that of the lines between
-    the samples, over the time that they cover. Samples further apart than `max_gap` are not compared.
+    An increase belongs to the window of its later sample, so that increases are whole and add up. The rate is
+    that of the lines between the samples, over the time that they cover. Samples further apart than `max_gap`
+    are not compared.
     """
     start, stop = span
     count = len(edges) - 1
@@ -150,11 +168,9 @@ def find_increases(
     rates: list[float | None] = [None] * count
     for counter in counters:
         slopes, covered = [0.0] * count, [0] * count
-        for (earlier, before), (later, after) in pairwise(counter.list_numbers()):
+        for earlier, later, increase, is_reset in counter.list_steps():
             if max_gap is not None and later - earlier > max_gap:
                 continue
-            is_reset = after < before
-            increase = after if is_reset else after - before
             if start <= later < stop:
                 index = bisect_right(edges, later) - 1
                 increases[index] += increase

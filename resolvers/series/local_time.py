@@ -27,13 +27,19 @@ def names_shifts(requested: RequestedRange, every: WindowRule | None) -> bool:
 
 
 async def localize(
-    context: Context, owner: HasApplication, requested: RequestedRange, every: WindowRule | None = None
+    context: Context,
+    owner: HasApplication,
+    requested: RequestedRange,
+    every: WindowRule | None = None,
+    *,
+    with_shifts: bool = False,
 ) -> RequestedRange:
     """Return a range with the time zone and the shifts of the application, if it or its windows need them.
 
-    The applications of all organizations that a request asks for together are one call.
+    `with_shifts` requires the shifts in any case; there are none if the application has no plan. The
+    applications of all organizations that a request asks for together are one call.
     """
-    needs_shifts = names_shifts(requested, every)
+    needs_shifts = with_shifts or names_shifts(requested, every)
     is_local = requested.is_local or (every is not None and every.duration is None)
     if not needs_shifts and (requested.zone is not None or not is_local):
         return requested

@@ -43,7 +43,6 @@ from schema.server.opening import (
     open_token_check,
 )
 from schema.server.origins import is_loopback, parse_origin
-from schema.server.point_deletion import PointDeletionEndpoint
 from schema.server.printed_schema import PrintedSchema
 from schema.server.proxies import TrustedProxies
 from schema.server.refusal_watch import RefusalWatch
@@ -207,6 +206,7 @@ def _make_series_access(store: SeriesStore, documents: DocumentStore, settings: 
         series.stale_after * SECOND,
         series.time_zone,
         series.future_tolerance * SECOND,
+        running_states=series.running_states,
         owners=MachineOwners(documents),
     )
 
@@ -240,9 +240,7 @@ def _ingest_routes(state: AppState, settings: Settings) -> list[Route]:
         return []
     router = PointRouter(state.series.layout, state.series.owners or MachineOwners(state.documents))
     access = IngestAccess(state.authenticate, settings.series.token)
-    deletion = PointDeletionEndpoint(store, router, state.authenticate, state.audit, state.limits)
-    ingest = Ingest(store, router, access, state.gate, state.series.future_tolerance)
-    return [*ingest.routes(), deletion.route()]
+    return Ingest(store, router, access, state.gate, state.series.future_tolerance).routes()
 
 
 @contextlib.asynccontextmanager

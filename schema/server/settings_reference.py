@@ -3,6 +3,7 @@
 `python -m schema.server.settings_reference > config.yaml` writes the file anew.
 """
 
+import json
 import sys
 import textwrap
 import types
@@ -113,7 +114,7 @@ def _to_yaml(value: Any) -> str:
     if isinstance(value, Path):
         value = str(value)
     if isinstance(value, tuple):
-        value = list(value)
+        return json.dumps(value)  # which is YAML, too, and the form of a variable of the environment
     return yaml.safe_dump(value, default_flow_style=True).removesuffix("\n").removesuffix("\n...")
 
 

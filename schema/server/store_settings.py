@@ -103,6 +103,10 @@ class SeriesSettings(Section):
         default="UTC",
         description="The IANA time zone, such as Europe/Berlin, of ranges and calendar units that name none.",
     )
+    running_states: tuple[str, ...] = Field(
+        default=("ACTIVE",),
+        description="The values of `execution` of a machine that runs; its availability depends on them.",
+    )
     stale_after: int = Field(
         default=900, ge=1, description="Seconds after which the last status of a machine is stale."
     )

@@ -14,6 +14,7 @@ from schema.engine.costs.declarations import Amount, Arguments, CostScope
 from schema.types.device_lists import STATUS_TIME
 from stores.contracts.errors import BadUserInput, LimitExceeded
 from stores.contracts.series import SECOND
+from stores.entities.machine_events import STATE
 
 MINUTE = 60 * SECOND
 
@@ -186,6 +187,12 @@ def count_calls_for_series(arguments: Arguments, scope: CostScope) -> int:
 def count_series_documents(arguments: Arguments, scope: CostScope) -> int:
     """The devices, and the documents that tell the time zones of their applications."""
     return len(arguments["machines"]) + 2 * count_distinct("machines", "organizationId")(arguments, scope)
+
+
+def count_measurements_of_performance(arguments: Arguments, _: CostScope) -> int:
+    """The measurements of the states and of both counters."""
+    counters = (arguments[name] for name in ("pieces", "scrap") if arguments[name] is not None)
+    return len({STATE, *(counter["measurement"] for counter in counters)})
 
 
 def multiply(*amounts: Callable[[Arguments, CostScope], int]) -> Callable[[Arguments, CostScope], int]:

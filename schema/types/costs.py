@@ -76,6 +76,7 @@ from schema.types.cost_amounts import (
     count_groups,
     count_listed_devices,
     count_listed_statuses,
+    count_measurements_of_performance,
     count_organization_documents,
     count_owner_documents,
     count_page_calls,
@@ -177,6 +178,12 @@ SERIES_FIELDS: dict[str, FieldCost] = {
     "counter": FieldCost(
         calls={TENANT: 2},
         points={OBJECT: 1},
+        below={PAGE: {OBJECT: count_windows}},
+        shared=(CONFIGURATION, HINTS),
+    ),
+    "performance": FieldCost(
+        calls={TENANT: lambda arguments, scope: 2 * count_measurements_of_performance(arguments, scope)},
+        points={OBJECT: 3},
         below={PAGE: {OBJECT: count_windows}},
         shared=(CONFIGURATION, HINTS),
     ),
@@ -370,6 +377,7 @@ COSTS: dict[str, FieldCost] = {
     "Series.tags": FieldCost(size=TAGS),
     "Series.groups": FieldCost(size=GROUPS, below={PAGE: {PAGE: GROUPS}}),
     "Counter.windows": FieldCost(below={OBJECT: {PAGE: 1}}),
+    "Performance.windows": FieldCost(below={OBJECT: {PAGE: 1}}),
     "StateTimeline.power": FieldCost(size=STATE_INTERVALS),
     "StateTimeline.execution": FieldCost(size=STATE_INTERVALS),
     "StateTimeline.mode": FieldCost(size=STATE_INTERVALS),

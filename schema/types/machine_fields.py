@@ -7,12 +7,21 @@ import strawberry
 
 from resolvers.series import catalogues, counters, events, machine_series, states, statuses
 from resolvers.series.machines import HasMachineId
+from resolvers.series.performance import PerformanceRequest, get_performance
 from schema.engine.fields import Info, argument, batched, derived
 from schema.engine.hints import show_hints
 from schema.engine.inputs import UNSET
 from schema.engine.scalars import Duration
 from schema.types.catalogue import Catalogue, CatalogueRange
-from schema.types.series import Counter, DeviceStatus, MachineEvent, Series, SeriesPoint, StateTimeline
+from schema.types.series import (
+    Counter,
+    DeviceStatus,
+    MachineEvent,
+    Performance,
+    Series,
+    SeriesPoint,
+    StateTimeline,
+)
 from schema.types.series_arguments import (
     AggregateArgument,
     ByArgument,
@@ -22,6 +31,7 @@ from schema.types.series_arguments import (
     Every,
     EveryArgument,
     Field,
+    FieldRef,
     Fill,
     FillArgument,
     FillValue,
@@ -160,3 +170,38 @@ class MachineFields:
         requested = to_range(range, time_zone)
         request = counters.CounterRequest(requested, to_windows(every), max_gap, selection)
         return show_hints(info, await counters.get_counter(info.context, root, measurement, field, request))
+
+    @derived(
+        "How well the machine performed in its planned time, which is that of the shift plan of its"
+        " application or, without one, the whole range.",
+        Performance | None,
+        needs=NEEDS,
+    )
+    async def performance(
+        root: Parent,
+        info: Info,
+        pieces: Annotated[FieldRef, argument("The counter of all pieces, scrap included.")],
+        range: Range,
+        scrap: Annotated[FieldRef | None, argument("The counter of the pieces that are scrap.")] = None,
+        ideal_cycle_time: Annotated[
+            Duration | None, argument("The time that a piece takes at best, such as PT4M30S.")
+        ] = None,
+        every: Annotated[Every | None, argument("The width of the windows in `windows`.")] = None,
+        time_zone: TimeZone = UNSET,
+        running: Annotated[
+            list[str] | None,
+            argument(
+                "The values of `execution` of a machine that runs; those of the setting"
+                " `series.running_states` if it is omitted."
+            ),
+        ] = None,
+    ) -> Any:
+        request = PerformanceRequest(
+            to_range(range, time_zone),
+            (pieces.measurement, pieces.field),
+            None if scrap is None else (scrap.measurement, scrap.field),
+            ideal_cycle_time,
+            to_windows(every),
+            None if running is None else tuple(running),
+        )
+        return show_hints(info, await get_performance(info.context, root, request))

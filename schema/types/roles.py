@@ -130,6 +130,8 @@ REQUIRED_ROLES: dict[str, Role] = {
     "OrganizationEdge": VIEWER,
     "OrganizationPayload": ADMIN,
     "PageInfo": VIEWER,
+    "Performance": VIEWER,
+    "PerformanceWindow": VIEWER,
     "Point": VIEWER,
     "Series": VIEWER,
     "SeriesRow": VIEWER,

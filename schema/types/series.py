@@ -184,6 +184,66 @@ class Counter:
     groups: list["Counter"] = attribute("The same for each combination of values of the tags of `by`.")
 
 
+@strawberry.enum(description="What is missing for a figure of a performance.")
+class PerformanceInput(Enum):
+    PLANNED_TIME = strawberry.enum_value(
+        "planned_time", description="No time of the window is planned: there is no availability."
+    )
+    EXECUTION = strawberry.enum_value(
+        "execution", description="No `execution` is known: there is no running time."
+    )
+    RUNNING_TIME = strawberry.enum_value(
+        "running_time", description="The machine did not run: there is no performance."
+    )
+    IDEAL_CYCLE_TIME = strawberry.enum_value(
+        "ideal_cycle_time", description="The argument `idealCycleTime` is omitted: there is no performance."
+    )
+    PIECES = strawberry.enum_value(
+        "pieces",
+        description="No pieces were made, or the machine never wrote the field: there is no quality.",
+    )
+    SCRAP = strawberry.enum_value(
+        "scrap",
+        description="The argument `scrap` is omitted, or the machine never wrote the field: there is no"
+        " quality.",
+    )
+
+
+@strawberry.type
+class PerformanceFigures:
+    """The figures of a window or of a whole range."""
+
+    start: DateTime = attribute("The start, included.")
+    end: DateTime = attribute("The end, excluded; of a whole range now at the latest.")
+    planned_seconds: float = attribute(
+        "The planned time: the shifts without their breaks or, without a shift plan, all of it; up to now."
+    )
+    running_seconds: float | None = attribute("How much of the planned time the machine ran.")
+    pieces: float | None = attribute("The pieces that were made in the planned time.")
+    scrap: float | None = attribute("The scrap that was made in the planned time.")
+    availability: float | None = attribute("The running time divided by the planned time.")
+    performance: float | None = attribute(
+        "The pieces multiplied by the ideal cycle time, divided by the running time."
+    )
+    quality: float | None = attribute("The share of the pieces that are not scrap.")
+    oee: float | None = attribute(
+        "The overall equipment effectiveness: availability, performance and quality multiplied. It is 0 if no"
+        " pieces were made, although nothing else is missing."
+    )
+    missing: list[PerformanceInput] = attribute("What is missing for the figures that are null.")
+
+
+@strawberry.type(description="How well a machine performed in a window.")
+class PerformanceWindow(PerformanceFigures):
+    complete: bool = attribute(COMPLETE)
+    shift: str | None = attribute(SHIFT)
+
+
+@strawberry.type(description="How well a machine performed in a range.")
+class Performance(PerformanceFigures):
+    windows: list[PerformanceWindow] = attribute("The figures of each window; empty without `every`.")
+
+
 @strawberry.type(description="The latest reported state of a machine.")
 class DeviceStatus:
     power: bool | None = attribute("Whether the machine is switched on.")

@@ -220,6 +220,11 @@ class MeteredPlant:
                 {"measurement": "production", "field": "pieces_produced"},
                 {"measurement": random.choice(["state", "production"]), "field": "scrap"},
             ],
+            "pieces": lambda _: {"measurement": "production", "field": "pieces_produced"},
+            "scrap": lambda random: {
+                "measurement": random.choice(["state", "production", "none"]),
+                "field": "scrap",
+            },
         }
 
 

@@ -41,14 +41,15 @@ async def test_windows_are_the_shifts_of_the_application(
     }
     await write(series, [put("production", "M0", at(time), pieces_produced=n) for time, n in samples.items()])
     await write(series, [put("state", "M0", at("2026-03-28T23:00"), execution="ACTIVE")])
+    await write(series, [put("production", "M0", at("2026-01-01T12:00"), piece_id="1")])
     range_ = 'range: {from: "2026-03-28T20:00:00", to: "2026-03-29T16:00:00"}, every: {unit: SHIFT}'
     machine = await device(
         client,
         plant,
         f"""series({PIECES}, {range_}, aggregate: SUM, fill: PREVIOUS) {{
               times numbers shifts complete coverage }}
-            null: series({PIECES}, {range_}, aggregate: COUNT, fill: NULL,
-              where: [{{tag: "x", in: ["y"]}}]) {{ numbers shifts coverage }}
+            null: series(measurement: "production", field: "piece_id", {range_}, aggregate: COUNT,
+              fill: NULL) {{ numbers shifts coverage }}
             counter({PIECES}, {range_}) {{ increase windows {{ increase shift start end }} }}
             states({range_}) {{ windows {{ shift states {{ value seconds }} }} }}
             days: series({PIECES}, aggregate: COUNT, every: {{unit: DAY}},
@@ -119,8 +120,11 @@ async def test_shifts_require_a_plan(client: Client, plant: str, selection: str)
     assert "setShiftPlan" in (await client.fail(query, o=plant))["message"]
 
 
-async def test_machines_of_several_applications_have_their_own_shifts(client: Client, plant: str) -> None:
+async def test_machines_of_several_applications_have_their_own_shifts(
+    client: Client, plant: str, series: WritableSeriesStore
+) -> None:
     """The plans of all of them are one call; a machine without a plan has an error of its own."""
+    await write(series, [put("m", machine, at("2026-03-28T12:00"), f=1) for machine in ("M0", "P0")])
     await client.run(SET_PLAN, o=plant, shifts=SHIFTS)
     create = """mutation($o: String!) { createApplication(input: {organizationId: $o, applicationId: "oil",
       name: "Oil", timeZone: "Asia/Tokyo"}) { application { timeZone } }
