@@ -165,14 +165,14 @@ async def test_on_mongodb_counts_of_many_collections_are_one_command(
 async def test_a_selection_reads_only_the_keys_that_it_needs(client: Client, plant: str) -> None:
     requested_keys: set[frozenset[str] | None] = set()  # a wrapper around a wrapper sees a call twice
     documents = client.documents.database(plant)
-    original = type(documents).find_many
+    original = type(documents).find_columns
 
     async def spy(self, collection, queries):  # type: ignore[no-untyped-def]  # as the contract types it
         requested_keys.update(query.keys for query in queries if collection.name == "cnc_devices")
         return await original(self, collection, queries)
 
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(type(documents), "find_many", spy)
+        patch.setattr(type(documents), "find_columns", spy)
         query = """query($o: String!) { application(organizationId: $o, applicationId: "cnc") {
           devices { nodes { ...Named connectors { driver } } } } } fragment Named on Device { id name }"""
         await client.run(query, o=plant)
