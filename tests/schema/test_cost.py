@@ -132,14 +132,11 @@ async def test_on_mongodb_a_call_is_one_command(
     store = MongoDocumentStore(mongodb_server.url, listeners=[commands])
     client = Client(create_app(Settings(data=tmp_path), documents=store), store)
     await fill(store, organization, devices, 3)
-    commands.names.clear()
-    await client.run(NESTED, o=organization)
-    finds = [call for call in client.calls if call.startswith("find")]
-    assert sorted(commands.names) == sorted(["aggregate"] + ["find"] * len(finds))
-    commands.names.clear()
-    await client.run(BACKWARDS, o=organization)
-    assert len(commands.names) == len(client.calls)
-    assert "getMore" not in commands.names
+    for query in (NESTED, BACKWARDS):
+        commands.names.clear()
+        await client.run(query, o=organization)
+        assert len(commands.names) == len(client.calls)
+        assert set(commands.names) <= {"aggregate", "find"}  # no `getMore`
     await client.http.aclose()
     await store.close()
 
