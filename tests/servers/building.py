@@ -20,6 +20,7 @@ HERE = Path(__file__).parent
 CACHE = HERE.parent.parent / ".cache"
 CLIENT_SOURCES = HERE.parent / "clients"
 WRITER_SOURCES = CLIENT_SOURCES / "writers"
+CODEGEN_SOURCES = CLIENT_SOURCES / "codegen"
 AUDITS = HERE.parent / "schema" / "audits"
 ATTACKS = HERE.parent / "schema" / "attacks"
 
@@ -114,6 +115,10 @@ def _install_writers(folder: Path) -> list[str]:
     return _install_npm(WRITER_SOURCES, folder)
 
 
+def _install_codegen(folder: Path) -> list[str]:
+    return _install_npm(CODEGEN_SOURCES, folder)
+
+
 def _install_clairvoyance(folder: Path) -> list[str]:
     # Not into the environment of the tests: it asks for an older rich, and for a package named asyncio.
     options = ["--quiet", "--disable-pip-version-check", "--no-deps", "--require-hashes"]
@@ -158,9 +163,17 @@ WRITERS = Build(
     ("npm",),
     takes="a few seconds",
 )
+CODEGEN = Build(
+    "graphql-codegen",
+    (CODEGEN_SOURCES / "package.json", CODEGEN_SOURCES / "package-lock.json", CODEGEN_SOURCES / "run.mjs"),
+    _install_codegen,
+    ("npm",),
+    takes="half a minute",
+)
 CLAIRVOYANCE = Build(
     "clairvoyance", (ATTACKS / "clairvoyance.txt",), _install_clairvoyance, (), takes="a few seconds"
 )
 BUILDS = {
-    build.name: build for build in (MONGODB_JARS, GRAPHQL_AUDITS, CLIENTS, WRITERS, CLAIRVOYANCE, INFLUXD)
+    build.name: build
+    for build in (MONGODB_JARS, GRAPHQL_AUDITS, CLIENTS, WRITERS, CODEGEN, CLAIRVOYANCE, INFLUXD)
 }

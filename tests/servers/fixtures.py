@@ -23,7 +23,7 @@ from tests.servers import (
     mongodb,
     redis,
 )
-from tests.servers.building import CLAIRVOYANCE, CLIENTS, GRAPHQL_AUDITS, WRITERS, Build
+from tests.servers.building import CLAIRVOYANCE, CLIENTS, CODEGEN, GRAPHQL_AUDITS, WRITERS, Build
 
 if TYPE_CHECKING:
     from playwright.async_api import Browser
@@ -110,6 +110,12 @@ def graphql_audits() -> Path:
 def graphql_clients() -> Path:
     """The folder of Apollo Client and urql, and of the script that runs them."""
     return _ensure(CLIENTS)
+
+
+@pytest.fixture
+def graphql_codegen() -> Path:
+    """The folder of GraphQL Code Generator and TypeScript, and of the script that runs them."""
+    return _ensure(CODEGEN)
 
 
 @pytest.fixture
