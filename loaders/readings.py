@@ -14,6 +14,7 @@ from collections.abc import (
 from typing import Any, TypeVar
 
 from loaders.batching import Loader
+from stores.contracts.areas import Area, AreaRule
 from stores.contracts.errors import LimitExceeded, Unavailable
 from stores.contracts.extents import ExtentQuery, SeriesExtent
 from stores.contracts.series import (
@@ -118,19 +119,25 @@ class Readings:
         """Return the loader, by machine id and field, of the windows that have samples, aggregated."""
 
         async def load(keys: list[tuple[str, str]]) -> list[ByTags[list[Cell]]]:
-            count = len(keys) * (len(windows.edges) - 1)
-            if count > self._max_points:
-                raise LimitExceeded(
-                    "points",
-                    self._max_points,
-                    count,
-                    "One query requests too many windows (series.max_points): widen `every`.",
-                )
+            self._check_windows(len(keys) * (len(windows.edges) - 1))
             queries = _group_queries(measurement, keys, start, stop, where)
             by_machine = await _merge(self.series.windows(query, windows, aggregation) for query in queries)
             return [by_machine.get(machine, {}).get(field, {}) for machine, field in keys]
 
         return self._loader(("windows", measurement, start, stop, windows, aggregation, where), load)
+
+    def areas(
+        self, measurement: str, start: int, stop: int, windows: Windows, rule: AreaRule, where: Where = ()
+    ) -> Loader[tuple[str, str], ByTags[list[Area]]]:
+        """Return the loader, by machine id and field, of the areas of the windows that have samples."""
+
+        async def load(keys: list[tuple[str, str]]) -> list[ByTags[list[Area]]]:
+            self._check_windows(len(keys) * (len(windows.edges) - 1))
+            queries = _group_queries(measurement, keys, start, stop, where)
+            by_machine = await _merge(self.series.areas(query, windows, rule) for query in queries)
+            return [by_machine.get(machine, {}).get(field, {}) for machine, field in keys]
+
+        return self._loader(("areas", measurement, start, stop, windows, rule, where), load)
 
     def last(
         self, sources: tuple[Source, ...], limit: int, start: int, stop: int
@@ -216,6 +223,11 @@ class Readings:
         """Cancel the calls that are running: nobody waits for them any more."""
         for loader in self._loaders.values():
             loader.cancel()
+
+    def _check_windows(self, count: int) -> None:
+        if count > self._max_points:
+            advice = "One query requests too many windows (series.max_points): widen `every`."
+            raise LimitExceeded("points", self._max_points, count, advice)
 
     def _loader(self, key: Hashable, load: Callable[[list[K]], Coroutine[Any, Any, list[V]]]) -> Loader[K, V]:
         if key not in self._loaders:

@@ -164,7 +164,7 @@ def count_samples(result: Any) -> int:
 
 
 # The calls to a time-series store that return samples. Others return names and numbers of machines.
-SAMPLING = frozenset(("latest", "points", "changes", "neighbours", "windows", "last"))
+SAMPLING = frozenset(("latest", "points", "changes", "neighbours", "windows", "areas", "last"))
 
 
 class MeteredDocumentStore(WrappedDocumentStore):

@@ -6,8 +6,9 @@ from dataclasses import dataclass, replace
 from typing import Generic, TypeVar
 
 from loaders.readings import Readings
+from resolvers.series.integrals import Extent, TimeWeighting, combine_sums, sum_over_time
 from resolvers.series.tag_sets import GroupTag, TagSelection, group_by_tags, merge_samples
-from stores.contracts.series import Aggregation, ByTags, Cell, Sample, Windows
+from stores.contracts.series import Aggregation, ByTags, Cell, Neighbours, Sample, Windows
 
 T = TypeVar("T")
 U = TypeVar("U")
@@ -72,3 +73,29 @@ class FieldReader:
         together, apart = await gather(load(()), load(self.tags.by))
         groups = {tags: apart[member] for tags, [member] in group_by_tags(apart, self.tags.by).items()}
         return Grouped(together.get((), []), groups)
+
+    async def read_over_time(
+        self, windows: Windows, weighting: TimeWeighting, now: int
+    ) -> Grouped[list[Cell]]:
+        """Return the windows in which a value is known, integrated or averaged over the time until `now`.
+
+        Each tag set is computed by itself. There are two queries: of the windows, and of the samples next to
+        the range.
+        """
+        stop, key = max(min(self.stop, now + 1), self.start), (self.machine_id, self.field)
+        rule, where = weighting.rule, self.tags.where
+        areas, neighbours = await gather(
+            self.readings.areas(self.measurement, self.start, stop, windows, rule, where).load(key),
+            self.readings.neighbours(self.measurement, self.start, stop, where).load(key),
+        )
+        extent = Extent(self.start, self.stop, now)
+        sums = {
+            tags: sum_over_time(areas.get(tags, ()), next_to, windows.edges, extent, rule)
+            for tags, next_to in ({tags: Neighbours() for tags in areas} | neighbours).items()
+        }
+        groups = {
+            tags: combine_sums((sums[member] for member in members), weighting)
+            for tags, members in (group_by_tags(sums, self.tags.by) if self.tags.by else {}).items()
+        }
+        covered_groups = {tags: cells for tags, cells in groups.items() if cells}
+        return Grouped(combine_sums(sums.values(), weighting), covered_groups)

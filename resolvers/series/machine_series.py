@@ -14,6 +14,7 @@ from resolvers.hints import Hinted
 from resolvers.series.absence import find_written_kind, hint_at_absence, hint_at_tags
 from resolvers.series.budget import spend_points
 from resolvers.series.groups import FieldReader
+from resolvers.series.integrals import TimeFunction, TimeWeighting
 from resolvers.series.local_time import localize, names_shifts
 from resolvers.series.machines import HasMachineId, get_readings
 from resolvers.series.ranges import RequestedRange, resolve_range
@@ -36,6 +37,7 @@ from stores.contracts.times import WrittenDuration
 from stores.entities.devices import Device
 
 MAX_SERIES = 3_000
+ANY_KIND = set(get_args(AggregateFunction)) - set(NUMERIC)  # functions of values of any kind
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,7 +46,7 @@ class SeriesRequest:
 
     range: RequestedRange
     every: WindowRule | None = None
-    aggregation: Aggregation | None = None
+    aggregation: Aggregation | TimeWeighting | None = None
     fill: FillRule = NO_FILL
     max_points: int | None = None
     tags: TagSelection = ALL_SERIES
@@ -135,7 +137,10 @@ async def _get_series(
         columns = (await reader.read_samples()).convert(split_samples)
         is_empty, whole = not columns.total.times, None
     else:
-        cells = await reader.read_windows(windows, request.aggregation)
+        if isinstance(request.aggregation, TimeWeighting):
+            cells = await reader.read_over_time(windows, request.aggregation, context.now)
+        else:
+            cells = await reader.read_windows(windows, request.aggregation)
         columns = cells.convert(lambda cells: arrange_cells(cells, windows, request.fill))
         is_empty = not cells.total
         whole = start, windows.edges[bisect_right(windows.edges, min(stop, context.now + 1)) - 1]
@@ -168,8 +173,9 @@ def _resolve_request(context: Context, request: SeriesRequest) -> tuple[int, int
             raise BadUserInput("`fill` requires `every`.", fields=["fill"])
         return start, stop, Windows((start, stop), stop - start)
     if request.aggregation is None:
-        names = ", ".join(name.upper() for name in get_args(AggregateFunction))
-        raise BadUserInput(f"`every` requires `aggregate`: one of {names}", fields=["aggregate"])
+        functions = (*get_args(AggregateFunction), *get_args(TimeFunction))
+        names = ", ".join(name.upper() for name in functions)
+        raise BadUserInput(f"`every` requires `aggregate`: one of {names}.", fields=["aggregate"])
     return start, stop, resolve_windows(context, request.range, request.every, start, stop)
 
 
@@ -183,7 +189,7 @@ async def _find_absence(
     kind = await find_written_kind(context, machine, measurement, field, request.tags.where)
     if kind is None:
         return hint_at_absence(machine, measurement, field, TagSelection(request.tags.where))
-    if kind == "string" and request.aggregation and request.aggregation.function in NUMERIC:
+    if kind == "string" and request.aggregation and request.aggregation.function not in ANY_KIND:
         raise BadUserInput(
             f"The values of {measurement}.{field} are strings, which have no {request.aggregation.function}:"
             " use COUNT or LAST.",

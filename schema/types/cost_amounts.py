@@ -1,12 +1,13 @@
 """Amounts of the table of costs: the declared maxima of lists, and what follows from arguments."""
 
 from collections.abc import Callable
-from typing import Any
+from typing import Any, get_args
 
 from resolvers.rules.checks import find_zone
 from resolvers.rules.ids import is_object_id
 from resolvers.rules.paging import DEFAULT_PAGE_SIZE, MAX_PAGE_SIZE
 from resolvers.series.events import MAX_EVENTS
+from resolvers.series.integrals import TimeFunction
 from resolvers.series.machine_series import MAX_SERIES
 from resolvers.series.ranges import RequestedRange, merge_time, to_nanoseconds
 from resolvers.series.windows import HOUR, SHORTEST
@@ -117,19 +118,29 @@ def count_comparisons(arguments: Arguments, _: CostScope) -> int:
 
 
 def count_queries(arguments: Arguments, scope: CostScope) -> int:
-    """How often the points of a series are read: those of its groups are apart if they are aggregated."""
+    """How often the points of a series are read.
+
+    Aggregated groups are read apart. Integrals over time also need the samples next to the range.
+    """
     is_grouped = bool(arguments.get("by")) and arguments.get("aggregate") is not None
-    return count_comparisons(arguments, scope) * (2 if is_grouped else 1)
+    is_twice = is_grouped or _is_over_time(arguments)
+    return count_comparisons(arguments, scope) * (2 if is_twice else 1)
+
+
+def count_series_points(arguments: Arguments, scope: CostScope) -> int:
+    """The points of a series and of its groups, and what else is read for them."""
+    beside = count_comparisons(arguments, scope) if _is_over_time(arguments) else 0
+    return count_windows(arguments, scope) * (1 + GROUPS if arguments.get("by") else 1) + beside
+
+
+def _is_over_time(arguments: Arguments) -> bool:
+    aggregate = arguments.get("aggregate")
+    return aggregate is not None and aggregate.value in get_args(TimeFunction)
 
 
 def count_calls_for_one_series(arguments: Arguments, scope: CostScope) -> int:
     """The reads of a series and, if it is empty, of what was ever written and of the catalogue."""
     return count_queries(arguments, scope) + count_comparisons(arguments, scope) + 1
-
-
-def count_groups(arguments: Arguments, _: CostScope) -> int:
-    """A series together with its groups."""
-    return 1 + GROUPS if arguments.get("by") else 1
 
 
 def _find_range_length(arguments: Arguments, scope: CostScope, now: int) -> int:

@@ -73,7 +73,6 @@ from schema.types.cost_amounts import (
     count_devices_of_viewer,
     count_distinct,
     count_events,
-    count_groups,
     count_listed_devices,
     count_listed_statuses,
     count_measurements_of_performance,
@@ -85,6 +84,7 @@ from schema.types.cost_amounts import (
     count_series,
     count_series_documents,
     count_series_objects,
+    count_series_points,
     count_windows,
     multiply,
 )
@@ -165,7 +165,7 @@ SERIES_FIELDS: dict[str, FieldCost] = {
     # catalogue.
     "series": FieldCost(
         calls={TENANT: count_calls_for_one_series},
-        points={OBJECT: multiply(count_windows, count_groups)},
+        points={OBJECT: count_series_points},
         below={PAGE: {OBJECT: count_series_objects}},
         shared=(CONFIGURATION, HINTS),
     ),
@@ -232,14 +232,14 @@ COSTS: dict[str, FieldCost] = {
     "Query.series": FieldCost(
         calls={OBJECT: count_calls_for_series},
         documents={OBJECT: count_series_documents},
-        points={OBJECT: multiply(count_series, count_windows, count_groups)},
+        points={OBJECT: multiply(count_series, count_series_points)},
         size=count_series,
         below={PAGE: {OBJECT: multiply(count_series, count_series_objects)}, **OF_MACHINES},
     ),
     "Query.seriesRows": FieldCost(
         calls={OBJECT: count_calls_for_series},
         documents={OBJECT: count_series_documents},
-        points={OBJECT: multiply(count_series, count_windows)},
+        points={OBJECT: multiply(count_series, count_series_points)},
         size=multiply(count_series, count_series_objects),
         below=OF_MACHINES,
     ),

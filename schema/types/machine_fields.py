@@ -40,8 +40,10 @@ from schema.types.series_arguments import (
     MaxGap,
     MaxPoints,
     Measurement,
+    Per,
     Quantile,
     Range,
+    SignalArgument,
     TimeZone,
     WhereArgument,
     to_optional_range,
@@ -117,6 +119,8 @@ class MachineFields:
         compare: Compare = None,
         where: WhereArgument = None,
         by: ByArgument = None,
+        signal: SignalArgument = None,
+        per: Per = None,
     ) -> Any:
         request = to_series_request(
             range,
@@ -131,6 +135,8 @@ class MachineFields:
             compare,
             where,
             by,
+            signal,
+            per,
         )
         return show_hints(
             info, await machine_series.get_series(info.context, root, measurement, field, request)

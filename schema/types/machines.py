@@ -24,8 +24,10 @@ from schema.types.series_arguments import (
     MachineRef,
     MaxGap,
     MaxPoints,
+    Per,
     Quantile,
     Range,
+    SignalArgument,
     TimeZone,
     WhereArgument,
     to_series_request,
@@ -66,7 +68,7 @@ class MachineQueries:
         " machine does not exist, or whose series cannot be read, is null and has an error of its own.",
         list[MachineSeries | None] | None,
     )
-    async def series(
+    async def series(  # Long because it has many arguments.
         self,
         info: Info,
         machines: Annotated[list[MachineRef], argument("The machines.")],
@@ -83,6 +85,8 @@ class MachineQueries:
         compare: Compare = None,
         where: WhereArgument = None,
         by: ByArgument = None,
+        signal: SignalArgument = None,
+        per: Per = None,
     ) -> Any:
         return await get_series_of_machines(
             info.context,
@@ -101,5 +105,7 @@ class MachineQueries:
                 compare,
                 where,
                 by,
+                signal,
+                per,
             ),
         )

@@ -7,14 +7,16 @@ from typing import Annotated, cast
 
 import strawberry
 
-from resolvers.series import machine_series, ranges, shaping, windows
+from resolvers.series import integrals, machine_series, ranges, shaping, windows
 from resolvers.series.ranges import UnitName
 from resolvers.series.tag_sets import TagSelection
 from schema.engine.fields import argument
 from schema.engine.inputs import UNSET, optional, required, select_provided_values
 from schema.engine.scalars import DateTime, Duration
+from stores.contracts import areas
+from stores.contracts.areas import AreaRule
 from stores.contracts.errors import BadUserInput
-from stores.contracts.series import AggregateFunction, Aggregation
+from stores.contracts.series import SECOND, AggregateFunction, Aggregation
 
 _DAY_TIME = re.compile(r"([01][0-9]|2[0-3]):[0-5][0-9](:[0-5][0-9])?")
 
@@ -85,6 +87,28 @@ class Aggregate(Enum):
         "stddev", description="The sample standard deviation; a window with one value has none."
     )
     QUANTILE = strawberry.enum_value("quantile", description="The nearest rank of `quantile`.")
+    INTEGRAL = strawberry.enum_value(
+        "integral",
+        description="The integral over the time that the window covers, in values times `per`: that of kW is"
+        " in kWh. See `signal` and `maxGap`.",
+    )
+    TIME_WEIGHTED_MEAN = strawberry.enum_value(
+        "time_weighted_mean",
+        description="The mean of the values, each weighted by the time for which it is in force. See `signal`"
+        " and `maxGap`.",
+    )
+
+
+@strawberry.enum(description="What a series is between two samples.")
+class Signal(Enum):
+    STEP = strawberry.enum_value("step", description="The value of the earlier one, until the next one.")
+    LINEAR = strawberry.enum_value("linear", description="On the line between both.")
+
+
+@strawberry.enum(description="The unit of time of an integral.")
+class IntegralUnit(Enum):
+    HOUR = strawberry.enum_value(3600 * SECOND, description="Values times hours: of kW, kWh.")
+    SECOND = strawberry.enum_value(SECOND, description="Values times seconds: of kW, kJ.")
 
 
 @strawberry.enum(description="What windows without samples become.")
@@ -133,8 +157,17 @@ Quantile = Annotated[float | None, argument("From 0 to 1; only with QUANTILE.")]
 FillArgument = Annotated[Fill, argument("What windows without samples become.")]
 FillValue = Annotated[float | None, argument("The value for `fill: VALUE`.")]
 MaxGap = Annotated[
-    Duration | None, argument("The longest gap that is filled; gaps of any length if omitted.")
+    Duration | None,
+    argument(
+        "The longest gap that is filled and, with INTEGRAL and TIME_WEIGHTED_MEAN, the longest time between"
+        " two samples: a longer hole contributes nothing. Gaps of any length if omitted."
+    ),
 ]
+SignalArgument = Annotated[
+    Signal | None,
+    argument("What the series is between two samples, for INTEGRAL and TIME_WEIGHTED_MEAN; STEP if omitted."),
+]
+Per = Annotated[IntegralUnit | None, argument("The unit of time of INTEGRAL; HOUR if omitted.")]
 MaxPoints = Annotated[
     int | None,
     argument("The maximum number of points: others are left out, but every peak and trough is kept."),
@@ -218,18 +251,40 @@ def to_series_request(
     compare: Duration | None,
     where: list[TagFilter] | None,
     by: list[str] | None,
+    signal: Signal | None,
+    per: IntegralUnit | None,
 ) -> machine_series.SeriesRequest:
     """Return the arguments of a series as one value. Raises `BadUserInput` if they contradict each other."""
-    if (aggregate is Aggregate.QUANTILE) != (quantile is not None):
-        raise BadUserInput("`quantile` requires `aggregate: QUANTILE`, and the reverse.", fields=["quantile"])
-    if quantile is not None and not 0 <= quantile <= 1:
-        raise BadUserInput("`quantile` must be from 0 to 1.", fields=["quantile"])
     return machine_series.SeriesRequest(
         to_range(range, time_zone),
         to_windows(every),
-        None if aggregate is None else Aggregation(cast(AggregateFunction, aggregate.value), quantile),
+        _to_aggregation(aggregate, quantile, signal, per, max_gap),
         shaping.FillRule(cast(shaping.FillMode, fill.value), fill_value, max_gap),
         max_points,
         to_tag_selection(where, by),
         compare,
     )
+
+
+def _to_aggregation(
+    aggregate: Aggregate | None,
+    quantile: float | None,
+    signal: Signal | None,
+    per: IntegralUnit | None,
+    max_gap: int | None,
+) -> Aggregation | integrals.TimeWeighting | None:
+    if (aggregate is Aggregate.QUANTILE) != (quantile is not None):
+        raise BadUserInput("`quantile` requires `aggregate: QUANTILE`, and the reverse.", fields=["quantile"])
+    if quantile is not None and not 0 <= quantile <= 1:
+        raise BadUserInput("`quantile` must be from 0 to 1.", fields=["quantile"])
+    if per is not None and aggregate is not Aggregate.INTEGRAL:
+        raise BadUserInput("`per` requires `aggregate: INTEGRAL`.", fields=["per"])
+    if aggregate in (Aggregate.INTEGRAL, Aggregate.TIME_WEIGHTED_MEAN):
+        rule = AreaRule(cast(areas.Signal, (signal or Signal.STEP).value), max_gap)
+        unit = cast(int, (per or IntegralUnit.HOUR).value)
+        return integrals.TimeWeighting(cast(integrals.TimeFunction, aggregate.value), rule, unit)
+    if signal is not None:
+        raise BadUserInput(
+            "`signal` requires `aggregate: INTEGRAL` or `TIME_WEIGHTED_MEAN`.", fields=["signal"]
+        )
+    return None if aggregate is None else Aggregation(cast(AggregateFunction, aggregate.value), quantile)

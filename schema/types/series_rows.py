@@ -19,8 +19,10 @@ from schema.types.series_arguments import (
     MachineRef,
     MaxGap,
     MaxPoints,
+    Per,
     Quantile,
     Range,
+    SignalArgument,
     WhereArgument,
     to_series_request,
 )
@@ -61,12 +63,14 @@ class SeriesRowQueries:
         max_gap: MaxGap = None,
         max_points: MaxPoints = None,
         where: WhereArgument = None,
+        signal: SignalArgument = None,
+        per: Per = None,
     ) -> Any:
         shape = aggregate, quantile, fill, fill_value, max_gap, max_points
         rows = await list_rows(
             info.context,
             [(ref.organization_id, ref.application_id, ref.machine_id) for ref in machines],
             [(ref.measurement, ref.field) for ref in fields],
-            to_series_request(range, every, UNSET, *shape, compare=None, where=where, by=None),
+            to_series_request(range, every, UNSET, *shape, None, where, None, signal, per),
         )
         return show_hints(info, rows)

@@ -11,12 +11,14 @@ does not exist is empty in the embedded store; on a server it is an error, becau
 Names are data: quotes, backslashes, line feeds and pieces of query languages in them have no meaning.
 """
 
+# Long because it is one contract: all that can be done with the series of a database.
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 from typing import Literal, NamedTuple, TypeAlias, TypeVar
 
+from stores.contracts.areas import Area, AreaRule
 from stores.contracts.caches import CacheOwner
 from stores.contracts.deletions import PointDeletion
 from stores.contracts.extents import ExtentQuery, SeriesExtent
@@ -229,6 +231,15 @@ class SeriesDatabase(ABC):
         The tags are those of `aggregation.by` that the series have: `()` without `by`. The cells are in the
         order of the windows. A function of `NUMERIC` returns nothing for a field of strings. If several
         samples of a window share its first (or last) time, `first` (or `last`) is their greatest value.
+        """
+
+    @abstractmethod
+    async def areas(
+        self, query: SeriesQuery, windows: Windows, rule: AreaRule
+    ) -> ByMachine[ByTags[list[Area]]]:
+        """Return by machine, field and tags the areas of the windows that have samples, in their order.
+
+        Fields of strings have none.
         """
 
     @abstractmethod

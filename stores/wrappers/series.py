@@ -3,6 +3,7 @@
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from typing import TypeVar
 
+from stores.contracts.areas import Area, AreaRule
 from stores.contracts.deletions import Deletion
 from stores.contracts.extents import ExtentQuery, SeriesExtent
 from stores.contracts.machine_moves import EarlierMachine, MoveReport
@@ -148,6 +149,11 @@ class WrappedSeriesDatabase(SeriesDatabase):
         return await self._read(
             "windows", join_fields(query), lambda: self._series.windows(query, windows, aggregation)
         )
+
+    async def areas(
+        self, query: SeriesQuery, windows: Windows, rule: AreaRule
+    ) -> ByMachine[ByTags[list[Area]]]:
+        return await self._read("areas", join_fields(query), lambda: self._series.areas(query, windows, rule))
 
     async def last(self, query: SourceQuery, limit: int) -> list[Occurrence]:
         return await self._read("last", "", lambda: self._series.last(query, limit))

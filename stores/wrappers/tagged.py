@@ -3,6 +3,7 @@
 from dataclasses import replace
 from typing import TypeVar
 
+from stores.contracts.areas import Area, AreaRule
 from stores.contracts.extents import ExtentQuery, SeriesExtent
 from stores.contracts.series import (
     Aggregation,
@@ -56,6 +57,11 @@ class TaggedSeriesDatabase(SeriesDatabase):
         self, query: SeriesQuery, windows: Windows, aggregation: Aggregation
     ) -> ByMachine[ByTags[list[Cell]]]:
         return self._hide_tag(await self._series.windows(self._narrow(query), windows, aggregation))
+
+    async def areas(
+        self, query: SeriesQuery, windows: Windows, rule: AreaRule
+    ) -> ByMachine[ByTags[list[Area]]]:
+        return self._hide_tag(await self._series.areas(self._narrow(query), windows, rule))
 
     async def last(self, query: SourceQuery, limit: int) -> list[Occurrence]:
         return await self._series.last(self._narrow_sources(query), limit)

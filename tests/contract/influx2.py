@@ -4,6 +4,7 @@ from collections.abc import AsyncIterator, Awaitable
 from contextlib import asynccontextmanager
 
 from stores.backends.influx.influx2 import Influx2SeriesStore
+from stores.contracts.areas import AreaRule
 from stores.contracts.series import (
     END_OF_TIME,
     MACHINE,
@@ -62,6 +63,7 @@ def every_call(series: SeriesDatabase, machine: str = "M1") -> list[Awaitable[ob
             MINUTE,
             Aggregation("mean"),
         ),
+        series.areas(over(MINUTE, "state", ["power"], [machine]), MINUTE, AreaRule()),
         series.last(SourceQuery(sources, None, 0, END_OF_TIME), 5),
         series.last(SourceQuery(sources, [machine], 0, END_OF_TIME), 5),
         series.counts(SourceQuery(sources, None, 0, END_OF_TIME)),

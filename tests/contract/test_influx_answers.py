@@ -19,6 +19,7 @@ import pytest
 from schema.server.app import create_app
 from schema.server.settings import Settings
 from stores.backends.influx.transport import parse_retry_after, report_errors_as_unavailable
+from stores.contracts.areas import AreaRule
 from stores.contracts.errors import Unavailable
 from stores.contracts.series import (
     Aggregation,
@@ -44,6 +45,7 @@ CATALOGUE = [
 WINDOWS = Windows((0, 10, 20), 10)
 HEADER = "#datatype,string,long,dateTime:RFC3339,{},string,string,string\r\n"
 HEADER += ",result,table,_time,_value,_field,_measurement,machine_id\r\n"
+AREA = {"m": "M1", "n": 0, "s": 1, "t0": 1, "v0": 2.0, "t1": 3, "v1": 2.0, "a": 4.0, "c": 2}
 UNEXPECTED = [
     Answer(404, b'{"error": "query error: database not found: machines"}'),
     Answer(404, b'{"code":"not found","message":"could not find bucket \\"machines\\""}'),
@@ -83,6 +85,7 @@ def calls(series: SeriesDatabase) -> dict[str, Callable[[], Awaitable[Any]]]:
         "changes": lambda: series.changes(query, 10),
         "neighbours": lambda: series.neighbours(query),
         "windows": lambda: series.windows(query, WINDOWS, Aggregation("mean")),
+        "areas": lambda: series.areas(query, WINDOWS, AreaRule()),
         "last": lambda: series.last(sources, 5),
         "counts": lambda: series.counts(sources),
         "machines_with": lambda: series.machines_with(SourceQuery([Source("state", "power")]), True),
@@ -90,7 +93,8 @@ def calls(series: SeriesDatabase) -> dict[str, Callable[[], Awaitable[Any]]]:
 
 
 @pytest.mark.parametrize(
-    "call", ["latest", "points", "changes", "neighbours", "windows", "last", "counts", "machines_with"]
+    "call",
+    ["latest", "points", "changes", "neighbours", "windows", "areas", "last", "counts", "machines_with"],
 )
 @pytest.mark.parametrize("kind", ["influxdb3", "influxdb2"])
 async def test_every_unexpected_answer_is_unavailable(kind: str, call: str) -> None:
@@ -119,6 +123,10 @@ async def test_every_unexpected_answer_is_unavailable(kind: str, call: str) -> N
         ("windows", [{"m": "M1", "n": 0, "v1": "many"}]),
         ("windows", [{"m": "M1", "n": 7, "v1": 1.5}]),
         ("windows", [{"m": "M1", "n": None, "v1": 1.5}]),
+        ("areas", [AREA | {"n": 7}]),
+        ("areas", [AREA | {"s": 2}]),
+        ("areas", [AREA | {"t0": None}]),
+        ("areas", [AREA | {"a": "many"}]),
         ("last", [{"m": "M1", "t": 5, "s": 1, "v": "many"}]),
         ("last", [{"m": "M1", "t": 5, "s": 9, "v": "5"}]),
         ("counts", [{"m": "M1", "n": "many"}]),

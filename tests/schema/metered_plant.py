@@ -60,7 +60,16 @@ class StoreCounter(Interceptor):
     async def run(self, call: StoreCall, proceed: Callable[[], Awaitable[T]]) -> T:
         self.calls += 1
         result = await proceed()
-        if call.operation in ("find", "latest", "points", "changes", "neighbours", "windows", "last"):
+        if call.operation in (
+            "find",
+            "latest",
+            "points",
+            "changes",
+            "neighbours",
+            "windows",
+            "areas",
+            "last",
+        ):
             self.returned += count_items(result, is_document=call.operation == "find")
         return result
 

@@ -13,12 +13,14 @@ from stores.backends.influx import flux
 from stores.backends.influx.annotated_csv import Row
 from stores.backends.influx.catalogues import DatabaseCatalogue
 from stores.backends.influx.flux import Script
+from stores.backends.influx.influx2_areas import collect_areas, select_areas
 from stores.backends.influx.influx2_changes import MAX_STRINGS, select_changes, select_strings
 from stores.backends.influx.influx2_client import NAME, Influx2Client
 from stores.backends.influx.influx2_extents import join_extents, make_extents_script
 from stores.backends.influx.influx2_windows import CellCollector, aggregate_script
 from stores.backends.influx.store import InfluxSeriesStore
 from stores.backends.influx.transport import query_in_chunks, reading
+from stores.contracts.areas import Area, AreaRule
 from stores.contracts.errors import make_too_many_changes_error, make_too_many_points_error
 from stores.contracts.extents import ExtentQuery, SeriesExtent
 from stores.contracts.neighbours import join_neighbours
@@ -40,6 +42,7 @@ from stores.contracts.series import (
     SeriesQuery,
     Source,
     SourceQuery,
+    Span,
     Value,
     Windows,
 )
@@ -166,7 +169,7 @@ class Influx2SeriesDatabase(SeriesDatabase):
     ) -> ByMachine[ByTags[list[Cell]]]:
         catalogue = await self._store.catalogues.get(self.database)
         kinds = catalogue.find_kinds_for(query.measurement, query.fields, aggregation.function)
-        spans = [span for span in windows.spans() if span.start < query.stop and span.stop > query.start]
+        spans = _list_spans(windows, query)
         if not kinds or not spans:
             return {}
         rows = await self._query(
@@ -178,6 +181,21 @@ class Influx2SeriesDatabase(SeriesDatabase):
             for row in rows:
                 collector.add(row)
         return collector.cells()
+
+    async def areas(
+        self, query: SeriesQuery, windows: Windows, rule: AreaRule
+    ) -> ByMachine[ByTags[list[Area]]]:
+        catalogue = await self._store.catalogues.get(self.database)
+        kinds = catalogue.find_kinds_for(query.measurement, query.fields, "sum")
+        spans = _list_spans(windows, query)
+        if not kinds or not spans:
+            return {}
+        rows = await self._query(
+            query.machines,
+            lambda script, chunk: select_areas(script, query, kinds, chunk, spans, rule),
+        )
+        with reading(NAME):
+            return collect_areas(rows, spans)
 
     async def last(self, query: SourceQuery, limit: int) -> list[Occurrence]:
         if query.machines is not None:
@@ -263,3 +281,8 @@ def _collect_samples(rows: Iterable[Row]) -> ByMachine[ByTags[list[Sample]]]:
                 for samples in by_tags.values():
                     samples.sort()
     return points
+
+
+def _list_spans(windows: Windows, query: SeriesQuery) -> list[Span]:
+    """Return the spans of windows that the range of a query is in."""
+    return [span for span in windows.spans() if span.start < query.stop and span.stop > query.start]

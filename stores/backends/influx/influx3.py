@@ -15,17 +15,14 @@ from stores.backends.influx.influx3_client import NAME, Influx3Client, Rows, Sch
 from stores.backends.influx.influx3_extents import read_extents
 from stores.backends.influx.influx3_neighbours import read_neighbours
 from stores.backends.influx.influx3_samples import collect_samples
+from stores.backends.influx.sql_areas import collect_areas, select_areas
 from stores.backends.influx.sql_changes import select_changes
-from stores.backends.influx.sql_windows import read_aggregated_value, select_windows
+from stores.backends.influx.sql_windows import collect_cells, select_windows
 from stores.backends.influx.store import InfluxSeriesStore
-from stores.backends.influx.tag_sets import read_tags, sort_cells
-from stores.backends.influx.transport import REFUSED, UnreadableAnswer, query_in_chunks, reading
+from stores.backends.influx.transport import REFUSED, query_in_chunks, reading
 from stores.backends.influx.values import CHECK, PARSE, TYPES, check_integer
-from stores.contracts.errors import (
-    Unavailable,
-    make_too_many_changes_error,
-    make_too_many_points_error,
-)
+from stores.contracts.areas import Area, AreaRule
+from stores.contracts.errors import Unavailable, make_too_many_changes_error, make_too_many_points_error
 from stores.contracts.extents import ExtentQuery, SeriesExtent
 from stores.contracts.repeats import drop_all_repeats
 from stores.contracts.series import (
@@ -165,21 +162,25 @@ class Influx3SeriesDatabase(SeriesDatabase):
             tags = find_tags(catalogue)
             return select_windows(query, kinds, machines, windows, aggregation, tags) if kinds else None
 
-        cells: ByMachine[ByTags[dict[int, Value]]] = {}
         catalogue, rows = await self._query(query, make)
         kinds, tags = find_kinds(catalogue), find_tags(catalogue)
-        count = len(windows.edges) - 1
         with reading(NAME):
-            for row in rows:
-                index = check_integer(row["n"])
-                if not 0 <= index < count:
-                    raise UnreadableAnswer(f"there is no window {index}")
-                for i, (name, kind) in enumerate(kinds.items()):
-                    value = read_aggregated_value(row, i, kind, aggregation.function)
-                    if value is not None:  # of a window that is repeated, the last row wins
-                        by_tags = cells.setdefault(row["m"], {}).setdefault(name, {})
-                        by_tags.setdefault(read_tags(row, tags), {})[index] = value
-        return sort_cells(cells)
+            return collect_cells(rows, kinds, tags, windows, aggregation.function)
+
+    async def areas(
+        self, query: SeriesQuery, windows: Windows, rule: AreaRule
+    ) -> ByMachine[ByTags[list[Area]]]:
+        def find(catalogue: DatabaseCatalogue) -> tuple[dict[str, Kind], list[str]]:
+            kinds = catalogue.find_kinds_for(query.measurement, query.fields, "sum")
+            return kinds, catalogue.list_tags(query.measurement)
+
+        def make(catalogue: DatabaseCatalogue, machines: Sequence[str] | None) -> sql.Statement | None:
+            kinds, tags = find(catalogue)
+            return select_areas(query, kinds, machines, tags, windows, rule) if kinds else None
+
+        catalogue, rows = await self._query(query, make)
+        with reading(NAME):
+            return collect_areas(rows, *find(catalogue), windows)
 
     async def last(self, query: SourceQuery, limit: int) -> list[Occurrence]:
         def make(catalogue: DatabaseCatalogue, machines: Sequence[str] | None) -> sql.Statement | None:

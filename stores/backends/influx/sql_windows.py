@@ -5,12 +5,16 @@ from typing import Any
 
 from stores.backends.influx.sql import MACHINE_COLUMN, Statement, join_conditions, list_machine_conditions
 from stores.backends.influx.sql_values import BoundValues, quote
-from stores.backends.influx.tag_sets import name_tags
+from stores.backends.influx.tag_sets import name_tags, read_tags, sort_cells
+from stores.backends.influx.transport import UnreadableAnswer
 from stores.backends.influx.values import CHECK, check_float, check_integer
 from stores.contracts.series import (
     INTEGRAL,
     AggregateFunction,
     Aggregation,
+    ByMachine,
+    ByTags,
+    Cell,
     Kind,
     SeriesQuery,
     Value,
@@ -29,7 +33,7 @@ def select_windows(
     """Return the statement for the aggregated value of each field by machine, tags and window."""
     bound = BoundValues()
     conditions = list_machine_conditions(query, machines, bound)
-    index = _format_window_index(windows)
+    index = format_window_index(windows)
     if aggregation.function == "quantile":
         q = bound.bind(float(aggregation.q or 0.0))
         return _select_quantiles(query.measurement, kinds, conditions, index, q, tags), bound.values
@@ -41,7 +45,7 @@ def select_windows(
     return f"{text} GROUP BY {keys} ORDER BY {keys}", bound.values
 
 
-def _format_window_index(windows: Windows) -> str:
+def format_window_index(windows: Windows) -> str:
     """Return the expression for the index of a time's window: a division for windows of one width."""
     ns = "CAST(time AS BIGINT)"
     spans = windows.spans()
@@ -76,7 +80,34 @@ def _aggregate_columns(name: str, i: int, kind: Kind, function: AggregateFunctio
             return [f"{function}({number}) AS v{i}"]
 
 
-def read_aggregated_value(
+def collect_cells(
+    rows: Sequence[Mapping[str, Any]],
+    kinds: Mapping[str, Kind],
+    tags: Sequence[str],
+    windows: Windows,
+    function: AggregateFunction,
+) -> ByMachine[ByTags[list[Cell]]]:
+    """Return the cells in rows of `select_windows`. Raises what `reading` makes an unreadable answer of."""
+    cells: ByMachine[ByTags[dict[int, Value]]] = {}
+    for row in rows:
+        index = check_window_index(row["n"], windows)
+        for i, (name, kind) in enumerate(kinds.items()):
+            value = _read_aggregated_value(row, i, kind, function)
+            if value is not None:  # of a window that is repeated, the last row wins
+                by_tags = cells.setdefault(row["m"], {}).setdefault(name, {})
+                by_tags.setdefault(read_tags(row, tags), {})[index] = value
+    return sort_cells(cells)
+
+
+def check_window_index(value: Any, windows: Windows) -> int:
+    """Return the index of a window. Raises `UnreadableAnswer` if there is no such window."""
+    index = check_integer(value)
+    if not 0 <= index < len(windows.edges) - 1:
+        raise UnreadableAnswer(f"there is no window {index}")
+    return index
+
+
+def _read_aggregated_value(
     row: Mapping[str, Any], i: int, kind: Kind, function: AggregateFunction
 ) -> Value | None:
     """Return the aggregated value of a field in a row of `select_windows`, or None.

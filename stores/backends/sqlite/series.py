@@ -10,12 +10,14 @@ import apsw
 from stores.backends.sqlite import series_moves as moves
 from stores.backends.sqlite import series_queries as queries
 from stores.backends.sqlite.file import SqliteFile
+from stores.backends.sqlite.series_areas import read_areas
 from stores.backends.sqlite.series_deletion import delete_range, list_series_to_delete, split_range
 from stores.backends.sqlite.series_extents import read_extents
 from stores.backends.sqlite.series_rewrites import read_rewrites
 from stores.backends.sqlite.series_samples import read_changes, read_points
 from stores.backends.sqlite.series_schema import FORMAT, SampleDamage
 from stores.backends.sqlite.series_writer import SeriesCache, SqlitePointWriter, delete_older, list_series
+from stores.contracts.areas import Area, AreaRule
 from stores.contracts.deletions import Deletion
 from stores.contracts.extents import ExtentQuery, SeriesExtent
 from stores.contracts.machine_moves import EarlierMachine, MoveReport
@@ -162,6 +164,11 @@ class SqliteSeriesDatabase(SeriesDatabase):
         return await self._store.read(
             lambda db: queries.read_windows(db, self._names, query, windows, aggregation)
         )
+
+    async def areas(
+        self, query: SeriesQuery, windows: Windows, rule: AreaRule
+    ) -> ByMachine[ByTags[list[Area]]]:
+        return await self._store.read(lambda db: read_areas(db, self._names, query, windows, rule))
 
     async def last(self, query: SourceQuery, limit: int) -> list[Occurrence]:
         return await self._store.read(

@@ -1,0 +1,42 @@
+"""The areas under series in windows, of which integrals and means over time are made.
+
+The area of a window is that between its own samples only, whatever is before and after it. So it never
+changes when other windows do, and whoever reads it joins windows with `first` and `last`.
+"""
+
+from dataclasses import dataclass
+from typing import Literal, NamedTuple
+
+Signal = Literal["step", "linear"]
+
+
+@dataclass(frozen=True, slots=True)
+class AreaRule:
+    """What a series is between two samples: the value of the earlier one, or the line between them.
+
+    It is nothing between samples that are further apart than `max_gap` nanoseconds; None for any distance.
+    """
+
+    signal: Signal = "step"
+    max_gap: int | None = None
+
+    def spans(self, earlier: int, later: int) -> bool:
+        """Return whether a series is known between two consecutive samples, of which these are the times."""
+        return self.max_gap is None or later - earlier <= self.max_gap
+
+
+class Area(NamedTuple):
+    """The area under the samples of one series in a window: values times seconds.
+
+    `window` is its index, `first` and `last` are its first and last sample: their times in
+    nanoseconds and their values as floats; True is 1. `covered` are the nanoseconds that the area extends
+    over.
+    """
+
+    window: int
+    first_time: int
+    first: float
+    last_time: int
+    last: float
+    area: float
+    covered: int
