@@ -4,7 +4,7 @@ from asyncio import gather
 from bisect import bisect_right
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
-from itertools import pairwise
+from itertools import chain, pairwise
 from typing import Literal, TypeAlias
 
 from loaders.readings import Readings
@@ -16,7 +16,7 @@ from resolvers.series.local_time import localize
 from resolvers.series.machines import HasMachineId, get_readings
 from resolvers.series.ranges import RequestedRange, resolve_range
 from resolvers.series.shifts import list_planned_spans
-from resolvers.series.states import find_spans
+from resolvers.series.spans import Spans, intersect_spans, measure_spans, unite_spans
 from resolvers.series.windows import WindowRule, find_shift_names, resolve_windows
 from stores.contracts.errors import BadUserInput
 from stores.contracts.series import END_OF_TIME, SECOND, Neighbours, Windows
@@ -26,7 +26,6 @@ EXECUTION = "execution"
 CHANGES = "changes of states and counters (series.max_points): request a shorter `range` or fewer machines."
 CHANGES_PER_SLICE = 500  # that are counted at once, before other requests get a turn
 Input = Literal["planned_time", "execution", "running_time", "ideal_cycle_time", "pieces", "scrap"]
-Spans: TypeAlias = list[tuple[int, int]]  # from, until: in nanoseconds, in order, without overlaps
 FieldName: TypeAlias = tuple[str, str]  # of a measurement
 
 
@@ -147,7 +146,7 @@ async def get_performance(
     spend_points(context, len(windows.edges))
     stop = max(min(stop, context.now), start + 1)  # what is planned in the future is not missed yet
     shifts = requested.shifts
-    planned = [(start, stop)] if shifts is None else list_planned_spans(shifts, start, stop)
+    planned = ((start, stop),) if shifts is None else list_planned_spans(shifts, start, stop)
     inputs = await _load_inputs(context, machine, request, planned, start, stop)
     [total] = _list_figures(inputs, request, Windows((start, stop)), start, stop)
     if windows.edges:
@@ -173,11 +172,11 @@ async def _load_inputs(
     spend_points(context, count, CHANGES)
     if count > CHANGES_PER_SLICE:
         await context.turn.pause()
-    running = context.viewer.series.running_states if request.running is None else request.running
-    spans = [span for series in states for span in find_spans(series.before, series.samples, start, stop)]
+    values = context.viewer.series.running_states if request.running is None else request.running
+    running = [_list_running_spans(series, frozenset(values), start, stop) for series in states]
     return _Inputs(
         planned,
-        _intersect(_unite((s.start, s.end) for s in spans if s.value in running), planned) if spans else None,
+        intersect_spans(unite_spans(chain.from_iterable(running)), planned) if running else None,
         _list_steps(pieces, planned) if pieces else None,
         _list_steps(scrap[0], planned) if scrap and scrap[0] else None,
         [
@@ -214,27 +213,18 @@ def _list_steps(counters: Iterable[CounterSamples], planned: Spans) -> list[tupl
     return steps
 
 
-def _unite(spans: Iterable[tuple[int, int]]) -> Spans:
-    united: Spans = []
-    for start, end in sorted(spans):
-        if united and start <= united[-1][1]:
-            united[-1] = united[-1][0], max(end, united[-1][1])
-        else:
-            united.append((start, end))
-    return united
-
-
-def _intersect(spans: Spans, others: Spans) -> Spans:
-    common: Spans = []
-    index = 0
-    for start, end in spans:
-        while index < len(others) and others[index][1] <= start:
-            index += 1
-        for other_start, other_end in others[index:]:
-            if other_start >= end:
-                break
-            common.append((max(start, other_start), min(end, other_end)))
-    return common
+def _list_running_spans(states: CounterSamples, running: frozenset[str], start: int, stop: int) -> Spans:
+    """Return when a series of states has one of the values; the last state lasts to `stop`."""
+    spans: list[tuple[int, int]] = []
+    since = start if states.before is not None and states.before.value in running else None
+    for time, value in states.samples:
+        if value not in running:
+            if since is not None and since < time:
+                spans.append((since, time))
+            since = None
+        elif since is None:
+            since = time
+    return spans if since is None else [*spans, (since, stop)]
 
 
 def _list_figures(
@@ -242,12 +232,13 @@ def _list_figures(
 ) -> list[PerformanceResult]:
     """Return the figures of each window. The time between shifts is left out."""
     edges, names = windows.edges, find_shift_names(windows)
+    unknown = [None] * (len(edges) - 1)
     columns = zip(
         pairwise(edges),
-        _divide(inputs.planned, edges),
-        _divide(inputs.running, edges),
-        _add_up(inputs.pieces, edges),
-        _add_up(inputs.scrap, edges),
+        measure_spans(inputs.planned, edges),
+        unknown if inputs.running is None else measure_spans(inputs.running, edges),
+        unknown if inputs.pieces is None else _add_up(inputs.pieces, edges),
+        unknown if inputs.scrap is None else _add_up(inputs.scrap, edges),
         strict=True,
     )
     return [
@@ -256,7 +247,7 @@ def _list_figures(
             end,
             start <= begin and end <= stop,
             None if names is None else names[begin],
-            planned or 0,
+            planned,
             running,
             pieces,
             scrap,
@@ -267,23 +258,8 @@ def _list_figures(
     ]
 
 
-def _divide(spans: Spans | None, edges: Sequence[int]) -> Sequence[int | None]:
-    """Return how much of the spans lies in each window; None if nothing is known of them."""
-    if spans is None:
-        return [None] * (len(edges) - 1)
-    durations = [0] * (len(edges) - 1)
-    for start, end in spans:
-        for index in range(bisect_right(edges, start) - 1, len(durations)):
-            if edges[index] >= end:
-                break
-            durations[index] += min(end, edges[index + 1]) - max(start, edges[index])
-    return durations
-
-
-def _add_up(steps: list[tuple[int, float]] | None, edges: Sequence[int]) -> Sequence[float | None]:
-    """Return the sum of the increases in each window; None if nothing is known of them."""
-    if steps is None:
-        return [None] * (len(edges) - 1)
+def _add_up(steps: list[tuple[int, float]], edges: Sequence[int]) -> list[float]:
+    """Return the sum of the increases in each window."""
     sums = [0.0] * (len(edges) - 1)
     for time, increase in steps:
         sums[bisect_right(edges, time) - 1] += increase

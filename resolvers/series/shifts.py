@@ -3,14 +3,19 @@
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import date, time, timedelta
+from threading import Lock
 from zoneinfo import ZoneInfo
+
+from cachetools import LRUCache, cached
 
 from resolvers.limits import DAY
 from resolvers.rules.checks import find_zone
 from resolvers.series.calendar import find_instant, to_local
+from resolvers.series.spans import Spans
 from stores.contracts.errors import BadUserInput
 from stores.entities.shift_plans import WEEKDAYS, Break, Shift, ShiftPlan
 
+MAX_CACHED_SPANS = 20_000  # of all ranges together: 3 MB
 SEARCHED_DAYS = 15  # before now, for a shift that has ended: a plan has one in every week
 
 
@@ -72,7 +77,8 @@ def find_previous_shift(shifts: LocalShifts, now: int) -> ShiftSpan:
     return [span for span in list_shifts(shifts, now - SEARCHED_DAYS * DAY, now) if span.end <= now][-1]
 
 
-def list_planned_spans(shifts: LocalShifts, start: int, stop: int) -> list[tuple[int, int]]:
+@cached(LRUCache(MAX_CACHED_SPANS, len), lock=Lock())
+def list_planned_spans(shifts: LocalShifts, start: int, stop: int) -> Spans:
     """Return when machines are to work within a range: the shifts without their breaks, oldest first."""
     planned: list[tuple[int, int]] = []
     for span in list_shifts(shifts, start, stop):
@@ -80,7 +86,7 @@ def list_planned_spans(shifts: LocalShifts, start: int, stop: int) -> list[tuple
         for pause, resumption in (*span.breaks, (span.end, span.end)):
             planned.append((max(begin, start), min(pause, stop)))
             begin = resumption
-    return [(begin, end) for begin, end in planned if begin < end]
+    return tuple((begin, end) for begin, end in planned if begin < end)
 
 
 def _list_shifts_of_day(plan: ShiftPlan, day: date, zone: ZoneInfo) -> Iterator[ShiftSpan]:

@@ -13,6 +13,7 @@ from bson import ObjectId
 
 from stores.contracts.document_store import DocumentStore
 from stores.contracts.documents import Collection, Document, OneOf, Query, format_time
+from stores.entities.applications import SHIFT_PLAN
 from stores.entities.cipher import SecretCipher
 from stores.entities.configuration import ConfigEntry
 from stores.entities.connectors import Connector, ConnectorTemplate
@@ -111,7 +112,9 @@ def _make_config_documents(organization: str, details: dict[str, Any]) -> list[D
             "status": "active",
             "collections": ["devices", "config", "connectors"],
             "createdAt": FIRST_DAY,
+            "timeZone": details["time_zone"],
         }
+        | ({SHIFT_PLAN: {"shifts": details["shifts"], "updatedAt": FIRST_DAY}} if "shifts" in details else {})
         for application, details in applications.items()
     }
     registered: Document = {

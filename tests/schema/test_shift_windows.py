@@ -8,6 +8,10 @@ import pytest
 from stores.contracts.series import SECOND, WritableSeriesStore
 from tests.schema.client import Client
 from tests.schema.machines import device, put, refused, write
+from tests.schema.series_gateway import OWN
+from tests.schema.stored_gateway import StoredGateway, stored_gateway
+
+__all__ = ["stored_gateway"]
 
 MADRID = ZoneInfo("Europe/Madrid")
 SET_PLAN = """mutation($o: String!, $shifts: [ShiftInput!]!) {
@@ -27,11 +31,9 @@ def at(text: str) -> int:
 
 
 # Long because the same points are read in every way.
-async def test_windows_are_the_shifts_of_the_application(
-    client: Client, plant: str, series: WritableSeriesStore
-) -> None:
+async def test_windows_are_the_shifts_of_the_application(stored_gateway: StoredGateway) -> None:
     """The night from 28 to 29 March 2026 is an hour shorter: its pieces belong to the shift of the 28th."""
-    await client.run(SET_PLAN, o=plant, shifts=SHIFTS)
+    await stored_gateway.gateway.data(OWN, SET_PLAN, o=OWN, shifts=SHIFTS)
     samples = {
         "2026-03-28T21:00": 1,  # between two shifts
         "2026-03-28T22:00": 5,
@@ -39,13 +41,13 @@ async def test_windows_are_the_shifts_of_the_application(
         "2026-03-29T06:00": 20,
         "2026-03-29T15:00": 50,
     }
-    await write(series, [put("production", "M0", at(time), pieces_produced=n) for time, n in samples.items()])
-    await write(series, [put("state", "M0", at("2026-03-28T23:00"), execution="ACTIVE")])
-    await write(series, [put("production", "M0", at("2026-01-01T12:00"), piece_id="1")])
+    await stored_gateway.put(
+        *(put("production", "M0", at(time), pieces_produced=n) for time, n in samples.items()),
+        put("state", "M0", at("2026-03-28T23:00"), execution="ACTIVE"),
+        put("production", "M0", at("2026-01-01T12:00"), piece_id="1"),
+    )
     range_ = 'range: {from: "2026-03-28T20:00:00", to: "2026-03-29T16:00:00"}, every: {unit: SHIFT}'
-    machine = await device(
-        client,
-        plant,
+    machine = await stored_gateway.read(
         f"""series({PIECES}, {range_}, aggregate: SUM, fill: PREVIOUS) {{
               times numbers shifts complete coverage }}
             null: series(measurement: "production", field: "piece_id", {range_}, aggregate: COUNT,

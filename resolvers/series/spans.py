@@ -1,0 +1,45 @@
+"""Spans of time: from and until, in nanoseconds, in order and without overlaps."""
+
+from bisect import bisect_right
+from collections.abc import Iterable, Sequence
+from typing import TypeAlias
+
+Spans: TypeAlias = Sequence[tuple[int, int]]
+
+
+def unite_spans(spans: Iterable[tuple[int, int]]) -> Spans:
+    """Return the time that is in at least one of the spans, which may overlap."""
+    united: list[tuple[int, int]] = []
+    for start, end in sorted(spans):
+        if united and start <= united[-1][1]:
+            united[-1] = united[-1][0], max(end, united[-1][1])
+        else:
+            united.append((start, end))
+    return united
+
+
+def intersect_spans(spans: Spans, others: Spans) -> Spans:
+    """Return the time that is in both."""
+    common: list[tuple[int, int]] = []
+    index = other_index = 0
+    while index < len(spans) and other_index < len(others):
+        (start, end), (other_start, other_end) = spans[index], others[other_index]
+        first, last = max(start, other_start), min(end, other_end)
+        if first < last:
+            common.append((first, last))
+        if end < other_end:
+            index += 1
+        else:
+            other_index += 1
+    return common
+
+
+def measure_spans(spans: Spans, edges: Sequence[int]) -> list[int]:
+    """Return how much of the spans lies in each window; none of them begins before the first edge."""
+    durations = [0] * (len(edges) - 1)
+    for start, end in spans:
+        for index in range(bisect_right(edges, start) - 1, len(durations)):
+            if edges[index] >= end:
+                break
+            durations[index] += min(end, edges[index + 1]) - max(start, edges[index])
+    return durations
