@@ -88,7 +88,7 @@ def _add_line(
     """Add what lies between two consecutive samples to the windows that it is in."""
     if not rule.spans(earlier.time, later.time):
         return
-    start, stop = max(earlier.time, extent.start), min(later.time, extent.stop, extent.now)
+    start, stop = max(earlier.time, extent.start), min(later.time, extent.stop)
     index = bisect_right(edges, start) - 1
     while start < stop:
         end = min(edges[index + 1], stop)
