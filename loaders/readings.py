@@ -14,7 +14,7 @@ from collections.abc import (
 from typing import Any, TypeVar
 
 from loaders.batching import Loader
-from stores.contracts.areas import Area, AreaRule
+from stores.contracts.areas import AreaCell, AreaRule
 from stores.contracts.errors import LimitExceeded, Unavailable
 from stores.contracts.extents import ExtentQuery, SeriesExtent
 from stores.contracts.series import (
@@ -128,10 +128,10 @@ class Readings:
 
     def areas(
         self, measurement: str, start: int, stop: int, windows: Windows, rule: AreaRule, where: Where = ()
-    ) -> Loader[tuple[str, str], ByTags[list[Area]]]:
+    ) -> Loader[tuple[str, str], ByTags[list[AreaCell]]]:
         """Return the loader, by machine id and field, of the areas of the windows that have samples."""
 
-        async def load(keys: list[tuple[str, str]]) -> list[ByTags[list[Area]]]:
+        async def load(keys: list[tuple[str, str]]) -> list[ByTags[list[AreaCell]]]:
             self._check_windows(len(keys) * (len(windows.edges) - 1))
             queries = _group_queries(measurement, keys, start, stop, where)
             by_machine = await _merge(self.series.areas(query, windows, rule) for query in queries)

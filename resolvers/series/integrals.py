@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from math import fsum
 from typing import Literal, NamedTuple
 
-from stores.contracts.areas import Area, AreaRule
+from stores.contracts.areas import AreaCell, AreaRule
 from stores.contracts.series import SECOND, Cell, Neighbours, Sample
 
 TimeFunction = Literal["integral", "time_weighted_mean"]
@@ -44,7 +44,7 @@ class Extent(NamedTuple):
 
 
 def sum_over_time(
-    areas: Sequence[Area], next_to: Neighbours, edges: Sequence[int], extent: Extent, rule: AreaRule
+    cells: Sequence[AreaCell], next_to: Neighbours, edges: Sequence[int], extent: Extent, rule: AreaRule
 ) -> TimeSums:
     """Return what one series comes to in each window, from the areas of the windows that have samples.
 
@@ -54,9 +54,9 @@ def sum_over_time(
     count = len(edges) - 1
     sums = TimeSums([0.0] * count, [0] * count)
     before = _to_number(next_to.before)
-    for area in areas:
-        sums.areas[area.window] += area.area
-        sums.covered[area.window] += area.covered
+    for index, area in cells:
+        sums.areas[index] += area.area
+        sums.covered[index] += area.covered
         if before is not None:
             _add_line(sums, before, Sample(area.first_time, area.first), edges, extent, rule)
         before = Sample(area.last_time, area.last)

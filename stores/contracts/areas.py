@@ -5,7 +5,7 @@ changes when other windows do, and whoever reads it joins windows with `first` a
 """
 
 from dataclasses import dataclass
-from typing import Literal, NamedTuple
+from typing import Literal, NamedTuple, TypeAlias
 
 Signal = Literal["step", "linear"]
 
@@ -28,15 +28,16 @@ class AreaRule:
 class Area(NamedTuple):
     """The area under the samples of one series in a window: values times seconds.
 
-    `window` is its index, `first` and `last` are its first and last sample: their times in
-    nanoseconds and their values as floats; True is 1. `covered` are the nanoseconds that the area extends
-    over.
+    `first` and `last` are the values of its first and last sample as floats, where True is 1; times are in
+    nanoseconds. `covered` are the nanoseconds that the area extends over.
     """
 
-    window: int
     first_time: int
     first: float
     last_time: int
     last: float
     area: float
     covered: int
+
+
+AreaCell: TypeAlias = tuple[int, Area]  # the index of a window, and the area in it

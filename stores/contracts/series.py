@@ -18,7 +18,7 @@ from dataclasses import dataclass
 from itertools import pairwise
 from typing import Literal, NamedTuple, TypeAlias, TypeVar
 
-from stores.contracts.areas import Area, AreaRule
+from stores.contracts.areas import AreaCell, AreaRule
 from stores.contracts.caches import CacheOwner
 from stores.contracts.deletions import PointDeletion
 from stores.contracts.extents import ExtentQuery, SeriesExtent
@@ -236,7 +236,7 @@ class SeriesDatabase(ABC):
     @abstractmethod
     async def areas(
         self, query: SeriesQuery, windows: Windows, rule: AreaRule
-    ) -> ByMachine[ByTags[list[Area]]]:
+    ) -> ByMachine[ByTags[list[AreaCell]]]:
         """Return by machine, field and tags the areas of the windows that have samples, in their order.
 
         Fields of strings have none.

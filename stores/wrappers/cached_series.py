@@ -2,24 +2,24 @@
 
 from asyncio import gather
 from collections import defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Hashable, Iterable, Sequence
 from dataclasses import replace
-from functools import partial
 from operator import itemgetter
-from typing import NamedTuple, TypeAlias
+from typing import Any, NamedTuple, TypeAlias, TypeVar
 
+from stores.contracts.areas import Area, AreaRule
 from stores.contracts.series import (
     Aggregation,
     ByMachine,
     ByTags,
-    Cell,
     SeriesDatabase,
     SeriesQuery,
     SeriesStore,
+    Value,
     Windows,
     WritableSeriesStore,
 )
-from stores.wrappers.closed_windows import CacheRules, ClosedWindows, make_kind
+from stores.wrappers.closed_windows import CacheRules, ClosedWindows, R, ReadWindows, make_kind
 from stores.wrappers.interception import Chain
 from stores.wrappers.series import WrappedSeriesDatabase, WrappedSeriesStore, WrappedWritableSeriesStore
 from stores.wrappers.window_runs import Edges, Run, RunKey
@@ -67,7 +67,8 @@ class WindowPart(NamedTuple):
     stop: int
 
 
-Cells: TypeAlias = ByMachine[ByTags[list[Cell]]]
+V = TypeVar("V")
+Cells: TypeAlias = ByMachine[ByTags[list[tuple[int, V]]]]
 Runs: TypeAlias = ByMachine[Run | None]
 
 
@@ -78,12 +79,21 @@ class CachedSeriesDatabase(WrappedSeriesDatabase):
         super().__init__(series, Chain())
         self._closed = closed
 
-    async def windows(self, query: SeriesQuery, windows: Windows, aggregation: Aggregation) -> Cells:
+    async def windows(self, query: SeriesQuery, windows: Windows, aggregation: Aggregation) -> Cells[Value]:
+        return await self._read_windows(query, windows, aggregation, self._series.windows)
+
+    async def areas(self, query: SeriesQuery, windows: Windows, rule: AreaRule) -> Cells[Area]:
+        return await self._read_windows(query, windows, rule, self._series.areas)
+
+    async def _read_windows(
+        self, query: SeriesQuery, windows: Windows, rule: R, read_stored: ReadWindows[R, V]
+    ) -> Cells[V]:
+        """Return what windows come to by a rule, from the store as far as it is not cached."""
         first, end = self._closed.find_closed(query, windows)
         if first >= end:
-            return await self._series.windows(query, windows, aggregation)
+            return await read_stored(query, windows, rule)
         await self._closed.refresh()
-        runs = self._find_runs(query, windows, aggregation)
+        runs = self._find_runs(query, windows, rule)
         cached = _group_by_span(runs, windows.edges, first, end)
         missing = [
             WindowPart(query.machines, 0, first),
@@ -92,18 +102,20 @@ class CachedSeriesDatabase(WrappedSeriesDatabase):
         for machines, start, stop in cached:
             missing += [WindowPart(machines, first, start), WindowPart(machines, stop, end)]
 
-        async def read(span: WindowPart) -> tuple[int, Cells]:
+        async def read(span: WindowPart) -> tuple[int, Cells[V]]:
             part = _narrow(query, windows, span)
             is_closed = first <= span.start and span.stop <= end
-            read_part = partial(self._closed.read, self._series) if is_closed else self._series.windows
-            return span.start, _shift(await read_part(*part, aggregation), span.start)
+            if not is_closed:
+                return span.start, _shift(await read_stored(*part, rule), span.start)
+            cells: Cells[V] = await self._closed.read(self.database, *part, rule, read_stored)
+            return span.start, _shift(cells, span.start)
 
         parts = [(span.start, _list_cells(runs, windows.edges, span)) for span in cached]
         parts += await gather(*(read(span) for span in missing if span.start < span.stop))
         return _join(cells for _, cells in sorted(parts, key=itemgetter(0)))
 
-    def _find_runs(self, query: SeriesQuery, windows: Windows, aggregation: Aggregation) -> Runs:
-        kind = make_kind(query, windows, aggregation)
+    def _find_runs(self, query: SeriesQuery, windows: Windows, rule: Hashable) -> Runs:
+        kind = make_kind(query, windows, rule)
         return {
             machine: {
                 field: self._closed.find(RunKey(self.database, machine, field, kind))
@@ -145,9 +157,9 @@ def _narrow(query: SeriesQuery, windows: Windows, span: WindowPart) -> tuple[Ser
     )
 
 
-def _list_cells(runs: Runs, edges: Edges, span: WindowPart) -> Cells:
+def _list_cells(runs: Runs, edges: Edges, span: WindowPart) -> Cells[Any]:
     """Return the cached windows of a span that have samples."""
-    cells: Cells = {}
+    cells: Cells[Any] = {}
     for machine in span.machines:
         for field, run in runs[machine].items():
             if run is not None and span.start < span.stop:
@@ -156,7 +168,7 @@ def _list_cells(runs: Runs, edges: Edges, span: WindowPart) -> Cells:
     return cells
 
 
-def _shift(cells: Cells, first: int) -> Cells:
+def _shift(cells: Cells[V], first: int) -> Cells[V]:
     """Return cells whose windows count from another one, of which `first` is the index."""
     if first == 0:
         return cells
@@ -169,9 +181,9 @@ def _shift(cells: Cells, first: int) -> Cells:
     }
 
 
-def _join(parts: Iterable[Cells]) -> Cells:
+def _join(parts: Iterable[Cells[V]]) -> Cells[V]:
     """Return the cells of parts in the order of the windows as one. Series without any are missing."""
-    joined: Cells = {}
+    joined: Cells[V] = {}
     for part in parts:
         for machine, by_field in part.items():
             for field, by_tags in by_field.items():

@@ -8,25 +8,27 @@ edges of the window.
 import time
 from asyncio import Lock
 from bisect import bisect_left, bisect_right
-from collections.abc import Callable, Hashable
+from collections.abc import Callable, Coroutine, Hashable, Sequence
 from dataclasses import dataclass
 from functools import partial
+from typing import Any, TypeAlias, TypeVar
 
 from stores.contracts.rewrites import SETTLING_S, Rewrite, RewriteLog, RewriteReport
 from stores.contracts.series import (
     SECOND,
-    Aggregation,
     ByMachine,
     ByTags,
-    Cell,
-    SeriesDatabase,
     SeriesQuery,
-    Value,
     Windows,
 )
 from stores.wrappers.shared_work import SharedCalls, SharedWork
 from stores.wrappers.window_runs import Run, RunKey, Values, WindowRuns, pack
 
+R = TypeVar("R", bound=Hashable)  # a rule by which the samples of a window become one value
+V = TypeVar("V")
+ReadWindows: TypeAlias = Callable[
+    [SeriesQuery, Windows, R], Coroutine[Any, Any, ByMachine[ByTags[list[tuple[int, V]]]]]
+]
 FOREVER_AGO = float("-inf")
 # A transaction that began before a window was closed has ended by then, so that its points count as late.
 MIN_SETTLED_AFTER_S = 2 * SETTLING_S
@@ -63,7 +65,7 @@ class ClosedWindows:
         self._position: int | None = None  # in the log
         self._listing = Lock()
         self._next_listing: SharedWork[None] | None = None  # has not begun
-        self._reads: SharedCalls[ByMachine[ByTags[list[Cell]]]] = SharedCalls()
+        self._reads: SharedCalls[ByMachine[ByTags[list[tuple[int, Any]]]]] = SharedCalls()
         self._rewrites: dict[object, list[Rewrite]] = {}  # since each of the running reads began
 
     def find_closed(self, query: SeriesQuery, windows: Windows) -> tuple[int, int]:
@@ -104,29 +106,29 @@ class ClosedWindows:
         return self.runs.find(key, FOREVER_AGO if self._log else self._clock() - self._rules.ttl_s)
 
     async def read(
-        self, series: SeriesDatabase, query: SeriesQuery, windows: Windows, aggregation: Aggregation
-    ) -> ByMachine[ByTags[list[Cell]]]:
+        self, database: str, query: SeriesQuery, windows: Windows, rule: R, read_stored: ReadWindows[R, V]
+    ) -> ByMachine[ByTags[list[tuple[int, V]]]]:
         """Return closed windows from the store, in one call for all that ask for them now, and cache them."""
-        kind = make_kind(query, windows, aggregation)
+        kind = make_kind(query, windows, rule)
         fields, machines = tuple(query.fields), tuple(query.machines)
-        key = series.database, kind, fields, machines, windows.edges, self._position
-        return await self._reads.run(key, partial(self._read, series, query, windows, aggregation))
+        key = database, kind, fields, machines, windows.edges, self._position
+        return await self._reads.run(key, partial(self._read, database, query, windows, rule, read_stored))
 
     async def _read(
-        self, series: SeriesDatabase, query: SeriesQuery, windows: Windows, aggregation: Aggregation
-    ) -> ByMachine[ByTags[list[Cell]]]:
+        self, database: str, query: SeriesQuery, windows: Windows, rule: R, read_stored: ReadWindows[R, V]
+    ) -> ByMachine[ByTags[list[tuple[int, V]]]]:
         read, read_at = object(), self._clock()
         self._rewrites[read] = []
         try:
-            cells = await series.windows(query, windows, aggregation)
+            cells = await read_stored(query, windows, rule)
         except BaseException:
             self._rewrites.pop(read, None)
             raise
         rewrites = self._rewrites.pop(read, None)
         if rewrites is not None:
-            kind, count = make_kind(query, windows, aggregation), len(windows.edges) - 1
+            kind, count = make_kind(query, windows, rule), len(windows.edges) - 1
             values = {
-                RunKey(series.database, machine, field, kind): {
+                RunKey(database, machine, field, kind): {
                     tags: _list_values(of_tags, count)
                     for tags, of_tags in cells.get(machine, {}).get(field, {}).items()
                 }
@@ -138,19 +140,19 @@ class ClosedWindows:
         return cells
 
 
-def make_kind(query: SeriesQuery, windows: Windows, aggregation: Aggregation) -> Hashable:
+def make_kind(query: SeriesQuery, windows: Windows, rule: Hashable) -> Hashable:
     """Return what the values of windows depend on beside the series and the edges.
 
     It contains how the edges follow each other, so that each kind of windows has a run of its own.
     """
     step = windows.step
     grid = (windows.unit, windows.zone) if step is None else (step, windows.edges[0] % step)
-    return query.measurement, query.where, aggregation, grid
+    return query.measurement, query.where, rule, grid
 
 
-def _list_values(cells: list[Cell], count: int) -> Values:
+def _list_values(cells: Sequence[tuple[int, Any]], count: int) -> Values:
     """Return the value of each of `count` windows, None for those without samples."""
-    values: list[Value | None] = [None] * count
+    values: list[Any] = [None] * count
     for index, value in cells:
         values[index] = value
     return pack(values)

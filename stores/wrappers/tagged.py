@@ -3,7 +3,7 @@
 from dataclasses import replace
 from typing import TypeVar
 
-from stores.contracts.areas import Area, AreaRule
+from stores.contracts.areas import AreaCell, AreaRule
 from stores.contracts.extents import ExtentQuery, SeriesExtent
 from stores.contracts.series import (
     Aggregation,
@@ -60,7 +60,7 @@ class TaggedSeriesDatabase(SeriesDatabase):
 
     async def areas(
         self, query: SeriesQuery, windows: Windows, rule: AreaRule
-    ) -> ByMachine[ByTags[list[Area]]]:
+    ) -> ByMachine[ByTags[list[AreaCell]]]:
         return self._hide_tag(await self._series.areas(self._narrow(query), windows, rule))
 
     async def last(self, query: SourceQuery, limit: int) -> list[Occurrence]:

@@ -6,19 +6,21 @@ from collections import defaultdict
 from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import chain
-from typing import NamedTuple, cast
+from typing import Any, NamedTuple, cast
 
 from cachetools import LRUCache
 
+from stores.contracts.areas import Area
 from stores.contracts.rewrites import Rewrite
 from stores.contracts.series import END_OF_TIME, ByTags, Cell, Tags, Value
 
 Edges = tuple[int, ...]
-Values = Sequence[Value | None]
+Values = Sequence[Any]  # values, areas, and None
 RUN_BYTES = 700  # of a run, with its key and its entries in dictionaries
 UNUSED_S = 3600.0  # after which windows that nobody asks for leave a run that grows
 TAGS_BYTES = 300  # of the values of a tag set
-EDGE_BYTES, VALUE_BYTES, FLOAT_BYTES = 8, 40, 8  # of a window; the characters of strings come on top
+# Of a window; the characters of strings come on top
+EDGE_BYTES, VALUE_BYTES, FLOAT_BYTES, AREA_BYTES = 8, 40, 8, 280
 
 
 class RunKey(NamedTuple):
@@ -110,7 +112,8 @@ def _estimate_bytes(values: Values) -> int:
     if isinstance(values, array):
         return TAGS_BYTES + FLOAT_BYTES * len(values)
     characters = sum(len(value) for value in values if isinstance(value, str))
-    return TAGS_BYTES + VALUE_BYTES * len(values) + characters
+    areas = sum(isinstance(value, Area) for value in values)
+    return TAGS_BYTES + VALUE_BYTES * len(values) + characters + AREA_BYTES * areas
 
 
 class WindowRuns:

@@ -3,6 +3,7 @@
 from collections.abc import Awaitable, Callable, Sequence
 from typing import TypeVar
 
+from stores.contracts.areas import AreaCell, AreaRule
 from stores.contracts.series import (
     MACHINE,
     SECOND,
@@ -45,7 +46,7 @@ class Clock:
 
 
 class Reads(CallCounter):
-    """What was asked of a store: the machines and the range of each call of `windows`, and all calls by name.
+    """What was asked of a store: machines and range of each call of `windows` or `areas`, and all calls.
 
     `after` has by operation what happens before such a call returns, after the store was read.
     """
@@ -76,6 +77,12 @@ class _RecordedDatabase(WrappedSeriesDatabase):
     ) -> ByMachine[ByTags[list[Cell]]]:
         self._reads.windows.append((tuple(query.machines), query.start, query.stop))
         return await super().windows(query, windows, aggregation)
+
+    async def areas(
+        self, query: SeriesQuery, windows: Windows, rule: AreaRule
+    ) -> ByMachine[ByTags[list[AreaCell]]]:
+        self._reads.windows.append((tuple(query.machines), query.start, query.stop))
+        return await super().areas(query, windows, rule)
 
 
 class _RecordedStore(WrappedSeriesStore):

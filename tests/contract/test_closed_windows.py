@@ -2,6 +2,7 @@
 
 from dataclasses import replace
 
+from stores.contracts.areas import AreaRule
 from stores.contracts.series import (
     SECOND,
     Aggregation,
@@ -102,6 +103,30 @@ async def test_what_values_depend_on_is_not_mixed_up(written: Written) -> None:
     assert await other.windows(query, hours, MEAN) == {}
     narrowed = TaggedSeriesDatabase(cached, ("spindle", "1"))
     assert (await narrowed.windows(query, hours, MEAN))["M1"]["x"] == {(): [(0, 3.5)]}
+
+
+async def test_areas_of_closed_windows_are_read_once(written: Written) -> None:
+    await fill(written)
+    await written.put(sample("M1", START + HOUR // 3, 9.5, spindle="2"))
+    clock = Clock(START + 30 * HOUR)
+    store, reads = cache(written.store, clock)
+    cached = store.database(written.series.database)
+    query, windows = ask(START - HOUR // 2, clock.now, step=6 * HOUR)
+    rules = [AreaRule(), AreaRule("linear"), AreaRule("step", HOUR // 2)]
+    for _ in range(2):
+        reads.clear()
+        for rule in rules:
+            areas = await cached.areas(query, windows, rule)
+            assert areas == await written.series.areas(query, windows, rule)
+            assert len(areas["M1"]["x"]) == 2
+        await cached.windows(query, windows, MEAN)
+    cut, whole = (windows.edges[0], windows.edges[1]), windows.edges[-2]
+    assert len(reads.windows) == 2 * (len(rules) + 1)
+    assert {(start, stop) for _, start, stop in reads.windows} == {
+        (query.start, cut[1]),
+        (whole, query.stop),
+    }
+    assert store.get_cached_bytes()["closed_windows"] > 3 * 3 * 4 * 300
 
 
 def _move(query: SeriesQuery) -> SeriesQuery:

@@ -20,7 +20,7 @@ from stores.backends.influx.influx2_extents import join_extents, make_extents_sc
 from stores.backends.influx.influx2_windows import CellCollector, aggregate_script
 from stores.backends.influx.store import InfluxSeriesStore
 from stores.backends.influx.transport import query_in_chunks, reading
-from stores.contracts.areas import Area, AreaRule
+from stores.contracts.areas import AreaCell, AreaRule
 from stores.contracts.errors import make_too_many_changes_error, make_too_many_points_error
 from stores.contracts.extents import ExtentQuery, SeriesExtent
 from stores.contracts.neighbours import join_neighbours
@@ -184,7 +184,7 @@ class Influx2SeriesDatabase(SeriesDatabase):
 
     async def areas(
         self, query: SeriesQuery, windows: Windows, rule: AreaRule
-    ) -> ByMachine[ByTags[list[Area]]]:
+    ) -> ByMachine[ByTags[list[AreaCell]]]:
         catalogue = await self._store.catalogues.get(self.database)
         kinds = catalogue.find_kinds_for(query.measurement, query.fields, "sum")
         spans = _list_spans(windows, query)

@@ -4,7 +4,7 @@ from collections.abc import Iterable, Mapping, Sequence
 
 from stores.backends.influx.annotated_csv import NO_TAGS, Row
 from stores.backends.influx.flux import Script, parse_time
-from stores.contracts.areas import Area, AreaRule
+from stores.contracts.areas import Area, AreaCell, AreaRule
 from stores.contracts.series import MACHINE, SECOND, ByMachine, ByTags, Kind, SeriesQuery, Span
 
 # Tags that begin with an underscore are reserved, so that these columns are of no tag.
@@ -51,9 +51,9 @@ def select_areas(
     return "\n".join(parts)
 
 
-def collect_areas(rows: Iterable[Row], spans: Sequence[Span]) -> ByMachine[ByTags[list[Area]]]:
+def collect_areas(rows: Iterable[Row], spans: Sequence[Span]) -> ByMachine[ByTags[list[AreaCell]]]:
     """Return the areas in the rows of the answer."""
-    areas: ByMachine[ByTags[list[Area]]] = {}
+    areas: ByMachine[ByTags[list[AreaCell]]] = {}
     for row in rows:
         columns = row.columns
         span = spans[int(columns["result"].partition(".")[0])]
@@ -66,17 +66,15 @@ def collect_areas(rows: Iterable[Row], spans: Sequence[Span]) -> ByMachine[ByTag
             )
         )
         by_tags = areas.setdefault(columns[MACHINE], {}).setdefault(columns["_field"], {})
-        by_tags.setdefault(tags, []).append(
-            Area(
-                index,
-                int(columns["_t0"]),
-                float(columns["_v0"]),
-                int(columns["_t1"]),
-                float(columns["_v1"]),
-                float(columns["_area"]),
-                int(columns["_covered"]),
-            )
+        area = Area(
+            int(columns["_t0"]),
+            float(columns["_v0"]),
+            int(columns["_t1"]),
+            float(columns["_v1"]),
+            float(columns["_area"]),
+            int(columns["_covered"]),
         )
+        by_tags.setdefault(tags, []).append((index, area))
     for by_field in areas.values():
         for by_tags in by_field.values():
             for of_series in by_tags.values():

@@ -21,7 +21,7 @@ from stores.backends.influx.sql_windows import collect_cells, select_windows
 from stores.backends.influx.store import InfluxSeriesStore
 from stores.backends.influx.transport import REFUSED, query_in_chunks, reading
 from stores.backends.influx.values import CHECK, PARSE, TYPES, check_integer
-from stores.contracts.areas import Area, AreaRule
+from stores.contracts.areas import AreaCell, AreaRule
 from stores.contracts.errors import Unavailable, make_too_many_changes_error, make_too_many_points_error
 from stores.contracts.extents import ExtentQuery, SeriesExtent
 from stores.contracts.repeats import drop_all_repeats
@@ -169,7 +169,7 @@ class Influx3SeriesDatabase(SeriesDatabase):
 
     async def areas(
         self, query: SeriesQuery, windows: Windows, rule: AreaRule
-    ) -> ByMachine[ByTags[list[Area]]]:
+    ) -> ByMachine[ByTags[list[AreaCell]]]:
         def find(catalogue: DatabaseCatalogue) -> tuple[dict[str, Kind], list[str]]:
             kinds = catalogue.find_kinds_for(query.measurement, query.fields, "sum")
             return kinds, catalogue.list_tags(query.measurement)

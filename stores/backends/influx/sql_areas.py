@@ -8,7 +8,7 @@ from stores.backends.influx.sql_values import BoundValues, quote
 from stores.backends.influx.sql_windows import check_window_index, format_window_index
 from stores.backends.influx.tag_sets import name_tags, read_tags
 from stores.backends.influx.values import check_float, check_integer
-from stores.contracts.areas import Area, AreaRule
+from stores.contracts.areas import Area, AreaCell, AreaRule
 from stores.contracts.series import SECOND, ByMachine, ByTags, Kind, SeriesQuery, Windows
 
 
@@ -55,21 +55,20 @@ def select_areas(
 
 def collect_areas(
     rows: Sequence[Mapping[str, Any]], kinds: Mapping[str, Kind], tags: Sequence[str], windows: Windows
-) -> ByMachine[ByTags[list[Area]]]:
+) -> ByMachine[ByTags[list[AreaCell]]]:
     """Return the areas in rows of `select_areas`. Raises what `reading` expects of an unreadable answer."""
     names = list(kinds)
-    areas: ByMachine[ByTags[list[Area]]] = {}
+    areas: ByMachine[ByTags[list[AreaCell]]] = {}
     for row in rows:
         by_tags = areas.setdefault(row["m"], {}).setdefault(names[row["s"]], {})
-        by_tags.setdefault(read_tags(row, tags), []).append(
-            Area(
-                check_window_index(row["n"], windows),
-                check_integer(row["t0"]),
-                check_float(row["v0"]),
-                check_integer(row["t1"]),
-                check_float(row["v1"]),
-                check_float(row["a"]),
-                check_integer(row["c"]),
-            )
+        area = Area(
+            check_integer(row["t0"]),
+            check_float(row["v0"]),
+            check_integer(row["t1"]),
+            check_float(row["v1"]),
+            check_float(row["a"]),
+            check_integer(row["c"]),
         )
+        cell = check_window_index(row["n"], windows), area
+        by_tags.setdefault(read_tags(row, tags), []).append(cell)
     return areas

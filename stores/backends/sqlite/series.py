@@ -17,7 +17,7 @@ from stores.backends.sqlite.series_rewrites import read_rewrites
 from stores.backends.sqlite.series_samples import read_changes, read_points
 from stores.backends.sqlite.series_schema import FORMAT, SampleDamage
 from stores.backends.sqlite.series_writer import SeriesCache, SqlitePointWriter, delete_older, list_series
-from stores.contracts.areas import Area, AreaRule
+from stores.contracts.areas import AreaCell, AreaRule
 from stores.contracts.deletions import Deletion
 from stores.contracts.extents import ExtentQuery, SeriesExtent
 from stores.contracts.machine_moves import EarlierMachine, MoveReport
@@ -167,7 +167,7 @@ class SqliteSeriesDatabase(SeriesDatabase):
 
     async def areas(
         self, query: SeriesQuery, windows: Windows, rule: AreaRule
-    ) -> ByMachine[ByTags[list[Area]]]:
+    ) -> ByMachine[ByTags[list[AreaCell]]]:
         return await self._store.read(lambda db: read_areas(db, self._names, query, windows, rule))
 
     async def last(self, query: SourceQuery, limit: int) -> list[Occurrence]:

@@ -7,19 +7,19 @@ import apsw
 
 from stores.backends.sqlite.series_queries import Names, find_series
 from stores.backends.sqlite.series_schema import StoredSeries
-from stores.contracts.areas import Area, AreaRule
+from stores.contracts.areas import Area, AreaCell, AreaRule
 from stores.contracts.series import SECOND, ByMachine, ByTags, SeriesQuery, Span, Tags, Windows
 
 
 def read_areas(
     db: apsw.Connection, databases: Names, query: SeriesQuery, windows: Windows, rule: AreaRule
-) -> ByMachine[ByTags[list[Area]]]:
+) -> ByMachine[ByTags[list[AreaCell]]]:
     """See `SeriesDatabase.areas`."""
     groups: defaultdict[tuple[str, str, Tags], list[StoredSeries]] = defaultdict(list)
     for series in find_series(db, databases, query.measurement, query.fields, query.machines, query.where):
         if series.kind != "string":  # series of several databases may have the same tags
             groups[series.machine or "", series.field, series.identify()].append(series)
-    areas: ByMachine[ByTags[list[Area]]] = {}
+    areas: ByMachine[ByTags[list[AreaCell]]] = {}
     spans = windows.spans()
     for (machine, field, tags), group in groups.items():
         of_series = [
@@ -32,7 +32,7 @@ def read_areas(
 
 def _read_span(
     db: apsw.Connection, group: Sequence[StoredSeries], start: int, stop: int, span: Span, rule: AreaRule
-) -> Iterator[Area]:
+) -> Iterator[AreaCell]:
     """Yield the areas of windows of one width under a series, or under several with the same tags."""
     start, stop = max(start, span.start), min(stop, span.stop)
     if start >= stop:
@@ -55,4 +55,4 @@ def _read_span(
     at = f"(SELECT max({number}) FROM samples WHERE {among} AND time = %s AND {group[0].condition})"
     sql = f"SELECT n, first, {at % 'first'}, last, {at % 'last'}, area, covered FROM ({sums}) ORDER BY n"
     for index, first_time, first, last_time, last, area, covered in db.execute(sql, (start, stop)):
-        yield Area(span.first + index, first_time, first, last_time, last, area, covered or 0)
+        yield span.first + index, Area(first_time, first, last_time, last, area, covered or 0)
