@@ -2,6 +2,8 @@
 
 import gzip
 
+import orjson
+
 _DEVICE = "machineId name updatedAt connectors { name driver } eventBindings { label }"
 
 
@@ -43,7 +45,36 @@ HEAVY = _list_devices("application { name organization { name } }")
 _MACHINE = 'organizationId: "ferro-works", applicationId: "cnc-monitoring", machineId: "LATHE-01"'
 LONG_SERIES = f"""{{ device({_MACHINE}) {{ series(measurement: "process", field: "temperature", fill: NULL,
   range: {{last: "P30D"}}, aggregate: MEAN, every: {{duration: "PT1M"}}) {{ times numbers coverage }} }} }}"""
-MANY_VALUES = b'{"query": "query($a: [String!]) { __typename }", "variables": {"a": [%s]}}' % (
-    b",".join([b'""'] * 300_000)
+# More than limits.input_values, and as many as these.
+_SELECT_TAGS = f"""query($tags: [String!]!) {{ device({_MACHINE}) {{ series(measurement: "process",
+  field: "temperature", range: {{last: "PT1H"}}, where: [{{tag: "spindle", in: $tags}}]) {{ count }} }} }}"""
+
+
+def select_tags(count: int) -> bytes:
+    """A query that selects a series by so many values of a tag."""
+    return orjson.dumps({"query": _SELECT_TAGS, "variables": {"tags": [""] * count}})
+
+
+MANY_LISTS = b'{"query": "{ __typename }", "variables": {"a": [%s]}}' % b",".join([b"[]"] * 340_000)
+_SET_EVENT_CLASSES = """mutation($classes: [EventClassInput!]!) { setEventClasses(input: {
+  organizationId: "big", applicationId: "app0", eventClasses: $classes}) { eventClasses { id class } } }"""
+
+
+def make_event_classes(count: int) -> bytes:
+    """A mutation that replaces the event classes of an application."""
+    classes = [{"eventClassId": f"E{n}", "class": "A", "topic": "t", "type": "INT"} for n in range(count)]
+    return orjson.dumps({"query": _SET_EVENT_CLASSES, "variables": {"classes": classes}})
+
+
+# Bodies of points: a long line, many fields, many new series, and many ordinary points.
+LONG_LINE = b'm f="' + b"x" * 30_000_000 + b'"'
+MANY_FIELDS = b"m " + b",".join(b"f%d=1" % number for number in range(200_000))
+NEW_SERIES = b"\n".join(
+    b"m%d,machine_id=M1 " % measurement + b",".join(b"f%d=1" % number for number in range(1000))
+    for measurement in range(40)
+)
+MANY_POINTS = b"\n".join(
+    b"state,machine_id=M%d power=true,temperature=%d.5 %d" % (number % 50, number, 1_700_000_000_000 + number)
+    for number in range(400_000)
 )
 GZIP_BODY = gzip.compress(b'm f="' + b"\n" * 3_000_000)

@@ -10,8 +10,9 @@ import contextlib
 import json
 import tempfile
 import time
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from pathlib import Path
+from typing import NamedTuple
 
 from rich.console import Console
 from starlette.types import ASGIApp, Message
@@ -27,12 +28,17 @@ from tests.docs.markdown import list_documents, read_blocks
 
 DEMO_DAYS, DEVICES, APPLICATIONS = 2, 5_000, 10
 MAX_HOLD_MS = 50.0
+PART_BYTES = 256 * 1024  # of a body at a time
 
 
 class LagProbe:
-    """The longest time in milliseconds of CPU that the event loop went without giving others a turn."""
+    """The longest time in milliseconds of CPU that the event loop went without giving others a turn.
 
-    def __init__(self) -> None:
+    `clock` is that of the loop's thread or, if other threads may hold up the loop, that of the process.
+    """
+
+    def __init__(self, clock: Callable[[], float] = time.thread_time) -> None:
+        self._clock = clock
         self.longest_ms = 0.0
 
     @contextlib.asynccontextmanager
@@ -47,32 +53,35 @@ class LagProbe:
 
     async def _probe(self) -> None:
         while True:
-            began = time.thread_time()
+            began = self._clock()
             await asyncio.sleep(0)
-            self.longest_ms = max(self.longest_ms, (time.thread_time() - began) * 1e3)
+            self.longest_ms = max(self.longest_ms, (self._clock() - began) * 1e3)
 
 
 async def ask(app: ASGIApp, body: bytes, path: str = "/graphql", method: str = "POST") -> tuple[int, int]:
     """The status of a response and its length. Nothing of it is decoded, which would take time too."""
-    status = length = 0
-    sent = False
+    status = length = sent = 0
 
     async def receive() -> Message:
+        """A part of the body, as a server passes it on."""
         nonlocal sent
-        if sent:
+        if sent > len(body):
             await asyncio.Event().wait()
-        sent = True
-        return {"type": "http.request", "body": body, "more_body": False}
+        part = body[sent : sent + PART_BYTES]
+        sent += PART_BYTES
+        return {"type": "http.request", "body": part, "more_body": sent < len(body)}
 
     async def send(message: Message) -> None:
         nonlocal status, length
         status = message.get("status", status)
         length += len(message.get("body", b""))
 
+    path, _, query = path.partition("?")
     headers = [(b"host", b"127.0.0.1"), (b"content-type", b"application/json")]
     scope = {
         "type": "http", "asgi": {"version": "3.0"}, "http_version": "1.1", "method": method, "scheme": "http",
-        "path": path, "raw_path": path.encode(), "query_string": b"", "root_path": "", "headers": headers,
+        "path": path, "raw_path": path.encode(), "query_string": query.encode(), "root_path": "",
+        "headers": headers,
         "client": ("127.0.0.1", 1), "server": ("127.0.0.1", 80), "state": {},
     }  # fmt: skip
     await app(scope, receive, send)
@@ -91,13 +100,37 @@ def list_docs_queries() -> dict[str, str]:
     }
 
 
-def list_requests() -> dict[str, bytes]:
-    """The bodies of all requests by their names."""
+class Probed(NamedTuple):
+    """A request whose hold is measured. `clock` counts the CPU time that holds up the loop, in seconds."""
+
+    body: bytes
+    path: str = "/graphql"
+    method: str = "POST"
+    clock: Callable[[], float] = time.thread_time
+
+
+def list_requests() -> dict[str, Probed]:
+    """All requests by their names. Threads parse points, and may hold the interpreter's lock."""
     queries = {**list_docs_queries(), **abuse_inputs.DOCUMENTS}
     queries |= {"a big answer": abuse_inputs.BIG_ANSWER, "a heavy query": abuse_inputs.HEAVY}
     queries |= {"a long series": abuse_inputs.LONG_SERIES}
     bodies = {name: json.dumps({"query": query}).encode() for name, query in queries.items()}
-    return {**bodies, "300,000 values": abuse_inputs.MANY_VALUES}
+    bodies |= {f"{n:,} values": abuse_inputs.select_tags(n) for n in (19_000, 300_000)}
+    bodies |= {f"{n:,} event classes": abuse_inputs.make_event_classes(n) for n in (700, 10_000)}
+    bodies |= {"340,000 lists": abuse_inputs.MANY_LISTS}
+    points = {
+        "a line of 30 MB": abuse_inputs.LONG_LINE,
+        "a line of 200,000 fields": abuse_inputs.MANY_FIELDS,
+        "40,000 new series": abuse_inputs.NEW_SERIES,
+        "400,000 points": abuse_inputs.MANY_POINTS,
+    }
+    write = "/api/v2/write?bucket=machines&precision=ms"
+    old = "/api/applications/long/applications/app0/devices"
+    return {
+        **{name: Probed(body) for name, body in bodies.items()},
+        **{name: Probed(body, write, clock=time.process_time) for name, body in points.items()},
+        "5,000 devices of an old route": Probed(b"", old, "GET"),
+    }
 
 
 async def prepare(folder: Path) -> Settings:
@@ -106,6 +139,7 @@ async def prepare(folder: Path) -> Settings:
     await load_demo(settings, DEMO_DAYS)
     documents = open_documents(None, data=folder, deadline=60)
     await fill(documents, "big", DEVICES, APPLICATIONS)
+    await fill(documents, "long", DEVICES, 1)
     await documents.close()
     return settings
 
@@ -117,13 +151,16 @@ async def measure(folder: Path) -> dict[str, tuple[float, int, int]]:
     async with app.router.lifespan_context(app):
         await ask(app, b'{"query": "{ __typename }"}')
         freeze_startup_objects()
-        for name, body in list_requests().items():
+        for name, (body, path, method, clock) in list_requests().items():
+            holds = []
             for _ in range(2):  # graphql-core, then a plan
-                probe = LagProbe()
+                probe = LagProbe(clock)
                 async with probe.watch():
-                    status, length = await ask(app, body)
-                longest = max(probe.longest_ms, results.get(name, (0.0, 0, 0))[0])
-                results[name] = longest, status, length
+                    status, length = await ask(app, body, path, method)
+                holds.append(probe.longest_ms)
+            # On a busy machine, the clock of the process also counts what runs beside the waiting loop.
+            longest = max(holds) if clock is time.thread_time else min(holds)
+            results[name] = longest, status, length
     return results
 
 

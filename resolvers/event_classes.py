@@ -45,13 +45,13 @@ async def set_event_classes(
         _build(values, application_id, f"{generated_id}_{i}", f"Event class at index {i}")
         for i, values in enumerate(items)
     ]
-    ids = [document["id"] for document in documents]
-    repeated = next((i for i, id_ in enumerate(ids) if id_ in ids[:i]), None)
-    if repeated is not None:
-        raise BadUserInput(
-            f"Event class at index {repeated} repeats the id {ids[repeated]}",
-            fields=[f"eventClasses.{repeated}.id"],
-        )
+    ids: set[str] = set()
+    for i, document in enumerate(documents):
+        if document["id"] in ids:
+            raise BadUserInput(
+                f"Event class at index {i} repeats the id {document['id']}", fields=[f"eventClasses.{i}.id"]
+            )
+        ids.add(document["id"])
     return await event_classes.replace(documents)
 
 

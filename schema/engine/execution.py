@@ -29,6 +29,7 @@ from schema.engine.documents import (
 )
 from schema.engine.errors import get_response_position
 from schema.engine.introspection import PreparedAnswers, is_introspection
+from schema.engine.json_values import has_more_values
 from schema.engine.plans.compiler import Plan, compile_plan
 from schema.engine.plans.completion import FallBack
 from schema.engine.results import OperationResult, make_result, reject, reject_mutation
@@ -38,6 +39,7 @@ from stores.contracts.errors import LimitExceeded
 log = logging.getLogger(__name__)
 MAX_DOCUMENT_BYTES = 16 * 1024 * 1024  # of the parsed documents that are cached, by estimate
 MAX_PLAN_BYTES = 16 * 1024 * 1024  # of compiled operations that are cached, with their documents
+VALUES_PER_OBJECT = 20  # what the conversion of an object costs, compared with that of a scalar
 MAX_INTROSPECTION_BYTES = 8 * 1024 * 1024  # of answers that are cached
 
 # The data, the errors, and the lists that a plan completed
@@ -75,6 +77,7 @@ class Executor:
         self._schema = schema
         self._estimator = estimator
         self._compiled = compiled
+        self._limits = limits
         self._documents = Documents(limits, MAX_DOCUMENT_BYTES)
         self._plans: LRUCache[Hashable, CachedPlan] = LRUCache(MAX_PLAN_BYTES, lambda cached: cached.memory)
         self._introspections = PreparedAnswers(MAX_INTROSPECTION_BYTES)
@@ -99,6 +102,7 @@ class Executor:
         try:
             valid = await self._documents.find(query, view, context.limits, may_introspect=may_introspect)
             operation = find_operation(valid.document, operation_name)
+            self._check_values(variables, context)
         except DocumentErrors as invalid:
             return reject(invalid.errors, context)
         except LimitExceeded as error:
@@ -122,6 +126,13 @@ class Executor:
         except LimitExceeded as error:
             return reject([GraphQLError(error.message, original_error=error)], context)
         return make_result(core, *await self._execute_within_budget(key, core))
+
+    def _check_values(self, variables: dict[str, Any] | None, context: Context) -> None:
+        """Raise `LimitExceeded` if too many values of variables have to be converted."""
+        maximum = self._limits.input_values
+        if variables and has_more_values([*variables.values()], maximum, per_object=VALUES_PER_OBJECT):
+            advice = "Send shorter lists, or several requests. (limits.input_values)"
+            context.limits.enforce(LimitExceeded("input_values", maximum, advice=advice))
 
     def _accept_cost(self, key: OperationKey, core: CoreExecutor[Any]) -> None:
         """Estimate what the request costs. Raises `LimitExceeded`."""

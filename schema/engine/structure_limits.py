@@ -14,6 +14,7 @@ class StructureLimits:
     introspections: int = 5
     directives: int = 100
     variables: int = 100
+    input_values: int = 20_000
     operations: int = 50
     recursion: int = 2
     repetitions: int = 100

@@ -4,13 +4,13 @@ https://graphql.github.io/graphql-over-http/draft/
 """
 
 import asyncio
-from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 
 import orjson
 from starlette.requests import Request
 
+from schema.engine.json_values import is_deeper
 from schema.server.bodies import BadRequest, check_encoding, parse_content_type, read_body
 from schema.server.persisted_queries import PersistedQuery
 from stores.contracts.errors import LimitExceeded
@@ -18,7 +18,6 @@ from stores.contracts.errors import LimitExceeded
 JSON = "application/json"
 RESPONSE = "application/graphql-response+json"
 THREAD_DECODE_BYTES = 32 * 1024  # of a body; one that is longer is decoded in a thread
-CONTAINERS = (dict, list)
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,27 +121,9 @@ def _parse_json(text: bytes, what: str, max_depth: int) -> Any:
         value = orjson.loads(text)
     except orjson.JSONDecodeError:
         raise BadRequest(400, f"{what} is not valid JSON.") from None
-    if _is_deeper(value, max_depth):
+    if is_deeper(value, max_depth):
         raise LimitExceeded("json_depth", max_depth, advice=f"{what} is nested too deeply.")
     return value
-
-
-def _is_deeper(value: Any, depth: int) -> bool:
-    """Whether a JSON value has more than `depth` levels of lists and objects."""
-    level = [value] if type(value) in CONTAINERS else []
-    for _ in range(depth):
-        level = [item for container in level for item in _list_containers(container)]
-        if not level:
-            return False
-    return bool(level)
-
-
-def _list_containers(container: dict[str, Any] | list[Any]) -> Iterable[Any]:
-    """The lists and objects directly in a list or an object. Long lists of strings or numbers are common."""
-    items = container.values() if type(container) is dict else container
-    if set(map(type, items)).isdisjoint(CONTAINERS):
-        return ()
-    return [item for item in items if type(item) in CONTAINERS]
 
 
 def _check_members(members: dict[str, Any]) -> GraphQLRequest:

@@ -14,7 +14,8 @@ MAX_BYTES = 32 * 1024 * 1024  # of a body, before and after decompression
 MAX_RATIO = 200  # of the content of a compressed body to its size, above `MIN_LIMITED_BYTES`
 MIN_LIMITED_BYTES = 1024 * 1024
 BATCH = 10_000  # lines that are written at once
-BATCH_VALUES = 50_000  # of their fields
+BATCH_VALUES = 20_000  # of their fields
+MAX_INVALID = 10_000  # lines, after which no more are read
 MAX_HELD_VALUES = 200_000  # of a body that is checked before it is written; a longer one is parsed twice
 MAX_REPORTED, MAX_CHARACTERS = 10, 200  # of the lines with problems
 
@@ -105,25 +106,32 @@ class PointBody:
         """Yield the lines. They are parsed as they are requested."""
         latest = self._now + self._tolerance
         batch: Batch = []
-        values = 0
+        values = invalid = 0
         for line in parse_lines(self._content, self._unit, self._now, self._is_cancelled):
             batch.append(line)
             if line.point is not None:
                 values += len(line.point.fields)
                 if line.point.time > latest:
                     batch[-1] = line._replace(point=None, rejection=self._describe_early(line.point))
+            elif line.error:
+                invalid += 1
+                if invalid >= MAX_INVALID:
+                    batch[-1] = line._replace(error=f"{line.error}; nothing after it was read")
+                    break
             if len(batch) >= BATCH or values >= BATCH_VALUES:
                 yield batch
                 batch, values = [], 0
         yield batch
 
     def check(self) -> tuple[Findings, Callable[[], Iterator[Batch]]]:
-        """Parse all lines. Return what is found, and a function that yields the batches."""
+        """Parse the lines. Return what is found, and a function that yields the batches."""
         findings = Findings()
         held: list[Batch] | None = []
         values = 0
         for batch in self.batches():
             findings.collect(batch)
+            if findings.invalid.count >= MAX_REPORTED:  # nothing is written, and no more are reported
+                break
             values += sum(len(line.point.fields) for line in batch if line.point)
             held = [*held, batch] if held is not None and values <= MAX_HELD_VALUES else None
         return findings, self.batches if held is None else held.__iter__

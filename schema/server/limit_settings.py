@@ -18,6 +18,7 @@ LimitName = Literal[
     "introspections",
     "directives",
     "variables",
+    "input_values",
     "operations",
     "recursion",
     "repetitions",
@@ -60,6 +61,12 @@ class LimitSettings(LoadSettings):
     directives: int = Field(default=100, ge=1, description="The maximum number of directives in a document.")
     variables: int = Field(
         default=100, ge=1, description="The maximum number of variables that an operation declares."
+    )
+    input_values: int = Field(
+        default=20_000,
+        ge=1000,
+        description="The maximum number of values in the variables of a request, where an object counts 20:"
+        " some 800 objects, or 20,000 strings. The old routes have it, too.",
     )
     operations: int = Field(default=50, ge=1, description="The maximum number of operations in a document.")
     recursion: int = Field(

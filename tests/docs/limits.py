@@ -25,6 +25,8 @@ REASONS = {
     "introspections": "A complete introspection is 170 KB; tools request one.",
     "directives": "Each is checked against the schema. Generated queries have some dozens.",
     "variables": "Each is checked and converted. One input object replaces many.",
+    "input_values": "Each is checked and converted, an object in about 30 microseconds. The longest useful"
+    " lists have some hundred objects.",
     "operations": "Each is validated although one is executed. Files of generated clients have some dozens.",
     "recursion": "Going back and forth between devices and their application multiplies the answer at each"
     " step: 216 bytes of query once took 3 GB.",

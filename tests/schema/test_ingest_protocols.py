@@ -11,6 +11,7 @@ import httpx
 import pytest
 
 from resolvers.api_keys import KeySpec, create_api_key
+from schema.server import ingest_parsing
 from schema.server.app import create_app
 from schema.server.settings import Settings
 from stores.contracts.series import END_OF_TIME, Sample, SeriesQuery
@@ -182,6 +183,18 @@ async def test_each_protocol_reports_lines_that_are_not_valid_in_its_own_form(ga
     ]
     assert CONFLICT in body["data"][1]["error_message"]
     assert [sample.value for sample in await gateway.read("g")] == [1, 3]
+
+
+async def test_a_body_of_too_many_invalid_lines_is_not_read_to_its_end(
+    gateway: Gateway, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(ingest_parsing, "MAX_INVALID", 3)
+    content = b"state,machine_id=M1 f=1 1000000000000000000\nx\nx\nx\nstate,machine_id=M1 f=2"
+    answer = await gateway.send(V3, content)
+    problems = answer.json()["data"]
+    assert [problem["line_number"] for problem in problems] == [2, 3, 4]
+    assert problems[2]["error_message"].endswith("; nothing after it was read")
+    assert await gateway.read() == [Sample(10**18, 1.0)]
 
 
 @pytest.mark.parametrize(
