@@ -20,6 +20,8 @@ class SeriesAccess:
     limits: Limits = LIMITS
     stale_after: int = 900 * SECOND
     time_zone: str = "UTC"  # an IANA name; in force where a request names none
+    alarm_classes: tuple[str, ...] = ("ALARM",)
+    alarm_clear: str = "NONE"  # the value that ends an alarm and is none itself
     future_tolerance: int = 300 * SECOND  # how far the clocks of machines may be ahead
     running_states: tuple[str, ...] = ("ACTIVE",)  # values of `execution` of a machine that runs
     counts: TTLCache[Any, int] = field(

@@ -5,6 +5,7 @@ from stores.contracts.errors import LimitExceeded
 
 POINTS = "points (series.max_points): request a shorter range, a wider `every` or fewer `maxPoints`."
 CHANGES = "changes of states (series.max_points): request a shorter `range`, fewer machines, or `where`."
+ALARMS = "changes of alarms (series.max_points): request a shorter `range`, fewer `machines`, or `classes`."
 
 
 def spend_points(context: Context, count: int, advice: str = POINTS) -> None:

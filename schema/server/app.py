@@ -205,7 +205,9 @@ def _make_series_access(store: SeriesStore, documents: DocumentStore, settings: 
         Limits(series.max_range_days * DAY, series.max_windows, series.max_points),
         series.stale_after * SECOND,
         series.time_zone,
-        series.future_tolerance * SECOND,
+        alarm_classes=series.alarm_classes,
+        alarm_clear=series.alarm_clear,
+        future_tolerance=series.future_tolerance * SECOND,
         running_states=series.running_states,
         owners=MachineOwners(documents),
     )

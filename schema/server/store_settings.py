@@ -110,6 +110,14 @@ class SeriesSettings(Section):
     stale_after: int = Field(
         default=900, ge=1, description="Seconds after which the last status of a machine is stale."
     )
+    alarm_classes: tuple[str, ...] = Field(
+        default=("ALARM",),
+        min_length=1,
+        description="The classes of the events that are alarms, where a request names none.",
+    )
+    alarm_clear: str = Field(
+        default="NONE", description="The value of such an event that ends an alarm and is none itself."
+    )
     future_tolerance: int = Field(
         default=300,
         ge=0,

@@ -7,6 +7,7 @@ import strawberry
 from resolvers.series import activity, catalogues, fleet
 from schema.engine.fields import Info, attribute, derived
 from schema.engine.scalars import DateTime
+from schema.types.alarms import AlarmsOfDevices
 from schema.types.catalogue import Catalogue, CatalogueRange
 from schema.types.series import MachineEvent
 from schema.types.series_arguments import Classes, EventRange, First, to_optional_range
@@ -24,7 +25,7 @@ class StatusCount:
 
 
 @strawberry.type
-class ApplicationActivity:
+class ApplicationActivity(AlarmsOfDevices):
     @derived("The number of its devices that have reported power on within the last 24 hours.", int | None)
     async def connected_device_count(root: Parent, info: Info) -> Any:
         return await activity.count_connected(info.context, root)

@@ -6,6 +6,7 @@ from typing import Any, get_args
 from resolvers.rules.checks import find_zone
 from resolvers.rules.ids import is_object_id
 from resolvers.rules.paging import DEFAULT_PAGE_SIZE, MAX_PAGE_SIZE
+from resolvers.series.alarm_lists import MAX_TOTALS
 from resolvers.series.events import MAX_EVENTS
 from resolvers.series.integrals import TimeFunction
 from resolvers.series.machine_series import MAX_SERIES
@@ -36,6 +37,7 @@ AUDIT_CHANGES = 20  # of an entry
 SERVICES = API_KEYS = 100
 ICONS = 500
 MEASUREMENTS = FIELDS = 20  # of a machine, and of a measurement
+EVENTS_OF_MACHINE = 10  # that are alarms
 GROUPS = 20  # of the series of a machine
 TAGS = 10
 STATES = 10  # of a machine, each with its total
@@ -94,6 +96,12 @@ def _reads_statuses(arguments: Arguments) -> bool:
 def count_events(arguments: Arguments, _: CostScope) -> int:
     first = int(arguments["first"])
     return first if 0 <= first <= MAX_EVENTS else 0
+
+
+def count_totals(arguments: Arguments, _: CostScope) -> int:
+    """The groups of a summary. One with too many fails before it is read."""
+    first = int(arguments["first"])
+    return first if 0 <= first <= MAX_TOTALS else 0
 
 
 def count_calls_for_id(arguments: Arguments, _: CostScope) -> int:

@@ -51,6 +51,7 @@ from schema.types.cost_amounts import (
     DEVICES_OF_EVENT_CLASS,
     DEVICES_OF_ORGANIZATION,
     EVENT_CLASSES,
+    EVENTS_OF_MACHINE,
     FIELDS,
     FUNCTIONS,
     GATEWAYS,
@@ -84,7 +85,11 @@ from schema.types.cost_amounts import (
     count_series,
     count_series_documents,
     count_series_objects,
+<<<<<<< HEAD
     count_series_points,
+=======
+    count_totals,
+>>>>>>> cfa5ccd (Alarms: runs of values of events, as connections and summaries of devices, applications and organizations)
     count_windows,
     multiply,
 )
@@ -144,6 +149,22 @@ def _device_page(maximum: int, of: Basis, calls: Amount, below: dict[Basis, Term
     return replace(page, documents={of: documents}, points={of: points})
 
 
+def _alarms(machines: Basis, *shared: Reads) -> dict[str, FieldCost]:
+    """Alarms and their summary. The changes that they are found in are limited while the request runs.
+
+    A third call finds the ends of alarms that are reported again after a range in the past.
+    """
+    reads = FieldCost(
+        calls={TENANT: 3}, points={machines: 2 * EVENTS_OF_MACHINE}, shared=(CONFIGURATION, *shared)
+    )
+    applications: dict[Basis, Terms] = {APPLICATION: {ORGANIZATION: APPLICATIONS}}
+    page: dict[Basis, Terms] = {PAGE: {OBJECT: 1}, **applications}
+    return {
+        "alarms": replace(reads, size=count_page_nodes, below=page, holds_pages=True),
+        "alarmSummary": replace(reads, size=count_totals, below=applications),
+    }
+
+
 DOCUMENTS_OF_KIND = {  # at most, by `documents(of:)`
     "devices": DEVICES_OF_APPLICATION,
     "connectors": CONNECTORS,
@@ -169,6 +190,7 @@ SERIES_FIELDS: dict[str, FieldCost] = {
         below={PAGE: {OBJECT: count_series_objects}},
         shared=(CONFIGURATION, HINTS),
     ),
+    **_alarms(OBJECT),
     "states": FieldCost(
         calls={TENANT: 2},
         points={OBJECT: 3},
@@ -188,6 +210,11 @@ SERIES_FIELDS: dict[str, FieldCost] = {
         shared=(CONFIGURATION, HINTS),
     ),
 }
+DEVICE_OF_ALARM = FieldCost(
+    calls={APPLICATION: 1},
+    documents={OBJECT: 1},
+    below={LEVEL: {APPLICATION: 1}, TENANT: {APPLICATION: 1}},
+)
 BY_DOCUMENT_ID = FieldCost(calls={OBJECT: count_calls_for_id}, documents={OBJECT: count_calls_for_id})
 CHANGE = FieldCost(calls={OBJECT: 12}, documents={OBJECT: 12 + CONNECTORS}, below=EACH_ITS_OWN)
 # Of a field without a row, as of a new entity; a test fails for it
@@ -278,6 +305,7 @@ COSTS: dict[str, FieldCost] = {
         count_page_calls,
         {APPLICATION: {ORGANIZATION: count_applications_in_page}},
     ),
+    **{f"Organization.{name}": cost for name, cost in _alarms(MACHINE, MACHINE_IDS).items()},
     "Organization.analytics": FieldCost(below={PAGE: {}}),
     "Organization.users": _list(USERS, ORGANIZATION),
     "Organization.gateways": _list(GATEWAYS, ORGANIZATION),
@@ -300,6 +328,7 @@ COSTS: dict[str, FieldCost] = {
         size=count_events,
         shared=(MACHINE_IDS, CONFIGURATION),
     ),
+    **{f"Application.{name}": cost for name, cost in _alarms(MACHINE, MACHINE_IDS).items()},
     "Application.catalogue": FieldCost(calls={TENANT: 1}, shared=(MACHINE_IDS,)),
     "Application.devices": _device_page(DEVICES_OF_APPLICATION, APPLICATION, 1, {}),
     "Application.device": FieldCost(calls={APPLICATION: 1}, documents={APPLICATION: 1}),
@@ -359,6 +388,12 @@ COSTS: dict[str, FieldCost] = {
     "OrganizationConnection.edges": FREE,
     "OrganizationConnection.pageInfo": FieldCost(below={OBJECT: {PAGE: 1}}),
     "OrganizationConnection.totalCount": FREE,
+    "AlarmConnection.nodes": FREE,
+    "AlarmConnection.edges": FREE,
+    "AlarmConnection.pageInfo": FieldCost(below={OBJECT: {PAGE: 1}}),
+    "AlarmConnection.totalCount": FREE,
+    "Alarm.device": DEVICE_OF_ALARM,
+    "AlarmSummary.device": DEVICE_OF_ALARM,
     "DeviceConnection.nodes": FREE,
     "DeviceConnection.edges": FREE,
     "DeviceConnection.pageInfo": FieldCost(below={OBJECT: {PAGE: 1}}),

@@ -12,6 +12,7 @@ from schema.engine.fields import Info, argument, batched, derived
 from schema.engine.hints import show_hints
 from schema.engine.inputs import UNSET
 from schema.engine.scalars import Duration
+from schema.types.alarms import AlarmsOfMachine
 from schema.types.catalogue import Catalogue, CatalogueRange
 from schema.types.series import (
     Counter,
@@ -60,7 +61,7 @@ NEEDS = Device.machine_id.keys
 
 
 @strawberry.type
-class MachineFields:
+class MachineFields(AlarmsOfMachine):
     @batched(
         "The machine's latest reported state, or null if it has never reported one.",
         DeviceStatus | None,

@@ -10,6 +10,7 @@ from resolvers.series.analytics import AnalyticsScope
 from schema.engine.fields import Info, argument, as_type, attribute, derived, mutation
 from schema.engine.inputs import IF_UPDATED_AT, optional, required, select_provided_values
 from schema.engine.scalars import DateTime
+from schema.types.alarms import AlarmsOfDevices
 from schema.types.analytics import Analytics
 from schema.types.applications import Application
 from schema.types.configuration import ConfigEntry
@@ -36,7 +37,7 @@ from stores.entities import organizations as stored
 @strawberry.type(
     description="A tenant of the gateway, with its applications, users, gateways and connectors."
 )
-class Organization(Node):
+class Organization(AlarmsOfDevices, Node):
     organization_id: str = attribute("The id, which is also the name of its database.")
     name: str = attribute("The name, or the id if no name is stored.")
     description: str | None = attribute("A description of the organization.")

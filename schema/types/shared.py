@@ -37,6 +37,7 @@ IDEMPOTENCY_KEY = (
 # linters take the names in quotes for variables.
 ORGANIZATION = Annotated["Organization", strawberry.lazy("schema.types.organizations")]  # type: ignore[name-defined]  # noqa: F821
 APPLICATION = Annotated["Application", strawberry.lazy("schema.types.applications")]  # type: ignore[name-defined]  # noqa: F821
+DEVICE = Annotated["Device", strawberry.lazy("schema.types.devices")]  # type: ignore[name-defined]  # noqa: F821
 CONNECTOR = Annotated["Connector", strawberry.lazy("schema.types.connectors")]  # type: ignore[name-defined]  # noqa: F821
 EVENT_CLASS = Annotated["EventClass", strawberry.lazy("schema.types.event_classes")]  # type: ignore[name-defined]  # noqa: F821
 

@@ -20,6 +20,7 @@ SOURCES = (
     Source("production", "pieces_produced"),
     Source("events", "event_value", EVENT_TAGS),
 )
+EVENTS = SOURCES[-1]
 
 
 @dataclass(frozen=True, slots=True)
