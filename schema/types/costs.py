@@ -85,11 +85,8 @@ from schema.types.cost_amounts import (
     count_series,
     count_series_documents,
     count_series_objects,
-<<<<<<< HEAD
     count_series_points,
-=======
     count_totals,
->>>>>>> cfa5ccd (Alarms: runs of values of events, as connections and summaries of devices, applications and organizations)
     count_windows,
     multiply,
 )

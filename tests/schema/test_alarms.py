@@ -25,7 +25,7 @@ def report(minutes: float, value: str, event: str = "a1", machine: str = "M0", *
 
 POINTS = [
     report(-60, "HOT"), report(10, "HOT"), report(20, "COLD"), report(30, "NONE"),  # a repetition
-    report(40, "X", "a2"), report(122, "NONE", "a2"),  # by a clock that is ahead
+    report(40, "X", "a2"),
     report(50, "X", "a2", spindle="1"), report(55, "NONE", "a2", spindle="1"),
     report(15, "R", "a3"), report(35, "R", "a3"), report(45, "NONE", "a3"),
     report(5, "W", "w", event_class="WARNING"), report(6, "NONE", "w", event_class="WARNING"),
@@ -33,6 +33,12 @@ POINTS = [
     report(7, "HOT", machine="M1"), report(8, "NONE", machine="M1"),
     report(9, "HOT", machine="unregistered"),
 ]  # fmt: skip
+
+
+async def put_points(stored: StoredGateway) -> None:
+    """Write the points, and one of a clock that is two minutes ahead."""
+    ahead = (time.time_ns() - START) / MINUTE + 2
+    await stored.put(*POINTS, report(ahead, "NONE", "a2"))
 
 
 async def read(stored: StoredGateway, owner: str, selection: str) -> Any:
@@ -62,7 +68,7 @@ def _to_minutes(at: str) -> float:
 async def test_an_alarm_is_a_run_of_a_value_of_one_machine_tag_set_and_event(
     stored_gateway: StoredGateway,
 ) -> None:
-    await stored_gateway.put(*POINTS)
+    await put_points(stored_gateway)
     await stored_gateway.gateway.add_device(OWN, "M1")
     device = await stored_gateway.read(f"alarms({SINCE_START}) {{ {FIELDS} }}")
     own = [
@@ -99,7 +105,7 @@ async def test_an_alarm_is_a_run_of_a_value_of_one_machine_tag_set_and_event(
 async def test_an_alarm_of_the_past_has_the_end_that_came_after_the_range(
     stored_gateway: StoredGateway,
 ) -> None:
-    await stored_gateway.put(*POINTS)
+    await put_points(stored_gateway)
     past = f'range: {{from: "{iso(START)}", to: "{iso(START + 25 * MINUTE)}"}}'
     device = await stored_gateway.read(
         f"alarms({past}) {{ {FIELDS} }} alarmSummary({past}, by: VALUE) {{ value count active seconds }}"
@@ -117,7 +123,7 @@ async def test_an_alarm_of_the_past_has_the_end_that_came_after_the_range(
 
 
 async def test_a_summary_counts_alarms_and_their_seconds_in_the_range(stored_gateway: StoredGateway) -> None:
-    await stored_gateway.put(*POINTS)
+    await put_points(stored_gateway)
     await stored_gateway.gateway.add_device(OWN, "M1")
     range_ = f'range: {{from: "{iso(START)}", to: "{iso(START + 60 * MINUTE)}"}}'
     groups = {by: f"{by}: alarmSummary(by: {by}, {range_})" for by in ("MACHINE", "CLASS", "EVENT", "VALUE")}
@@ -144,7 +150,7 @@ async def test_a_summary_counts_alarms_and_their_seconds_in_the_range(stored_gat
 
 
 async def test_cursors_hold_while_alarms_come_and_go(stored_gateway: StoredGateway) -> None:
-    await stored_gateway.put(*POINTS)
+    await put_points(stored_gateway)
     page = f"""alarms({SINCE_START}, first: 2%s) {{
       nodes {{ value start end carriedIn }} pageInfo {{ endCursor hasNextPage }} }}"""
     values, after = [], ""

@@ -44,7 +44,7 @@ GRANTS = [
 
 def limits_points_while_running(query: str) -> bool:
     """Whether a query reads samples that are not aggregated, which no estimate bounds."""
-    return any(name in query for name in (": states(", ": counter(", ": series("))
+    return any(name in query for name in (": states(", ": counter(", ": series", ": alarm", ": performance("))
 
 
 # graphql-core does not await what it has begun to resolve beside a field that failed.

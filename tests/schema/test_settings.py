@@ -40,9 +40,8 @@ def test_the_reference_describes_every_setting() -> None:
 def test_every_variable_of_the_reference_is_read() -> None:
     for row in list_settings():
         if row.default not in ("null", "[]", "{}", "''"):
-            value = row.default.strip("[]")  # the items of a list, separated by commas
             for variable in row.variables:
-                assert load_settings(None, {variable: value}) == Settings(), variable
+                assert load_settings(None, {variable: row.default}) == Settings(), variable
 
 
 @pytest.mark.parametrize(
