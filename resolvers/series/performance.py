@@ -144,9 +144,12 @@ async def get_performance(
     if request.every is not None:
         windows = resolve_windows(context, requested, request.every, start, stop)
     spend_points(context, len(windows.edges))
-    stop = max(min(stop, context.now), start + 1)  # what is planned in the future is not missed yet
-    shifts = requested.shifts
-    planned = ((start, stop),) if shifts is None else list_planned_spans(shifts, start, stop)
+    known = min(stop, context.now)  # what is planned in the future is not missed yet
+    if requested.shifts is not None:
+        planned = list_planned_spans(requested.shifts, start, known)
+    else:
+        planned = ((start, known),) if start < known else ()
+    stop = max(known, start + 1)
     inputs = await _load_inputs(context, machine, request, planned, start, stop)
     [total] = _list_figures(inputs, request, Windows((start, stop)), start, stop)
     if windows.edges:

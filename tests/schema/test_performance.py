@@ -117,6 +117,8 @@ async def test_what_is_missing_is_null_and_named(stored_gateway: StoredGateway) 
     free = await read(f"{ALL}, {afternoon}")
     assert free["missing"] == ["PLANNED_TIME", "RUNNING_TIME", "PIECES"]
     assert (free["plannedSeconds"], free["availability"], free["oee"]) == (0, None, None)
+    future = await read(f'{PIECES}, range: {{from: "2199-01-01T00:00:00Z", to: "2199-01-02T00:00:00Z"}}')
+    assert (future["plannedSeconds"], future["missing"][0]) == (0, "PLANNED_TIME")
 
 
 async def test_a_machine_with_spindles_runs_while_one_of_them_runs(
