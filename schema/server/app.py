@@ -20,6 +20,7 @@ from schema.engine.execution import Executor
 from schema.server import explorer
 from schema.server.address_limit import CountFailures
 from schema.server.authentication import Authenticate, Authenticator, remember_grant
+from schema.server.backfill import backfill_earlier_points
 from schema.server.background import Work, run_in_background
 from schema.server.compression import Compressor
 from schema.server.cors import Cors
@@ -260,8 +261,9 @@ async def _run_lifespan(
         stores = store, state.series.layout, state.series.owners or MachineOwners(state.documents)
         if not await try_to_migrate(*stores):
             work["migration of series"] = partial(migrate_later, *stores)
+        work["backfill of rollups"] = partial(backfill_earlier_points, store)
         if retention_days is not None:
-            work["retention"] = partial(delete_old_points, store, retention_days)
+            work["retention"] = partial(delete_old_points, store, retention_days, settings.series.rollup_days)
     try:
         async with run_in_background(work):
             yield

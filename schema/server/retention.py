@@ -12,11 +12,16 @@ log = logging.getLogger(__name__)
 INTERVAL_S = 3600
 
 
-async def delete_old_points(store: WritableSeriesStore, retention_days: int) -> None:
-    """Delete points older than `retention_days` now and every hour, until the task is cancelled."""
+async def delete_old_points(store: WritableSeriesStore, retention_days: int, rollup_days: int | None) -> None:
+    """Delete points older than `retention_days` now and every hour, until the task is cancelled.
+
+    Their rollups stay for `rollup_days`, or always if that is None.
+    """
     while True:
         try:
-            deleted = await store.retain(time.time_ns() - retention_days * DAY)
+            now = time.time_ns()
+            rollup_cutoff = None if rollup_days is None else now - rollup_days * DAY
+            deleted = await store.retain(now - retention_days * DAY, rollup_cutoff)
             log.info("deleted %d points older than %d days", deleted, retention_days)
         except Unavailable as error:
             log.warning("old points were not deleted, trying again in an hour: %s", error.message)

@@ -99,6 +99,12 @@ class SeriesSettings(Section):
         ge=1,
         description="Days after which points are deleted from the embedded store. Null keeps all points.",
     )
+    rollup_days: int | None = Field(
+        default=None,
+        ge=1,
+        description="Days after which the hourly rollups of deleted points are deleted from the embedded"
+        " store. Null keeps all rollups.",
+    )
     time_zone: Annotated[str, AfterValidator(_check_time_zone)] = Field(
         default="UTC",
         description="The IANA time zone, such as Europe/Berlin, of ranges and calendar units that name none.",
@@ -176,6 +182,12 @@ class SeriesSettings(Section):
             )
         if self.organization_tag == MACHINE:
             raise ValueError(f"`organization_tag`: the tag {MACHINE} names the machine")
+        return self
+
+    @model_validator(mode="after")
+    def _check_rollup_days(self) -> "SeriesSettings":
+        if self.rollup_days is not None and self.rollup_days < (self.retention_days or self.rollup_days + 1):
+            raise ValueError("`rollup_days` needs `retention_days`, and must not be less")
         return self
 
     @field_validator("url")

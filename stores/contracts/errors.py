@@ -5,6 +5,7 @@ A message is safe to show: it contains what the caller sent and nothing about th
 
 import math
 from collections.abc import Sequence
+from datetime import UTC, datetime
 from typing import Any, ClassVar
 
 
@@ -134,6 +135,16 @@ class Unavailable(GatewayError, code="UNAVAILABLE", rest_status=503):
     ) -> None:
         super().__init__(message, fields=fields, **extensions)
         self.is_outage, self.retry_after_s = is_outage, retry_after_s
+
+
+def make_points_deleted_error(time_ns: int) -> BadUserInput:
+    """Return the error of `SeriesDatabase.windows` for a range with points that the retention has deleted."""
+    until = datetime.fromtimestamp(time_ns // 10**9, UTC).isoformat().replace("+00:00", "Z")
+    return BadUserInput(
+        f"The points before {until} were deleted (series.retention_days); hourly rollups are left of them."
+        " Request a later range, or windows of whole hours with another aggregate than QUANTILE.",
+        fields=["range"],
+    )
 
 
 def make_too_many_points_error(limit: int) -> LimitExceeded:

@@ -172,6 +172,8 @@ class Windows:
 
     def spans(self) -> list[Span]:
         """The windows grouped into runs of the same width: one run, or a few if a calendar made them."""
+        if self.step is not None:
+            return [Span(0, self.edges[0], self.edges[-1], self.step)]
         spans: list[Span] = []
         for index, (edge, next_edge) in enumerate(pairwise(self.edges)):
             if spans and spans[-1].width == next_edge - edge:
@@ -307,5 +309,17 @@ class WritableSeriesStore(SeriesStore, MachineMoves, RewriteLog, PointDeletion):
         """
 
     @abstractmethod
-    async def retain(self, cutoff: int) -> int:
-        """Delete all points older than `cutoff` from every database. Return how many were deleted."""
+    async def retain(self, cutoff: int, rollup_cutoff: int | None = None) -> int:
+        """Delete all points older than `cutoff` from every database. Return how many values were deleted.
+
+        Windows of whole hours are answered from rollups after that, unless they are older than
+        `rollup_cutoff`, a time that is not after `cutoff`.
+        """
+
+    @abstractmethod
+    async def backfill(self) -> tuple[int, int]:
+        """Derive some of what is missing in a file of an earlier version: results are right without it, too.
+
+        Return how many series were done before, and how many there are: if all, nothing was to be done. A
+        backfill that was interrupted goes on where it was.
+        """

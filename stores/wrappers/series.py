@@ -76,9 +76,12 @@ class WrappedWritableSeriesStore(WrappedSeriesStore, WritableSeriesStore):
         call = StoreCall("write", database, is_write=True)
         return await self._interceptor.run(call, lambda: self._writable.write(database, points))
 
-    async def retain(self, cutoff: int) -> int:
+    async def retain(self, cutoff: int, rollup_cutoff: int | None = None) -> int:
         # Not one call but one transaction for each series, for which nobody waits.
-        return await self._writable.retain(cutoff)
+        return await self._writable.retain(cutoff, rollup_cutoff)
+
+    async def backfill(self) -> tuple[int, int]:
+        return await self._writable.backfill()
 
     async def delete(self, database: str, deletion: Deletion) -> int:
         # As `retain`: it takes as long as there are points.

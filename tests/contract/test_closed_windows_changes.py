@@ -48,8 +48,8 @@ async def test_every_change_to_the_past_is_seen_at_once(store: SqliteSeriesStore
         lambda: store.write("d", [sample("M1", at, 50.0)]),
         lambda: other_process.write("d", [sample("M2", at, 60.0)]),
         lambda: store.delete("d", Deletion(at, at + 1, "state", (("machine_id", ("M1",)),))),
-        lambda: store.retain(START + 2 * HOUR),
-        lambda: other_process.retain(START + 3 * HOUR),
+        lambda: store.retain(START + 2 * HOUR, START + 2 * HOUR),
+        lambda: other_process.retain(START + 3 * HOUR, START + 3 * HOUR),
         lambda: store.move_machines("d", {"M3": "e"}),
         lambda: other_process.move_machines("e", {"M3": "d"}),
     ]

@@ -127,7 +127,8 @@ async def test_a_damaged_sample_costs_itself_only(
         cells = await read_windows(series, query, Windows((0, 10), 10), Aggregation(function))
         assert cells == {"M1": {"f": [(0, 2 if function == "count" else value)]}}
     assert "damaged samples of the series 1 (f) were left out" in caplog.text
-    assert store.damaged_samples == 7  # `last` looks for the newest sample first
+    # `last` looks for the newest sample first; changes of booleans and strings are stored beside the samples.
+    assert store.damaged_samples == (6 if type(value) in (bool, str) else 7)
     [fault] = find_damage(tmp_path / "series.db", series_schema.FORMAT, lambda done, total: None)
     assert "d: 2 samples of series 1 (m, f) are damaged, the first at 1 ns" in fault
     await store.close()

@@ -11,6 +11,7 @@ import apsw
 import pytest
 
 from stores.backends.sqlite.series import SqliteSeriesStore
+from stores.backends.sqlite.series_schema import FORMAT, SCHEMA
 from stores.contracts.series import END_OF_TIME, MACHINE, Point, SeriesQuery, Source, SourceQuery, Value
 from stores.entities.series_layout import SeriesLayout
 from stores.jobs import series_assignment
@@ -43,10 +44,18 @@ def point(machine: str, time: int, value: Value = 1, **tags: str) -> Point:
 
 
 def make_earlier(path: Path) -> None:
-    """Make a file as versions without databases of organizations have made it."""
-    db = apsw.Connection(str(path))
-    db.execute("DROP TABLE earlier_machines; DROP TABLE rewrites; PRAGMA user_version = 1")
+    """Turn a file into one as versions without databases of organizations have made it."""
+    earlier = path.with_name("earlier.db")
+    db = apsw.Connection(str(earlier))
+    db.execute(f"{SCHEMA} PRAGMA user_version = 1; PRAGMA application_id = {FORMAT.application_id}")
+    db.execute("ATTACH ? AS newer", (str(path),))
+    for table in ("series", "samples"):
+        columns = ", ".join(row[1] for row in db.execute(f"PRAGMA main.table_info({table})"))
+        db.execute(f"INSERT INTO main.{table} ({columns}) SELECT {columns} FROM newer.{table}")
     db.close()
+    for suffix in ("-wal", "-shm"):
+        path.with_name(path.name + suffix).unlink(missing_ok=True)
+    earlier.replace(path)
 
 
 @pytest.fixture

@@ -32,6 +32,12 @@ async def fill_earlier(folder: Path) -> None:
     make_earlier(folder / "series.db")
 
 
+async def wait_for_message(caplog: pytest.LogCaptureFixture, message: str) -> None:
+    async with asyncio.timeout(60):
+        while message not in caplog.text:  # noqa: ASYNC110 - the log has no event
+            await asyncio.sleep(0.01)
+
+
 async def test_the_first_start_gives_points_to_the_only_organization_of_their_machine(
     tmp_path: Path, capsys: pytest.CaptureFixture[str], caplog: pytest.LogCaptureFixture
 ) -> None:
@@ -46,6 +52,7 @@ async def test_the_first_start_gives_points_to_the_only_organization_of_their_ma
         unassigned = (await gateway.data("operator", UNASSIGNED))["unassignedMachines"]
         assert [machine["machineId"] for machine in unassigned] == ["both", "nobody"]
         await gateway.add_device(FOREIGN, "nobody")
+        await wait_for_message(caplog, "rollups of earlier points: all 3 series are done")
     messages = [record.getMessage() for record in caplog.records]
     assert "series of earlier versions: 3 of 3 machines are done" in messages
     assert any(message.startswith("the series of 1 machines were given") for message in messages)

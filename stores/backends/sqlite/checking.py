@@ -60,11 +60,12 @@ def _find_damaged_series(db: apsw.Connection) -> Iterator[str]:
     rows: list[Any] = db.execute(sql).fetchall()
     for *columns, database, measurement in rows:
         series = StoredSeries(*columns)
-        sql = f"SELECT count(*), min(time) FROM samples WHERE series = ? AND NOT ({series.condition})"
-        for count, time in db.execute(sql, (series.number,)).fetchall():
-            if count:
-                name = f"series {series.number} ({measurement}, {series.field})"
-                yield f"{database}: {count} samples of {name} are damaged, the first at {time} ns"
+        for table in ("samples", "changes"):
+            sql = f"SELECT count(*), min(time) FROM {table} WHERE series = ? AND NOT ({series.condition})"
+            for count, time in db.execute(sql, (series.number,)).fetchall():
+                if count:
+                    name = f"series {series.number} ({measurement}, {series.field})"
+                    yield f"{database}: {count} {table} of {name} are damaged, the first at {time} ns"
 
 
 def _name(db: apsw.Connection, number: int) -> str:

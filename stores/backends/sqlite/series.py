@@ -11,12 +11,19 @@ from stores.backends.sqlite import series_moves as moves
 from stores.backends.sqlite import series_queries as queries
 from stores.backends.sqlite.file import SqliteFile
 from stores.backends.sqlite.series_areas import read_areas
-from stores.backends.sqlite.series_deletion import delete_range, list_series_to_delete, split_range
+from stores.backends.sqlite.series_backfill import backfill, count_derived_series
+from stores.backends.sqlite.series_deletion import (
+    delete_older,
+    delete_range,
+    list_series,
+    list_series_to_delete,
+    split_range,
+)
 from stores.backends.sqlite.series_extents import read_extents
 from stores.backends.sqlite.series_rewrites import read_rewrites
 from stores.backends.sqlite.series_samples import read_changes, read_points
 from stores.backends.sqlite.series_schema import FORMAT, SampleDamage
-from stores.backends.sqlite.series_writer import SeriesCache, SqlitePointWriter, delete_older, list_series
+from stores.backends.sqlite.series_writer import SeriesCache, SqlitePointWriter
 from stores.contracts.areas import AreaCell, AreaRule
 from stores.contracts.deletions import Deletion
 from stores.contracts.extents import ExtentQuery, SeriesExtent
@@ -91,11 +98,18 @@ class SqliteSeriesStore(WritableSeriesStore):
     def get_cache_sizes(self) -> dict[str, int]:
         return {"tag_sets": len(self._cache)}
 
-    async def retain(self, cutoff: int) -> int:
+    async def retain(self, cutoff: int, rollup_cutoff: int | None = None) -> int:
         deleted = 0
         for number in await self.read(list_series):  # a transaction each, so that writers wait for one only
-            deleted += await self._file.write(partial(delete_older, number=number, cutoff=cutoff))
+            work = partial(delete_older, number=number, cutoff=cutoff, rollup_cutoff=rollup_cutoff)
+            deleted += await self._file.write(work)
         return deleted
+
+    async def backfill(self) -> tuple[int, int]:
+        done, total = await self.read(count_derived_series)
+        if done < total:
+            await self._file.write(backfill)
+        return done, total
 
     async def delete(self, database: str, deletion: Deletion) -> int:
         deleted = 0

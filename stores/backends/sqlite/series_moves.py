@@ -6,6 +6,7 @@ from typing import Any, cast
 
 import apsw
 
+from stores.backends.sqlite.series_derived import merge_derived
 from stores.backends.sqlite.series_rewrites import record_rewrites
 from stores.contracts.machine_moves import EarlierMachine, MoveReport
 from stores.contracts.rewrites import Rewrite
@@ -63,6 +64,6 @@ def _move_series(db: apsw.Connection, number: int, key: tuple[str, ...]) -> None
         return
     sql = "INSERT INTO samples SELECT ?, time, value FROM samples WHERE series = ? ON CONFLICT DO NOTHING"
     db.execute(sql, (twin, number))
+    merge_derived(db, number, cast(int, twin))
     db.execute("DELETE FROM samples WHERE series = ?", (number,))
-    db.execute("DELETE FROM tally WHERE series = ?", (number,))
     db.execute("DELETE FROM series WHERE number = ?", (number,))

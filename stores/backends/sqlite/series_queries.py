@@ -7,8 +7,16 @@ from typing import Any, Literal
 
 import apsw
 
-from stores.backends.sqlite.series_schema import CONVERT, HOUR, TYPES, SampleDamage, StoredSeries
-from stores.backends.sqlite.series_windows import aggregate
+from stores.backends.sqlite.series_schema import (
+    CONVERT,
+    FIRST_HOUR,
+    HOUR,
+    STORED_COLUMNS,
+    TYPES,
+    SampleDamage,
+    StoredSeries,
+)
+from stores.backends.sqlite.series_windows import WindowQuery, aggregate
 from stores.contracts.neighbours import join_neighbours
 from stores.contracts.occurrences import make_occurrence_order, select_last_of_each_machine
 from stores.contracts.series import (
@@ -137,8 +145,9 @@ def read_windows(
             tags = choose_tags(series.identify(), aggregation.by) if aggregation.by else ()
             groups[series.machine or "", series.field, tags].append(series)
     by_machine: ByMachine[ByTags[list[Cell]]] = {}
+    window_query = WindowQuery.of(query, windows, aggregation)
     for (machine, field, tags), group in groups.items():
-        if cells := list(aggregate(db, group, query.start, query.stop, windows, aggregation)):
+        if cells := list(aggregate(db, group, window_query)):
             by_machine.setdefault(machine, {}).setdefault(field, {})[tags] = cells
     return by_machine
 
@@ -215,7 +224,7 @@ def find_series(
     where: Where,
 ) -> list[StoredSeries]:
     condition, values = _make_series_condition(databases, measurement, fields, machines, where)
-    sql = f"SELECT number, machine, field, kind, tags FROM series WHERE {condition}"
+    sql = f"SELECT {STORED_COLUMNS} FROM series WHERE {condition}"
     return [StoredSeries(*row) for row in db.execute(sql, values)]
 
 
@@ -246,21 +255,16 @@ def has_tags(where: Where) -> tuple[str, list[str]]:
 
 
 def _count_samples(db: apsw.Connection, numbers: Sequence[int], start: int, stop: int) -> dict[int, int]:
-    """Count the samples of each series: whole hours from `tally`, parts of an hour from the samples."""
-    first_hour, last_hour = -(-start // HOUR), stop // HOUR
-    among = f"series IN ({','.join(map(str, numbers))})"
-    samples = f"SELECT series, count(*) FROM samples WHERE {among} AND time >= ? AND time < ? GROUP BY series"
-    tally = f"SELECT series, sum(n) FROM tally WHERE {among} AND hour >= ? AND hour < ? GROUP BY series"
-    if first_hour >= last_hour:
-        return dict(db.execute(samples, (start, stop)))
-    counts: defaultdict[int, int] = defaultdict(int)
-    parts = [
-        (tally, first_hour, last_hour),
-        (samples, start, first_hour * HOUR),
-        (samples, last_hour * HOUR, stop),
-    ]
-    for sql, low, high in parts:
-        if low < high:
-            for number, count in db.execute(sql, (low, high)):
-                counts[number] += count
-    return counts
+    """Count the samples of each series: from rollups where all of an hour is there, otherwise one by one."""
+    counted = "SELECT count(*) FROM samples WHERE series = number AND time >="
+    sql = f"""WITH parts AS (
+        SELECT number, max(?1, (points_from - 1) / {HOUR} + 1) AS from_hour,
+            min(?2, rolled_until) AS to_hour
+        FROM series WHERE number IN (SELECT value FROM json_each(?3)))
+        SELECT number, iif(from_hour < to_hour,
+            (SELECT total(n) FROM rollups WHERE series = number AND hour >= from_hour AND hour < to_hour)
+            + ({counted} ?4 AND time < from_hour * {HOUR}) + ({counted} to_hour * {HOUR} AND time < ?5),
+            ({counted} ?4 AND time < ?5)) FROM parts"""
+    hours = max(-(-start // HOUR), FIRST_HOUR), stop // HOUR
+    rows = db.execute(sql, (*hours, json.dumps(numbers), start, stop))
+    return {number: int(count) for number, count in rows}

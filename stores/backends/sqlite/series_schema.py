@@ -1,7 +1,7 @@
 """The schema of the embedded time-series file, and what one of its series looks like.
 
 Every field of every tag set is a series, and every sample is a row with the key (series, time): the newest
-sample of a series is found by a search in the primary key. Triggers count the samples of each hour.
+sample of a series is found by a search in the primary key. See series_derived.py for the other tables.
 """
 
 import json
@@ -11,10 +11,11 @@ from operator import itemgetter
 from typing import Any, NamedTuple, cast
 
 from stores.backends.sqlite.connection import FileFormat
-from stores.contracts.series import MACHINE, SECOND, Kind, Sample, Tags, Value
+from stores.contracts.series import END_OF_TIME, MACHINE, SECOND, Kind, Sample, Tags, Value
 
 log = logging.getLogger(__name__)
 HOUR = 3600 * SECOND
+FIRST_HOUR = -(END_OF_TIME // HOUR)  # the first whole one of all times
 CONVERT: dict[Kind, Callable[[Any], Value]] = {"boolean": bool, "unsigned": int}
 # The types of the stored values of each kind, and the SQL condition on them; other values are damaged. SQLite
 # sorts numbers before strings, and strings before bytes.
@@ -64,23 +65,43 @@ CREATE TABLE rewrites (
     position INTEGER PRIMARY KEY AUTOINCREMENT, database TEXT NOT NULL, machine TEXT NOT NULL,
     start INTEGER NOT NULL, stop INTEGER NOT NULL, UNIQUE (database, machine, start, stop));
 """
+# Rollups, which also count the samples, and changes: see series_derived.py.
+DERIVE = f"""
+DROP TABLE tally;
+DROP TRIGGER counted;
+DROP TRIGGER forgotten;
+ALTER TABLE series ADD COLUMN rolled_until INTEGER NOT NULL DEFAULT {FIRST_HOUR};
+ALTER TABLE series ADD COLUMN is_behind INTEGER NOT NULL DEFAULT 1;
+ALTER TABLE series ADD COLUMN points_from INTEGER NOT NULL DEFAULT {-END_OF_TIME};
+CREATE INDEX series_behind ON series (number) WHERE is_behind;
+CREATE INDEX series_of_machine ON series (database, machine);
+CREATE TABLE rollups (
+    series INTEGER NOT NULL, hour INTEGER NOT NULL, n INTEGER NOT NULL, sum, low, squares, min, max,
+    first, last, first_time INTEGER NOT NULL, last_time INTEGER NOT NULL,
+    PRIMARY KEY (series, hour)) WITHOUT ROWID;
+CREATE TABLE changes (
+    series INTEGER NOT NULL, time INTEGER NOT NULL, value NOT NULL, PRIMARY KEY (series, time)) WITHOUT ROWID;
+"""
 FORMAT = FileFormat(
     application_id=0x53475453,  # "SGTS"
     schema=SCHEMA,
-    upgrades=(LIST_EARLIER_MACHINES, LOG_REWRITES),
-    tables=frozenset({"series", "samples", "tally"}),
+    upgrades=(LIST_EARLIER_MACHINES, LOG_REWRITES, DERIVE),
+    tables=frozenset({"series", "samples"}),
     checkpoint_pages=4000,
 )
 
 
 class StoredSeries(NamedTuple):
-    """A row of the table `series`; `tags` is a JSON object."""
+    """A row of the table `series`; `tags` is a JSON object. See series_derived.py for the last columns."""
 
     number: int
     machine: str | None
     field: str
     kind: Kind
     tags: str
+    rolled_until: int = FIRST_HOUR
+    is_behind: bool = True
+    points_from: int = -END_OF_TIME
 
     @property
     def condition(self) -> str:
@@ -120,6 +141,9 @@ class StoredSeries(NamedTuple):
             convert = CONVERT[self.kind]
             return (Sample(time, convert(value)) for time, value in rows)
         return map(Sample._make, rows)
+
+
+STORED_COLUMNS = ", ".join(StoredSeries._fields)
 
 
 class SampleDamage:

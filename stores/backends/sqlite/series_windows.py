@@ -1,101 +1,104 @@
-"""How SQLite aggregates the samples of windows."""
+"""How the samples of windows are aggregated: from hourly rollups where that is possible."""
 
-import math
 from collections.abc import Iterator, Sequence
-from itertools import pairwise
+from dataclasses import dataclass
+from itertools import chain
 
 import apsw
 
-from stores.backends.sqlite.series_schema import StoredSeries
-from stores.contracts.series import INTEGRAL, Aggregation, Cell, Windows
+from stores.backends.sqlite.series_rolled_windows import Hours, RolledWindows
+from stores.backends.sqlite.series_sample_windows import aggregate_samples
+from stores.backends.sqlite.series_schema import FIRST_HOUR, HOUR, StoredSeries
+from stores.contracts.errors import make_points_deleted_error
+from stores.contracts.series import Aggregation, Cell, SeriesQuery, Span, Windows
 
-SQL_FUNCTIONS = {"mean": "avg", "count": "count"}
+
+@dataclass(frozen=True, slots=True)
+class WindowQuery:
+    """The windows of a range that are aggregated, of any series. `spans` are those of the windows."""
+
+    start: int
+    stop: int
+    windows: Windows
+    spans: Sequence[Span]
+    aggregation: Aggregation
+
+    @classmethod
+    def of(cls, query: SeriesQuery, windows: Windows, aggregation: Aggregation) -> "WindowQuery":
+        return cls(query.start, query.stop, windows, windows.spans(), aggregation)
+
+    @property
+    def can_be_rolled(self) -> bool:
+        """Whether rollups answer it: all windows have whole hours."""
+        return self.aggregation.function != "quantile" and not any(
+            span.start % HOUR or span.width % HOUR for span in self.spans
+        )
 
 
-def aggregate(
-    db: apsw.Connection,
-    group: Sequence[StoredSeries],
-    start: int,
-    stop: int,
-    windows: Windows,
-    aggregation: Aggregation,
-) -> Iterator[Cell]:
+def aggregate(db: apsw.Connection, group: Sequence[StoredSeries], query: WindowQuery) -> Iterator[Cell]:
     """Yield the windows that have samples of any series of the group, and their aggregated values.
 
-    The series are of one machine and one field, and so of one kind.
+    The series are of one machine and one field, and so of one kind. Raises `BadUserInput` if samples that the
+    retention has deleted would be needed.
     """
-    if windows.step is not None:
-        yield from _aggregate_steps(db, group, start, stop, windows.edges[0], windows.step, aggregation)
-        return
-    for index, (edge, next_edge) in enumerate(pairwise(windows.edges)):
-        low, high = max(edge, start), min(next_edge, stop)
-        for _, value in _aggregate_steps(db, group, low, high, edge, next_edge - edge, aggregation):
-            yield index, value
+    first, end = max(-(-query.start // HOUR), FIRST_HOUR), query.stop // HOUR
+    rolled = first, min([end, *(series.rolled_until for series in group)])
+    for span in query.spans:
+        if span.start >= query.stop or span.stop <= query.start:
+            continue
+        if query.can_be_rolled and rolled[0] < rolled[1]:
+            yield from _aggregate_rolled(db, group, query, span, rolled)
+        else:
+            yield from _aggregate_samples(db, group, query, span)
 
 
-# Long because each aggregate function has a statement of its own.
-def _aggregate_steps(  # noqa: C901 - one case for each function
-    db: apsw.Connection,
-    group: Sequence[StoredSeries],
-    start: int,
-    stop: int,
-    origin: int,
-    step: int,
-    aggregation: Aggregation,
+def _aggregate_rolled(
+    db: apsw.Connection, group: Sequence[StoredSeries], query: WindowQuery, span: Span, rolled: Hours
 ) -> Iterator[Cell]:
-    """Yield the cells of windows of one width; index 0 is the window that starts at `origin`."""
-    first = group[0]
-    rows = f"""SELECT (time - {origin}) / {step} AS n, time, value FROM samples
-        WHERE series IN ({",".join(str(series.number) for series in group)}) AND time >= ? AND time < ?
-        AND {first.condition}"""
-    match aggregation.function:
-        case "mean" | "count":
-            function = SQL_FUNCTIONS[aggregation.function]
-            sql = f"SELECT n, {function}(value) FROM ({rows}) GROUP BY n ORDER BY n"
-            yield from db.execute(sql, (start, stop))
-        case "min" | "max":
-            sql = f"SELECT n, {aggregation.function}(value) FROM ({rows}) GROUP BY n ORDER BY n"
-            for index, value in db.execute(sql, (start, stop)):
-                yield index, int(value) if first.kind == "unsigned" else value
-        case "sum" if first.kind in INTEGRAL:
-            yield from _sum_integers(db, rows, start, stop)
-        case "sum":
-            sql = f"SELECT n, total(value) FROM ({rows}) GROUP BY n ORDER BY n"
-            yield from db.execute(sql, (start, stop))
-        case "first" | "last":
-            extreme = "min(time)" if aggregation.function == "first" else "max(time)"
-            sql = f"""WITH r AS MATERIALIZED ({rows}), e AS (SELECT n, {extreme} AS time FROM r GROUP BY n)
-                SELECT n, max(r.value) FROM e JOIN r USING (n, time) GROUP BY n ORDER BY n"""
-            for index, value in db.execute(sql, (start, stop)):
-                yield index, first.value(value)
-        case "stddev":
-            means = f"SELECT n, value, avg(value) OVER (PARTITION BY n) AS mean FROM ({rows})"
-            sql = f"""SELECT n, total((value - mean) * (value - mean)) / (count(*) - 1) FROM ({means})
-                GROUP BY n HAVING count(*) > 1 ORDER BY n"""
-            for index, variance in db.execute(sql, (start, stop)):
-                yield index, math.sqrt(variance)
-        case "quantile":
-            ranked = f"""SELECT n, value, row_number() OVER (PARTITION BY n ORDER BY value) AS rank,
-                count(*) OVER (PARTITION BY n) AS size FROM ({rows})"""
-            q = aggregation.q or 0.0
-            # The rank is ceil(q * size); SQLite narrows it down to its neighbours.
-            sql = f"SELECT n, value, rank, size FROM ({ranked}) WHERE abs(rank - ? * size) <= 1 ORDER BY n"
-            for index, value, rank, size in db.execute(sql, (start, stop, q)):
-                if rank == max(1, math.ceil(q * size)):
-                    yield index, float(value)
+    """Yield the cells of a span of whole hours. The hours `rolled` of the range are rolled up.
 
-
-def _sum_integers(db: apsw.Connection, rows: str, start: int, stop: int) -> Iterator[Cell]:
-    """Yield exact sums. They may exceed 64 bits, so the parts of each value are summed separately.
-
-    The parts of an integer are its upper and lower 32 bits. Those of a string, which is an unsigned integer
-    of 64 bits, are its first and last ten digits.
+    At most two windows are partly in these hours: the one that the range cuts at its start, and the last.
     """
-    integer, string = "typeof(value) = 'integer'", "typeof(value) = 'text'"
-    sql = f"""SELECT n,
-        sum(value >> 32) FILTER (WHERE {integer}), sum(value & 4294967295) FILTER (WHERE {integer}),
-        sum(CAST(substr(value, 1, 10) AS INTEGER)) FILTER (WHERE {string}),
-        sum(CAST(substr(value, 11) AS INTEGER)) FILTER (WHERE {string})
-        FROM ({rows}) GROUP BY n ORDER BY n"""
-    for index, high, low, first_digits, last_digits in db.execute(sql, (start, stop)):
-        yield index, ((high or 0) << 32) + (low or 0) + (first_digits or 0) * 10**10 + (last_digits or 0)
+    width = span.width // HOUR
+    origin = span.start // HOUR - span.first * width  # the hour in which the window with index 0 would start
+    first = span.first + max(query.start - span.start, 0) // span.width
+    end = span.first + -(-(min(query.stop, span.stop) - span.start) // span.width)
+    end_rolled = max(first, min(end, -((origin - rolled[1]) // width)))
+    first_whole = min(max(first, -((origin - rolled[0]) // width)), end_rolled)
+    end_whole = max(first_whole, min(end_rolled, (rolled[1] - origin) // width))
+    source = RolledWindows(db, group, query.aggregation.function)
+
+    def aggregate_cut(index: int) -> Iterator[Cell]:
+        hours = origin + index * width, origin + (index + 1) * width
+        start, stop = max(query.start, hours[0] * HOUR), min(query.stop, hours[1] * HOUR)
+        inside = max(rolled[0], hours[0]), min(rolled[1], hours[1])
+        _require_samples(db, group, start, inside[0] * HOUR)
+        return source.aggregate_cut(index, start, stop, inside)
+
+    yield from chain.from_iterable(map(aggregate_cut, range(first, first_whole)))
+    if first_whole < end_whole:
+        yield from source.aggregate(origin, width, first_whole, end_whole)
+    yield from chain.from_iterable(map(aggregate_cut, range(end_whole, end_rolled)))
+    if end_rolled < end:
+        yield from _aggregate_samples(db, group, query, span, end_rolled - span.first)
+
+
+def _aggregate_samples(
+    db: apsw.Connection, group: Sequence[StoredSeries], query: WindowQuery, span: Span, skipped: int = 0
+) -> Iterator[Cell]:
+    """Yield the cells of a span without the first `skipped` windows, from samples alone."""
+    origin = span.start + skipped * span.width
+    start, stop = max(query.start, origin), min(query.stop, span.stop)
+    _require_samples(db, group, start, stop)
+    cells = aggregate_samples(db, group, start, stop, origin, span.width, query.aggregation)
+    first = span.first + skipped
+    return ((first + index, value) for index, value in cells) if first else cells
+
+
+def _require_samples(db: apsw.Connection, group: Sequence[StoredSeries], start: int, stop: int) -> None:
+    """Raise an error if samples with `start <= time < stop` were deleted, of which there are rollups."""
+    sql = "SELECT 1 FROM rollups WHERE series = ? AND hour >= ? AND hour < ? LIMIT 1"
+    for series in group:
+        end = min(stop, series.points_from)
+        if start < end and db.execute(sql, (series.number, start // HOUR, -(-end // HOUR))).get:
+            raise make_points_deleted_error(series.points_from)

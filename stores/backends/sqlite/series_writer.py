@@ -2,13 +2,14 @@
 
 import dataclasses
 import json
+from collections import defaultdict
 from collections.abc import Sequence
 
 import apsw
 
-from stores.backends.sqlite.series_rewrites import record_late_points, record_rewrites
-from stores.contracts.rewrites import Rewrite
-from stores.contracts.series import END_OF_TIME, KINDS, MACHINE, Kind, Point, Unsigned, Value
+from stores.backends.sqlite.series_derived import write_samples
+from stores.backends.sqlite.series_rewrites import record_late_points
+from stores.contracts.series import KINDS, MACHINE, Kind, Point, Unsigned, Value
 
 MAX_CACHED_BYTES = 32 * 1024 * 1024  # by estimate
 BYTES_PER_ENTRY = 400  # of a cache, beside the characters of its names and values
@@ -63,17 +64,15 @@ class SqlitePointWriter:
     def write(self, database: str, points: Sequence[Point]) -> list[str | None]:
         """Write points. Return for each None, or why it was rejected."""
         results: list[str | None] = []
-        rows: list[tuple[int, int, Value]] = []
+        samples: defaultdict[int, list[tuple[int, Value]]] = defaultdict(list)
         for point in points:
             conflict = self._find_conflict(database, point)
             results.append(conflict)
             if conflict is None:
-                rows += [
-                    (self._find_number(database, point, field), point.time, to_stored(value))
-                    for field, value in point.fields.items()
-                ]
-        sql = "INSERT INTO samples VALUES (?, ?, ?) ON CONFLICT DO UPDATE SET value = excluded.value"
-        self._db.executemany(sql, rows)
+                for field, value in point.fields.items():
+                    number = self._find_number(database, point, field)
+                    samples[number].append((point.time, to_stored(value)))
+        write_samples(self._db, {number: dict(of_series) for number, of_series in samples.items()})
         stored = [point for point, conflict in zip(points, results, strict=True) if conflict is None]
         record_late_points(self._db, database, stored)
         return results
@@ -115,8 +114,8 @@ class SqlitePointWriter:
             by_name = dict(point.tags)
             unique = (database, point.measurement, field, json.dumps(by_name))
             kind = KINDS[type(point.fields[field])]
-            columns = "database, measurement, field, tags, machine, kind"
-            sql = f"INSERT INTO series ({columns}) VALUES (?, ?, ?, ?, ?, ?) ON CONFLICT DO NOTHING"
+            columns = "database, measurement, field, tags, machine, kind, is_behind"
+            sql = f"INSERT INTO series ({columns}) VALUES (?, ?, ?, ?, ?, ?, false) ON CONFLICT DO NOTHING"
             self._db.execute(sql, (*unique, by_name.get(MACHINE), kind))
             sql = (
                 "SELECT number FROM series WHERE database = ? AND measurement = ? AND field = ? AND tags = ?"
@@ -128,19 +127,3 @@ class SqlitePointWriter:
 def to_stored(value: Value) -> Value:
     """Return a value as SQLite stores it: an integer of more than 63 bits is a string of 20 digits."""
     return f"{value:020}" if type(value) is Unsigned and value > MAX_INTEGER else value
-
-
-def list_series(db: apsw.Connection) -> list[int]:
-    """Return the numbers of all series of all databases."""
-    return [number for (number,) in db.execute("SELECT number FROM series")]
-
-
-def delete_older(db: apsw.Connection, number: int, cutoff: int) -> int:
-    """Delete the samples of a series that are older than `cutoff`. Return how many they were."""
-    db.execute("DELETE FROM samples WHERE series = ? AND time < ?", (number, cutoff))
-    count = db.changes()
-    db.execute("DELETE FROM tally WHERE series = ? AND n = 0", (number,))
-    if count:
-        database = str(db.execute("SELECT database FROM series WHERE number = ?", (number,)).get)
-        record_rewrites(db, [Rewrite(database, None, -END_OF_TIME, cutoff)])
-    return count

@@ -1,0 +1,171 @@
+"""The embedded time-series store keeps rollups of deleted points, and makes those of earlier versions."""
+
+from collections.abc import AsyncIterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from stores.backends.sqlite import series_backfill
+from stores.backends.sqlite.series import SqliteSeriesStore
+from stores.backends.sqlite.series_schema import HOUR
+from stores.contracts.deletions import Deletion
+from stores.contracts.errors import BadUserInput
+from stores.contracts.series import (
+    MACHINE,
+    AggregateFunction,
+    Aggregation,
+    Cell,
+    Point,
+    Sample,
+    SeriesQuery,
+    Source,
+    SourceQuery,
+    Value,
+    Windows,
+)
+from tests.contract.test_series_moves import make_earlier
+
+MINUTE = HOUR // 60
+START = 490_000 * HOUR
+
+
+def point(at: int, machine: str = "M", value: Value = 1) -> Point:
+    return Point("state", ((MACHINE, machine),), {"a": value}, at)
+
+
+@pytest.fixture
+async def store(tmp_path: Path) -> AsyncIterator[SqliteSeriesStore]:
+    """A store with a point of each minute of ten hours, whose value is the number of the minute."""
+    store = SqliteSeriesStore(tmp_path / "series.db")
+    await store.write("d", [point(START + n * MINUTE, value=n) for n in range(600)])
+    yield store
+    await store.close()
+
+
+async def read(
+    store: SqliteSeriesStore,
+    function: AggregateFunction = "count",
+    *,
+    hours: tuple[float, float] = (0, 10),
+    width: float = 1,
+    q: float | None = None,
+) -> list[Cell]:
+    """Return the cells of windows of some hours each, in a range of hours from the start."""
+    step = int(width * HOUR)
+    windows = Windows(tuple(range(START, START + 10 * HOUR + step, step)), step)
+    start, stop = (START + int(hour * HOUR) for hour in hours)
+    query = SeriesQuery("state", ["a"], ["M"], start, stop)
+    cells = await store.database("d").windows(query, windows, Aggregation(function, q))
+    return cells.get("M", {}).get("a", {}).get((), [])
+
+
+async def count(store: SqliteSeriesStore) -> int:
+    return (await store.database("d").counts(SourceQuery([Source("state", "a")])))[None]
+
+
+async def test_rollups_of_deleted_points_answer_windows_of_whole_hours(store: SqliteSeriesStore) -> None:
+    before = [await read(store, "max"), await read(store, "sum", width=5)]
+    assert await store.retain(START + 4 * HOUR + 30 * MINUTE) == 270
+    assert await count(store) == 330
+    assert [await read(store, "max"), await read(store, "sum", width=5)] == before
+    assert await read(store, hours=(2, 8.5), width=4) == [(0, 120), (1, 240), (2, 30)]
+
+
+@pytest.mark.parametrize(
+    "arguments", [{"function": "quantile", "q": 0.5}, {"width": 0.5}, {"hours": (1.5, 10), "width": 2}]
+)
+async def test_windows_that_need_deleted_points_are_refused(
+    store: SqliteSeriesStore, arguments: dict[str, Any]
+) -> None:
+    assert await read(store, **arguments)
+    await store.retain(START + 4 * HOUR)
+    with pytest.raises(BadUserInput, match="before 2025-11-24T20:00:00Z were deleted") as refused:
+        await read(store, **arguments)
+    assert "series.retention_days" in refused.value.message
+    later = {**arguments, "hours": (4.5, 10)}
+    assert await read(store, **later)
+
+
+async def test_points_that_come_after_their_hour_was_deleted_leave_its_rollup(
+    store: SqliteSeriesStore,
+) -> None:
+    await store.retain(START + 4 * HOUR)
+    await store.write("d", [point(START + HOUR), point(START - 2 * HOUR), point(START - 3 * HOUR)])
+    await store.write("d", [point(START - 3 * HOUR + 1)])
+    assert (await read(store))[:3] == [(0, 60), (1, 60), (2, 60)]
+    windows = Windows((START - 3 * HOUR, START - 2 * HOUR, START - HOUR), HOUR)
+    query = SeriesQuery("state", ["a"], ["M"], START - 3 * HOUR, START - HOUR)
+    cells = await store.database("d").windows(query, windows, Aggregation("count"))
+    assert cells == {"M": {"a": {(): [(0, 2), (1, 1)]}}}
+    assert await store.retain(START + 4 * HOUR) == 4
+    assert (await read(store))[0] == (0, 60)
+
+
+async def test_rollups_are_deleted_after_their_days_and_with_the_points_of_their_range(
+    store: SqliteSeriesStore,
+) -> None:
+    await store.retain(START + 6 * HOUR, START + 2 * HOUR + 1)
+    assert await read(store) == [(n, 60) for n in range(2, 10)]
+    assert await read(store, "quantile", hours=(0, 2), q=0.5) == []  # nothing is left to refuse it for
+    await store.delete("d", Deletion(START + 3 * HOUR, START + 7 * HOUR + 30 * MINUTE))
+    assert await read(store) == [(2, 60), (7, 30), (8, 60), (9, 60)]
+
+
+async def test_moved_series_keep_the_rollups_of_deleted_points(store: SqliteSeriesStore) -> None:
+    await store.write("other", [point(START + n * MINUTE, value=-1) for n in range(-60, 300)])
+    await store.retain(START + 4 * HOUR)
+    await store.move_machines("other", {"M": "d"})
+    assert await read(store) == [(n, 60) for n in range(10)]
+    windows = Windows((START - HOUR, START, START + HOUR), HOUR)
+    query = SeriesQuery("state", ["a"], ["M"], START - HOUR, START + HOUR)
+    cells = await store.database("d").windows(query, windows, Aggregation("last"))
+    assert cells == {"M": {"a": {(): [(0, -1), (1, 59)]}}}
+
+
+async def test_a_file_of_an_earlier_version_is_backfilled_in_pieces(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(series_backfill, "MAX_SAMPLES", 150)
+    path = tmp_path / "series.db"
+    await write_earlier(path)
+    changes = [Sample(START + n * MINUTE, n // 100 % 2 == 0) for n in range(0, 600, 100)]
+    cells = [(n, sum(m // 100 % 2 == 0 for m in range(n * 60, n * 60 + 60))) for n in range(10)]
+    progress: list[tuple[int, int]] = []
+    while not progress or progress[-1] != (2, 2):
+        store = SqliteSeriesStore(path)  # each piece is that of a run that was interrupted
+        progress.append(await store.backfill())
+        query = SeriesQuery("state", ["a"], ["M"])
+        assert await store.database("d").changes(query, 99) == {"M": {"a": {(): changes}}}
+        assert await read(store, "sum") == cells
+        assert await count(store) == 1200
+        if len(progress) == 2:  # points that are written and deleted meanwhile
+            await store.write("d", [point(START + 10 * HOUR, "M", value=True)])
+            await store.delete("d", Deletion(START + 10 * HOUR, START + 11 * HOUR))
+        await store.close()
+    assert 6 < len(progress) < 14
+    assert progress == sorted(progress)
+
+
+async def test_points_that_are_not_rolled_up_yet_are_not_deleted(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(series_backfill, "MAX_SAMPLES", 150)
+    await write_earlier(tmp_path / "series.db")
+    store = SqliteSeriesStore(tmp_path / "series.db")
+    await store.backfill()
+    assert await store.retain(START + 5 * HOUR) == 180
+    while (await store.backfill())[0] < 2:
+        pass
+    assert await store.retain(START + 5 * HOUR) == 420
+    assert await read(store) == [(n, 60) for n in range(10)]
+    await store.close()
+
+
+async def write_earlier(path: Path) -> None:
+    """Write a file of an earlier version: each minute of ten hours a value, which changes each 100."""
+    store = SqliteSeriesStore(path)
+    for machine in ("M", "M2"):
+        await store.write("d", [point(START + n * MINUTE, machine, n // 100 % 2 == 0) for n in range(600)])
+    await store.close()
+    make_earlier(path)
