@@ -29,6 +29,14 @@ async def find_written_kind(
     return await loader.load((machine.machine_id, measurement, field))
 
 
+async def has_written(
+    context: Context, machine: HasMachineId, measurement: str, fields: Sequence[str], where: Where
+) -> bool:
+    """Return whether a machine has ever written one of some fields. The query is that of the kinds."""
+    loader = get_readings(context, machine).written(where)
+    return any(await loader.load_many([(machine.machine_id, measurement, field) for field in fields]))
+
+
 def hint_at_absence(
     machine: HasMachineId,
     measurement: str,

@@ -9,7 +9,7 @@ from typing import NamedTuple
 
 from resolvers.context import Context
 from resolvers.hints import Hinted
-from resolvers.series.absence import hint_at_absence, hint_at_tags
+from resolvers.series.absence import has_written, hint_at_absence, hint_at_tags
 from resolvers.series.budget import spend_points
 from resolvers.series.local_time import localize
 from resolvers.series.machines import HasMachineId, get_readings
@@ -112,7 +112,9 @@ async def get_counter(
         readings.neighbours(measurement, start, stop, request.tags.where).load(key),
         readings.points(measurement, start, stop, request.tags.where).load(key),
     )
-    if not neighbours and not samples:
+    # On InfluxDB 3 Core, the samples nearest to the range may be out of reach.
+    is_silent, where = not neighbours and not samples, request.tags.where
+    if is_silent and not await has_written(context, machine, measurement, [field], where):
         return hint_at_absence(machine, measurement, field, request.tags)
     counters = {
         tags: CounterSamples(next_to.before, samples.get(tags, ()), _until(next_to.after, context.now))

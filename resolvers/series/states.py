@@ -8,14 +8,16 @@ from dataclasses import dataclass, replace
 from itertools import chain, pairwise
 
 from resolvers.context import Context
+from resolvers.hints import Hinted
+from resolvers.series.absence import has_written, hint_at_absence, hint_at_tags
 from resolvers.series.budget import CHANGES, spend_points
 from resolvers.series.local_time import localize
 from resolvers.series.machines import HasMachineId, get_readings
 from resolvers.series.ranges import RequestedRange, resolve_range
 from resolvers.series.tag_sets import ALL_SERIES, GroupTag, TagSelection, group_by_tags
 from resolvers.series.windows import WindowRule, find_shift_names, resolve_windows
-from stores.contracts.series import END_OF_TIME, SECOND, Neighbours, Sample, Tags, Value, Windows
-from stores.entities.machine_events import STATE, STATUS
+from stores.contracts.series import END_OF_TIME, SECOND, ByTags, Neighbours, Sample, Tags, Value, Windows
+from stores.entities.machine_events import EXECUTION, STATE, STATUS
 
 CHANGES_PER_SLICE = 500  # that become states at once, before other requests get a turn
 
@@ -92,8 +94,11 @@ async def get_states(
     requested: RequestedRange,
     every: WindowRule | None = None,
     selection: TagSelection = ALL_SERIES,
-) -> StateHistory:
-    """Return a machine's states. All machines are two queries: the changes, and the states before."""
+) -> StateHistory | Hinted:
+    """Return a machine's states. All machines are two queries: the changes, and the states before.
+
+    If the machine has never written a state, they are None with a hint.
+    """
     requested = await localize(context, machine, requested, every)
     start, stop = resolve_range(context, requested)
     windows = Windows(()) if every is None else resolve_windows(context, requested, every, start, stop)
@@ -103,14 +108,11 @@ async def get_states(
         readings.neighbours(STATE, start, END_OF_TIME, selection.where).load_many(keys),
         readings.changes(STATE, start, stop, selection.where).load_many(keys),
     )
+    is_silent, where = not any(neighbours) and not any(changes), selection.where
+    if is_silent and not await has_written(context, machine, STATE, STATUS, where):
+        return hint_at_absence(machine, STATE, EXECUTION, selection)
     await _spend_changes(context, changes)
-    spans = [
-        {
-            tags: find_spans(next_to.before, of_field.get(tags, ()), start, stop)
-            for tags, next_to in ({tags: Neighbours() for tags in of_field} | around_field).items()
-        }
-        for around_field, of_field in zip(neighbours, changes, strict=True)
-    ]
+    spans = [_find_spans_of_field(*field, start, stop) for field in zip(neighbours, changes, strict=True)]
 
     def combine(members: Sequence[Tags], tags: tuple[GroupTag, ...] = ()) -> StateHistory:
         power, execution, mode = (
@@ -123,7 +125,18 @@ async def get_states(
     if not selection.by:
         return history
     groups = group_by_tags(all_tags, selection.by)
-    return replace(history, groups=[combine(members, tags) for tags, members in groups.items()])
+    history = replace(history, groups=[combine(members, tags) for tags, members in groups.items()])
+    field = next((name for name, of_field in zip(STATUS, spans, strict=True) if of_field), EXECUTION)
+    return hint_at_tags(hint_at_absence(machine, STATE, field, selection, history), all_tags)
+
+
+def _find_spans_of_field(
+    neighbours: ByTags[Neighbours], changes: ByTags[list[Sample]], start: int, stop: int
+) -> ByTags[list[StateSpan]]:
+    return {
+        tags: find_spans(next_to.before, changes.get(tags, ()), start, stop)
+        for tags, next_to in ({tags: Neighbours() for tags in changes} | neighbours).items()
+    }
 
 
 async def _spend_changes(context: Context, changes: Iterable[Mapping[Tags, Sequence[Sample]]]) -> None:

@@ -188,14 +188,15 @@ SERIES_FIELDS: dict[str, FieldCost] = {
         shared=(CONFIGURATION, HINTS),
     ),
     **_alarms(OBJECT),
+    # And, of a range without samples, whether the field was ever written, or the catalogue
     "states": FieldCost(
-        calls={TENANT: 2},
+        calls={TENANT: 4},
         points={OBJECT: 3},
         below={PAGE: {OBJECT: count_windows}},
-        shared=(CONFIGURATION,),
+        shared=(CONFIGURATION, HINTS),
     ),
     "counter": FieldCost(
-        calls={TENANT: 2},
+        calls={TENANT: 4},
         points={OBJECT: 1},
         below={PAGE: {OBJECT: count_windows}},
         shared=(CONFIGURATION, HINTS),

@@ -155,7 +155,8 @@ class MachineFields(AlarmsOfMachine):
     ) -> Any:
         selection = to_tag_selection(where, by)
         requested = to_range(range, time_zone)
-        return await states.get_states(info.context, root, requested, to_windows(every), selection)
+        history = await states.get_states(info.context, root, requested, to_windows(every), selection)
+        return show_hints(info, history)
 
     @derived("The increase of one of the machine's counters.", Counter | None, needs=NEEDS)
     async def counter(

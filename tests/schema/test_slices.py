@@ -13,7 +13,9 @@ from schema.engine.plans import columns, completion, selections
 from schema.engine.scalars import to_json
 from schema.server.execution_gate import RequestTurn
 from stores.contracts.errors import LimitExceeded
+from stores.contracts.series import WritableSeriesStore
 from tests.schema.client import Client
+from tests.schema.machines import NOW, put, write
 
 LEAVES = st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False) | st.text(max_size=40)
 VALUES = st.recursive(
@@ -84,8 +86,9 @@ async def test_lists_are_completed_in_slices(
 
 @pytest.mark.parametrize("selected", ["times", "integers", "points { time value }"])
 async def test_long_columns_of_a_plan_pause(
-    client: Client, plant: str, selected: str, monkeypatch: pytest.MonkeyPatch
+    client: Client, plant: str, series: WritableSeriesStore, selected: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    await write(series, [put("process", f"M{n}", NOW, speed=1.5) for n in range(3)])
     query = f"""query($o: String!) {{ application(organizationId: $o, applicationId: "cnc") {{ devices {{
         nodes {{ series(measurement: "process", field: "speed", range: {{last: "P30D"}}) {{
             {selected} }} }} }} }} }}"""
