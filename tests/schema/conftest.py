@@ -96,7 +96,16 @@ def organization() -> str:
 
 @pytest.fixture
 async def plant(client: Client, organization: str) -> str:
-    """An organization with application `cnc`: machines M0, M1 and M2, two connectors, an event class."""
+    """The organization of `create_plant`, in the stores of the fixtures."""
+    await create_plant(client, organization)
+    return organization
+
+
+async def create_plant(client: Client, organization: str) -> None:
+    """Create an organization with the application `cnc`.
+
+    It has the machines M0, M1 and M2, two connectors and an event class.
+    """
     await client.run(CREATE_ORGANIZATION, organization=organization)
     await client.run(CREATE_APPLICATION, organization=organization, application="cnc")
     for application, name in ((None, "Fanuc"), ("cnc", "Line 1")):
@@ -104,7 +113,6 @@ async def plant(client: Client, organization: str) -> str:
     await client.run(ADD_EVENT_CLASS, organization=organization)
     for i in range(3):
         await client.run(CREATE_DEVICE, organization=organization, machine=f"M{i}")
-    return organization
 
 
 CREATE_ORGANIZATION = """mutation($organization: String!) {

@@ -1,0 +1,186 @@
+"""Questions about series through GraphQL, over every time-series store: the answers are the same."""
+
+import time
+from collections.abc import AsyncIterator, Mapping
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from schema.server.app import create_app
+from schema.server.settings import Settings
+from schema.server.store_settings import SeriesSettings
+from stores.contracts.document_store import DocumentStore
+from stores.contracts.series import SECOND, Value
+from tests.contract.series_stores import Written, written
+from tests.schema.client import Client
+from tests.schema.conftest import create_plant
+from tests.schema.machines import HOUR, MINUTE, put
+
+__all__ = ["written"]
+
+SIX = int(datetime(2026, 3, 2, 6, tzinfo=UTC).timestamp()) * SECOND
+
+
+class Machine:
+    """The registered machine M0, with the store that it writes to."""
+
+    def __init__(self, client: Client, organization: str, written: Written) -> None:
+        self._client, self._organization, self._written = client, organization, written
+
+    async def write(self, measurement: str, *points: tuple[int, str | None, Mapping[str, Value]]) -> None:
+        """Write points: of each its time, its spindle if it has one, and its fields."""
+        await self._written.put(
+            *(
+                put(measurement, "M0", at, {"spindle": spindle} if spindle else {}, **fields)
+                for at, spindle, fields in points
+            )
+        )
+
+    async def ask(self, selection: str) -> Any:
+        query = f"""query($o: String!) {{
+          device(organizationId: $o, applicationId: "cnc", machineId: "M0") {{ {selection} }} }}"""
+        return (await self._client.run(query, o=self._organization))["device"]
+
+
+@pytest.fixture
+async def machine(
+    documents: DocumentStore, written: Written, organization: str, tmp_path: Path
+) -> AsyncIterator[Machine]:
+    series = SeriesSettings(databases={organization: written.series.database})
+    settings = Settings(data=tmp_path, series=series)
+    client = Client(create_app(settings, documents=documents, series=written.store), documents)
+    await create_plant(client, organization)
+    yield Machine(client, organization, written)
+    await client.http.aclose()
+
+
+async def test_tag_sets_are_counters_and_states_of_their_own(machine: Machine) -> None:
+    times = [SIX + n * 10 * SECOND for n in range(3)]
+    await machine.write(
+        "c",
+        *((at, "1", {"v": 1000 + 10 * n}) for n, at in enumerate(times)),
+        *((at + 1, "2", {"v": 5 + n}) for n, at in enumerate(times)),
+    )
+    await machine.write(
+        "state",
+        *((at, "1", {"execution": "ACTIVE"}) for at in times),
+        *((at + 1, "2", {"execution": "READY"}) for at in times),
+    )
+    range_ = 'range: {from: "2026-03-02T06:00:00Z", to: "2026-03-02T06:01:00Z"}'
+    answer = await machine.ask(
+        f"""counter(measurement: "c", field: "v", {range_}, by: ["spindle"]) {{
+              increase resets groups {{ increase tags {{ value }} }} }}
+            states({range_}, by: ["spindle"]) {{ execution {{ value }}
+              groups {{ execution {{ value seconds }} }} }}
+            series(measurement: "c", field: "v", {range_}, by: ["spindle"], aggregate: MAX) {{
+              numbers groups {{ numbers tags {{ value }} }} }}
+            one: series(measurement: "c", field: "v", {range_}, aggregate: COUNT,
+              where: [{{tag: "spindle", in: ["1"]}}]) {{ numbers }}"""
+    )
+    assert answer["counter"] == {
+        "increase": 22,
+        "resets": 0,
+        "groups": [{"increase": 20, "tags": [{"value": "1"}]}, {"increase": 2, "tags": [{"value": "2"}]}],
+    }
+    assert [span["value"] for span in answer["states"]["execution"]] == ["ACTIVE", "READY"]
+    assert [group["execution"] for group in answer["states"]["groups"]] == [
+        [{"value": "ACTIVE", "seconds": 60}],
+        [{"value": "READY", "seconds": pytest.approx(60)}],
+    ]
+    assert answer["series"] == {
+        "numbers": [1020],
+        "groups": [{"numbers": [1020], "tags": [{"value": "1"}]}, {"numbers": [7], "tags": [{"value": "2"}]}],
+    }
+    assert answer["one"]["numbers"] == [3]
+
+
+async def test_a_steady_counter_has_the_rate_1_in_every_window(machine: Machine) -> None:
+    """A counter that grows by 1 each second, in windows that the range cuts."""
+    now = time.time_ns() // SECOND
+    seconds = range(now - 2 * 3600, now, 60)
+    await machine.write("c", *((second * SECOND, None, {"v": second}) for second in seconds))
+    answer = await machine.ask(
+        "\n".join(
+            f"""{name}: counter(measurement: "c", field: "v", range: {{last: "PT1H"}}, every: {every}) {{
+              increase rate windows {{ increase rate complete }} }}"""
+            for name, every in (("hours", "{unit: HOUR}"), ("quarters", '{duration: "PT15M"}'))
+        )
+    )
+    for counter in answer.values():
+        rates = [window["rate"] for window in counter["windows"] if window["rate"] is not None]
+        assert rates == pytest.approx([1.0] * len(rates), abs=1e-6)
+        assert len(rates) >= len(counter["windows"]) - 1  # the last one may have no sample yet
+        assert counter["rate"] == pytest.approx(1.0, abs=1e-6)
+        assert sum(window["increase"] for window in counter["windows"]) == counter["increase"]
+        assert not counter["windows"][-1]["complete"]
+
+
+async def test_bounds_of_ranges_are_exact_to_the_nanosecond(machine: Machine) -> None:
+    first = int(datetime(2025, 1, 1, tzinfo=UTC).timestamp()) * SECOND + 123_456_789
+    await machine.write("n", (first, None, {"v": 1}), (first + 543_210, None, {"v": 2}))
+
+    async def ask(start: str, stop: str) -> Any:
+        range_ = f'{{from: "2025-01-01T00:00:00.{start}Z", to: "2025-01-01T00:00:00.{stop}Z"}}'
+        answer = await machine.ask(
+            f'series(measurement: "n", field: "v", range: {range_}) {{ times integers }}'
+        )
+        return answer["series"]["integers"], answer["series"]["times"]
+
+    assert (await ask("123456789", "123999999"))[0] == ["1"]
+    integers, times = await ask("123456790", "124")
+    assert (integers, times) == (["2"], ["2025-01-01T00:00:00.123999999Z"])
+
+
+async def test_a_local_day_that_does_not_exist_has_no_window(machine: Machine) -> None:
+    begin = int(datetime(2011, 12, 28, 12, tzinfo=UTC).timestamp()) * SECOND
+    await machine.write("c", *((begin + n * HOUR, None, {"v": n}) for n in range(4 * 24)))
+    arguments = """measurement: "c", field: "v", every: {unit: DAY}, range: {
+      from: "2011-12-28T00:00:00", to: "2012-01-02T00:00:00", timeZone: "Pacific/Apia"}"""
+    answer = await machine.ask(
+        f"""series({arguments}, aggregate: COUNT, fill: NULL) {{ times numbers }}
+            energy: series({arguments}, aggregate: INTEGRAL, per: HOUR, fill: NULL) {{ times numbers }}
+            counter({arguments}) {{ increase windows {{ start end increase }} }}"""
+    )
+    starts = [f"2011-12-{day}T10:00:00.000Z" for day in (28, 29, 30, 31)]
+    assert answer["series"]["times"] == answer["energy"]["times"] == starts
+    assert answer["series"]["numbers"] == [22, 24, 24, 24]
+    assert answer["energy"]["numbers"] == [
+        sum(range(22)),
+        *(sum(range(first, first + 24)) for first in (22, 46, 70)),
+    ]
+    windows = answer["counter"]["windows"]
+    assert [window["start"] for window in windows] == starts
+    assert all(window["start"] < window["end"] for window in windows)
+    assert sum(window["increase"] for window in windows) == answer["counter"]["increase"] == 93
+
+
+async def test_energy_of_tag_sets_is_cut_at_the_edges(machine: Machine) -> None:
+    """10 kW from 05:50 to 06:30, then 20 kW to 07:15; another spindle takes 4 kW from 06:45 to 07:45."""
+    at = ((-10, "1", 10.0), (30, "1", 20.0), (75, "1", 0.0), (45, "2", 4.0), (105, "2", 0.0))
+    await machine.write(
+        "energy", *((SIX + minute * MINUTE, spindle, {"power": kw}) for minute, spindle, kw in at)
+    )
+    arguments = """measurement: "energy", field: "power", every: {unit: HOUR}, by: ["spindle"],
+      range: {from: "2026-03-02T06:00:00Z", to: "2026-03-02T08:00:00Z"}"""
+    answer = await machine.ask(
+        f"""step: series({arguments}, aggregate: INTEGRAL) {{ numbers groups {{ numbers }} }}
+            gap: series({arguments}, aggregate: INTEGRAL, maxGap: "PT50M") {{ numbers }}
+            mean: series({arguments}, aggregate: TIME_WEIGHTED_MEAN, maxGap: "PT1H") {{ numbers }}
+            line: series({arguments}, aggregate: INTEGRAL, signal: LINEAR) {{ groups {{ numbers }} }}"""
+    )
+    assert answer["step"]["numbers"] == pytest.approx([5 + 10 + 1, 5 + 3])
+    assert [group["numbers"] for group in answer["step"]["groups"]] == [
+        pytest.approx([15, 5]),
+        pytest.approx([1, 3]),
+    ]
+    assert answer["gap"]["numbers"] == pytest.approx([5 + 10, 5])
+    assert answer["mean"]["numbers"] == pytest.approx([16 / (60 + 15) * 60, 8 / (15 + 45) * 60])
+    # From 10 kW at 05:50 by a quarter of a kW each minute to 20 kW, then by 4/9 to 0 kW; 4 kW to 0 kW
+    first = [(12.5 + 20) / 2 * 30 / 60 + (20 + 20 / 3) / 2 * 30 / 60, 20 / 3 / 2 * 15 / 60]
+    second = [(4 + 3) / 2 * 15 / 60, 3 / 2 * 45 / 60]
+    assert [group["numbers"] for group in answer["line"]["groups"]] == [
+        pytest.approx(first),
+        pytest.approx(second),
+    ]
