@@ -15,7 +15,7 @@ from resolvers.series.local_time import localize
 from resolvers.series.machines import HasMachineId, get_readings
 from resolvers.series.ranges import RequestedRange, resolve_range
 from resolvers.series.tag_sets import ALL_SERIES, GroupTag, TagSelection, group_by_tags, select
-from resolvers.series.windows import WindowRule, find_shift_names, resolve_windows
+from resolvers.series.windows import WindowRule, list_windows, resolve_windows
 from stores.contracts.errors import BadUserInput
 from stores.contracts.series import SECOND, Neighbours, Sample, Windows
 
@@ -126,8 +126,8 @@ async def get_counter(
         spend_points(context, len(windows.edges))
         increases = find_increases(chosen, windows.edges, span, request.max_gap) if windows.edges else []
         [total] = find_increases(chosen, (start, stop), span, request.max_gap)
-        named = _select_shifts(increases, windows)
-        return CounterResult(total.increase, total.rate, total.resets, named, tags)
+        listed = [replace(increases[index], shift=shift) for index, _, _, shift in list_windows(windows)]
+        return CounterResult(total.increase, total.rate, total.resets, listed, tags)
 
     total = count(list(counters.values()))
     if not request.tags.by:
@@ -137,14 +137,6 @@ async def get_counter(
         total, groups=[count(select(counters, members), tags) for tags, members in groups.items()]
     )
     return hint_at_tags(hint_at_absence(machine, measurement, field, request.tags, total), counters)
-
-
-def _select_shifts(increases: list[Increase], windows: Windows) -> list[Increase]:
-    """Return the increases of shifts, with their names; all of them if the windows are none of shifts."""
-    names = find_shift_names(windows)
-    if names is None:
-        return increases
-    return [replace(window, shift=names[window.start]) for window in increases if window.start in names]
 
 
 def _until(sample: Sample | None, now: int) -> Sample | None:

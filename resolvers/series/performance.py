@@ -4,7 +4,7 @@ from asyncio import gather
 from bisect import bisect_right
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
-from itertools import chain, pairwise
+from itertools import chain
 from typing import Literal, TypeAlias
 
 from loaders.readings import Readings
@@ -17,12 +17,11 @@ from resolvers.series.machines import HasMachineId, get_readings
 from resolvers.series.ranges import RequestedRange, resolve_range
 from resolvers.series.shifts import list_planned_spans
 from resolvers.series.spans import Spans, intersect_spans, measure_spans, unite_spans
-from resolvers.series.windows import WindowRule, find_shift_names, resolve_windows
+from resolvers.series.windows import WindowRule, list_windows, resolve_windows
 from stores.contracts.errors import BadUserInput
 from stores.contracts.series import END_OF_TIME, SECOND, Neighbours, Windows
-from stores.entities.machine_events import STATE
+from stores.entities.machine_events import EXECUTION, STATE
 
-EXECUTION = "execution"
 CHANGES = "changes of states and counters (series.max_points): request a shorter `range` or fewer machines."
 CHANGES_PER_SLICE = 500  # that are counted at once, before other requests get a turn
 Input = Literal["planned_time", "execution", "running_time", "ideal_cycle_time", "pieces", "scrap"]
@@ -234,30 +233,26 @@ def _list_figures(
     inputs: _Inputs, request: PerformanceRequest, windows: Windows, start: int, stop: int
 ) -> list[PerformanceResult]:
     """Return the figures of each window. The time between shifts is left out."""
-    edges, names = windows.edges, find_shift_names(windows)
+    edges = windows.edges
     unknown = [None] * (len(edges) - 1)
-    columns = zip(
-        pairwise(edges),
-        measure_spans(inputs.planned, edges),
-        unknown if inputs.running is None else measure_spans(inputs.running, edges),
-        unknown if inputs.pieces is None else _add_up(inputs.pieces, edges),
-        unknown if inputs.scrap is None else _add_up(inputs.scrap, edges),
-        strict=True,
+    planned = measure_spans(inputs.planned, edges)
+    running = unknown if inputs.running is None else measure_spans(inputs.running, edges)
+    pieces, scrap = (
+        unknown if steps is None else _add_up(steps, edges) for steps in (inputs.pieces, inputs.scrap)
     )
     return [
         PerformanceResult(
             begin,
             end,
             start <= begin and end <= stop,
-            None if names is None else names[begin],
-            planned,
-            running,
-            pieces,
-            scrap,
+            shift,
+            planned[index],
+            running[index],
+            pieces[index],
+            scrap[index],
             request.ideal_cycle_time,
         )
-        for (begin, end), planned, running, pieces, scrap in columns
-        if names is None or begin in names
+        for index, begin, end, shift in list_windows(windows)
     ]
 
 

@@ -5,7 +5,7 @@ from bisect import bisect_right
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from itertools import chain, pairwise
+from itertools import chain
 
 from resolvers.context import Context
 from resolvers.hints import Hinted
@@ -15,7 +15,7 @@ from resolvers.series.local_time import localize
 from resolvers.series.machines import HasMachineId, get_readings
 from resolvers.series.ranges import RequestedRange, resolve_range
 from resolvers.series.tag_sets import ALL_SERIES, GroupTag, TagSelection, group_by_tags
-from resolvers.series.windows import WindowRule, find_shift_names, resolve_windows
+from resolvers.series.windows import WindowRule, list_windows, resolve_windows
 from stores.contracts.series import END_OF_TIME, SECOND, ByTags, Neighbours, Sample, Tags, Value, Windows
 from stores.entities.machine_events import EXECUTION, STATE, STATUS
 
@@ -184,7 +184,7 @@ def sum_states(spans: Sequence[StateSpan]) -> list[StateTotal]:
 
 def split_states(history: StateHistory, spans: Sequence[StateSpan]) -> list[WindowTotals]:
     """Return the total of each state in each window. A state is entered in the window in which it begins."""
-    edges, names = history.windows.edges, find_shift_names(history.windows)
+    edges = history.windows.edges
     parts: list[list[StateSpan]] = [[] for _ in edges[1:]]
     for span in spans:
         index = max(bisect_right(edges, span.start) - 1, 0)
@@ -195,12 +195,7 @@ def split_states(history: StateHistory, spans: Sequence[StateSpan]) -> list[Wind
             index, is_first = index + 1, False
     return [
         WindowTotals(
-            start,
-            end,
-            history.start <= start and end <= history.stop,
-            sum_states(part),
-            None if names is None else names[start],
+            start, end, history.start <= start and end <= history.stop, sum_states(parts[index]), shift
         )
-        for (start, end), part in zip(pairwise(edges), parts, strict=True)
-        if names is None or start in names
+        for index, start, end, shift in list_windows(history.windows)
     ]

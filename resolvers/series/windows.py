@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from datetime import date, time, timedelta
 from itertools import pairwise
 from threading import Lock
+from typing import NamedTuple
 from zoneinfo import ZoneInfo
 
 from cachetools import LRUCache, cached
@@ -84,8 +85,24 @@ def find_shift_names(windows: Windows) -> dict[int, str] | None:
     """Return by start the names of the windows that are shifts; None if the windows are none of shifts."""
     if not isinstance(windows, ShiftWindows):
         return None
-    starts_and_names = zip(windows.edges, windows.names, strict=False)
-    return {start: name for start, name in starts_and_names if name is not None}
+    return {window.start: window.shift for window in list_windows(windows) if window.shift is not None}
+
+
+class ListedWindow(NamedTuple):
+    """A window with its position among all, and the name of the shift that it is, if it is one."""
+
+    position: int
+    start: int
+    end: int
+    shift: str | None
+
+
+def list_windows(windows: Windows) -> Iterator[ListedWindow]:
+    """Yield the windows that are answered: those between shifts are left out."""
+    names = windows.names if isinstance(windows, ShiftWindows) else None
+    for index, (start, end) in enumerate(pairwise(windows.edges)):
+        if names is None or names[index] is not None:
+            yield ListedWindow(index, start, end, None if names is None else names[index])
 
 
 def resolve_windows(
