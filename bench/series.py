@@ -111,12 +111,12 @@ def questions(store: WritableSeriesStore) -> dict[str, Callable[[], Awaitable[An
         "latest status, 1 machine": lambda: series.latest(SeriesQuery("state", STATUS, NAMES[:1])),
         "latest status, 200 machines": lambda: series.latest(SeriesQuery("state", STATUS, NAMES)),
         "last 20 events, 1 machine": lambda: series.last(
-            SourceQuery(SOURCES, NAMES[:1], NOW - DAY, END_OF_TIME), 20
+            [SourceQuery(SOURCES, NAMES[:1], NOW - DAY, END_OF_TIME)], 20
         ),
         "last 20 events, all together": lambda: series.last(
-            SourceQuery(SOURCES, None, NOW - DAY, END_OF_TIME), 20
+            [SourceQuery(SOURCES, None, NOW - DAY, END_OF_TIME)], 20
         ),
-        "last 20 events, each of 200": lambda: series.last(
+        "last 20 events, each of 200": lambda: series.last_by_machine(
             SourceQuery(SOURCES, NAMES, NOW - DAY, END_OF_TIME), 20
         ),
         "events of 24 h, counted": lambda: series.counts(SourceQuery(SOURCES, None, NOW - DAY, END_OF_TIME)),
@@ -127,7 +127,7 @@ def questions(store: WritableSeriesStore) -> dict[str, Callable[[], Awaitable[An
             SourceQuery(SOURCES, None, -END_OF_TIME, END_OF_TIME)
         ),
         "connected within a day": lambda: series.machines_with(
-            SourceQuery([Source("state", "power")], None, NOW - DAY, END_OF_TIME), True
+            SourceQuery([Source("state", "power", values=(True,))], None, NOW - DAY, END_OF_TIME)
         ),
         "5 min means of 24 h, 1 machine": lambda: series.windows(
             SeriesQuery("production", ["pieces_produced"], NAMES[:1], windows.edges[0], windows.edges[-1]),

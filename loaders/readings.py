@@ -4,19 +4,19 @@ from asyncio import gather
 from collections.abc import (
     Awaitable,
     Callable,
-    Collection,
     Coroutine,
     Hashable,
     Iterable,
-    Mapping,
     Sequence,
 )
-from typing import Any, TypeVar
+from typing import Any, TypeAlias, TypeVar
 
 from loaders.batching import Loader
+from loaders.guarding import FindConflicts, GuardedLoader
 from stores.contracts.areas import AreaCell, AreaRule
 from stores.contracts.errors import LimitExceeded, Unavailable
 from stores.contracts.extents import ExtentQuery, SeriesExtent
+from stores.contracts.occurrences import OccurrencePosition
 from stores.contracts.series import (
     END_OF_TIME,
     Aggregation,
@@ -32,16 +32,15 @@ from stores.contracts.series import (
     SeriesQuery,
     Source,
     SourceQuery,
-    Value,
     Where,
     Windows,
 )
 
-# By machine id, why some of these machines must not be read.
-FindConflicts = Callable[[Collection[str]], Awaitable[Mapping[str, Exception]]]
 MAX_EXTENTS = 50_000  # series that one query returns
 K = TypeVar("K", bound=Hashable)
 V = TypeVar("V")
+# Machines (None: all points) whose occurrences are one list, and the position behind which the page begins.
+MachinesPage: TypeAlias = tuple[tuple[str, ...] | None, OccurrencePosition | None]
 
 
 class Readings:
@@ -141,27 +140,35 @@ class Readings:
 
     def last(
         self, sources: tuple[Source, ...], limit: int, start: int, stop: int
+    ) -> Loader[MachinesPage, list[Occurrence]]:
+        """Return the loader, by machines and position, of the last values of the machines together."""
+
+        async def load(pages: list[MachinesPage]) -> list[list[Occurrence]]:
+            queries = [SourceQuery(sources, machines, start, stop, after) for machines, after in pages]
+            return await self.series.last(queries, limit)
+
+        return self._loader(("last", sources, limit, start, stop), load)
+
+    def last_by_machine(
+        self, sources: tuple[Source, ...], limit: int, start: int, stop: int
     ) -> Loader[str, list[Occurrence]]:
         """Return the loader, by machine id, of the last values of the sources, newest first."""
 
         async def load(machines: list[str]) -> list[list[Occurrence]]:
-            occurrences = await self.series.last(SourceQuery(sources, machines, start, stop), limit)
-            by_machine: dict[str | None, list[Occurrence]] = {machine: [] for machine in machines}
-            for occurrence in occurrences:
-                by_machine[occurrence.machine].append(occurrence)
-            return [by_machine[machine] for machine in machines]
+            query = SourceQuery(sources, machines, start, stop)
+            by_machine = await self.series.last_by_machine(query, limit)
+            return [by_machine.get(machine, []) for machine in machines]
 
-        return self._loader(("last", sources, limit, start, stop), load)
+        return self._loader(("last_by_machine", sources, limit, start, stop), load)
 
-    def machines_with(self, source: Source, value: Value, start: int, stop: int) -> Loader[str | None, bool]:
-        """Return the loader, by machine id (or None), of whether a point of the range has the value."""
+    def machines_with(self, source: Source, start: int, stop: int) -> Loader[str | None, bool]:
+        """Return the loader, by machine id (or None), of whether the source has a value in the range."""
 
         async def load(machines: list[str | None]) -> list[bool]:
-            query = SourceQuery((source,), None, start, stop)
-            machines_with = await self.series.machines_with(query, value)
+            machines_with = await self.series.machines_with(SourceQuery((source,), None, start, stop))
             return [machine in machines_with for machine in machines]
 
-        return self._loader(("machines_with", source, value, start, stop), load)
+        return self._loader(("machines_with", source, start, stop), load)
 
     def counts(self, sources: tuple[Source, ...], start: int, stop: int) -> Loader[str, int]:
         """Return the loader, by machine id, of how many values the sources have together."""
@@ -236,39 +243,6 @@ class Readings:
             else:
                 self._loaders[key] = GuardedLoader(load, self._find_conflicts)
         return self._loaders[key]
-
-
-class GuardedLoader(Loader[K, V]):
-    """Loads what machines have reported, except for those that must not be read."""
-
-    def __init__(
-        self, load: Callable[[list[K]], Coroutine[Any, Any, list[V]]], find_conflicts: FindConflicts
-    ) -> None:
-        async def load_allowed(keys: list[K]) -> list[V | Exception]:
-            machines = [_get_machine(key) for key in keys]
-            conflicts = await find_conflicts({machine for machine in machines if machine is not None})
-            allowed = [key for key, machine in zip(keys, machines, strict=True) if machine not in conflicts]
-            values = iter(await load(allowed) if allowed else [])
-            return [conflicts[m] if m is not None and m in conflicts else next(values) for m in machines]
-
-        super().__init__(load_allowed)  # type: ignore[arg-type]  # `load_many` raises the exceptions
-
-    async def load_many(self, keys: Sequence[K]) -> list[V]:
-        values: list[V] = []
-        for value in await self.load_settled(keys):
-            if isinstance(value, Exception):
-                raise value
-            values.append(value)
-        return values
-
-    async def load_settled(self, keys: Sequence[K]) -> list[V | Exception]:
-        return [*await super().load_many(keys)]
-
-
-def _get_machine(key: Any) -> str | None:
-    """The machine id of a loader's key, which is a pair of it and a field, or itself."""
-    machine: str | None = key[0] if isinstance(key, tuple) else key
-    return machine
 
 
 def _group_queries(

@@ -160,11 +160,15 @@ def count_samples(result: Any) -> int:
     """The number of samples in a result of the time-series store: by machine, field and perhaps tags."""
     if isinstance(result, dict):
         return sum(map(count_samples, result.values()))
+    if isinstance(result, list) and result and isinstance(result[0], list):  # pages of occurrences
+        return sum(map(len, result))
     return len(result) if isinstance(result, list) else 1
 
 
 # The calls to a time-series store that return samples. Others return names and numbers of machines.
-SAMPLING = frozenset(("latest", "points", "changes", "neighbours", "windows", "areas", "last"))
+SAMPLING = frozenset(
+    ("latest", "points", "changes", "neighbours", "windows", "areas", "last", "last_by_machine")
+)
 
 
 class MeteredDocumentStore(WrappedDocumentStore):

@@ -56,11 +56,11 @@ def shape_event(event: dict[str, Any]) -> dict[str, Any]:
 
 
 def shape_machine_events(data: Any, request: OldRequest) -> Any:
-    return [shape_event(event) for event in data["machine"]["events"]]
+    return [shape_event(event) for event in data["machine"]["events"]["nodes"]]
 
 
 def shape_events(data: Any, request: OldRequest) -> Any:
-    return [shape_event(event) for event in data["analytics"]["events"]]
+    return [shape_event(event) for event in data["analytics"]["events"]["nodes"]]
 
 
 def shape_power(data: Any, request: OldRequest) -> Any:

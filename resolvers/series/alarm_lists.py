@@ -12,9 +12,8 @@ from resolvers.context import Context
 from resolvers.rules.cursors import Cursors, Position
 from resolvers.rules.paging import Page, page_size
 from resolvers.series.alarms import AlarmRange, AlarmRequest, AlarmRun, find_alarms, resolve_alarm_range
-from resolvers.series.events import list_devices_of
 from resolvers.series.local_time import localize
-from resolvers.series.machines import HasMachineId
+from resolvers.series.machines import HasMachineId, list_devices_of
 from stores.contracts.errors import BadUserInput
 from stores.contracts.series import SECOND
 from stores.entities.applications import Application

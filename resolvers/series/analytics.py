@@ -1,18 +1,18 @@
 """Figures of an organization, or of all organizations: devices, events, and the load of the servers."""
 
 from asyncio import gather
-from collections.abc import Sequence
 from dataclasses import dataclass
 
-from loaders.readings import Readings
 from resolvers.context import Context
 from resolvers.limits import DAY
 from resolvers.organizations import count_devices as count_devices_of_organization
+from resolvers.rules.paging import Page
 from resolvers.scopes import get_organization
-from resolvers.series.events import list_events_of_machines, list_machine_ids
+from resolvers.series.events import EventGroup, EventRequest, count_occurrences, list_events_of_groups
+from resolvers.series.machines import list_machine_ids
 from resolvers.series.ranges import RequestedRange, resolve_range
 from stores.contracts.series import END_OF_TIME, SECOND, Source, SourceQuery
-from stores.entities.machine_events import POWER_SOURCE, SOURCES, STATISTICS, MachineEvent
+from stores.entities.machine_events import POWER_ON, SOURCES, STATISTICS, MachineEvent
 from stores.entities.organizations import Organization
 
 TOTAL_CPU = "cpu-total"
@@ -45,12 +45,12 @@ async def count_connected(context: Context, scope: AnalyticsScope, *, include_fu
     """
     count = 0
     end = END_OF_TIME if include_future else context.viewer.series.find_end_of_present(context.now)
-    for readings, machines in await _list_series(context, scope):
+    for _, readings, machines in await _list_groups(context, scope):
         if machines is None:
-            query = SourceQuery((POWER_SOURCE,), start=context.now - DAY, stop=end)
-            count += len(await readings.series.machines_with(query, True))
+            query = SourceQuery((POWER_ON,), start=context.now - DAY, stop=end)
+            count += len(await readings.series.machines_with(query))
         else:
-            loader = readings.machines_with(POWER_SOURCE, True, context.now - DAY, end)
+            loader = readings.machines_with(POWER_ON, context.now - DAY, end)
             count += sum(await loader.load_many(machines))
     return count
 
@@ -68,12 +68,8 @@ async def count_events(context: Context, scope: AnalyticsScope, requested: Reque
     if cached is not None:
         return cached
     count = 0
-    for readings, machines in await _list_series(context, scope):
-        if machines is None:
-            by_machine = await readings.series.counts(SourceQuery(SOURCES, None, start, stop))
-            count += sum(by_machine.values())
-        else:
-            count += sum(await readings.counts(SOURCES, start, stop).load_many(machines))
+    for group in await _list_groups(context, scope):
+        count += await count_occurrences(group, SOURCES, start, stop)
     if requested is None:
         series.counts[key] = count
     return count
@@ -84,18 +80,10 @@ async def estimate_storage(context: Context, scope: AnalyticsScope) -> float:
     return await count_events(context, scope, None) * GIGABYTES_PER_EVENT
 
 
-async def list_recent_events(
-    context: Context, scope: AnalyticsScope, first: int, requested: RequestedRange | None
-) -> list[MachineEvent]:
-    """Return the last events of all machines together, newest first."""
-    all_series = await _list_series(context, scope)
-    lists = await gather(
-        *(list_events_of_machines(context, *series, first, requested, None) for series in all_series)
-    )
-    events = [event for events in lists for event in events]
-    if len(lists) > 1:
-        events.sort(key=lambda event: -event.time)
-    return events[:first]
+async def list_events(context: Context, scope: AnalyticsScope, request: EventRequest) -> Page[MachineEvent]:
+    """Return a page of the events of all machines together, newest first."""
+    name = ("organization", scope.organization.organization_id) if scope.organization else ("all",)
+    return await list_events_of_groups(context, await _list_groups(context, scope), request, name)
 
 
 async def _list_organizations(context: Context, scope: AnalyticsScope) -> list[Organization]:
@@ -106,23 +94,24 @@ async def _list_organizations(context: Context, scope: AnalyticsScope) -> list[O
     return [organization for organization in organizations if organization is not None]
 
 
-async def _list_series(
-    context: Context, scope: AnalyticsScope
-) -> list[tuple[Readings, Sequence[str] | None]]:
-    """Return the loaders of each database of the scope, and the machines in it.
+async def _list_groups(context: Context, scope: AnalyticsScope) -> list[EventGroup]:
+    """Return the machines of the scope: those of each organization or, for operators, all points.
 
-    None stands for all machines, whether they are registered or not, which only operators see.
+    Only operators see machines that no application has registered.
     """
     viewer = context.viewer
     organizations = await _list_organizations(context, scope)
     if scope.organization is None and viewer.grant.is_operator:
         all_readings = viewer.all_readings(o.organization_id for o in organizations)
-        return [(readings, None) for readings in all_readings]
+        names = [readings.series.database for readings in all_readings] if len(all_readings) > 1 else [""]
+        return [EventGroup(name, readings, None) for name, readings in zip(names, all_readings, strict=True)]
     machines = await gather(
         *(list_machine_ids(context, o.organization_id, list(o.settings)) for o in organizations)
     )
-    readings = [viewer.tenant(o.organization_id).readings for o in organizations]
-    return list(zip(readings, machines, strict=True))
+    return [
+        EventGroup(o.organization_id, viewer.tenant(o.organization_id).readings, tuple(of_organization))
+        for o, of_organization in zip(organizations, machines, strict=True)
+    ]
 
 
 @dataclass(frozen=True, slots=True)
@@ -143,7 +132,7 @@ async def list_host_loads(context: Context, measurement: str, field: str) -> lis
     source = Source(measurement, field, ("cpu", "host"))
     series = context.viewer.series.store.database(STATISTICS)
     query = SourceQuery((source,), start=context.now - 60 * SECOND)
-    samples = await series.last(query, MAX_HOST_SAMPLES)
+    [samples] = await series.last([query], MAX_HOST_SAMPLES)
     totals = [sample for sample in samples if sample.tags[0] == TOTAL_CPU]
     return [
         HostLoad(sample.time, sample.tags[1], float(sample.value))

@@ -6,9 +6,8 @@ from dataclasses import dataclass
 from itertools import chain
 
 from resolvers.context import Context
-from resolvers.series.events import list_machine_ids
 from resolvers.series.local_time import localize
-from resolvers.series.machines import HasMachineId, get_readings
+from resolvers.series.machines import HasMachineId, get_readings, list_machine_ids
 from resolvers.series.ranges import RequestedRange, resolve_range
 from stores.contracts.extents import SeriesExtent
 from stores.contracts.series import END_OF_TIME, Kind

@@ -1,100 +1,187 @@
-"""The events of machines: of one, of several together, and of all in a database."""
+"""The events of machines: pages of those of one, of several together, and of all in a database."""
 
 import heapq
-from collections.abc import Sequence
-from itertools import chain
+from asyncio import gather
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field, replace
+from itertools import islice
+from typing import Any, NamedTuple
 
 from loaders.readings import Readings
 from resolvers.context import Context
 from resolvers.limits import DAY
+from resolvers.rules.cursors import Cursors
+from resolvers.rules.paging import Page, page_size
 from resolvers.series.local_time import localize
 from resolvers.series.machines import HasMachineId, get_readings
 from resolvers.series.ranges import RequestedRange, resolve_range
-from stores.contracts.documents import Query
-from stores.contracts.errors import BadUserInput, LimitExceeded
-from stores.contracts.occurrences import make_occurrence_order
-from stores.contracts.series import (
-    Source,
-    SourceQuery,
+from stores.contracts.errors import BadUserInput
+from stores.contracts.occurrences import OccurrencePosition, make_occurrence_order
+from stores.contracts.series import END_OF_TIME, Occurrence, Source, SourceQuery
+from stores.entities.machine_events import (
+    EventConditions,
+    MachineEvent,
+    find_source_number,
+    list_sources_of,
+    make_event_of,
 )
-from stores.entities.devices import MACHINE_ID_KEYS, Device
-from stores.entities.machine_events import MachineEvent, list_sources_of, make_event_of
 
-MAX_EVENTS = 1000
+MAX_MACHINES = 1000
 LAST_DAY = RequestedRange(last=DAY)
-MACHINE_IDS = Query(keys=frozenset({*MACHINE_ID_KEYS, "name"}))
+
+
+@dataclass(frozen=True, slots=True)
+class EventRequest:
+    """The requested part of a list of events: at most `first` behind the cursor `after`.
+
+    `machines` are those whose events are requested, None for all of the list. Events that lie further in the
+    future than clocks may be ahead are among them with `include_future` only.
+    """
+
+    first: int | None = None
+    after: str | None = None
+    range: RequestedRange | None = None
+    conditions: EventConditions = field(default_factory=EventConditions)
+    machines: Sequence[str] | None = None
+    include_future: bool = False
+
+
+class EventGroup(NamedTuple):
+    """Machines (None: all points) whose series are in one place; its name is unique among such groups."""
+
+    name: str
+    readings: Readings
+    machines: tuple[str, ...] | None
+
+
+class _Entry(NamedTuple):
+    """An occurrence, and the name of its group."""
+
+    occurrence: Occurrence
+    group: str
 
 
 async def list_events_of_machine(
-    context: Context,
-    machine: HasMachineId,
-    first: int,
-    requested: RequestedRange | None,
-    classes: Sequence[str] | None,
-) -> list[MachineEvent]:
-    """Return the last events of a machine, newest first. Machines with the same arguments are one query."""
-    requested = await localize(context, machine, requested or LAST_DAY)
-    sources, start, stop = _check_arguments(context, first, requested, classes)
-    loader = get_readings(context, machine).last(sources, first, start, stop)
-    return [make_event_of(occurrence, sources) for occurrence in await loader.load(machine.machine_id)]
+    context: Context, machine: HasMachineId, request: EventRequest
+) -> Page[MachineEvent]:
+    """Return a page of the events of a machine, newest first.
 
-
-async def list_events_of_machines(
-    context: Context,
-    readings: Readings,
-    machines: Sequence[str] | None,
-    first: int,
-    requested: RequestedRange | None,
-    classes: Sequence[str] | None,
-) -> list[MachineEvent]:
-    """Return the last events of several machines together or, with None, of all in a database.
-
-    All machines of a database that a request asks for with the same arguments are one query.
+    The first pages of machines with the same arguments are one query, and so are their numbers.
     """
-    sources, start, stop = _check_arguments(context, first, requested, classes)
-    if machines is not None and not machines:
-        return []
-    if machines is None:
-        occurrences = await readings.series.last(SourceQuery(sources, None, start, stop), first)
-    else:
-        by_machine = await readings.last(sources, first, start, stop).load_many(machines)
-        occurrences = heapq.nsmallest(first, chain.from_iterable(by_machine), key=make_occurrence_order)
-    return [make_event_of(occurrence, sources) for occurrence in occurrences]
+    request = replace(request, range=await localize(context, machine, request.range or LAST_DAY))
+    listing = _Listing(context, request, ("machine", machine.organization_id or "", machine.machine_id))
+    readings, sources = get_readings(context, machine), listing.sources
+    group = EventGroup("", readings, (machine.machine_id,))
+    if request.after is None:
+        loader = readings.last_by_machine(sources, listing.limit, listing.start, listing.stop)
+        entries = [_Entry(occurrence, "") for occurrence in await loader.load(machine.machine_id)]
+        return listing.make_page(entries, [group])
+    return await listing.load_page([group])
 
 
-async def list_machine_ids(
-    context: Context, organization_id: str, application_ids: Sequence[str]
-) -> list[str]:
-    """Return the machine ids of the devices of some applications, without repetitions."""
-    devices = await list_devices_of(context, organization_id, application_ids)
-    return list(dict.fromkeys(Device.machine_id.of(devices)))
+async def list_events_of_groups(
+    context: Context, groups: Sequence[EventGroup], request: EventRequest, name: Sequence[str]
+) -> Page[MachineEvent]:
+    """Return a page of the events of all machines of some groups together, newest first.
 
-
-async def list_devices_of(
-    context: Context, organization_id: str, application_ids: Sequence[str]
-) -> list[Device]:
-    """Return the devices of some applications, of which only the machine ids are read.
-
-    All applications and organizations that a request asks for together are one call.
+    `name` identifies the list. Lists of one place that are requested together are one query.
     """
-    database = context.viewer.tenant(organization_id).documents.database
-    collections = [(database, Device.collection_of(application_id)) for application_id in application_ids]
-    pages = await context.viewer.across.documents(MACHINE_IDS).load_many(collections)
-    devices: list[Device] = []
-    for application_id, page in zip(application_ids, pages, strict=True):
-        if isinstance(page, Exception):
-            raise page
-        devices += [Device(document, organization_id, application_id) for document in page]
-    return devices
+    listing = _Listing(context, request, name)
+    if request.machines is not None:
+        groups = [group._replace(machines=_select(group, request.machines)) for group in groups]
+    return await listing.load_page([group for group in groups if group.machines != ()])
 
 
-def _check_arguments(
-    context: Context, first: int, requested: RequestedRange | None, classes: Sequence[str] | None
-) -> tuple[tuple[Source, ...], int, int]:
-    """Return the sources, start and stop of a request for events."""
-    if first < 0:
-        raise BadUserInput("`first` must not be negative.", fields=["first"])
-    if first > MAX_EVENTS:
-        raise LimitExceeded("events", MAX_EVENTS, first, "Request fewer events.", fields=["first"])
-    start, stop = resolve_range(context, requested or LAST_DAY, open_ended=True)
-    return list_sources_of(None if classes is None else tuple(classes)), start, stop
+def _select(group: EventGroup, machines: Sequence[str]) -> tuple[str, ...]:
+    if len(machines) > MAX_MACHINES:
+        raise BadUserInput(
+            f"`machines` has more than {MAX_MACHINES} ids. Send fewer at a time.", fields=["machines"]
+        )
+    wanted = dict.fromkeys(machines)
+    if group.machines is None:
+        return tuple(wanted)
+    return tuple(machine for machine in group.machines if machine in wanted)
+
+
+class _Listing:
+    """One list of events: its sources, its range, and where the requested page begins."""
+
+    def __init__(self, context: Context, request: EventRequest, name: Sequence[str]) -> None:
+        self._cursors = Cursors(context, ("events", *name))
+        self._size, self._position = page_size(request.first), self._cursors.decode(request.after)
+        self.limit = self._size + 1  # which tells whether there are more
+        self.sources = list_sources_of(request.conditions)
+        self._numbers = list(map(find_source_number, self.sources))
+        self.start, self.stop = resolve_range(context, request.range or LAST_DAY, open_ended=True)
+        if self.stop == END_OF_TIME and not request.include_future:
+            self.stop = context.viewer.series.find_end_of_present(context.now)
+
+    async def load_page(self, groups: Sequence[EventGroup]) -> Page[MachineEvent]:
+        loads = (
+            group.readings.last(self.sources, self.limit, self.start, self.stop).load(
+                (group.machines, self._find_position(group.name))
+            )
+            for group in groups
+        )
+        entries = (
+            [_Entry(occurrence, group.name) for occurrence in page]
+            for group, page in zip(groups, await gather(*loads), strict=True)
+        )
+        return self.make_page(heapq.merge(*entries, key=_make_entry_order), groups)
+
+    def make_page(self, entries: Iterable[_Entry], groups: Sequence[EventGroup]) -> Page[MachineEvent]:
+        """Return the page that begins with these entries, which are in the order of the list."""
+        first = list(islice(entries, self.limit))
+        page = first[: self._size]
+        events = [make_event_of(entry.occurrence, self.sources) for entry in page]
+        indexes = {id(event): index for index, event in enumerate(events)}
+        return Page(
+            nodes=events,
+            encode_cursor=lambda event: self._encode_cursor(page, indexes[id(event)]),
+            has_next=len(first) > self._size,
+            has_previous=self._position is not None,
+            count=lambda: self._count(groups),
+        )
+
+    async def _count(self, groups: Sequence[EventGroup]) -> int:
+        return sum(
+            await gather(*(count_occurrences(group, self.sources, self.start, self.stop) for group in groups))
+        )
+
+    def _encode_cursor(self, page: Sequence[_Entry], index: int) -> str:
+        """Return the cursor of an entry: its place in the order, and how many of its group have it."""
+        entry = page[index]
+        time, machine, source, _, tags = entry.occurrence
+        passed = sum(_make_entry_order(other) == _make_entry_order(entry) for other in page[: index + 1])
+        before = self._find_position(entry.group)
+        if before is not None and make_occurrence_order(before) == make_occurrence_order(entry.occurrence):
+            passed += before.passed or 0
+        return self._cursors.encode((time, [self._numbers[source], machine, list(tags), entry.group, passed]))
+
+    def _find_position(self, group: str) -> OccurrencePosition | None:
+        """Return where the page begins in the list of a group.
+
+        Of entries with one place in the order, those of other groups come before or after those of this one,
+        as their names do.
+        """
+        if self._position is None:
+            return None
+        time, (number, machine, tags, name, passed) = self._position
+        source = sum(other < number for other in self._numbers)
+        if number not in self._numbers:  # the conditions are others than those of the page before
+            return OccurrencePosition(time, source, None, (), 0)
+        if name != group:
+            passed = None if group < name else 0
+        return OccurrencePosition(time, source, machine, tuple(tags), passed)
+
+
+async def count_occurrences(group: EventGroup, sources: tuple[Source, ...], start: int, stop: int) -> int:
+    """Return how many values the sources have in a group."""
+    if group.machines is None:
+        counts = await group.readings.series.counts(SourceQuery(sources, None, start, stop))
+        return sum(counts.values())
+    return sum(await group.readings.counts(sources, start, stop).load_many(group.machines))
+
+
+def _make_entry_order(entry: _Entry) -> tuple[Any, str]:
+    return make_occurrence_order(entry.occurrence), entry.group

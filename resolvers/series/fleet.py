@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import NamedTuple, TypeVar
 
 from resolvers.context import Context
-from resolvers.series.events import list_devices_of
+from resolvers.series.machines import list_devices_of
 from resolvers.series.statuses import Status, get_connected, get_statuses
 from stores.contracts.errors import Conflict
 from stores.entities.applications import Application

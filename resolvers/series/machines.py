@@ -9,9 +9,12 @@ from loaders.readings import Readings
 from resolvers.context import Context
 from resolvers.machine_owners import MACHINE_CONFLICT, pick_only
 from resolvers.scopes import require_organization
+from stores.contracts.documents import Query
 from stores.contracts.errors import Conflict
 from stores.contracts.records import Records
-from stores.entities.devices import Device
+from stores.entities.devices import MACHINE_ID_KEYS, Device
+
+MACHINE_IDS = Query(keys=frozenset({*MACHINE_ID_KEYS, "name"}))
 
 
 class HasMachineId(Protocol):
@@ -76,3 +79,29 @@ def organization_ids(machines: Sequence[HasMachineId]) -> list[str | None]:
     if isinstance(machines, Records):
         return [machines.scope[0]] * len(machines)
     return [machine.organization_id for machine in machines]
+
+
+async def list_machine_ids(
+    context: Context, organization_id: str, application_ids: Sequence[str]
+) -> list[str]:
+    """Return the machine ids of the devices of some applications, without repetitions."""
+    devices = await list_devices_of(context, organization_id, application_ids)
+    return list(dict.fromkeys(Device.machine_id.of(devices)))
+
+
+async def list_devices_of(
+    context: Context, organization_id: str, application_ids: Sequence[str]
+) -> list[Device]:
+    """Return the devices of some applications, of which only the machine ids are read.
+
+    All applications and organizations that a request asks for together are one call.
+    """
+    database = context.viewer.tenant(organization_id).documents.database
+    collections = [(database, Device.collection_of(application_id)) for application_id in application_ids]
+    pages = await context.viewer.across.documents(MACHINE_IDS).load_many(collections)
+    devices: list[Device] = []
+    for application_id, page in zip(application_ids, pages, strict=True):
+        if isinstance(page, Exception):
+            raise page
+        devices += [Device(document, organization_id, application_id) for document in page]
+    return devices

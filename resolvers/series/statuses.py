@@ -12,7 +12,7 @@ from resolvers.series.absence import hint_at_absence
 from resolvers.series.machines import HasMachineId, get_readings, machine_ids, organization_ids
 from stores.contracts.records import Attribute, read_bool, read_string
 from stores.contracts.series import END_OF_TIME, Sample
-from stores.entities.machine_events import EXECUTION, MODE, POWER, POWER_SOURCE, STATE, STATUS
+from stores.entities.machine_events import EXECUTION, MODE, POWER, POWER_ON, STATE, STATUS
 
 T = TypeVar("T")
 
@@ -120,7 +120,7 @@ async def get_connected(
 
     async def load(indexes: list[int]) -> list[bool | Exception]:
         readings = get_readings(context, machines[indexes[0]])
-        loader = readings.machines_with(POWER_SOURCE, True, now - DAY, end)
+        loader = readings.machines_with(POWER_ON, now - DAY, end)
         return await loader.load_settled([ids[i] for i in indexes])
 
     return await load_by_group(organization_ids(machines), load)

@@ -13,8 +13,9 @@ from resolvers.series.alarms import LAST_DAY, AlarmRequest, AlarmRun
 from resolvers.series.machines import HasMachineId
 from schema.engine.fields import Info, argument, attribute, derived, find_selected_keys
 from schema.engine.scalars import DateTime
+from schema.types.event_arguments import EventRange
 from schema.types.paging import Connection
-from schema.types.series_arguments import EventRange, TimeRange, to_range
+from schema.types.series_arguments import TimeRange, to_range
 from schema.types.shared import DEVICE, After, First
 from stores.entities.devices import Device
 

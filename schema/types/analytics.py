@@ -8,8 +8,23 @@ from resolvers.series import analytics
 from resolvers.series.analytics import AnalyticsScope
 from schema.engine.fields import Info, argument, attribute, derived
 from schema.engine.scalars import DateTime
+from schema.types.event_arguments import (
+    Classes,
+    EventIds,
+    EventMachines,
+    EventRange,
+    EventValues,
+    IncludeHeartbeats,
+    to_event_request,
+)
+from schema.types.paging import Connection
 from schema.types.series import MachineEvent
-from schema.types.series_arguments import EventRange, First, IncludeFuture, TimeRange, to_optional_range
+from schema.types.series_arguments import (
+    IncludeFuture,
+    TimeRange,
+    to_optional_range,
+)
+from schema.types.shared import After, First
 
 
 @strawberry.type(description="The load of a server.")
@@ -50,16 +65,24 @@ class Analytics:
     async def storage_gigabytes(root: strawberry.Parent[AnalyticsScope], info: Info) -> float | None:
         return await analytics.estimate_storage(info.context, root)
 
-    @derived("The last events of all machines together, newest first.")
+    @derived("The events of all machines together. The newest comes first.", Connection[MachineEvent] | None)
     async def events(
         root: strawberry.Parent[AnalyticsScope],
         info: Info,
-        first: First = 20,
+        first: First = None,
+        after: After = None,
         range: EventRange = None,
-    ) -> list[MachineEvent] | None:
-        requested = to_optional_range(range)
-        events = await analytics.list_recent_events(info.context, root, first, requested)
-        return events  # type: ignore[return-value]  # records
+        classes: Classes = None,
+        event_ids: EventIds = None,
+        values: EventValues = None,
+        machines: EventMachines = None,
+        include_heartbeats: IncludeHeartbeats = False,
+        include_future: IncludeFuture = False,
+    ) -> Any:
+        request = to_event_request(
+            first, after, range, classes, event_ids, values, include_heartbeats, include_future, machines
+        )
+        return await analytics.list_events(info.context, root, request)
 
     @derived("The CPU load of the servers in the last minute, newest first.", list[HostSample] | None)
     async def cpu(root: strawberry.Parent[AnalyticsScope], info: Info) -> Any:

@@ -9,8 +9,22 @@ from schema.engine.fields import Info, attribute, derived
 from schema.engine.scalars import DateTime
 from schema.types.alarms import AlarmsOfDevices
 from schema.types.catalogue import Catalogue, CatalogueRange
+from schema.types.event_arguments import (
+    Classes,
+    EventIds,
+    EventMachines,
+    EventRange,
+    EventValues,
+    IncludeHeartbeats,
+    to_event_request,
+)
+from schema.types.paging import Connection
 from schema.types.series import MachineEvent
-from schema.types.series_arguments import Classes, EventRange, First, to_optional_range
+from schema.types.series_arguments import (
+    IncludeFuture,
+    to_optional_range,
+)
+from schema.types.shared import After, First
 from stores.entities.applications import Application
 
 Parent = strawberry.Parent[Application]
@@ -46,15 +60,24 @@ class ApplicationActivity(AlarmsOfDevices):
     async def status_counts(root: Parent, info: Info) -> Any:
         return await fleet.count_statuses(info.context, root)
 
-    @derived("The latest events of all its devices. The newest comes first.", list[MachineEvent] | None)
+    @derived("The events of all its devices. The newest comes first.", Connection[MachineEvent] | None)
     async def events(
         root: Parent,
         info: Info,
-        first: First = 20,
+        first: First = None,
+        after: After = None,
         range: EventRange = None,
         classes: Classes = None,
+        event_ids: EventIds = None,
+        values: EventValues = None,
+        machines: EventMachines = None,
+        include_heartbeats: IncludeHeartbeats = False,
+        include_future: IncludeFuture = False,
     ) -> Any:
-        return await activity.list_events(info.context, root, first, to_optional_range(range), classes)
+        request = to_event_request(
+            first, after, range, classes, event_ids, values, include_heartbeats, include_future, machines
+        )
+        return await activity.list_events(info.context, root, request)
 
     @derived("What its devices write: measurements, fields, tags and classes of events.", Catalogue | None)
     async def catalogue(root: Parent, info: Info, range: CatalogueRange = None) -> Any:

@@ -7,7 +7,6 @@ from resolvers.rules.checks import find_zone
 from resolvers.rules.ids import is_object_id
 from resolvers.rules.paging import DEFAULT_PAGE_SIZE, MAX_PAGE_SIZE
 from resolvers.series.alarm_lists import MAX_TOTALS
-from resolvers.series.events import MAX_EVENTS
 from resolvers.series.integrals import TimeFunction
 from resolvers.series.machine_series import MAX_SERIES
 from resolvers.series.ranges import RequestedRange, merge_time, to_nanoseconds
@@ -91,11 +90,6 @@ def _reads_statuses(arguments: Arguments) -> bool:
     filter_, order = arguments["filter"], arguments["orderBy"]
     by_status = order is not None and order["field"].value == STATUS_TIME
     return by_status or (filter_ is not None and filter_["status"] is not None)
-
-
-def count_events(arguments: Arguments, _: CostScope) -> int:
-    first = int(arguments["first"])
-    return first if 0 <= first <= MAX_EVENTS else 0
 
 
 def count_totals(arguments: Arguments, _: CostScope) -> int:

@@ -73,7 +73,6 @@ from schema.types.cost_amounts import (
     count_devices_of_page,
     count_devices_of_viewer,
     count_distinct,
-    count_events,
     count_listed_devices,
     count_listed_statuses,
     count_measurements_of_performance,
@@ -162,6 +161,18 @@ def _alarms(machines: Basis, *shared: Reads) -> dict[str, FieldCost]:
     }
 
 
+def _event_page(events_of: Basis, *shared: Reads) -> FieldCost:
+    """A page of events of each object or, for those of all machines, of each organization."""
+    return FieldCost(
+        calls={TENANT: 1},
+        points={events_of: count_page_documents},
+        size=count_page_nodes,
+        below={PAGE: {OBJECT: 1}},
+        shared=shared,
+        holds_pages=True,
+    )
+
+
 DOCUMENTS_OF_KIND = {  # at most, by `documents(of:)`
     "devices": DEVICES_OF_APPLICATION,
     "connectors": CONNECTORS,
@@ -176,9 +187,7 @@ SERIES_FIELDS: dict[str, FieldCost] = {
     "connected": FieldCost(calls={TENANT: 1}),
     "latest": FieldCost(calls={TENANT: 1}, points={OBJECT: 1}, shared=(HINTS,)),
     "catalogue": FieldCost(calls={TENANT: 1}, shared=(CONFIGURATION,)),
-    "events": FieldCost(
-        calls={TENANT: 1}, points={OBJECT: count_events}, size=count_events, shared=(CONFIGURATION,)
-    ),
+    "events": _event_page(OBJECT, CONFIGURATION),
     # Of a range without samples, also whether the field was ever written; if the store cannot tell, the
     # catalogue.
     "series": FieldCost(
@@ -320,12 +329,7 @@ COSTS: dict[str, FieldCost] = {
     ),
     "Application.connectedDeviceCount": FieldCost(calls={TENANT: 1}, shared=(MACHINE_IDS,)),
     "Application.lastActivity": FieldCost(calls={TENANT: 2}, points={MACHINE: 4}, shared=(MACHINE_IDS,)),
-    "Application.events": FieldCost(
-        calls={TENANT: 1},
-        points={MACHINE: count_events},
-        size=count_events,
-        shared=(MACHINE_IDS, CONFIGURATION),
-    ),
+    "Application.events": _event_page(OBJECT, MACHINE_IDS, CONFIGURATION),
     **{f"Application.{name}": cost for name, cost in _alarms(MACHINE, MACHINE_IDS).items()},
     "Application.catalogue": FieldCost(calls={TENANT: 1}, shared=(MACHINE_IDS,)),
     "Application.devices": _device_page(DEVICES_OF_APPLICATION, APPLICATION, 1, {}),
@@ -396,6 +400,10 @@ COSTS: dict[str, FieldCost] = {
     "DeviceConnection.edges": FREE,
     "DeviceConnection.pageInfo": FieldCost(below={OBJECT: {PAGE: 1}}),
     "DeviceConnection.totalCount": FieldCost(calls={PAGE: 1}),
+    "MachineEventConnection.nodes": FREE,
+    "MachineEventConnection.edges": FREE,
+    "MachineEventConnection.pageInfo": FieldCost(below={OBJECT: {PAGE: 1}}),
+    "MachineEventConnection.totalCount": FieldCost(calls={TENANT: 1}),
     "AuditEntryConnection.nodes": FREE,
     "AuditEntryConnection.edges": FREE,
     "AuditEntryConnection.pageInfo": FieldCost(below={OBJECT: {PAGE: 1}}),
@@ -433,12 +441,7 @@ COSTS: dict[str, FieldCost] = {
     ),
     "Analytics.eventsProcessed": FieldCost(calls={TENANT: 1}, shared=(ALL_ORGANIZATIONS, MACHINE_IDS)),
     "Analytics.storageGigabytes": FieldCost(calls={TENANT: 1}, shared=(ALL_ORGANIZATIONS, MACHINE_IDS)),
-    "Analytics.events": FieldCost(
-        calls={TENANT: 1},
-        points={MACHINE: count_events, TENANT: count_events},
-        size=count_events,
-        shared=(ALL_ORGANIZATIONS, MACHINE_IDS),
-    ),
+    "Analytics.events": _event_page(TENANT, ALL_ORGANIZATIONS, MACHINE_IDS),
     "Analytics.cpu": FieldCost(calls={OBJECT: 1}, points={OBJECT: MAX_HOST_SAMPLES}, size=MAX_HOST_SAMPLES),
     "Analytics.memory": FieldCost(
         calls={OBJECT: 1}, points={OBJECT: MAX_HOST_SAMPLES}, size=MAX_HOST_SAMPLES

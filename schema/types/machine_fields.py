@@ -14,6 +14,15 @@ from schema.engine.inputs import UNSET
 from schema.engine.scalars import Duration
 from schema.types.alarms import AlarmsOfMachine
 from schema.types.catalogue import Catalogue, CatalogueRange
+from schema.types.event_arguments import (
+    Classes,
+    EventIds,
+    EventRange,
+    EventValues,
+    IncludeHeartbeats,
+    to_event_request,
+)
+from schema.types.paging import Connection
 from schema.types.series import (
     Counter,
     DeviceStatus,
@@ -26,9 +35,7 @@ from schema.types.series import (
 from schema.types.series_arguments import (
     AggregateArgument,
     ByArgument,
-    Classes,
     Compare,
-    EventRange,
     Every,
     EveryArgument,
     Field,
@@ -36,7 +43,6 @@ from schema.types.series_arguments import (
     Fill,
     FillArgument,
     FillValue,
-    First,
     IncludeFuture,
     MaxGap,
     MaxPoints,
@@ -53,6 +59,7 @@ from schema.types.series_arguments import (
     to_tag_selection,
     to_windows,
 )
+from schema.types.shared import After, First
 from stores.entities.devices import Device
 
 Parent = strawberry.Parent[HasMachineId]
@@ -95,12 +102,25 @@ class MachineFields(AlarmsOfMachine):
     async def catalogue(root: Parent, info: Info, range: CatalogueRange = None) -> Any:
         return await catalogues.get_catalogue(info.context, root, to_optional_range(range))
 
-    @derived("The machine's last events, newest first.", list[MachineEvent] | None, needs=NEEDS)
+    @derived(
+        "The events of the machine. The newest comes first.", Connection[MachineEvent] | None, needs=NEEDS
+    )
     async def events(
-        root: Parent, info: Info, first: First = 20, range: EventRange = None, classes: Classes = None
+        root: Parent,
+        info: Info,
+        first: First = None,
+        after: After = None,
+        range: EventRange = None,
+        classes: Classes = None,
+        event_ids: EventIds = None,
+        values: EventValues = None,
+        include_heartbeats: IncludeHeartbeats = False,
+        include_future: IncludeFuture = False,
     ) -> Any:
-        requested = to_optional_range(range)
-        return await events.list_events_of_machine(info.context, root, first, requested, classes)
+        request = to_event_request(
+            first, after, range, classes, event_ids, values, include_heartbeats, include_future
+        )
+        return await events.list_events_of_machine(info.context, root, request)
 
     @derived("The series of one field of the machine.", Series | None, needs=NEEDS)
     async def series(

@@ -128,6 +128,8 @@ REQUIRED_ROLES: dict[str, Role] = {
     "IconPayload": ADMIN,
     "Machine": OPERATOR,
     "MachineEvent": VIEWER,
+    "MachineEventConnection": VIEWER,
+    "MachineEventEdge": VIEWER,
     "MachineSeries": VIEWER,
     "Organization": VIEWER,
     "OrganizationConnection": VIEWER,

@@ -142,7 +142,6 @@ class TagFilter:
 
 
 Range = Annotated[TimeRange, argument("The range of time.")]
-EventRange = Annotated[TimeRange | None, argument("The range of time; the last day if it is omitted.")]
 EveryArgument = Annotated[
     Every | None, argument("The width of the windows; without it, the samples themselves are returned.")
 ]
@@ -185,8 +184,6 @@ Compare = Annotated[
     Duration | None,
     argument("How much earlier the range of `compared` is, such as P7D for the week before."),
 ]
-First = Annotated[int, argument("How many events, at most 1000.")]
-Classes = Annotated[list[str] | None, argument("Only events of these classes.")]
 Measurement = Annotated[str, argument("The measurement, such as `production`.")]
 Field = Annotated[str, argument("The field, such as `pieces_produced`.")]
 

@@ -16,7 +16,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
-from typing import Literal, NamedTuple, TypeAlias, TypeVar
+from typing import TYPE_CHECKING, Literal, NamedTuple, TypeAlias, TypeVar
 
 from stores.contracts.areas import AreaCell, AreaRule
 from stores.contracts.caches import CacheOwner
@@ -24,6 +24,9 @@ from stores.contracts.deletions import PointDeletion
 from stores.contracts.extents import ExtentQuery, SeriesExtent
 from stores.contracts.machine_moves import MachineMoves
 from stores.contracts.rewrites import RewriteLog
+
+if TYPE_CHECKING:
+    from stores.contracts.occurrences import OccurrencePosition
 
 T = TypeVar("T")
 Value: TypeAlias = bool | int | float | str
@@ -82,14 +85,15 @@ class Occurrence(NamedTuple):
 class Source:
     """A field of a measurement.
 
-    `tags` are returned with each value. `where` restricts the values by tag: the value of the tag must be one
-    of those listed.
+    `tags` are returned with each value. `where` restricts the values by tag, and `values` to those of them
+    that are of the kind of the field.
     """
 
     measurement: str
     field: str
     tags: tuple[str, ...] = ()
     where: Where = ()
+    values: tuple[Value, ...] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,13 +116,14 @@ class SeriesQuery:
 class SourceQuery:
     """The values of several sources with `start <= time < stop`.
 
-    `machines` None means all points, including those without a machine.
+    `machines` None means all points, including those without a machine. `after` is for `last` alone.
     """
 
     sources: Sequence[Source]
     machines: Sequence[str] | None = None
     start: int = -END_OF_TIME
     stop: int = END_OF_TIME
+    after: "OccurrencePosition | None" = None
 
 
 INTEGRAL: tuple[Kind, ...] = ("boolean", "integer", "unsigned")  # sums of these are integers
@@ -245,20 +250,24 @@ class SeriesDatabase(ABC):
         """
 
     @abstractmethod
-    async def last(self, query: SourceQuery, limit: int) -> list[Occurrence]:
-        """Return the last `limit` values of all sources together, of each machine.
+    async def last(self, queries: Sequence[SourceQuery], limit: int) -> list[list[Occurrence]]:
+        """Return for each query the last `limit` values of its sources and machines together.
 
-        Without machines, return the last `limit` values of all points. They are ordered by time, newest
-        first, then by source, then by machine id (None first). With machines, by machine id first.
+        They are ordered by time, newest first, then by source, machine id and tags (None first); those up to
+        `after` are left out. A server is called once for each query.
         """
+
+    @abstractmethod
+    async def last_by_machine(self, query: SourceQuery, limit: int) -> dict[str, list[Occurrence]]:
+        """Return by machine the last `limit` values of all sources, in the order of `last`."""
 
     @abstractmethod
     async def counts(self, query: SourceQuery) -> dict[str | None, int]:
         """Return by machine how many values the sources have; without machines, one sum under None."""
 
     @abstractmethod
-    async def machines_with(self, query: SourceQuery, value: Value) -> set[str | None]:
-        """Return the machines for which a source has this value; None stands for points without a machine."""
+    async def machines_with(self, query: SourceQuery) -> set[str | None]:
+        """Return the machines for which a source has a value; None stands for points without a machine."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -23,7 +23,6 @@ from stores.contracts.series import (
     SeriesQuery,
     SeriesStore,
     SourceQuery,
-    Value,
     Windows,
     WritableSeriesStore,
 )
@@ -158,15 +157,18 @@ class WrappedSeriesDatabase(SeriesDatabase):
     ) -> ByMachine[ByTags[list[AreaCell]]]:
         return await self._read("areas", join_fields(query), lambda: self._series.areas(query, windows, rule))
 
-    async def last(self, query: SourceQuery, limit: int) -> list[Occurrence]:
-        return await self._read("last", "", lambda: self._series.last(query, limit))
+    async def last(self, queries: Sequence[SourceQuery], limit: int) -> list[list[Occurrence]]:
+        return await self._read("last", "", lambda: self._series.last(queries, limit))
+
+    async def last_by_machine(self, query: SourceQuery, limit: int) -> dict[str, list[Occurrence]]:
+        return await self._read("last_by_machine", "", lambda: self._series.last_by_machine(query, limit))
 
     async def counts(self, query: SourceQuery) -> dict[str | None, int]:
         return await self._read("counts", "", lambda: self._series.counts(query))
 
-    async def machines_with(self, query: SourceQuery, value: Value) -> set[str | None]:
+    async def machines_with(self, query: SourceQuery) -> set[str | None]:
         sources = ",".join(f"{source.measurement} {source.field}" for source in query.sources)
-        return await self._read("machines_with", sources, lambda: self._series.machines_with(query, value))
+        return await self._read("machines_with", sources, lambda: self._series.machines_with(query))
 
 
 def presume_samples(query: SeriesQuery) -> int:

@@ -1,5 +1,6 @@
 """A database of time series of which only the points with one value of a tag are seen."""
 
+from collections.abc import Sequence
 from dataclasses import replace
 from typing import TypeVar
 
@@ -18,7 +19,6 @@ from stores.contracts.series import (
     SeriesQuery,
     SourceQuery,
     Tags,
-    Value,
     Windows,
 )
 
@@ -63,14 +63,17 @@ class TaggedSeriesDatabase(SeriesDatabase):
     ) -> ByMachine[ByTags[list[AreaCell]]]:
         return self._hide_tag(await self._series.areas(self._narrow(query), windows, rule))
 
-    async def last(self, query: SourceQuery, limit: int) -> list[Occurrence]:
-        return await self._series.last(self._narrow_sources(query), limit)
+    async def last(self, queries: Sequence[SourceQuery], limit: int) -> list[list[Occurrence]]:
+        return await self._series.last([self._narrow_sources(query) for query in queries], limit)
+
+    async def last_by_machine(self, query: SourceQuery, limit: int) -> dict[str, list[Occurrence]]:
+        return await self._series.last_by_machine(self._narrow_sources(query), limit)
 
     async def counts(self, query: SourceQuery) -> dict[str | None, int]:
         return await self._series.counts(self._narrow_sources(query))
 
-    async def machines_with(self, query: SourceQuery, value: Value) -> set[str | None]:
-        return await self._series.machines_with(self._narrow_sources(query), value)
+    async def machines_with(self, query: SourceQuery) -> set[str | None]:
+        return await self._series.machines_with(self._narrow_sources(query))
 
     def _hide_tag(self, series: ByMachine[ByTags[T]]) -> ByMachine[ByTags[T]]:
         """Return series without the tag, which all of them have."""

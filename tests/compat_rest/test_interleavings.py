@@ -37,7 +37,7 @@ QUERIES = (
     """query($o: String!) { device(organizationId: $o, applicationId: "cnc", machineId: "M0") {
       name series(measurement: "state", field: "execution", range: {last: "P1D"}) {
       values } } }""",
-    "{ analytics { registeredDevices connectedDevices events { value } } apiKeys { name } }",
+    "{ analytics { registeredDevices connectedDevices events { nodes { value } } } apiKeys { name } }",
     """query($o: String!) { auditLog(organizationId: $o, first: 3) { nodes { operation changes { after } } }
       documents(organizationId: $o, applicationId: "cnc", of: DEVICES) }""",
     """mutation($o: String!, $t: String!) { createUser(input: {organizationId: $o, name: $t,

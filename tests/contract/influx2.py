@@ -21,7 +21,7 @@ from stores.contracts.series import (
 )
 from stores.wrappers.deadline import Deadline
 from stores.wrappers.series import WrappedSeriesStore
-from tests.contract.series_stores import over
+from tests.contract.series_stores import over, read_last
 from tests.servers import InfluxDB2
 
 DEADLINE = 1.0
@@ -64,8 +64,8 @@ def every_call(series: SeriesDatabase, machine: str = "M1") -> list[Awaitable[ob
             Aggregation("mean"),
         ),
         series.areas(over(MINUTE, "state", ["power"], [machine]), MINUTE, AreaRule()),
-        series.last(SourceQuery(sources, None, 0, END_OF_TIME), 5),
-        series.last(SourceQuery(sources, [machine], 0, END_OF_TIME), 5),
+        read_last(series, SourceQuery(sources, None, 0, END_OF_TIME), 5),
+        read_last(series, SourceQuery(sources, [machine], 0, END_OF_TIME), 5),
         series.counts(SourceQuery(sources, None, 0, END_OF_TIME)),
-        series.machines_with(SourceQuery([Source("state", "power")], None, 0, END_OF_TIME), True),
+        series.machines_with(SourceQuery([Source("state", "power")], None, 0, END_OF_TIME)),
     ]

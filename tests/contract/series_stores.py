@@ -14,11 +14,13 @@ from stores.contracts.series import (
     Aggregation,
     ByMachine,
     Cell,
+    Occurrence,
     Point,
     Sample,
     SeriesDatabase,
     SeriesQuery,
     SeriesStore,
+    SourceQuery,
     Unsigned,
     Value,
     Windows,
@@ -66,6 +68,12 @@ async def read_windows(
         machine: {field: by_tags[()] for field, by_tags in by_field.items()}
         for machine, by_field in cells.items()
     }
+
+
+async def read_last(series: SeriesDatabase, query: SourceQuery, limit: int) -> list[Occurrence]:
+    """Return the page of one query."""
+    [page] = await series.last([query], limit)
+    return page
 
 
 def line(point: Point) -> str:

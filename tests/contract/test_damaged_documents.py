@@ -28,7 +28,7 @@ from stores.contracts.series import (
     Unsigned,
     Windows,
 )
-from tests.contract.series_stores import read_windows
+from tests.contract.series_stores import read_last, read_windows
 
 DEVICES = Collection("cnc_devices", indexes=(("name",),))
 
@@ -88,7 +88,7 @@ async def test_a_damaged_series_costs_its_tags_only(tmp_path: Path, caplog: pyte
     db.execute("UPDATE series SET tags = '{' WHERE machine = 'M1'")
     db.close()
     query = SourceQuery([Source("events", "text", tags=("shift",))], None, 0, 10)
-    occurrences = await store.database("d").last(query, 10)
+    occurrences = await read_last(store.database("d"), query, 10)
     assert [(o.machine, o.tags) for o in occurrences] == [("M2", ("a",)), ("M1", (None,)), ("M0", ("a",))]
     assert "the tags of series 2 are damaged" in caplog.text
     [fault] = find_damage(tmp_path / "series.db", series_schema.FORMAT, lambda done, total: None)
@@ -122,7 +122,7 @@ async def test_a_damaged_sample_costs_itself_only(
     next_to = await series.neighbours(replace(query, start=2, stop=3))
     assert next_to == {"M1": {"f": {(): Neighbours(expected[0], None)}}}
     sources = SourceQuery([Source("m", "f")], None, 0, 10)
-    assert [occurrence.time for occurrence in await series.last(sources, 2)] == [2, 0]
+    assert [occurrence.time for occurrence in await read_last(series, sources, 2)] == [2, 0]
     for function in ("count", "first", "last"):
         cells = await read_windows(series, query, Windows((0, 10), 10), Aggregation(function))
         assert cells == {"M1": {"f": [(0, 2 if function == "count" else value)]}}

@@ -20,7 +20,7 @@ from stores.contracts.series import (
     SourceQuery,
 )
 from tests.contract.influx2 import DEADLINE, T, every_call, opened_with_deadline, point
-from tests.contract.series_stores import send
+from tests.contract.series_stores import read_last, send
 from tests.patience import repeat_until_available
 from tests.servers import InfluxDB2
 from tests.servers.process import free_port
@@ -109,7 +109,7 @@ async def test_an_answer_that_ends_in_the_middle_is_unavailable(
         for _ in range(3):
             async with asyncio.timeout(10 * DEADLINE):
                 failure = await _failure(
-                    broken.last(SourceQuery([Source("state", "a")], ["M1"], T, END_OF_TIME), 2000)
+                    read_last(broken, SourceQuery([Source("state", "a")], ["M1"], T, END_OF_TIME), 2000)
                 )
             assert type(failure) is Unavailable
         assert await broken.latest(SeriesQuery("state", ["a"], ["M1"])) == {

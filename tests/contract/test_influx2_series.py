@@ -28,7 +28,7 @@ from stores.contracts.series import (
     Windows,
 )
 from tests.contract.influx2 import MINUTE, T, every_call, opened, point
-from tests.contract.series_stores import over, read_points, read_windows, send
+from tests.contract.series_stores import over, read_last, read_points, read_windows, send
 from tests.randomized import randomized
 from tests.servers import InfluxDB2
 
@@ -133,14 +133,15 @@ async def test_a_range_without_length_is_empty(
             )
             == {}
         )
-        assert await influx2_series.last(SourceQuery([Source("state", "mode")], ["M1"], start, stop), 5) == []
+        assert (
+            await read_last(influx2_series, SourceQuery([Source("state", "mode")], ["M1"], start, stop), 5)
+            == []
+        )
         assert await influx2_series.counts(SourceQuery([Source("state", "mode")], None, start, stop)) == {
             None: 0
         }
         assert (
-            await influx2_series.machines_with(
-                SourceQuery([Source("state", "power")], None, start, stop), True
-            )
+            await influx2_series.machines_with(SourceQuery([Source("state", "power")], None, start, stop))
             == set()
         )
     assert await influx2_series.latest(SeriesQuery("state", ["mode"], ["M1"], stop=-(2**63))) == {}
@@ -162,7 +163,7 @@ async def test_the_future_and_the_time_before_1970_count(
     assert await influx2_series.counts(SourceQuery(source, None, -END_OF_TIME, END_OF_TIME)) == {None: 6}
     assert [
         occurrence.time
-        for occurrence in await influx2_series.last(SourceQuery(source, None, 0, END_OF_TIME), 2)
+        for occurrence in await read_last(influx2_series, SourceQuery(source, None, 0, END_OF_TIME), 2)
     ] == times[:-3:-1]
     windows = Windows((-120 * SECOND, -60 * SECOND, 0, 60 * SECOND), 60 * SECOND)
     query = SeriesQuery("state", ["a"], ["M1"], -120 * SECOND, SECOND)
@@ -187,7 +188,7 @@ async def test_nanoseconds_and_empty_texts_survive_the_csv(
     assert await read_points(influx2_series, SeriesQuery("state", ["a"], ["M1"], T, T + 9), 9) == {
         "M1": {"a": samples}
     }
-    assert (await influx2_series.last(SourceQuery([Source("state", "a")], None, T, T + 9), 9))[-2:] == [
+    assert (await read_last(influx2_series, SourceQuery([Source("state", "a")], None, T, T + 9), 9))[-2:] == [
         Occurrence(T, None, 0, "", ()),
         Occurrence(T, "M1", 0, "", ()),
     ]
@@ -207,7 +208,7 @@ async def test_bytes_that_are_no_text_do_not_cost_the_others(
                 state,machine_id=M2 a="y" 7""",
         )
         assert written.status_code == 204
-    occurrences = await influx2_series.last(SourceQuery([Source("state", "a")], None, 0, 9), 5)
+    occurrences = await read_last(influx2_series, SourceQuery([Source("state", "a")], None, 0, 9), 5)
     assert [(occurrence.machine, occurrence.value) for occurrence in occurrences] == [
         ("M2", "y"),
         ("M1", "\ufffd"),

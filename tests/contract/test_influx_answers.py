@@ -86,9 +86,9 @@ def calls(series: SeriesDatabase) -> dict[str, Callable[[], Awaitable[Any]]]:
         "neighbours": lambda: series.neighbours(query),
         "windows": lambda: series.windows(query, WINDOWS, Aggregation("mean")),
         "areas": lambda: series.areas(query, WINDOWS, AreaRule()),
-        "last": lambda: series.last(sources, 5),
+        "last": lambda: series.last([sources], 5),
         "counts": lambda: series.counts(sources),
-        "machines_with": lambda: series.machines_with(SourceQuery([Source("state", "power")]), True),
+        "machines_with": lambda: series.machines_with(SourceQuery([Source("state", "power")])),
     }
 
 

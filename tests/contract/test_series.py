@@ -1,6 +1,7 @@
 """The contract of the time-series stores: the same points give the same answers on all three."""
 
 from collections.abc import Awaitable
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -20,9 +21,9 @@ from stores.contracts.series import (
     Value,
     WritableSeriesStore,
 )
-from stores.entities.machine_events import SOURCES, list_sources_of
+from stores.entities.machine_events import SOURCES, EventConditions, list_sources_of
 from tests.contract.points import HOSTILE, MINUTE, T, minutes, point
-from tests.contract.series_stores import Written, over, read_points, read_windows
+from tests.contract.series_stores import Written, over, read_last, read_points, read_windows
 
 
 async def test_what_was_never_written_is_empty(written: Written) -> None:
@@ -40,11 +41,12 @@ async def test_what_was_never_written_is_empty(written: Written) -> None:
             )
             == {}
         )
-        assert await series.last(SourceQuery(SOURCES, None, 0, T), 5) == []
-        assert await series.last(SourceQuery(SOURCES, ["M1"], 0, T), 5) == []
+        assert await read_last(series, SourceQuery(SOURCES, None, 0, T), 5) == []
+        assert await series.last([SourceQuery(SOURCES, ["M1"], 0, T)], 5) == [[]]
+        assert await series.last_by_machine(SourceQuery(SOURCES, ["M1"], 0, T), 5) == {}
         assert await series.counts(SourceQuery(SOURCES, None, 0, T)) == {None: 0}
         assert await series.counts(SourceQuery(SOURCES, ["M1"], 0, T)) == {}
-        assert await series.machines_with(SourceQuery([Source("state", "power")], None, 0, T), True) == set()
+        assert await series.machines_with(SourceQuery([Source("state", "power")], None, 0, T)) == set()
         await written.put(point(T, measurement="other", x=1))
 
 
@@ -105,7 +107,7 @@ async def test_a_database_that_does_not_exist_is_empty_or_on_a_server_an_error(w
         missing.catalogue(),
         missing.latest(SeriesQuery("state", ["power"], ["M1"])),
         missing.counts(SourceQuery(SOURCES)),
-        missing.machines_with(SourceQuery([Source("state", "power")]), True),
+        missing.machines_with(SourceQuery([Source("state", "power")])),
     ]
     for call in calls:
         with pytest.raises(Unavailable, match="no database 'no-such'"):
@@ -129,19 +131,20 @@ async def test_the_last_values_are_in_the_order_of_time_source_and_machine(writt
         Occurrence(T - 1, "M2", 1, "MANUAL", ()),
     ]
     series = written.series
-    assert await series.last(SourceQuery(SOURCES, None, T - 1, END_OF_TIME), 20) == everything
-    assert await series.last(SourceQuery(SOURCES, None, T - 1, END_OF_TIME), 4) == everything[:4]
-    assert await series.last(SourceQuery(SOURCES, None, T, T + 2), 20) == everything[1:6]
+    assert await read_last(series, SourceQuery(SOURCES, None, T - 1, END_OF_TIME), 20) == everything
+    assert await read_last(series, SourceQuery(SOURCES, None, T - 1, END_OF_TIME), 4) == everything[:4]
+    assert await read_last(series, SourceQuery(SOURCES, None, T, T + 2), 20) == everything[1:6]
     of_m1, of_m2 = (
         [occurrence for occurrence in everything if occurrence.machine == name] for name in ("M1", "M2")
     )
-    assert (
-        await series.last(SourceQuery(SOURCES, ["M2", "M1", "M9"], T - 1, END_OF_TIME), 2)
-        == of_m1[:2] + of_m2[:2]
-    )
-    narrowed = list_sources_of(("ALARM", "mode"))
+    assert await series.last_by_machine(SourceQuery(SOURCES, ["M2", "M1", "M9"], T - 1, END_OF_TIME), 2) == {
+        "M1": of_m1[:2],
+        "M2": of_m2[:2],
+    }
+    narrowed = list_sources_of(EventConditions(("ALARM", "mode")))
     assert [
-        occurrence.value for occurrence in await series.last(SourceQuery(narrowed, None, 0, END_OF_TIME), 9)
+        occurrence.value
+        for occurrence in await read_last(series, SourceQuery(narrowed, None, 0, END_OF_TIME), 9)
     ] == [
         "hot",
         "AUTO",
@@ -160,24 +163,23 @@ async def test_counts_are_of_all_sources_by_machine_or_together(written: Written
         "M0": 200,
         "M1": 203,
     }
-    assert await series.counts(SourceQuery(list_sources_of(("ALARM",)), ["M1"], T, T + 1)) == {"M1": 1}
+    assert await series.counts(
+        SourceQuery(list_sources_of(EventConditions(("ALARM",))), ["M1"], T, T + 1)
+    ) == {"M1": 1}
 
 
 async def test_machines_with_a_value_are_those_of_a_range(written: Written) -> None:
     await written.put(point(T, power=True), point(T + 1, power=False), point(T, None, power=True))
     await written.put(point(T - 1, "M2", power=True), point(T, "M3", power=False), point(T, "M4", n=1))
     series = written.series
-    assert await series.machines_with(
-        SourceQuery([Source("state", "power")], None, T, END_OF_TIME), True
-    ) == {"M1", None}
-    assert await series.machines_with(SourceQuery([Source("state", "power")], None, T - 1, T), True) == {"M2"}
-    assert (
-        await series.machines_with(SourceQuery([Source("state", "power")], None, T - 9, END_OF_TIME), "true")
-        == set()
-    )
-    assert (
-        await series.machines_with(SourceQuery([Source("state", "n")], None, T, END_OF_TIME), True) == set()
-    )
+    power = Source("state", "power", values=(True,))
+    assert await series.machines_with(SourceQuery([power], None, T, END_OF_TIME)) == {"M1", None}
+    assert await series.machines_with(SourceQuery([power], None, T - 1, T)) == {"M2"}
+    assert await series.machines_with(SourceQuery([power], ["M2", "M3"])) == {"M2"}
+    anything = SourceQuery([Source("state", "power"), Source("state", "n")], None, T, END_OF_TIME)
+    assert await series.machines_with(anything) == {"M1", "M3", "M4", None}
+    for source in (replace(power, values=("true",)), replace(power, values=()), replace(power, field="n")):
+        assert await series.machines_with(SourceQuery([source], None, T - 9, END_OF_TIME)) == set()
 
 
 @pytest.mark.parametrize("at", [T, T + 1, 4_000_000_000 * SECOND + 123_456_789, 1])
@@ -199,7 +201,7 @@ async def test_values_are_what_was_written(written: Written, value: Value) -> No
     [sample] = points["M1"]["a"]
     assert sample == Sample(T, value)
     assert type(sample.value) is type(value)
-    [last] = await written.series.last(SourceQuery([Source("state", "a")], None, T, T + 1), 5)
+    [last] = await read_last(written.series, SourceQuery([Source("state", "a")], None, T, T + 1), 5)
     assert (last.value, type(last.value)) == (value, type(value))
 
 
@@ -221,7 +223,8 @@ async def test_names_with_special_characters_are_only_names(written: Written) ->
         assert await series.latest(SeriesQuery(name, [name], ["M1"])) == {}
         where = Source("state", "a", (MACHINE,), ((MACHINE, (name,)),))
         assert [
-            occurrence.tags for occurrence in await series.last(SourceQuery([where], None, 0, END_OF_TIME), 5)
+            occurrence.tags
+            for occurrence in await read_last(series, SourceQuery([where], None, 0, END_OF_TIME), 5)
         ] == [(name,)]
     for name in ("M1' --", 'M1" or true', "M1\n", "", " M1", "m1"):
         assert await series.latest(SeriesQuery("state", ["a"], [name])) == {}
@@ -233,7 +236,10 @@ async def test_any_number_of_machines_may_be_requested(written: Written) -> None
     latest = await written.series.latest(SeriesQuery("state", ["power"], names))
     assert len(latest) == 2500
     assert len(await written.series.counts(SourceQuery([Source("state", "mode")], names, T, T + 1))) == 2500
-    assert len(await written.series.last(SourceQuery([Source("state", "mode")], names, T, T + 1), 1)) == 2500
+    query = SourceQuery([Source("state", "mode")], names, T, T + 1)
+    assert len(await written.series.last_by_machine(query, 1)) == 2500
+    last = await read_last(written.series, query, 2400)
+    assert [occurrence.machine for occurrence in last] == sorted(names)[:2400]
 
 
 async def test_one_database_cannot_see_another(written: Written) -> None:

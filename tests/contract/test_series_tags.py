@@ -19,7 +19,7 @@ from stores.contracts.series import (
 )
 from stores.wrappers.tagged import TaggedSeriesDatabase
 from tests.contract.points import MINUTE, T, minutes, point
-from tests.contract.series_stores import Written, over, read_points, read_windows
+from tests.contract.series_stores import Written, over, read_last, read_points, read_windows
 
 
 async def test_each_tag_set_is_a_series_with_neighbours_of_its_own(written: Written) -> None:
@@ -113,7 +113,7 @@ async def test_only_the_points_with_one_value_of_a_tag_are_seen(written: Written
         cells = await read_windows(series, over(windows, "state", ["a"], ["M1"]), windows, Aggregation("sum"))
         assert cells == ({"M1": {"a": [(0, n)]}} if is_there else {})
         sources = SourceQuery([Source("state", "a"), Source("other", "a")], ["M1", "M2"])
-        assert [event.value for event in await series.last(sources, 5)] == [n] * is_there
+        assert [event.value for event in await read_last(series, sources, 5)] == [n] * is_there
         assert await series.counts(sources) == ({"M1": 1} if is_there else {})
-        power = SourceQuery([Source("state", "power")])
-        assert await series.machines_with(power, True) == ({"M1"} if n == 1 else set())
+        power = SourceQuery([Source("state", "power", values=(True,))])
+        assert await series.machines_with(power) == ({"M1"} if n == 1 else set())

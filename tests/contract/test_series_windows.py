@@ -21,7 +21,7 @@ from stores.contracts.series import (
     Windows,
 )
 from tests.contract.points import MINUTE, T, minutes, point
-from tests.contract.series_stores import Written, over, read_points, read_windows
+from tests.contract.series_stores import Written, over, read_last, read_points, read_windows
 
 VALUES: dict[str, list[Any]] = {
     "i": [5, 1, 9, 3, 3],
@@ -119,7 +119,7 @@ async def test_unsigned_integers_of_64_bits_are_exact(written: Written) -> None:
     ):
         [(_, found_value)] = (await read_windows(series, query, windows, aggregation))["M1"]["a"]
         assert found_value == pytest.approx(approximate)
-    last = await series.last(SourceQuery([Source("state", "a")]), 2)
+    last = await read_last(series, SourceQuery([Source("state", "a")]), 2)
     assert [occurrence.value for occurrence in last] == [0, 2**63]
 
 

@@ -48,6 +48,17 @@ PLAIN_TEXT = SecretCipher.store_plain_text()
 ORGANIZATIONS = ("acme", "brew")
 APPLICATIONS = ("cnc", "energy", "line")
 MACHINES = [f"M{n}" for n in range(6)]
+READS = (
+    "find",
+    "latest",
+    "points",
+    "changes",
+    "neighbours",
+    "windows",
+    "areas",
+    "last",
+    "last_by_machine",
+)
 LIMITS = StructureLimits(aliases=1000, recursion=50, selections=100_000)
 
 
@@ -60,16 +71,7 @@ class StoreCounter(Interceptor):
     async def run(self, call: StoreCall, proceed: Callable[[], Awaitable[T]]) -> T:
         self.calls += 1
         result = await proceed()
-        if call.operation in (
-            "find",
-            "latest",
-            "points",
-            "changes",
-            "neighbours",
-            "windows",
-            "areas",
-            "last",
-        ):
+        if call.operation in READS:
             self.returned += count_items(result, is_document=call.operation == "find")
         return result
 

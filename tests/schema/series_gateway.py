@@ -21,19 +21,21 @@ GRANTS = {
     "foreign": Grant("foreign", Role.ADMIN, frozenset({FOREIGN}), ingest=True),
     "both": Grant("both", Role.VIEWER, frozenset({OWN, FOREIGN}), ingest=True),
 }
-FIELDS = """connected status { power execution } latest(measurement: "state", field: "execution") { value }
-  events { value } series(measurement: "state", field: "execution", range: {last: "P1D"}) { values }
-  counter(measurement: "production", field: "pieces_produced", range: {last: "P1D"}) { increase }
-  states(range: {last: "P1D"}) { durations { value } }"""
+EVENTS = "events(includeHeartbeats: true) { nodes { value } }"
+FIELDS = f"""connected status {{ power execution }} {EVENTS}
+  latest(measurement: "state", field: "execution") {{ value }}
+  series(measurement: "state", field: "execution", range: {{last: "P1D"}}) {{ values }}
+  counter(measurement: "production", field: "pieces_produced", range: {{last: "P1D"}}) {{ increase }}
+  states(range: {{last: "P1D"}}) {{ durations {{ value }} }}"""
 DEVICE = f"""query($o: String!, $m: String!) {{
   device(organizationId: $o, applicationId: "cnc", machineId: $m) {{ {FIELDS} }} }}"""
 SERIES = """query($o: String!, $m: String!) { series(
   machines: [{organizationId: $o, applicationId: "cnc", machineId: $m}],
   fields: [{measurement: "state", field: "execution"}], range: {last: "P1D"}) { series { values } } }"""
-APPLICATION = """query($o: String!) { application(organizationId: $o, applicationId: "cnc") {
-  lastActivity connectedDeviceCount events { value } }
-  organization(organizationId: $o) { analytics { connectedDevices eventsProcessed events { value } } } }"""
-ANALYTICS = "{ analytics { connectedDevices eventsProcessed events { value } } }"
+APPLICATION = f"""query($o: String!) {{ application(organizationId: $o, applicationId: "cnc") {{
+  lastActivity connectedDeviceCount {EVENTS} }}
+  organization(organizationId: $o) {{ analytics {{ connectedDevices eventsProcessed {EVENTS} }} }} }}"""
+ANALYTICS = f"{{ analytics {{ connectedDevices eventsProcessed {EVENTS} }} }}"
 UNASSIGNED = "{ unassignedMachines { machineId organizationIds } }"
 ASSIGN = """mutation($o: String!, $m: String!) { assignMachine(input: {organizationId: $o, machineId: $m}) {
   machine { organizationIds } } }"""

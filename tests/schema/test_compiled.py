@@ -24,9 +24,9 @@ IN_LISTS = [
     "nodes { eventBindings { sourceId label class eventClass { class type authValues } } }",
     "nodes { status { power execution mode at age stale } connected latest(measurement: \"state\", field: \"power\")"
     " { time value } }",
-    "nodes { events(first: 2) { time value machineId } states(range: {last: \"PT10M\"}) { start execution { value start end } } }",
+    "nodes { events(first: 2, includeHeartbeats: true) { nodes { time value machineId } } states(range: {last: \"PT10M\"}) { start execution { value start end } } }",
     "nodes { name ... on Device { name connectors { name } } ...F } pageInfo { hasNextPage endCursor }",
-    "nodes { events(first: -1) { time } status { power } }",
+    "nodes { events(first: -1) { nodes { time } } status { power } }",
     "nodes { series(measurement: \"no\", field: \"no\", range: {last: \"PT1H\"}) { times values } }",
     "nodes { property(key: \"ip\") connectors { devices(first: 2) { nodes { machineId } } } }",
 ]  # fmt: skip
@@ -72,7 +72,7 @@ OTHERS = [
     "{ a: organization(organizationId: \"ferro-works\") { name } b: organization(organizationId: \"none\") { name } }",
     "{ organization(organizationId: \"a b\") { name } organizations { nodes { name } } }",
     "{ node(id: \"nonsense\") { id ... on Device { name } } }",
-    "{ analytics { registeredDevices connectedDevices eventsProcessed events { value } } }",
+    "{ analytics { registeredDevices connectedDevices eventsProcessed events { nodes { value } } } }",
     "{ icons { name category } viewer { subject role } machine(machineId: \"LATHE-01\") { status { power } } }",
     "{ machine(machineId: \"LATHE-01\") { series(measurement: \"state\", field: \"power\", range: {last: \"P1D\"}) { count timesMs booleans } } }",
     "{ machine(machineId: \"x\") { machineId connected states(range: {last: \"-PT1H\"}) { coverage } } }",

@@ -23,7 +23,9 @@ EVENT_CLASSES = EventClass.collection_of()
 async def test_a_store_that_is_down_costs_its_fields(pair: ExecutorPair, tmp_path: Path) -> None:
     (tmp_path / "broken.db").write_bytes(b"no database" * 1000)
     pair.series = SqliteSeriesStore(tmp_path / "broken.db")
-    selection = "nodes { machineId connectors { name } status { power } events { value } connected }"
+    selection = (
+        "nodes { machineId connectors { name } status { power } events { nodes { value } } connected }"
+    )
     answer = await pair.compare("{ " + DEVICES % selection + " }")
     await pair.series.close()
     nodes = answer.data["application"]["devices"]["nodes"]  # type: ignore[index]  # there is data

@@ -18,7 +18,7 @@ SERIES = 'series(measurement: "m", field: "f", range: {last: "PT1H"}, %s) { coun
 NULLS = [
     ("query($v: String) " + MACHINE % (SERIES % "timeZone: $v"), "timeZone"),
     ("query($v: Fill) " + MACHINE % (SERIES % "fill: $v"), "fill"),
-    ("query($v: Int) " + MACHINE % "events(first: $v) { value }", "first"),
+    ("query($v: Boolean) " + MACHINE % "events(includeFuture: $v) { totalCount }", "includeFuture"),
     (
         "query($v: StateField) " + MACHINE % 'states(range: {last: "PT1H"}) { durations(of: $v) { share } }',
         "of",
@@ -109,7 +109,7 @@ async def test_the_first_and_the_last_year_are_ordinary_mistakes(
         'series(measurement: "m", field: "f", range: $r) { start stop count }'
         ' calendar: series(measurement: "m", field: "f", range: $r, every: {unit: MONTH},'
         ' timeZone: "Europe/Berlin") { count } states(range: $r) { start stop durations { share } }'
-        ' counter(measurement: "m", field: "f", range: $r) { increase } events(range: $r) { time }'
+        ' counter(measurement: "m", field: "f", range: $r) { increase } events(range: $r) { nodes { time } }'
     )
     query = "query($r: TimeRange!) " + MACHINE % fields
     for _ in range(RUNS):

@@ -29,13 +29,12 @@ async def test_the_status_is_the_newest_of_each_field_and_how_old_it_is(
 
 
 async def test_a_machine_that_never_reported_has_no_status(client: Client, plant: str) -> None:
-    selection = (
-        'status { power } connected events { value } latest(measurement: "state", field: "power") { value }'
-    )
+    latest = 'latest(measurement: "state", field: "power") { value }'
+    selection = f"status {{ power }} connected events {{ nodes {{ value }} }} {latest}"
     assert await device(client, plant, selection) == {
         "status": None,
         "connected": False,
-        "events": [],
+        "events": {"nodes": []},
         "latest": None,
     }
 
@@ -85,9 +84,10 @@ async def test_a_strange_name_finds_its_machine_and_no_other(
     names = [*STRANGE, "O", "x", "1"]
     await write(series, [put("state", name, now, power=True, execution=name) for name in names], "machines")
     query = """query($machine: String!) { machine(machineId: $machine) {
-        machineId status { execution } events { machineId } } }"""
+        machineId status { execution } events(includeHeartbeats: true) { nodes { machineId } } } }"""
     machine = (await client.run(query, machine=name))["machine"]
-    assert machine == {"machineId": name, "status": {"execution": name}, "events": [{"machineId": name}]}
+    events = {"nodes": [{"machineId": name}]}
+    assert machine == {"machineId": name, "status": {"execution": name}, "events": events}
 
 
 async def test_organizations_with_a_database_of_their_own_read_no_other(
@@ -102,7 +102,7 @@ EVERYTHING = """query($o: String!, $first: Int!) {
     devices(first: $first) { nodes {
       machineId connected
       status { power }
-      events(first: 2) { value }
+      events(first: 2, includeHeartbeats: true) { nodes { value } }
       series(measurement: "state", field: "execution", range: {last: "PT1H"},
         every: {duration: "PT5M"}, aggregate: COUNT) { count }
       states(range: {last: "PT1H"}) { durations { share } }
@@ -111,7 +111,7 @@ PRICE = {
     "latest state power,execution,mode": 1,
     "neighbours state power,execution,mode": 1,
     "machines_with state power": 1,
-    "last": 1,
+    "last_by_machine": 1,
     "windows state execution": 1,
     "changes state power,execution,mode": 1,
 }
@@ -133,7 +133,7 @@ async def test_the_number_of_queries_is_the_same_for_any_number_of_machines(
     data = await client.run(EVERYTHING, o=plant, first=1000)
     nodes = data["application"]["devices"]["nodes"]
     assert len(nodes) == machines
-    assert all(node["events"][0]["value"] == node["machineId"] for node in nodes)
+    assert all(node["events"]["nodes"][0]["value"] == node["machineId"] for node in nodes)
     assert all(node["series"]["count"] == 1 and node["connected"] for node in nodes)
     assert {call: client.series_calls.count(call) for call in client.series_calls} == PRICE
 
@@ -216,8 +216,8 @@ async def test_analytics_of_an_organization_count_its_machines_alone(
     )
     figures = "connectedDevices registeredDevices registeredApplications eventsProcessed storageGigabytes"
     query = f"""query($o: String!) {{ organization(organizationId: $o) {{
-        analytics {{ {figures} events {{ machineId }} }} }}
-        analytics {{ {figures} events {{ machineId value }}
+        analytics {{ {figures} events(includeHeartbeats: true) {{ nodes {{ machineId }} }} }} }}
+        analytics {{ {figures} events(includeHeartbeats: true) {{ nodes {{ machineId value }} }}
         day: eventsProcessed(range: {{last: "P1D"}}) }} }}"""
     data = await client.run(query, o=plant)
     assert data["organization"]["analytics"] == {
@@ -226,11 +226,11 @@ async def test_analytics_of_an_organization_count_its_machines_alone(
         "registeredApplications": 1,
         "eventsProcessed": 1,
         "storageGigabytes": 1e-5,
-        "events": [{"machineId": "M0"}],
+        "events": {"nodes": [{"machineId": "M0"}]},
     }
     everybody = data["analytics"]
     assert (everybody["connectedDevices"], everybody["eventsProcessed"], everybody["day"]) == (3, 4, 3)
-    assert [event["value"] for event in everybody["events"]] == ["ACTIVE", "READY", "MDI"]
+    assert [event["value"] for event in everybody["events"]["nodes"]] == ["ACTIVE", "READY", "MDI"]
 
 
 async def test_the_total_of_a_processor_is_returned(client: Client, series: WritableSeriesStore) -> None:

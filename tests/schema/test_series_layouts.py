@@ -68,7 +68,7 @@ async def test_on_a_server_they_are_separated_as_the_operator_chooses(
             device = (await gateway.data(organization, DEVICE, o=organization, m="M0"))["device"]
             assert device["series"]["values"] == [f"of {organization}"]
             assert device["counter"]["increase"] is not None
-            assert [event["value"] for event in device["events"]] == [f"of {organization}", "5"]
+            assert [event["value"] for event in device["events"]["nodes"]] == [f"of {organization}", "5"]
             analytics = (await gateway.data(organization, ANALYTICS))["analytics"]
             assert (analytics["connectedDevices"], analytics["eventsProcessed"]) == (1, 2)
         assert (await gateway.data("operator", UNASSIGNED))["unassignedMachines"] == []

@@ -8,7 +8,7 @@ storage engine, while the server rejects a plain chain of more than about 160 co
 from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 
-from stores.contracts.series import MACHINE, SECOND, SeriesQuery, Source, SourceQuery
+from stores.contracts.series import MACHINE, SECOND, SeriesQuery, Source, SourceQuery, Unsigned
 
 EARLIEST, LATEST = -(2**63) + 2, 2**63 - 2  # the limits of a range, in nanoseconds
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
@@ -65,18 +65,30 @@ class Script:
             join_alternatives([f"r[{quote(tag)}] == {self.bind(v)}" for v in values]) for tag, values in where
         ]
 
-    def read_sources(self, query: SourceQuery, machines: Sequence[str] | None, condition: str = "") -> str:
-        """Return the source of the values of a query, of these machines; `condition` begins with `and`."""
-        sources = join_alternatives([self._read_source_tables(source) for source in query.sources])
-        return self.read(query.start, query.stop, f"({sources}){self.machines(machines)}{condition}")
+    def read_sources(self, query: SourceQuery, machines: Sequence[str] | None) -> str:
+        """Return the source of the values of a query, of these machines."""
+        # The server compares values of several types only if it can leave the whole condition to its storage.
+        selected = [source for source in query.sources if source.values != ()]
+        sources = join_alternatives([self._match_source(source) for source in selected])
+        tables = self.read(query.start, query.stop, f"({sources}){self.machines(machines)}")
+        unsigned = [source for source in selected if _selects_unsigned(source)]
+        return "".join([tables, *map(self._filter_unsigned, unsigned)])
 
-    def _read_source_tables(self, source: Source) -> str:
-        conditions = [self.fields(source.measurement, [source.field])]
-        for tag, values in source.where:
-            conditions.append(
-                join_alternatives([f"r[{quote(tag)}] == {self.bind(value)}" for value in values])
-            )
+    def _match_source(self, source: Source) -> str:
+        conditions = [self.fields(source.measurement, [source.field]), *self.tags(source.where)]
+        if source.values is not None and not _selects_unsigned(source):
+            conditions.append(join_alternatives([f"r._value == {self.bind(v)}" for v in source.values]))
         return f"({' and '.join(conditions)})"
+
+    def _filter_unsigned(self, source: Source) -> str:
+        """Return a filter of the values of a source, as strings: there are no literals of such values."""
+        values = [f"string(v: r._value) == {self.bind(str(int(value)))}" for value in source.values or ()]
+        other = f"not ({self.fields(source.measurement, [source.field])})"
+        return f" |> filter(fn: (r) => {other} or {join_alternatives(values)})"
+
+
+def _selects_unsigned(source: Source) -> bool:
+    return any(type(value) is Unsigned for value in source.values or ())
 
 
 def join_alternatives(conditions: Sequence[str]) -> str:

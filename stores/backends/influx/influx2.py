@@ -5,6 +5,7 @@ type in one week and with another type in the next, and then returns only the va
 CSV loses carriage returns in strings, so machines with one in their id are never found.
 """
 
+from asyncio import gather
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
@@ -17,6 +18,7 @@ from stores.backends.influx.influx2_areas import collect_areas, select_areas
 from stores.backends.influx.influx2_changes import MAX_STRINGS, select_changes, select_strings
 from stores.backends.influx.influx2_client import NAME, Influx2Client
 from stores.backends.influx.influx2_extents import join_extents, make_extents_script
+from stores.backends.influx.influx2_sources import narrow_values, parse_occurrences, select_newest
 from stores.backends.influx.influx2_windows import CellCollector, aggregate_script
 from stores.backends.influx.store import InfluxSeriesStore
 from stores.backends.influx.transport import query_in_chunks, reading
@@ -24,11 +26,15 @@ from stores.contracts.areas import AreaCell, AreaRule
 from stores.contracts.errors import make_too_many_changes_error, make_too_many_points_error
 from stores.contracts.extents import ExtentQuery, SeriesExtent
 from stores.contracts.neighbours import join_neighbours
-from stores.contracts.occurrences import make_occurrence_order, select_last_of_each_machine
+from stores.contracts.occurrences import (
+    find_stop,
+    group_by_machine,
+    make_occurrence_order,
+    take_page,
+)
 from stores.contracts.repeats import drop_all_repeats
 from stores.contracts.series import (
     END_OF_TIME,
-    KINDS,
     MACHINE,
     Aggregation,
     ByMachine,
@@ -43,7 +49,6 @@ from stores.contracts.series import (
     Source,
     SourceQuery,
     Span,
-    Value,
     Windows,
 )
 
@@ -197,36 +202,32 @@ class Influx2SeriesDatabase(SeriesDatabase):
         with reading(NAME):
             return collect_areas(rows, spans)
 
-    async def last(self, query: SourceQuery, limit: int) -> list[Occurrence]:
-        if query.machines is not None:
-            return select_last_of_each_machine(await self._read_newest(query, query.start, limit), limit)
-        # None of the last `limit` values is older than the newest values of `limit` series.
-        heads = await self._read_newest(query, query.start, 1)
-        start = heads[limit - 1].time if len(heads) >= limit > 0 else query.start
-        return (await self._read_newest(query, start, limit))[:limit]
+    async def last(self, queries: Sequence[SourceQuery], limit: int) -> list[list[Occurrence]]:
+        return list(await gather(*(self._read_page(query, limit) for query in queries)))
 
-    async def _read_newest(self, query: SourceQuery, start: int, limit: int) -> list[Occurrence]:
-        """Return the last `limit` values of each series since `start`, in the order of `last`."""
-        query = SourceQuery(query.sources, query.machines, start, query.stop)
-        indexes = {(source.measurement, source.field): i for i, source in enumerate(query.sources)}
-        tags = sorted({tag for source in query.sources for tag in source.tags} - {MACHINE})
-        columns = ["_measurement", "_field", "_time", "_value", MACHINE, *tags]
-        keep = f"keep(columns: [{', '.join(map(flux.quote, columns))}])"
-        newest = "last()" if limit == 1 else f'sort(columns: ["_time"], desc: true) |> limit(n: {int(limit)})'
+    async def _read_page(self, query: SourceQuery, limit: int) -> list[Occurrence]:
+        # None of the last `limit` values is older than the newest values of `limit` series.
+        stop = query.stop if query.after is None else min(query.stop, query.after.time)
+        heads = await self._read_newest(replace(query, stop=stop), 1)
+        start = heads[limit - 1].time if len(heads) >= limit > 0 else query.start
+        newest = replace(query, start=start, stop=find_stop(query))
+        # No series has two values of the time of the position.
+        return take_page(await self._read_newest(newest, limit + (query.after is not None)), query, limit)
+
+    async def last_by_machine(self, query: SourceQuery, limit: int) -> dict[str, list[Occurrence]]:
+        return group_by_machine(await self._read_newest(query, limit), limit)
+
+    async def _read_newest(self, query: SourceQuery, limit: int) -> list[Occurrence]:
+        """Return the last `limit` values of each series, in the order of `last`."""
+        query = await self._select_values(query)
         rows = await self._query(
-            query.machines,
-            lambda script, chunk: f"{script.read_sources(query, chunk)} |> {newest} |> {keep}",
+            query.machines, lambda script, chunk: select_newest(script, query, chunk, limit)
         )
-        occurrences = []
         with reading(NAME):
-            for row in rows:
-                index = indexes[row.columns["_measurement"], row.columns["_field"]]
-                values = tuple(row.columns.get(tag) or None for tag in query.sources[index].tags)
-                occurrences.append(Occurrence(row.time, row.machine, index, row.value, values))
-        occurrences.sort(key=make_occurrence_order)
-        return occurrences
+            return sorted(parse_occurrences(rows, query), key=make_occurrence_order)
 
     async def counts(self, query: SourceQuery) -> dict[str | None, int]:
+        query = await self._select_values(query)
         rows = await self._query(
             query.machines,
             lambda script, chunk: f"{script.read_sources(query, chunk)} |> count() |> {KEEP_VALUES}",
@@ -237,22 +238,19 @@ class Influx2SeriesDatabase(SeriesDatabase):
                 counts[None if query.machines is None else row.machine] += int(row.value)
         return {None: counts[None]} if query.machines is None else dict(counts)
 
-    async def machines_with(self, query: SourceQuery, value: Value) -> set[str | None]:
-        catalogue = await self._store.catalogues.get(self.database)
-        sources = [
-            source
-            for source in query.sources
-            if catalogue.fields.get(source.measurement, {}).get(source.field) == KINDS[type(value)]
-        ]
-        if not sources:
-            return set()
-        narrowed = SourceQuery(sources, query.machines, query.start, query.stop)
+    async def machines_with(self, query: SourceQuery) -> set[str | None]:
+        query = await self._select_values(query)
+        rows = await self._query(
+            query.machines,
+            lambda script, chunk: f"{script.read_sources(query, chunk)} |> last() |> {KEEP_VALUES}",
+        )
+        return {row.machine for row in rows}
 
-        def make(script: Script, chunk: Sequence[str] | None) -> str:
-            condition = f" and r._value == {script.bind(value)}"
-            return f"{script.read_sources(narrowed, chunk, condition)} |> last() |> {KEEP_VALUES}"
-
-        return {row.machine for row in await self._query(query.machines, make)}
+    async def _select_values(self, query: SourceQuery) -> SourceQuery:
+        """Return a query whose sources request only values of the kinds of their fields."""
+        if all(source.values is None for source in query.sources):
+            return query
+        return narrow_values(query, (await self._store.catalogues.get(self.database)).fields)
 
     async def _query(
         self, machines: Sequence[str] | None, make: Callable[[Script, Sequence[str] | None], str]

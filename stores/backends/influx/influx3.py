@@ -5,11 +5,12 @@ in it is empty, and no query is sent for it. Integer literals in a statement are
 """
 
 import logging
+from asyncio import gather
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
-from stores.backends.influx import sql
+from stores.backends.influx import sql, sql_sources
 from stores.backends.influx.catalogues import DatabaseCatalogue
 from stores.backends.influx.influx3_client import NAME, Influx3Client, Rows, SchemaChanged
 from stores.backends.influx.influx3_extents import read_extents
@@ -24,9 +25,9 @@ from stores.backends.influx.values import CHECK, PARSE, TYPES, check_integer
 from stores.contracts.areas import AreaCell, AreaRule
 from stores.contracts.errors import Unavailable, make_too_many_changes_error, make_too_many_points_error
 from stores.contracts.extents import ExtentQuery, SeriesExtent
+from stores.contracts.occurrences import group_by_machine, make_occurrence_order, take_page
 from stores.contracts.repeats import drop_all_repeats
 from stores.contracts.series import (
-    KINDS,
     MACHINE,
     Aggregation,
     ByMachine,
@@ -40,7 +41,6 @@ from stores.contracts.series import (
     SeriesDatabase,
     SeriesQuery,
     SourceQuery,
-    Value,
     Windows,
 )
 
@@ -182,10 +182,23 @@ class Influx3SeriesDatabase(SeriesDatabase):
         with reading(NAME):
             return collect_areas(rows, *find(catalogue), windows)
 
-    async def last(self, query: SourceQuery, limit: int) -> list[Occurrence]:
+    async def last(self, queries: Sequence[SourceQuery], limit: int) -> list[list[Occurrence]]:
+        return list(await gather(*(self._read_page(query, limit) for query in queries)))
+
+    async def _read_page(self, query: SourceQuery, limit: int) -> list[Occurrence]:
+        occurrences = await self._read_occurrences(query, sql_sources.select_last, limit)
+        return take_page(sorted(occurrences, key=make_occurrence_order), query, limit)
+
+    async def last_by_machine(self, query: SourceQuery, limit: int) -> dict[str, list[Occurrence]]:
+        occurrences = await self._read_occurrences(query, sql_sources.select_last_by_machine, limit)
+        return group_by_machine(occurrences, limit)
+
+    async def _read_occurrences(
+        self, query: SourceQuery, select: Callable[..., sql.Statement], limit: int
+    ) -> list[Occurrence]:
         def make(catalogue: DatabaseCatalogue, machines: Sequence[str] | None) -> sql.Statement | None:
-            branches = sql.list_branches(catalogue, query)
-            return sql.select_last(query, branches, machines, limit) if branches else None
+            branches = sql_sources.list_branches(catalogue, query)
+            return select(query, branches, machines, limit) if branches else None
 
         catalogue, rows = await self._query(query, make)
         occurrences = []
@@ -200,8 +213,8 @@ class Influx3SeriesDatabase(SeriesDatabase):
 
     async def counts(self, query: SourceQuery) -> dict[str | None, int]:
         def make(catalogue: DatabaseCatalogue, machines: Sequence[str] | None) -> sql.Statement | None:
-            branches = sql.list_branches(catalogue, query)
-            return sql.select_counts(query, branches, machines) if branches else None
+            branches = sql_sources.list_branches(catalogue, query)
+            return sql_sources.select_counts(query, branches, machines) if branches else None
 
         _, rows = await self._query(query, make)
         counts: defaultdict[str | None, int] = defaultdict(int)
@@ -212,14 +225,10 @@ class Influx3SeriesDatabase(SeriesDatabase):
             return {None: counts[None]}
         return {machine: count for machine, count in counts.items() if count}
 
-    async def machines_with(self, query: SourceQuery, value: Value) -> set[str | None]:
+    async def machines_with(self, query: SourceQuery) -> set[str | None]:
         def make(catalogue: DatabaseCatalogue, machines: Sequence[str] | None) -> sql.Statement | None:
-            branches = [
-                branch
-                for branch in sql.list_branches(catalogue, query)
-                if catalogue.fields[branch.measurement][branch.field] == KINDS[type(value)]
-            ]
-            return sql.select_machines_with(query, branches, machines, value) if branches else None
+            branches = sql_sources.list_branches(catalogue, query)
+            return sql_sources.select_machines_with(query, branches, machines) if branches else None
 
         _, rows = await self._query(query, make)
         return {row.get("m") for row in rows}

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from typing import Any
 
-from stores.contracts.series import END_OF_TIME
+from stores.contracts.series import END_OF_TIME, Kind
 
 
 class BoundValues:
@@ -12,16 +12,17 @@ class BoundValues:
     def __init__(self) -> None:
         self.values: dict[str, Any] = {}
 
-    def bind(self, value: Any) -> str:
-        """Add a value. Return the expression for it."""
+    def bind(self, value: Any, kind: Kind = "integer") -> str:
+        """Add a value; `kind` is that of an integer. Return the expression for it."""
         name = f"p{len(self.values)}"
         self.values[name] = value
         # The server would take a non-negative integer for an unsigned one.
-        return f"CAST(${name} AS BIGINT)" if type(value) is int else f"${name}"
+        type_ = "BIGINT UNSIGNED" if kind == "unsigned" else "BIGINT"
+        return f"CAST(${name} AS {type_})" if type(value) is int else f"${name}"
 
-    def one_of(self, column: str, values: Sequence[str]) -> str:
-        """Return the condition that a column has one of the values."""
-        return f"{column} IN ({', '.join(map(self.bind, values))})" if values else "FALSE"
+    def one_of(self, column: str, values: Sequence[Any], kind: Kind = "integer") -> str:
+        """Return the condition that a column has one of the values; `kind` is that of integers."""
+        return f"{column} IN ({', '.join(self.bind(value, kind) for value in values)})" if values else "FALSE"
 
     def within(self, start: int, stop: int) -> list[str]:
         """Return the conditions of a range; an open end has none, which spares the server a scan."""

@@ -8,6 +8,7 @@ from typing import TypeVar
 import apsw
 
 from stores.backends.sqlite import series_moves as moves
+from stores.backends.sqlite import series_occurrences as occurrences
 from stores.backends.sqlite import series_queries as queries
 from stores.backends.sqlite.file import SqliteFile
 from stores.backends.sqlite.series_areas import read_areas
@@ -42,7 +43,6 @@ from stores.contracts.series import (
     SeriesDatabase,
     SeriesQuery,
     SourceQuery,
-    Value,
     Windows,
     WritableSeriesStore,
 )
@@ -184,13 +184,18 @@ class SqliteSeriesDatabase(SeriesDatabase):
     ) -> ByMachine[ByTags[list[AreaCell]]]:
         return await self._store.read(lambda db: read_areas(db, self._names, query, windows, rule))
 
-    async def last(self, query: SourceQuery, limit: int) -> list[Occurrence]:
+    async def last(self, queries: Sequence[SourceQuery], limit: int) -> list[list[Occurrence]]:
         return await self._store.read(
-            lambda db: queries.read_last(db, self._names, query, limit, self._store.damage)
+            lambda db: occurrences.read_last(db, self._names, queries, limit, self._store.damage)
+        )
+
+    async def last_by_machine(self, query: SourceQuery, limit: int) -> dict[str, list[Occurrence]]:
+        return await self._store.read(
+            lambda db: occurrences.read_last_by_machine(db, self._names, query, limit, self._store.damage)
         )
 
     async def counts(self, query: SourceQuery) -> dict[str | None, int]:
-        return await self._store.read(lambda db: queries.read_counts(db, self._names, query))
+        return await self._store.read(lambda db: occurrences.read_counts(db, self._names, query))
 
-    async def machines_with(self, query: SourceQuery, value: Value) -> set[str | None]:
-        return await self._store.read(lambda db: queries.find_machines_with(db, self._names, query, value))
+    async def machines_with(self, query: SourceQuery) -> set[str | None]:
+        return await self._store.read(lambda db: occurrences.find_machines_with(db, self._names, query))

@@ -2,15 +2,13 @@
 
 import json
 from collections import defaultdict
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from typing import Any, Literal
 
 import apsw
 
 from stores.backends.sqlite.series_schema import (
     CONVERT,
-    FIRST_HOUR,
-    HOUR,
     STORED_COLUMNS,
     TYPES,
     SampleDamage,
@@ -18,10 +16,8 @@ from stores.backends.sqlite.series_schema import (
 )
 from stores.backends.sqlite.series_windows import WindowQuery, aggregate
 from stores.contracts.neighbours import join_neighbours
-from stores.contracts.occurrences import make_occurrence_order, select_last_of_each_machine
 from stores.contracts.series import (
     END_OF_TIME,
-    KINDS,
     NUMERIC,
     Aggregation,
     ByMachine,
@@ -29,10 +25,8 @@ from stores.contracts.series import (
     Cell,
     Kind,
     Neighbours,
-    Occurrence,
     Sample,
     SeriesQuery,
-    SourceQuery,
     Tags,
     Value,
     Windows,
@@ -73,7 +67,7 @@ def read_latest(
         row = time, value
         if kind == "unsigned" or type(value) not in TYPES.get(kind, ()):
             series = StoredSeries(number, machine, field, kind, tags)
-            rows = _read_edges(db, series, query.start, query.stop, 1, damage)
+            rows = read_edges(db, series, query.start, query.stop, 1, damage)
             if not rows:
                 continue
             row = rows[0]
@@ -83,7 +77,7 @@ def read_latest(
     return dict(latest)
 
 
-def _read_edges(
+def read_edges(
     db: apsw.Connection,
     series: StoredSeries,
     start: int,
@@ -91,14 +85,22 @@ def _read_edges(
     limit: int,
     damage: SampleDamage,
     order: Literal["ASC", "DESC"] = "DESC",
+    values: Sequence[Value] | None = None,
 ) -> list[Any]:
-    """The newest (or oldest) rows of (time, stored value), without damaged ones."""
-    sql = f"SELECT time, value FROM samples WHERE {IN_RANGE} %s ORDER BY time {order} LIMIT ?"
-    rows = db.execute(sql % "", (series.number, start, stop, limit)).fetchall()
+    """The newest (or oldest) rows of (time, stored value), without damaged ones; `values` selects some."""
+    sql = f"""SELECT time, value FROM samples WHERE {IN_RANGE}{match_values(values)} %s
+        ORDER BY time {order} LIMIT ?"""
+    bound = (series.number, start, stop, *(values or ()), limit)
+    rows = db.execute(sql % "", bound).fetchall()
     if series.has_damaged(rows):
         damage.report(series)
-        rows = db.execute(sql % f"AND {series.condition}", (series.number, start, stop, limit)).fetchall()
+        rows = db.execute(sql % f"AND {series.condition}", bound).fetchall()
     return rows
+
+
+def match_values(values: Sequence[Value] | None) -> str:
+    """Return the condition that a stored value is one of these, which begins with AND; nothing for None."""
+    return "" if values is None else f" AND value IN ({', '.join('?' * len(values))})"
 
 
 def read_neighbours(
@@ -121,8 +123,8 @@ def read_neighbours(
         lasts = [(last, last_value)] if last is not None else []
         firsts = [(first, first_value)] if first is not None else []
         if series.has_damaged(lasts + firsts):
-            lasts = _read_edges(db, series, -END_OF_TIME, query.start, 1, damage)
-            firsts = _read_edges(db, series, query.stop, END_OF_TIME, 1, damage, order="ASC")
+            lasts = read_edges(db, series, -END_OF_TIME, query.start, 1, damage)
+            firsts = read_edges(db, series, query.stop, END_OF_TIME, 1, damage, order="ASC")
         for rows, edges, choose in ((lasts, before, max), (firsts, after, min)):
             for sample in series.samples(rows):
                 by_tags = edges.setdefault(series.machine or "", {}).setdefault(series.field, {})
@@ -150,69 +152,6 @@ def read_windows(
         if cells := list(aggregate(db, group, window_query)):
             by_machine.setdefault(machine, {}).setdefault(field, {})[tags] = cells
     return by_machine
-
-
-def read_last(
-    db: apsw.Connection, databases: Names, query: SourceQuery, limit: int, damage: SampleDamage
-) -> list[Occurrence]:
-    """See `SeriesDatabase.last`."""
-
-    def read_newest(index: int, series: StoredSeries, limit: int) -> list[Occurrence]:
-        rows = _read_edges(db, series, query.start, query.stop, limit, damage)
-        by_name = series.tag_values()
-        tags = tuple(by_name.get(tag) for tag in query.sources[index].tags)
-        return [Occurrence(time, series.machine, index, series.value(value), tags) for time, value in rows]
-
-    candidates = list(_find_sources(db, databases, query))
-    if query.machines is None:  # the last values can only be in the series with the newest ones
-        heads = [(head, series) for series in candidates for head in read_newest(*series, 1)]
-        heads.sort(key=lambda item: make_occurrence_order(item[0]))
-        candidates = [series for _, series in heads[:limit]]
-    occurrences = [occurrence for series in candidates for occurrence in read_newest(*series, limit)]
-    occurrences.sort(key=make_occurrence_order)
-    return occurrences[:limit] if query.machines is None else select_last_of_each_machine(occurrences, limit)
-
-
-def read_counts(db: apsw.Connection, databases: Names, query: SourceQuery) -> dict[str | None, int]:
-    """See `SeriesDatabase.counts`."""
-    all_series = [series for _, series in _find_sources(db, databases, query)]
-    by_number = _count_samples(db, [series.number for series in all_series], query.start, query.stop)
-    if query.machines is None:
-        return {None: sum(by_number.get(series.number, 0) for series in all_series)}
-    counts: defaultdict[str | None, int] = defaultdict(int)
-    for series in all_series:
-        counts[series.machine] += by_number.get(series.number, 0)
-    return {machine: count for machine, count in counts.items() if count}
-
-
-def find_machines_with(
-    db: apsw.Connection, databases: Names, query: SourceQuery, value: Value
-) -> set[str | None]:
-    """See `SeriesDatabase.machines_with` and `MachineMoves.combine`."""
-    if len(databases) > 1:
-        return {
-            f"{database} {machine or ''}"
-            for database in databases
-            for machine in find_machines_with(db, [database], query, value)
-        }
-    sql = f"SELECT 1 FROM samples WHERE {IN_RANGE} AND value = ? ORDER BY time DESC LIMIT 1"
-    return {
-        series.machine
-        for _, series in _find_sources(db, databases, query)
-        if series.kind == KINDS[type(value)]
-        and db.execute(sql, (series.number, query.start, query.stop, value)).get
-    }
-
-
-def _find_sources(
-    db: apsw.Connection, databases: Names, query: SourceQuery
-) -> Iterator[tuple[int, StoredSeries]]:
-    """Yield the series of each source, with the index of the source."""
-    for index, source in enumerate(query.sources):
-        for series in find_series(
-            db, databases, source.measurement, [source.field], query.machines, source.where
-        ):
-            yield index, series
 
 
 def find_series(
@@ -252,19 +191,3 @@ def has_tags(where: Where) -> tuple[str, list[str]]:
     """Return the condition on the tags of series, which follows another one, and the values bound in it."""
     values = [value for tag, allowed in where for value in (tag, json.dumps(allowed))]
     return f" AND {HAS_TAG}" * len(where), values
-
-
-def _count_samples(db: apsw.Connection, numbers: Sequence[int], start: int, stop: int) -> dict[int, int]:
-    """Count the samples of each series: from rollups where all of an hour is there, otherwise one by one."""
-    counted = "SELECT count(*) FROM samples WHERE series = number AND time >="
-    sql = f"""WITH parts AS (
-        SELECT number, max(?1, (points_from - 1) / {HOUR} + 1) AS from_hour,
-            min(?2, rolled_until) AS to_hour
-        FROM series WHERE number IN (SELECT value FROM json_each(?3)))
-        SELECT number, iif(from_hour < to_hour,
-            (SELECT total(n) FROM rollups WHERE series = number AND hour >= from_hour AND hour < to_hour)
-            + ({counted} ?4 AND time < from_hour * {HOUR}) + ({counted} to_hour * {HOUR} AND time < ?5),
-            ({counted} ?4 AND time < ?5)) FROM parts"""
-    hours = max(-(-start // HOUR), FIRST_HOUR), stop // HOUR
-    rows = db.execute(sql, (*hours, json.dumps(numbers), start, stop))
-    return {number: int(count) for number, count in rows}
