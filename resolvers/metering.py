@@ -105,6 +105,10 @@ class Meter(Interceptor):
         if error is not None:
             self._policy.enforce(error)
 
+    def charge(self, actual: Cost) -> None:
+        """Count what the answer has cost another request, which shares it, as the cost of this one."""
+        self.calls, self.documents, self.points, self.objects = actual
+
     def count_objects(self, number: int) -> None:
         """Count objects that the answer gets. Raises `LimitExceeded`."""
         self.objects += number

@@ -13,6 +13,9 @@ class Turn:
     async def become_expensive(self) -> None:
         """Go on among the expensive requests: this one turned out to be one. Raises as `begin` does."""
 
+    def detach(self) -> None:
+        """From now on neither the client nor the time of the request ends the work, which others share."""
+
     def end(self) -> None:
         """Let another request begin. Call it once after `begin`."""
 

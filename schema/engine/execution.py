@@ -2,7 +2,7 @@
 
 import logging
 from collections import Counter
-from collections.abc import Hashable, Sequence
+from collections.abc import Hashable
 from contextlib import nullcontext
 from functools import partial
 from inspect import isawaitable
@@ -27,12 +27,13 @@ from schema.engine.documents import (
     OperationKey,
     find_operation,
 )
-from schema.engine.errors import get_response_position
+from schema.engine.errors import get_response_position, sort_errors
 from schema.engine.introspection import PreparedAnswers, is_introspection
 from schema.engine.json_values import has_more_values
 from schema.engine.plans.compiler import Plan, compile_plan
 from schema.engine.plans.completion import FallBack
-from schema.engine.results import OperationResult, make_result, reject, reject_mutation
+from schema.engine.results import Execution, OperationResult, make_result, reject, reject_mutation
+from schema.engine.shared_queries import SharedQueries, Sharing
 from schema.engine.structure_limits import StructureLimits
 from stores.contracts.errors import LimitExceeded
 
@@ -41,9 +42,6 @@ MAX_DOCUMENT_BYTES = 16 * 1024 * 1024  # of the parsed documents that are cached
 MAX_PLAN_BYTES = 16 * 1024 * 1024  # of compiled operations that are cached, with their documents
 VALUES_PER_OBJECT = 20  # what the conversion of an object costs, compared with that of a scalar
 MAX_INTROSPECTION_BYTES = 8 * 1024 * 1024  # of answers that are cached
-
-# The data, the errors, and the lists that a plan completed
-Execution = tuple[dict[str, Any] | None, Sequence[GraphQLError], list[str] | None]
 
 
 class CachedPlan(NamedTuple):
@@ -82,6 +80,8 @@ class Executor:
         self._plans: LRUCache[Hashable, CachedPlan] = LRUCache(MAX_PLAN_BYTES, lambda cached: cached.memory)
         self._introspections = PreparedAnswers(MAX_INTROSPECTION_BYTES)
         self.counts: Counter[str] = Counter()  # how operations were executed, by event
+        self._shared = SharedQueries(self.counts)
+        self.mutations = 0  # that have ended
 
     async def run(
         self,
@@ -93,10 +93,12 @@ class Executor:
         read_only: bool = False,
         view: GraphQLSchema | None = None,
         may_introspect: bool = True,
+        sharing: Sharing | None = None,
     ) -> OperationResult:
         """The result of one operation of a document. With `read_only`, mutations are rejected.
 
-        The document sees the fields of `view` (see `views.py`); None is the whole schema.
+        The document sees the fields of `view` (see `views.py`); None is the whole schema. With `sharing`, an
+        equal query that is being executed is not executed again; the data is ready JSON then.
         """
         view = view or self._schema._schema
         try:
@@ -125,7 +127,7 @@ class Executor:
             self._accept_cost(key, core)
         except LimitExceeded as error:
             return reject([GraphQLError(error.message, original_error=error)], context)
-        return make_result(core, *await self._execute_within_budget(key, core))
+        return make_result(core, await self._execute_within_budget(key, core, sharing))
 
     def _check_values(self, variables: dict[str, Any] | None, context: Context) -> None:
         """Raise `LimitExceeded` if too many values of variables have to be converted."""
@@ -143,13 +145,21 @@ class Executor:
                 context.meter.by_path = self._estimator.by_path(key, core, context)
             context.meter.accept(self._estimator.estimate(key, core, context))
 
-    async def _execute_within_budget(self, key: OperationKey, core: CoreExecutor[Any]) -> Execution:
+    async def _execute_within_budget(
+        self, key: OperationKey, core: CoreExecutor[Any], sharing: Sharing | None
+    ) -> Execution:
         """Execute the operation. Raises `LimitExceeded` if the budget of the credential is used up."""
         context: Context = core.context_value
-        meter = context.meter
-        if context.budget is not None and meter.estimate is not None:
-            await context.budget.acquire(meter.estimate)
-        execution: Execution = None, (), None
+        if context.budget is not None and context.meter.estimate is not None:
+            await context.budget.acquire(context.meter.estimate)
+        if sharing is None:
+            return await self._execute_within_limits(key, core)
+        return await self._shared.run(key, core, sharing, self._execute_within_limits)
+
+    async def _execute_within_limits(self, key: OperationKey, core: CoreExecutor[Any]) -> Execution:
+        """Execute the operation. Raises `LimitExceeded` if it may be executed later."""
+        context: Context = core.context_value
+        meter, execution = context.meter, Execution(None)
         try:
             execution = await self._execute_in_turn(key, core)
         except LimitExceeded:
@@ -160,7 +170,7 @@ class Executor:
         if meter.error.headers:  # it is not the request that is at fault: it may be sent again later
             raise meter.error
         # Most fields have failed, and the others are not the whole answer.
-        return None, [GraphQLError(meter.error.message, original_error=meter.error)], None
+        return Execution(None, [GraphQLError(meter.error.message, original_error=meter.error)])
 
     async def _execute_in_turn(self, key: OperationKey, core: CoreExecutor[Any]) -> Execution:
         """Execute the operation when it is its turn. A query ends with its turn, a mutation finishes."""
@@ -170,31 +180,33 @@ class Executor:
         await context.turn.begin(is_expensive=context.meter.is_expensive)
         try:
             with context.turn.watch() if is_query else nullcontext():
-                data, errors, compiled = await self._execute(key, core)
+                execution = await self._execute(key, core)
+                data, errors = execution.data, sort_errors(execution.errors, execution.data)
                 await context.hints.describe(context, partial(get_response_position, data=data))
-                return data, errors, compiled
+                return execution._replace(errors=errors, hints=context.hints.take())
         except BaseException:
             context.viewer.cancel_loads()
             raise
         finally:
             context.turn.end()
+            self.mutations += not is_query
             # These hold loaded data in reference cycles, which the garbage collector would free much later.
             context.viewer.discard_loaded()
             core.async_helpers = None  # type: ignore[assignment]  # the executor is not used again
 
     async def _execute(self, key: OperationKey, core: CoreExecutor[Any]) -> Execution:
         if is_introspection(core.operation):
-            return *await self._introspections.answer(key.valid, core), None
+            return Execution(*await self._introspections.answer(key.valid, core))
         plan = self._plan(key, core)
         if plan is not None:
             result = await self._run_plan(plan, core)
             if result is not None:
-                return *result, plan.lists
+                return Execution(*result, compiled=plan.lists)
             core.context_value.points = core.context_value.meter.objects = 0
         running = core.execute_operation()
         executed = await running if isawaitable(running) else running
         assert isinstance(executed, ExecutionResult)  # nothing is deferred or streamed
-        return executed.data, executed.errors or (), None
+        return Execution(executed.data, executed.errors or ())
 
     async def _run_plan(
         self, plan: Plan, core: CoreExecutor[Any]

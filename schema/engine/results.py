@@ -2,46 +2,50 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, NamedTuple
 
 from graphql import GraphQLError, OperationType
 from graphql.execution.executor import Executor
 
 from resolvers.context import Context
 from resolvers.hints import Hint
-from schema.engine.errors import format_errors, sort_errors
+from schema.engine.errors import format_errors
 from schema.engine.refusals import Refused, find_refusals
+
+
+class Execution(NamedTuple):
+    """The data, the errors in their order, the hints, and the lists that a plan completed, if one did."""
+
+    data: Any
+    errors: Sequence[GraphQLError] = ()
+    hints: Sequence[Hint] = ()
+    compiled: list[str] | None = None
 
 
 @dataclass(slots=True)
 class OperationResult:
     """The result of one operation. `rejected`: the request failed before anything was executed."""
 
-    data: dict[str, Any] | None = None
+    data: Any = None
     errors: list[dict[str, Any]] = field(default_factory=list)
     rejected: bool = False
     rejected_mutation: bool = False
     is_query: bool = False  # and was executed
     refusals: list[Refused] = field(default_factory=list)
-    hints: list[Hint] = field(default_factory=list)
+    hints: Sequence[Hint] = ()
     compiled: list[str] | None = None  # the lists that a plan completed; None if graphql-core executed
 
 
-def make_result(
-    core: Executor[Any],
-    data: dict[str, Any] | None,
-    errors: Sequence[GraphQLError],
-    compiled: list[str] | None,
-) -> OperationResult:
-    """The result of an operation that was executed."""
+def make_result(core: Executor[Any], execution: Execution) -> OperationResult:
+    """The result of an operation that was executed, for the client whose request `core` is about."""
     context: Context = core.context_value
     return OperationResult(
-        data,
-        format_errors(sort_errors(errors, data), context),
+        execution.data,
+        format_errors(execution.errors, context),
         is_query=core.operation.operation is OperationType.QUERY,
-        refusals=find_refusals(core, errors),
-        hints=context.hints.take(),
-        compiled=compiled,
+        refusals=find_refusals(core, execution.errors),
+        hints=execution.hints,
+        compiled=execution.compiled,
     )
 
 

@@ -223,6 +223,7 @@ def _make_graphql_endpoint(state: AppState, settings: Settings) -> GraphQLEndpoi
             settings.graphql.max_body_bytes, settings.graphql.max_json_depth, settings.limits.batch
         ),
         max_answer_bytes=settings.graphql.max_answer_bytes,
+        find_version=lambda: (state.executor.mutations, state.series.store.version),
         anonymous_introspection=settings.graphql.anonymous_introspection,
         trusted_documents=_load_trusted_documents(settings),
         compressor=Compressor() if settings.graphql.compression else None,

@@ -3,7 +3,7 @@
 import asyncio
 import math
 from collections import deque
-from contextlib import AbstractContextManager
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 
 from starlette.types import Receive
@@ -123,6 +123,7 @@ class RequestTurn(Turn):
         self._began = self._loop.time()
         self._end = self._began + gate.limits.request_seconds
         self._lane: Lane | None = None
+        self._is_detached = False
         self._lock = asyncio.Lock()
 
     async def begin(self, *, is_expensive: bool) -> None:
@@ -151,12 +152,17 @@ class RequestTurn(Turn):
                 expensive.executing += 1
             self._lane = expensive
 
+    def detach(self) -> None:
+        self._is_detached = True
+
     def end(self) -> None:
         if self._lane is not None:
             self._gate.leave(self._lane)
             self._lane = None
 
     def watch(self) -> AbstractContextManager[None]:
+        if self._is_detached:
+            return nullcontext()
         if self._gate.policy.only_warns("request_seconds"):
             return RequestWatch(self._receive, math.inf, math.inf)
         return RequestWatch(self._receive, self._end, self._gate.limits.request_seconds)

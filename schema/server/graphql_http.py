@@ -6,7 +6,7 @@ https://graphql.github.io/graphql-over-http/draft/
 import logging
 import math
 import secrets
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Hashable
 from typing import Any
 
 from starlette.requests import ClientDisconnect, Request
@@ -21,6 +21,7 @@ from schema.engine.execution import Executor
 from schema.engine.long_answers import make_length_error, prepare_json
 from schema.engine.results import OperationResult
 from schema.engine.scalars import to_json
+from schema.engine.shared_queries import Sharing
 from schema.server.authentication import AccessDenied
 from schema.server.bodies import BadRequest
 from schema.server.compression import Compressor, choose_coding
@@ -48,7 +49,8 @@ class GraphQLEndpoint:
     """Answers `/graphql`.
 
     `create_context` makes the context of a request from the request and its id. `page` makes the page that
-    browsers get, if there is one. `max_answer_bytes` limits the body of a response.
+    browsers get, if there is one. `max_answer_bytes` limits the body of a response. `find_version`
+    returns another value after each change of the data.
     """
 
     def __init__(
@@ -59,6 +61,7 @@ class GraphQLEndpoint:
         page: Callable[[], Response] | None,
         limits: RequestLimits,
         max_answer_bytes: int,
+        find_version: Callable[[], Hashable],
         anonymous_introspection: bool = True,
         trusted_documents: TrustedDocuments | None = None,
         compressor: Compressor | None = None,
@@ -67,7 +70,7 @@ class GraphQLEndpoint:
         self._create_context = create_context
         self._page = page
         self._limits = limits
-        self._max_answer_bytes = max_answer_bytes
+        self._max_answer_bytes, self._find_version = max_answer_bytes, find_version
         self._anonymous_introspection = anonymous_introspection
         self.persisted_queries = PersistedQueries()
         self.trusted_documents = trusted_documents or TrustedDocuments({})
@@ -148,8 +151,9 @@ class GraphQLEndpoint:
         graphql_request: GraphQLRequest,
         media_type: str,
         context: Context,
-        sent_bytes: int = 0,
+        sent_bytes: int | None = None,
     ) -> tuple[OperationResult, Response]:
+        """The result of one operation; in a batch, `sent_bytes` is the length of the answers before it."""
         document = self._find_document(graphql_request, context)
         try:
             view = view_of(context.viewer.grant)
@@ -164,6 +168,7 @@ class GraphQLEndpoint:
             read_only=request.method == "GET",
             view=view,
             may_introspect=self._anonymous_introspection or context.viewer.grant.is_authenticated,
+            sharing=self._make_sharing(document, graphql_request, context) if sent_bytes is None else None,
         )
         for refusal in answer.refusals:
             context.record_refusal(refusal.field, Forbidden.code, refusal.organization_id)
@@ -171,15 +176,21 @@ class GraphQLEndpoint:
             self.persisted_queries.remember(document, graphql_request.persisted_query)
         try:
             if context.turn.is_long:
-                await self._encode_long_data(answer, sent_bytes, context)
+                await self._encode_long_data(answer, sent_bytes or 0, context)
             response = _answer_response(answer, media_type, context)
-            self._check_answer_size(sent_bytes + len(response.body), context)
+            self._check_answer_size((sent_bytes or 0) + len(response.body), context)
         except LimitExceeded as error:
             context.limits.count(error)
             message, extensions = error.describe(is_authenticated=context.viewer.grant.is_authenticated)
             failed = OperationResult(errors=_make_error_body(message, **extensions)["errors"])
             return failed, _answer_response(failed, media_type, context)
         return answer, response
+
+    def _make_sharing(self, document: str, request: GraphQLRequest, context: Context) -> Sharing:
+        return Sharing(document, request.variables, self._find_version(), self._find_max_bytes(context))
+
+    def _find_max_bytes(self, context: Context) -> float:
+        return math.inf if context.limits.only_warns("answer_bytes") else self._max_answer_bytes
 
     def _find_document(self, graphql_request: GraphQLRequest, context: Context) -> str:
         """The document to execute. Raises `BadRequest` if there is none that may be executed."""
@@ -190,8 +201,7 @@ class GraphQLEndpoint:
 
     async def _encode_long_data(self, answer: OperationResult, sent_bytes: int, context: Context) -> None:
         """Encode long data piece by piece. Raises `LimitExceeded` as soon as it is too long."""
-        only_warns = context.limits.only_warns("answer_bytes")
-        max_bytes = math.inf if only_warns else self._max_answer_bytes - sent_bytes
+        max_bytes = self._find_max_bytes(context) - sent_bytes
         with context.turn.watch():
             answer.data = await prepare_json(answer.data, max_bytes, context.turn.pause)
 

@@ -1,8 +1,13 @@
-"""What a store tells of its caches."""
+"""What a store tells of its caches, and whoever remembers its answers of changes."""
 
 
 class CacheOwner:
     """A store, which may have caches."""
+
+    @property
+    def version(self) -> int:
+        """A number that grows with each change by this process, if a wrapper of the store counts them."""
+        return 0
 
     def get_cache_sizes(self) -> dict[str, int]:
         """How many entries the caches have, by what they cache."""

@@ -8,10 +8,12 @@ from operator import itemgetter
 from typing import Any, NamedTuple, TypeAlias, TypeVar
 
 from stores.contracts.areas import Area, AreaRule
+from stores.contracts.deletions import Deletion
 from stores.contracts.series import (
     Aggregation,
     ByMachine,
     ByTags,
+    Point,
     SeriesDatabase,
     SeriesQuery,
     SeriesStore,
@@ -49,7 +51,23 @@ class CachedWritableSeriesStore(CachedSeriesStore, WrappedWritableSeriesStore):
 
     def __init__(self, store: WritableSeriesStore, closed: ClosedWindows) -> None:
         WrappedWritableSeriesStore.__init__(self, store, Chain())
-        self._closed = closed
+        self._closed, self._changes = closed, 0
+
+    @property
+    def version(self) -> int:
+        return self._changes
+
+    async def write(self, database: str, points: Sequence[Point]) -> list[str | None]:
+        try:
+            return await super().write(database, points)
+        finally:
+            self._changes += 1
+
+    async def delete(self, database: str, deletion: Deletion) -> int:
+        try:
+            return await super().delete(database, deletion)
+        finally:
+            self._changes += 1
 
 
 def cache_closed_windows(store: SeriesStore, rules: CacheRules) -> CachedSeriesStore:

@@ -45,6 +45,10 @@ class WrappedSeriesStore(SeriesStore):
     def damaged_samples(self) -> int:
         return self._store.damaged_samples
 
+    @property
+    def version(self) -> int:
+        return self._store.version
+
     async def ping(self) -> None:
         await self._interceptor.run(StoreCall("ping"), self._store.ping)
 

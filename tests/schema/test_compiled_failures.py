@@ -28,7 +28,7 @@ async def test_a_store_that_is_down_costs_its_fields(pair: ExecutorPair, tmp_pat
     )
     answer = await pair.compare("{ " + DEVICES % selection + " }")
     await pair.series.close()
-    nodes = answer.data["application"]["devices"]["nodes"]  # type: ignore[index]  # there is data
+    nodes = answer.data["application"]["devices"]["nodes"]
     assert len(answer.errors) == 3 * len(nodes)
     assert all(node["status"] is None for node in nodes)
     assert answer.compiled is not None
@@ -66,7 +66,7 @@ async def test_one_database_that_fails_costs_its_machines_alone(pair: ExecutorPa
             for application in organization["applications"]
             for device in application["devices"]["nodes"]
         ]
-        for organization in answer.data["organizations"]["nodes"]  # type: ignore[index]  # there is data
+        for organization in answer.data["organizations"]["nodes"]
     }
     lost, stored = by_organization["Alpine Robotics"], by_organization["Ferro Works"]
     assert answer.compiled is not None

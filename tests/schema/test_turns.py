@@ -72,9 +72,10 @@ class Gateway:
         self.gate = app.state.app_state.gate
         self.executor = app.state.app_state.executor
 
-    async def send(self, query: str) -> httpx.Response:
+    async def send(self, query: str, number: int = 0) -> httpx.Response:
+        """Send a query. Those of different numbers are not equal, so that they do not share an answer."""
         async with httpx.AsyncClient(base_url=self.url, trust_env=False, timeout=WAIT_S) as http:
-            return await http.post("/graphql", json={"query": query})
+            return await http.post("/graphql", json={"query": query, "variables": {"number": number}})
 
     async def send_and_leave(self, query: str, is_reached: Callable[[], bool]) -> None:
         """Send a query and close the connection as soon as the server has got there."""
@@ -168,9 +169,9 @@ async def test_expensive_requests_have_a_lane_of_their_own(
     monkeypatch.setattr(metering, "EXPENSIVE_UNITS", 10)  # which only the longer query exceeds
     first = asyncio.create_task(gateway.send(QUERY))
     await eventually(lambda: gateway.gate.expensive.executing == 1)
-    second = asyncio.create_task(gateway.send(QUERY))
+    second = asyncio.create_task(gateway.send(QUERY, 2))
     await eventually(lambda: gateway.gate.expensive.waiting == 1)
-    assert (await gateway.send(QUERY)).status_code == 503
+    assert (await gateway.send(QUERY, 3)).status_code == 503
     cheap = asyncio.create_task(gateway.send(SIMPLE))
     await eventually(lambda: gateway.gate.cheap.executing == 1)
     gateway.holding.released.set()
@@ -197,7 +198,7 @@ async def test_long_reads_without_an_estimate_wait_for_each_other_and_not_others
 ) -> None:
     await add_machine(documents, series, 3)
     gateway = await serve(Holding(samples=True), executing=2, executing_expensive=1, queued=10)
-    floods = [asyncio.create_task(gateway.send(RAW.format("P30D"))) for _ in range(6)]
+    floods = [asyncio.create_task(gateway.send(RAW.format("P30D"), n)) for n in range(6)]
     await eventually(lambda: gateway.gate.expensive.waiting == 5)
     assert (gateway.gate.cheap.executing, gateway.gate.expensive.executing, gateway.holding.held) == (0, 1, 1)
     assert (await gateway.send(SIMPLE)).status_code == 200  # which would wait if two of them were executed
@@ -221,7 +222,7 @@ async def test_a_request_that_has_read_much_goes_on_as_an_expensive_one(
     gateway.holding.released.set()
     waiting = asyncio.create_task(gateway.send(RAW.format("PT1H")))
     await eventually(lambda: gateway.gate.expensive.waiting == 1)
-    rejected = await gateway.send(RAW.format("PT1H"))
+    rejected = await gateway.send(RAW.format("PT1H"), 2)
     assert (rejected.status_code, rejected.headers["retry-after"]) == (503, "1")
     assert rejected.json()["errors"][0]["extensions"]["limit"] == "queued"
     assert gateway.gate.cheap.executing == 0

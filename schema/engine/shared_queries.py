@@ -1,0 +1,115 @@
+"""Equal queries that overlap are executed once: whoever sends one meanwhile gets the same answer."""
+
+from collections import Counter
+from collections.abc import Awaitable, Callable, Hashable
+from dataclasses import dataclass, replace
+from typing import Any
+
+import orjson
+from graphql import GraphQLError, OperationType
+from graphql.execution.executor import Executor as CoreExecutor
+
+from resolvers.context import Context
+from resolvers.grants import NO_LIMITS
+from resolvers.metering import Cost, cost_units
+from schema.engine.documents import OperationKey
+from schema.engine.introspection import is_introspection
+from schema.engine.long_answers import prepare_json
+from schema.engine.results import Execution
+from schema.engine.scalars import to_json
+from stores.contracts.errors import LimitExceeded
+from stores.wrappers.shared_work import SharedCalls
+
+MIN_UNITS = 5  # of the estimated cost: cheaper queries are over before an equal one comes
+PERSONAL_FIELD = "viewer"
+
+
+@dataclass(frozen=True, slots=True)
+class Sharing:
+    """What a query has in common with those that it may be shared with, and how long its JSON may be.
+
+    `version` is that of the data: a query that begins after a change must not get an answer from before it.
+    """
+
+    query: str
+    variables: dict[str, Any] | None
+    version: Hashable
+    max_bytes: float
+
+    @property
+    def is_personal(self) -> bool:
+        """Whether the answer may depend on who asks, not only on what they may do."""
+        return PERSONAL_FIELD in self.query
+
+
+class SharedQueries:
+    """The queries that are being executed. `counts` gets the number of those that others answered."""
+
+    def __init__(self, counts: Counter[str]) -> None:
+        self._calls: SharedCalls[tuple[Execution, Cost]] = SharedCalls()
+        self._counts = counts
+
+    async def run(
+        self,
+        key: OperationKey,
+        core: CoreExecutor[Any],
+        sharing: Sharing,
+        execute: Callable[[OperationKey, CoreExecutor[Any]], Awaitable[Execution]],
+    ) -> Execution:
+        """Return what `execute` returns, for an equal query if one is being executed.
+
+        The data of a query that may be shared is ready JSON. Each request is metered as if it alone had been
+        executed. Its client and its time end its waiting, but the work only if nobody else waits for it.
+        """
+        context: Context = core.context_value
+        if not _may_share(core):
+            return await execute(key, core)
+        is_first = False
+
+        def begin() -> Any:
+            nonlocal is_first
+            is_first = True
+            context.turn.detach()
+            return self._execute(key, core, sharing.max_bytes, execute)
+
+        with context.turn.watch():
+            execution, cost = await self._calls.run(_make_key(key, context, sharing), begin)
+        self._counts["shared"] += not is_first
+        context.meter.charge(cost)
+        return execution
+
+    async def _execute(
+        self,
+        key: OperationKey,
+        core: CoreExecutor[Any],
+        max_bytes: float,
+        execute: Callable[[OperationKey, CoreExecutor[Any]], Awaitable[Execution]],
+    ) -> tuple[Execution, Cost]:
+        context: Context = core.context_value
+        execution = await execute(key, core)
+        if execution.data is not None:
+            try:
+                data = await prepare_json(execution.data, max_bytes, context.turn.pause)
+            except LimitExceeded as error:
+                execution = Execution(None, [GraphQLError(error.message, original_error=error)])
+            else:
+                ready = data if isinstance(data, orjson.Fragment) else orjson.Fragment(to_json(data))
+                execution = execution._replace(data=ready)
+        return execution, context.meter.actual
+
+
+def _may_share(core: CoreExecutor[Any]) -> bool:
+    """Whether a query costs enough to look for an equal one. A trace shows the calls of one request."""
+    context: Context = core.context_value
+    estimate = context.meter.estimate
+    is_query = core.operation.operation is OperationType.QUERY and not is_introspection(core.operation)
+    return is_query and context.trace is None and estimate is not None and cost_units(estimate) >= MIN_UNITS
+
+
+def _make_key(key: OperationKey, context: Context, sharing: Sharing) -> Hashable:
+    """Return all that the answer depends on."""
+    grant = context.viewer.grant
+    if not sharing.is_personal:
+        grant = replace(grant, subject="", expires_at=None, limits=NO_LIMITS)
+    variables = orjson.dumps(sharing.variables or {}, option=orjson.OPT_SORT_KEYS)
+    return key.valid.key, key.name, variables, grant, sharing.version
