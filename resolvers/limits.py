@@ -26,11 +26,11 @@ LIMITS = Limits()
 
 
 class LimitPolicy:
-    """Which limits only warn, and how often each limit was exceeded."""
+    """Which limits only warn, and how often each limit was exceeded, by its name."""
 
-    def __init__(self, warn_only: Collection[str] = ()) -> None:
+    def __init__(self, warn_only: Collection[str] = (), hits: Counter[str] | None = None) -> None:
         self._warn_only = frozenset(warn_only)
-        self.hits: Counter[str] = Counter()  # by the name of the limit
+        self.hits: Counter[str] = Counter() if hits is None else hits
 
     def only_warns(self, name: str) -> bool:
         """Whether a request over this limit passes."""

@@ -4,14 +4,13 @@ import asyncio
 import logging
 import socket
 from collections.abc import Callable
-from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from compat_rest.commands.access import describe_access, list_access_warnings
-from compat_rest.commands.demo import DAYS, load_demo, report_live
+from compat_rest.commands.demo import DAYS, load_demo
 from compat_rest.commands.terminal import (
     ConfigOption,
     DataOption,
@@ -21,8 +20,6 @@ from compat_rest.commands.terminal import (
 )
 
 if TYPE_CHECKING:
-    from starlette.applications import Starlette
-
     from schema.server.settings import ServerSettings, Settings
 
 log = logging.getLogger(__name__)
@@ -34,6 +31,9 @@ def serve(
     host: Annotated[str | None, typer.Option(help="The address to listen on.")] = None,
     port: Annotated[int | None, typer.Option(min=0, max=65535, help="The port to listen on.")] = None,
     data: DataOption = None,
+    workers: Annotated[
+        int | None, typer.Option(min=1, help="The number of processes, over MongoDB and InfluxDB.")
+    ] = None,
     open: Annotated[
         bool | None, typer.Option("--open", help="Serve beyond loopback, to everybody who reaches the port.")
     ] = None,
@@ -50,17 +50,20 @@ def serve(
     """Serve the graph at /graphql."""
     from schema.server.tls import check_certificate
 
+    read = partial(load_settings, config, data, host=host, port=port, open=open, workers=workers)
     with print_errors_as_one_line():
-        settings = load_settings(config, data, host=host, port=port, open=open)
+        settings = read()
         # Before anything else: a port that is taken must not cost the time that loading the demo plant takes.
         listener = _listen(settings.server)
         check_certificate(settings.server.tls)
         settings.data.mkdir(parents=True, exist_ok=True)
         unlock = _lock_folder(settings, new_data)
         access = describe_access(settings)
-        application = _create_demo_app(settings) if demo else _create_app(settings)
-    _run(application, settings, listener, access)
+        since = asyncio.run(load_demo(settings, DAYS)) if demo else None
+        _announce(settings, listener, access)
+        status = _serve(settings, read, listener, since)
     unlock()
+    raise typer.Exit(status)
 
 
 def _lock_folder(settings: "Settings", new_data: bool) -> Callable[[], None]:
@@ -69,34 +72,24 @@ def _lock_folder(settings: "Settings", new_data: bool) -> Callable[[], None]:
     With `new_data`, files that are not usable are put aside first.
     """
     from schema.server.opening import store_urls
+    from schema.server.yaml_file import SettingsError
     from stores.embedded import lock_folder, start_anew
 
     urls = store_urls(settings)
     if not any(url is None or url.startswith("sqlite:///") for url in urls):
         return lambda: None
+    if settings.server.workers > 1:
+        raise SettingsError(
+            "server.workers: the embedded stores serve one process; several need MongoDB and InfluxDB"
+            " (documents.url and series.url)"
+        )
     unlock = lock_folder(settings.data)
     for path in start_anew(settings.data, *urls) if new_data else ():
         out.print(f"A file that cannot be used was put aside as {path}.", soft_wrap=True)
     return unlock
 
 
-def _create_app(settings: "Settings") -> "Starlette":
-    from compat_rest.app import create_app
-
-    return create_app(settings)
-
-
-def _create_demo_app(settings: "Settings") -> "Starlette":
-    from compat_rest.app import create_app
-
-    since = asyncio.run(load_demo(settings, DAYS))
-    return create_app(settings, tasks={"demo machines": partial(report_live, settings, since)})
-
-
-def _run(application: "Starlette", settings: "Settings", listener: socket.socket, access: str) -> None:
-    from schema.server.client_connections import ClientConnections
-    from schema.server.gc_tuning import freeze_startup_objects
-    from schema.server.http_server import create_server, limit_connections
+def _announce(settings: "Settings", listener: socket.socket, access: str) -> None:
     from schema.server.logs import configure_logging
     from schema.server.settings_loading import list_warnings
 
@@ -104,17 +97,28 @@ def _run(application: "Starlette", settings: "Settings", listener: socket.socket
     for warning in [*list_warnings(), *list_access_warnings(settings, access)]:
         log.warning(warning)
     _print_banner(settings, listener, access)
-    limits = settings.limits.of_connections()
-    limits = replace(limits, connections=limit_connections(limits.connections))
-    connections = ClientConnections(
-        limits, application.state.app_state.limits, trusted=settings.server.trusted_proxies
-    )
-    server = create_server(
-        application, connections, settings.server.tls, access_log=settings.log.level == "debug"
-    )
-    freeze_startup_objects()
-    with print_errors_as_one_line():
+
+
+def _serve(
+    settings: "Settings", read: "Callable[[], Settings]", listener: socket.socket, since: int | None
+) -> int:
+    """Serve the listener until a signal ends it. Returns the exit status."""
+    from compat_rest.commands.serving import Serving
+    from schema.server.gc_tuning import freeze_startup_objects
+    from schema.server.worker_processes import Workers
+
+    def serve_process(index: int, channel: socket.socket | None) -> None:
+        serving = Serving(settings, read, since)
+        server = serving.make_server(channel)
+        freeze_startup_objects()
         server.run([listener])
+
+    number = settings.server.workers
+    if number == 1:
+        serve_process(0, None)
+        return 0
+    freeze_startup_objects()
+    return Workers(number, listener, serve_process).run()
 
 
 def _listen(server: "ServerSettings") -> socket.socket:

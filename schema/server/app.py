@@ -46,6 +46,7 @@ from schema.server.opening import (
 from schema.server.origins import is_loopback, parse_origin
 from schema.server.printed_schema import PrintedSchema
 from schema.server.proxies import TrustedProxies
+from schema.server.readiness import Readiness
 from schema.server.refusal_watch import RefusalWatch
 from schema.server.request_guard import RequestGuard
 from schema.server.resource_metadata import BearerChallenge, make_resource_metadata_route
@@ -84,21 +85,26 @@ def create_app(
     authenticate: Authenticate | None = None,
     routes: Sequence[BaseRoute] = (),
     tasks: Mapping[str, Work] = MappingProxyType({}),
+    previous: AppState | None = None,
 ) -> Starlette:
     """The application of the settings. Its `AppState` is `app.state.app_state`.
 
     Stores and `authenticate` may be passed in; otherwise the settings decide. The application closes the
-    stores when it stops. `tasks` run in the background, by name.
+    stores when it stops, unless `app.state.stores_are_kept`. `tasks` run in the background, by name. An
+    application that takes the place of a `previous` one goes on with its stores, buckets and counters.
     """
-    documents = documents or open_documents(settings)
+    if previous is not None:
+        documents, series = previous.documents, previous.opened_series
+    documents, series = documents or open_documents(settings), series or open_series(settings)
     key_ring = _make_key_ring(documents, settings)
     check_token = open_token_check(settings)
-    limits = LimitPolicy(settings.limits.warn_only)
-    budgets = Budgets(open_buckets(settings), settings.limits.budgets(), limits)
+    limits = LimitPolicy(settings.limits.warn_only, previous.limits.hits if previous is not None else None)
+    buckets = previous.budgets.buckets if previous is not None else open_buckets(settings)
+    budgets = Budgets(buckets, settings.limits.budgets(), limits)
     checked = authenticate or Authenticator(key_ring, check_token, may_be_open=_may_be_open(settings))
     state = AppState(
         documents=documents,
-        series=_make_series_access(series or open_series(settings), documents, settings),
+        series=_make_series_access(series, documents, settings),
         icons=open_icons(settings),
         cipher=open_cipher(settings),
         executor=_make_executor(settings),
@@ -112,16 +118,20 @@ def create_app(
         cache_sizes=_list_cache_sizes(key_ring, check_token),
         max_cost=settings.limits.costs(),
         budgets=budgets,
+        readiness=previous.readiness if previous is not None else Readiness(),
+        opened_series=series,
     )
+    if previous is not None:
+        state.executor.counts.update(previous.executor.counts)
     background = {**tasks, **(check_token.tasks() if check_token else {})}
     app = Starlette(
         routes=[*_make_routes(state, settings), *routes],
         middleware=_make_middleware(
             state, settings, needs_credentials=authenticate is not None or _needs_credentials(settings)
         ),
-        lifespan=lambda app: _run_lifespan(state, settings, background, key_ring),
+        lifespan=lambda app: _run_lifespan(app, settings, background, key_ring),
     )
-    app.state.app_state = state
+    app.state.app_state, app.state.stores_are_kept = state, False
     return app
 
 
@@ -249,9 +259,10 @@ def _ingest_routes(state: AppState, settings: Settings) -> list[Route]:
 
 @contextlib.asynccontextmanager
 async def _run_lifespan(
-    state: AppState, settings: Settings, tasks: Mapping[str, Work], key_ring: KeyRing
+    app: Starlette, settings: Settings, tasks: Mapping[str, Work], key_ring: KeyRing
 ) -> AsyncIterator[None]:
     """Run the background tasks while the application runs, then close the stores."""
+    state: AppState = app.state.app_state
     store, retention_days = state.series.store, settings.series.retention_days
     work: dict[str, Work] = {
         "check of the stores": partial(report_unreachable_stores, state, settings),
@@ -272,4 +283,5 @@ async def _run_lifespan(
         async with asyncio.timeout(settings.documents.deadline + settings.series.deadline):
             await key_ring.close()
             await state.audit.close()
-            await asyncio.gather(state.documents.close(), store.close(), state.budgets.buckets.close())
+            if not app.state.stores_are_kept:
+                await asyncio.gather(state.documents.close(), store.close(), state.budgets.buckets.close())

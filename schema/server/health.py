@@ -17,7 +17,7 @@ class Health:
     """Answers `/health/live` and `/health/ready`."""
 
     def __init__(self, state: AppState) -> None:
-        self._authenticate = state.authenticate
+        self._authenticate, self._readiness = state.authenticate, state.readiness
         self._stores: dict[str, DocumentStore | SeriesStore] = {
             "documents": state.documents,
             "series": state.series.store,
@@ -31,11 +31,13 @@ class Health:
         return JSONResponse({"status": "ok"})
 
     async def answer_ready(self, request: Request) -> Response:
-        """200 if every store can be read, else 503.
+        """200 if every store can be read, else 503; also 503 once the process is about to stop.
 
         Operators are told which store fails, and `writes: unavailable` if all can be read and one cannot be
         written.
         """
+        if not self._readiness.ask():
+            return JSONResponse({"status": "draining"}, 503)
         readable = await _check_all({name: store.ping for name, store in self._stores.items()})
         is_ready = all(readable.values())
         body = {"status": _describe_state(is_ready)}

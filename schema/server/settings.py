@@ -44,6 +44,26 @@ class ServerSettings(Section):
         " headers count, such as 10.0.0.0/8.",
     )
     tls: TlsSettings = TlsSettings()
+    workers: int = Field(
+        default=1,
+        ge=1,
+        le=256,
+        description="The number of processes that answer requests, over MongoDB and InfluxDB. The embedded"
+        " stores serve one process.",
+    )
+    drain: float = Field(
+        default=5.0,
+        ge=0,
+        le=600,
+        description="Seconds for which, at SIGTERM, `/health/ready` says no before connections are refused."
+        " It ends as soon as a probe was told, and is left out where nothing probes.",
+    )
+    grace: float = Field(
+        default=20.0,
+        ge=0,
+        le=3600,
+        description="Seconds for which requests may go on after that. What still runs then is cancelled.",
+    )
 
     @field_validator("hosts")
     @classmethod

@@ -15,8 +15,10 @@ from schema.engine.execution import Executor
 from schema.server.address_limit import count_anonymous
 from schema.server.authentication import AccessDenied, Authenticate
 from schema.server.execution_gate import ExecutionGate, RequestTurn
+from schema.server.readiness import Readiness
 from stores.contracts.document_store import DocumentStore
 from stores.contracts.errors import GatewayError
+from stores.contracts.series import SeriesStore
 from stores.entities.cipher import SecretCipher
 from stores.entities.icons import Icons
 from stores.wrappers.counting import CallCounter
@@ -46,6 +48,8 @@ class AppState:
     max_answer_bytes: float
     max_cost: Cost  # of one request
     budgets: Budgets
+    readiness: Readiness
+    opened_series: SeriesStore  # the store behind the cache of closed windows
 
     async def create_context(
         self, request: Request, request_id: str, authenticate: Authenticate | None = None

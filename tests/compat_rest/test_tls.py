@@ -1,5 +1,6 @@
 """HTTPS that the gateway serves itself, and the warning if credentials come over plain HTTP."""
 
+import contextlib
 import datetime
 import ipaddress
 import os
@@ -7,6 +8,7 @@ import signal
 import ssl
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import httpx
@@ -84,6 +86,19 @@ def test_it_serves_https(tls: TlsSettings, tmp_path: Path) -> None:
             assert answer.json() == {"data": {"__typename": "Query"}}
             with pytest.raises(httpx.TransportError):
                 httpx.get(url.replace("https:", "http:"), trust_env=False)
+            write_certificate(tmp_path, "gateway")  # it is renewed
+            renewed = ssl.create_default_context(cafile=str(tls.certificate))
+            serving.send_signal(signal.SIGHUP)
+            for _ in range(100):
+                with (
+                    contextlib.suppress(httpx.TransportError),
+                    httpx.Client(verify=renewed, trust_env=False) as client,
+                ):
+                    answer = client.post(url, json={"query": "{ __typename }"})
+                    break
+                time.sleep(0.1)
+            with pytest.raises(httpx.ConnectError, match="CERTIFICATE_VERIFY_FAILED"):
+                httpx.get(url, verify=context, trust_env=False)
         finally:
             serving.send_signal(signal.SIGTERM)
             serving.wait(15)

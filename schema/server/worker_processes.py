@@ -1,0 +1,193 @@
+"""Several processes behind one port: one accepts connections and deals them out, the others serve them.
+
+The first process holds the listening socket, no store and no event loop. It gives each connection to the next
+worker in turn, so that workers get equal parts however the system wakes them; a connection costs it two
+system calls, and a request nothing. It replaces a worker that dies.
+"""
+
+import logging
+import os
+import selectors
+import signal
+import socket
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+
+log = logging.getLogger(__name__)
+CONNECTION, CLOSED = b"c", b"x"  # what is sent with a connection, and by a worker that accepts no more
+FORWARDED = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP)
+YOUNG_S = 5.0  # a worker that ends earlier could not start: the next one waits a while
+RESTART_S = 1.0
+ACCEPTED_AT_ONCE = 64
+
+
+@dataclass(slots=True)
+class Worker:
+    """A process that serves connections, and the socket on which it gets them."""
+
+    pid: int
+    channel: socket.socket
+    accepts: bool = True  # whether it takes further connections
+    began_at: float = field(default_factory=time.monotonic)
+
+
+class Workers:
+    """The worker processes of a listening socket. `serve(index, channel)` is what each of them does."""
+
+    def __init__(
+        self, number: int, listener: socket.socket, serve: Callable[[int, socket.socket], None]
+    ) -> None:
+        self._listener, self._serve = listener, serve
+        self._workers: dict[int, Worker | None] = dict.fromkeys(range(number))
+        self._next = 0
+        self._is_ending = False
+        self._restart_at = 0.0
+        self._selector = selectors.DefaultSelector()
+
+    def run(self) -> int:
+        """Deal out connections until a signal ends the workers. Returns the exit status."""
+        self._listener.setblocking(False)
+        with _signals_as_bytes() as signals:
+            self._selector.register(signals, selectors.EVENT_READ, self._handle_signals)
+            self._selector.register(self._listener, selectors.EVENT_READ, self._accept)
+            self._start_missing()
+            while any(self._workers.values()):
+                for key, _ in self._selector.select(RESTART_S):
+                    key.data(key.fileobj)
+                self._start_missing()
+        return 0
+
+    def _start_missing(self) -> None:
+        if self._is_ending or time.monotonic() < self._restart_at:
+            return
+        for index, worker in self._workers.items():
+            if worker is None:
+                self._workers[index] = self._start(index)
+
+    def _start(self, index: int) -> Worker:
+        ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+        pid = os.fork()
+        if pid == 0:
+            status = 1
+            try:
+                self._become_worker(ours)
+                self._serve(index, theirs)
+                status = 0
+            except SystemExit as error:
+                status = error.code if isinstance(error.code, int) else 1
+            except BaseException:  # the outermost boundary of the process
+                log.exception("worker %d failed", index)
+            finally:
+                os._exit(status)
+        theirs.close()
+        ours.setblocking(False)
+        self._selector.register(ours, selectors.EVENT_READ, self._hear)
+        log.info("worker %d is process %d", index, pid)
+        return Worker(pid, ours)
+
+    def _become_worker(self, ours: socket.socket) -> None:
+        """Close what belongs to the first process."""
+        signal.set_wakeup_fd(-1)
+        for number in (*FORWARDED, signal.SIGCHLD):
+            signal.signal(number, signal.SIG_DFL)
+        self._selector.close()
+        self._listener.close()
+        ours.close()
+        for worker in self._workers.values():
+            if worker is not None:
+                worker.channel.close()
+
+    def _accept(self, listener: socket.socket) -> None:
+        for _ in range(ACCEPTED_AT_ONCE):
+            try:
+                connection, _ = listener.accept()
+            except BlockingIOError:
+                return
+            except OSError as error:  # no descriptors are left, or the client has gone
+                log.warning("a connection cannot be accepted: %s", error.strerror)
+                time.sleep(0.01)
+                return
+            with connection:
+                self._deal_out(connection)
+
+    def _deal_out(self, connection: socket.socket) -> None:
+        """Give a connection to the next worker that takes it."""
+        for _ in self._workers:
+            self._next = (self._next + 1) % len(self._workers)
+            worker = self._workers[self._next]
+            if worker is not None and worker.accepts:
+                try:
+                    socket.send_fds(worker.channel, [CONNECTION], [connection.fileno()])
+                except OSError:  # it is dying, or has more waiting than its channel holds
+                    continue
+                return
+
+    def _hear(self, channel: socket.socket) -> None:
+        """A worker ends because it was told to, or the channel of a dead one is closed."""
+        try:
+            message = channel.recv(1)
+        except OSError:
+            message = b""
+        for worker in filter(None, self._workers.values()):
+            if worker.channel is channel:
+                worker.accepts = False
+        if not message:
+            self._selector.unregister(channel)
+        if self._is_ending and not any(worker.accepts for worker in filter(None, self._workers.values())):
+            self._stop_accepting()
+
+    def _stop_accepting(self) -> None:
+        if self._listener.fileno() == -1:
+            return
+        self._selector.unregister(self._listener)
+        self._listener.close()
+
+    def _handle_signals(self, signals: socket.socket) -> None:
+        for number in signals.recv(64):
+            if number == signal.SIGCHLD:
+                self._bury()
+            elif number in FORWARDED:
+                self._is_ending |= number != signal.SIGHUP
+                for worker in filter(None, self._workers.values()):
+                    os.kill(worker.pid, number)
+
+    def _bury(self) -> None:
+        """Note which workers have died."""
+        for index, worker in self._workers.items():
+            if worker is None:
+                continue
+            pid, status = os.waitpid(worker.pid, os.WNOHANG)
+            if pid == 0:
+                continue
+            self._workers[index] = None
+            if worker.channel in self._selector.get_map():
+                self._selector.unregister(worker.channel)
+            worker.channel.close()
+            if not self._is_ending:
+                log.error("worker %d ended with %d; it is replaced", index, os.waitstatus_to_exitcode(status))
+                if time.monotonic() - worker.began_at < YOUNG_S:
+                    self._restart_at = time.monotonic() + RESTART_S
+
+
+@contextmanager
+def _signals_as_bytes() -> Iterator[socket.socket]:
+    """A socket on which the number of each signal arrives as a byte."""
+    receiving, sending = socket.socketpair()
+    receiving.setblocking(False)
+    sending.setblocking(False)
+    signal.set_wakeup_fd(sending.fileno())
+    previous = {number: signal.signal(number, _ignore) for number in (*FORWARDED, signal.SIGCHLD)}
+    try:
+        yield receiving
+    finally:
+        signal.set_wakeup_fd(-1)
+        for number, handler in previous.items():
+            signal.signal(number, handler)
+        receiving.close()
+        sending.close()
+
+
+def _ignore(number: int, frame: object) -> None:
+    """The byte on the socket is enough."""

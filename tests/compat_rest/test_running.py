@@ -1,0 +1,224 @@
+"""How `serve` runs: it drains at SIGTERM, takes over changed settings at SIGHUP, and has workers."""
+
+import contextlib
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import httpx
+import psutil
+import pytest
+
+from tests.compat_rest.test_commands import GATEWAY, fails
+from tests.servers import Server
+
+pytestmark = [
+    pytest.mark.slow,
+    pytest.mark.skipif(sys.platform == "win32", reason="Windows has no such signals"),
+]
+PATIENCE_S = 60.0
+
+
+class Gateway:
+    """A serving process, and what it logs."""
+
+    def __init__(self, folder: Path, *options: str, **environment: str) -> None:
+        self.log = folder / "log"
+        command = [*GATEWAY, "serve", "--port", "0", "--data", str(folder / "data"), *options]
+        with self.log.open("w") as log:
+            self.process = subprocess.Popen(
+                command,
+                stdout=subprocess.PIPE,
+                stderr=log,
+                text=True,
+                cwd=folder,
+                env=os.environ | environment,
+            )
+        assert self.process.stdout is not None
+        words = self.process.stdout.readline().split()
+        self.url = next(word for word in words if word.startswith("http://")).removesuffix("/graphql")
+        self.port = int(self.url.rpartition(":")[2])
+        self.wait_for(self.answers)
+
+    def answers(self) -> bool:
+        with contextlib.suppress(httpx.TransportError):
+            return bool(self.ask("{ __typename }") == {"data": {"__typename": "Query"}})
+        return False
+
+    def ask(self, query: str) -> Any:
+        return httpx.post(f"{self.url}/graphql", json={"query": query}, trust_env=False).json()
+
+    def get_ready(self) -> tuple[int, str]:
+        response = httpx.get(f"{self.url}/health/ready", trust_env=False)
+        return response.status_code, response.json()["status"]
+
+    def send(self, number: int) -> None:
+        self.process.send_signal(number)
+
+    def wait_for(self, condition: Callable[[], bool]) -> None:
+        end = time.monotonic() + PATIENCE_S
+        while not condition():
+            assert time.monotonic() < end, self.log.read_text()
+            time.sleep(0.05)
+
+    def wait_for_log(self, text: str) -> None:
+        self.wait_for(lambda: text in self.log.read_text())
+
+
+@contextlib.contextmanager
+def gateway(folder: Path, *options: str, **environment: str) -> Iterator[Gateway]:
+    serving = Gateway(folder, *options, **environment)
+    try:
+        yield serving
+    finally:
+        serving.send(signal.SIGKILL)
+        serving.process.communicate()
+
+
+@contextlib.contextmanager
+def half_a_request(port: int) -> Iterator[Callable[[], bytes]]:
+    """A request whose body arrives in two parts. The second one is sent when the value is called."""
+    body = b'{"query": "{ __typename }"}'
+    head = b"POST /graphql HTTP/1.1\r\nhost: 127.0.0.1\r\ncontent-type: application/json\r\n"
+    with socket.create_connection(("127.0.0.1", port), timeout=PATIENCE_S) as client:
+        client.sendall(b"%bcontent-length: %d\r\n\r\n%b" % (head, len(body), body[:9]))
+
+        def finish() -> bytes:
+            client.sendall(body[9:])
+            return b"".join(iter(lambda: client.recv(4096), b""))
+
+        yield finish
+
+
+def test_it_ends_when_a_probe_was_told_and_what_runs_has_finished(tmp_path: Path) -> None:
+    with gateway(tmp_path, SYNC_GATEWAY_SERVER__DRAIN="60") as serving:
+        assert serving.get_ready() == (200, "ok")
+        with half_a_request(serving.port) as finish:
+            time.sleep(0.2)  # until the server has read it
+            serving.send(signal.SIGTERM)
+            time.sleep(0.3)
+            assert serving.answers()  # it goes on until a probe knows
+            assert serving.get_ready() == (503, "draining")
+            serving.wait_for(lambda: not serving.answers())
+            answer = finish()
+            assert answer.startswith(b"HTTP/1.1 200 OK")
+            assert b"connection: close" in answer.lower()
+        assert serving.process.wait(PATIENCE_S) == 0
+
+
+def test_what_does_not_finish_is_cancelled(tmp_path: Path) -> None:
+    with gateway(tmp_path, SYNC_GATEWAY_SERVER__GRACE="0.5") as serving, half_a_request(serving.port):
+        time.sleep(0.2)
+        serving.send(signal.SIGTERM)
+        assert serving.process.wait(PATIENCE_S) == 0
+
+
+def test_the_second_signal_ends_it_at_once(tmp_path: Path) -> None:
+    with gateway(tmp_path, SYNC_GATEWAY_SERVER__DRAIN="600") as serving:
+        assert serving.get_ready() == (200, "ok")
+        serving.send(signal.SIGINT)
+        time.sleep(0.3)
+        serving.send(signal.SIGINT)
+        assert serving.process.wait(PATIENCE_S) == 0
+
+
+def test_changed_settings_are_taken_over(tmp_path: Path) -> None:
+    config, nested = tmp_path / "config.yaml", "{ organizations { nodes { applications { name } } } }"
+    config.write_text("limits: {depth: 20}\n")
+    with gateway(tmp_path, "--config", str(config)) as serving:
+        assert "errors" not in serving.ask(nested)
+        config.write_text("limits: {depth: 4}\nlog: {level: debug}\nserver: {drain: 1}\n")
+        serving.send(signal.SIGHUP)
+        serving.wait_for_log("the settings are reloaded")
+        serving.wait_for_log("server.drain has changed: it takes effect when the gateway is restarted")
+        deep = "{ organizations { nodes { applications { devices { nodes { name } } } } } }"
+        [error] = serving.ask(deep)["errors"]
+        assert error["extensions"]["limit"] == "depth"
+        config.write_text("limits:\n  depth: 4\n  dept: 5\n")
+        serving.send(signal.SIGHUP)
+        serving.wait_for_log(f"{config}:3: limits.dept: there is no such setting")
+        assert "the old ones stay" in serving.log.read_text()
+        assert serving.ask(deep)["errors"]
+        config.write_text("graphql: {documents: none.json}\n")
+        serving.send(signal.SIGHUP)
+        serving.wait_for_log("none.json: No such file")
+        assert serving.ask(deep)["errors"]
+        config.write_text("limits: {depth: 20}\n")
+        serving.send(signal.SIGHUP)
+        serving.wait_for(lambda: "errors" not in serving.ask(deep))
+        serving.send(signal.SIGTERM)
+        assert serving.process.wait(PATIENCE_S) == 0
+
+
+def test_a_request_finishes_with_the_settings_that_it_began_with(tmp_path: Path) -> None:
+    config = tmp_path / "config.yaml"
+    config.write_text("limits: {depth: 20}\n")
+    with gateway(tmp_path, "--config", str(config)) as serving, half_a_request(serving.port) as finish:
+        time.sleep(0.2)
+        config.write_text("limits: {depth: 10}\n")
+        serving.send(signal.SIGHUP)
+        serving.wait_for_log("the settings are reloaded")
+        serving.send(signal.SIGTERM)
+        assert finish().startswith(b"HTTP/1.1 200 OK")
+        assert serving.process.wait(PATIENCE_S) == 0
+
+
+def test_the_embedded_stores_serve_one_process(tmp_path: Path) -> None:
+    message = fails("serve", "--workers", "2", "--port", "0", "--data", str(tmp_path))
+    assert "the embedded stores serve one process" in message
+
+
+def test_workers_share_connections_and_are_replaced(
+    tmp_path: Path, mongodb_server: Server, influxdb3_server: Server
+) -> None:
+    environment = {"MONGODB_URI": f"{mongodb_server.url}/default", "INFLUXDB_HOST": influxdb3_server.url}
+    environment["SYNC_GATEWAY_SERVER__DRAIN"] = "60"
+    with gateway(tmp_path, "--workers", "2", **environment) as serving, contextlib.ExitStack() as stack:
+        first = psutil.Process(serving.process.pid)
+        workers = first.children()
+        assert len(workers) == 2
+        clients = [stack.enter_context(httpx.Client(base_url=serving.url, trust_env=False)) for _ in range(8)]
+        for client in clients:
+            assert client.get("/health/live").status_code == 200
+        served = [
+            sum(
+                1
+                for c in worker.net_connections()
+                if c.laddr.port == serving.port and c.status == "ESTABLISHED"
+            )
+            for worker in workers
+        ]
+        assert served == [4, 4]
+        workers[0].kill()
+        serving.wait_for_log("it is replaced")
+        serving.wait_for(lambda: len(first.children()) == 2)
+        for _ in range(4):
+            assert serving.answers()
+        workers = first.children()
+        assert serving.get_ready() == (200, "ok")
+        with half_a_request(serving.port) as finish:
+            time.sleep(0.2)
+            serving.send(signal.SIGTERM)
+            time.sleep(0.2)
+            assert serving.get_ready() == (503, "draining")
+            serving.wait_for(lambda: not serving.answers())
+            assert finish().startswith(b"HTTP/1.1 200 OK")
+        assert serving.process.wait(PATIENCE_S) == 0
+        assert not any(worker.is_running() for worker in workers)
+
+
+def test_workers_end_with_the_process_that_gives_them_connections(
+    tmp_path: Path, mongodb_server: Server, influxdb3_server: Server
+) -> None:
+    environment = {"MONGODB_URI": f"{mongodb_server.url}/default", "INFLUXDB_HOST": influxdb3_server.url}
+    with gateway(tmp_path, "--workers", "2", **environment) as serving:
+        workers = psutil.Process(serving.process.pid).children()
+        serving.send(signal.SIGKILL)
+        gone, alive = psutil.wait_procs(workers, PATIENCE_S)
+        assert (len(gone), alive) == (2, [])
