@@ -105,7 +105,7 @@ def _serve(
     """Serve the listener until a signal ends it. Returns the exit status."""
     from compat_rest.commands.serving import Serving
     from schema.server.gc_tuning import freeze_startup_objects
-    from schema.server.worker_processes import Workers
+    from schema.server.worker_processes import WorkerPool
 
     def serve_process(index: int, channel: socket.socket | None) -> None:
         serving = Serving(settings, read, since)
@@ -118,7 +118,7 @@ def _serve(
         serve_process(0, None)
         return 0
     freeze_startup_objects()
-    return Workers(number, listener, serve_process).run()
+    return WorkerPool(number, listener, serve_process).run()
 
 
 def _listen(server: "ServerSettings") -> socket.socket:

@@ -24,7 +24,7 @@ ACCEPTED_AT_ONCE = 64
 
 
 @dataclass(slots=True)
-class Worker:
+class WorkerProcess:
     """A process that serves connections, and the socket on which it gets them."""
 
     pid: int
@@ -33,14 +33,14 @@ class Worker:
     began_at: float = field(default_factory=time.monotonic)
 
 
-class Workers:
+class WorkerPool:
     """The worker processes of a listening socket. `serve(index, channel)` is what each of them does."""
 
     def __init__(
         self, number: int, listener: socket.socket, serve: Callable[[int, socket.socket], None]
     ) -> None:
         self._listener, self._serve = listener, serve
-        self._workers: dict[int, Worker | None] = dict.fromkeys(range(number))
+        self._workers: dict[int, WorkerProcess | None] = dict.fromkeys(range(number))
         self._next = 0
         self._is_ending = False
         self._restart_at = 0.0
@@ -66,7 +66,7 @@ class Workers:
             if worker is None:
                 self._workers[index] = self._start(index)
 
-    def _start(self, index: int) -> Worker:
+    def _start(self, index: int) -> WorkerProcess:
         ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
         pid = os.fork()
         if pid == 0:
@@ -85,7 +85,7 @@ class Workers:
         ours.setblocking(False)
         self._selector.register(ours, selectors.EVENT_READ, self._hear)
         log.info("worker %d is process %d", index, pid)
-        return Worker(pid, ours)
+        return WorkerProcess(pid, ours)
 
     def _become_worker(self, ours: socket.socket) -> None:
         """Close what belongs to the first process."""

@@ -44,9 +44,9 @@ class Gateway:
         words = self.process.stdout.readline().split()
         self.url = next(word for word in words if word.startswith("http://")).removesuffix("/graphql")
         self.port = int(self.url.rpartition(":")[2])
-        self.wait_for(self.answers)
+        self.wait_for(self.is_up)
 
-    def answers(self) -> bool:
+    def is_up(self) -> bool:
         with contextlib.suppress(httpx.TransportError):
             return bool(self.ask("{ __typename }") == {"data": {"__typename": "Query"}})
         return False
@@ -103,9 +103,9 @@ def test_it_ends_when_a_probe_was_told_and_what_runs_has_finished(tmp_path: Path
             time.sleep(0.2)  # until the server has read it
             serving.send(signal.SIGTERM)
             time.sleep(0.3)
-            assert serving.answers()  # it goes on until a probe knows
+            assert serving.is_up()  # it goes on until a probe knows
             assert serving.get_ready() == (503, "draining")
-            serving.wait_for(lambda: not serving.answers())
+            serving.wait_for(lambda: not serving.is_up())
             answer = finish()
             assert answer.startswith(b"HTTP/1.1 200 OK")
             assert b"connection: close" in answer.lower()
@@ -199,7 +199,7 @@ def test_workers_share_connections_and_are_replaced(
         serving.wait_for_log("it is replaced")
         serving.wait_for(lambda: len(first.children()) == 2)
         for _ in range(4):
-            assert serving.answers()
+            assert serving.is_up()
         workers = first.children()
         assert serving.get_ready() == (200, "ok")
         with half_a_request(serving.port) as finish:
@@ -207,7 +207,7 @@ def test_workers_share_connections_and_are_replaced(
             serving.send(signal.SIGTERM)
             time.sleep(0.2)
             assert serving.get_ready() == (503, "draining")
-            serving.wait_for(lambda: not serving.answers())
+            serving.wait_for(lambda: not serving.is_up())
             assert finish().startswith(b"HTTP/1.1 200 OK")
         assert serving.process.wait(PATIENCE_S) == 0
         assert not any(worker.is_running() for worker in workers)

@@ -57,6 +57,17 @@ def write_certificate(folder: Path, name: str) -> Path:
     return path
 
 
+def wait_for_certificate(url: str, tls: TlsSettings) -> None:
+    """Return when the server has the certificate that is in the file now."""
+    context = ssl.create_default_context(cafile=str(tls.certificate))
+    for _ in range(100):
+        with contextlib.suppress(httpx.TransportError):
+            httpx.get(url, params={"query": "{ __typename }"}, verify=context, trust_env=False)
+            return
+        time.sleep(0.1)
+    pytest.fail("the server still has the old certificate")
+
+
 @pytest.mark.slow
 def test_it_serves_https(tls: TlsSettings, tmp_path: Path) -> None:
     environment = {
@@ -87,16 +98,8 @@ def test_it_serves_https(tls: TlsSettings, tmp_path: Path) -> None:
             with pytest.raises(httpx.TransportError):
                 httpx.get(url.replace("https:", "http:"), trust_env=False)
             write_certificate(tmp_path, "gateway")  # it is renewed
-            renewed = ssl.create_default_context(cafile=str(tls.certificate))
             serving.send_signal(signal.SIGHUP)
-            for _ in range(100):
-                with (
-                    contextlib.suppress(httpx.TransportError),
-                    httpx.Client(verify=renewed, trust_env=False) as client,
-                ):
-                    answer = client.post(url, json={"query": "{ __typename }"})
-                    break
-                time.sleep(0.1)
+            wait_for_certificate(url, tls)
             with pytest.raises(httpx.ConnectError, match="CERTIFICATE_VERIFY_FAILED"):
                 httpx.get(url, verify=context, trust_env=False)
         finally:
