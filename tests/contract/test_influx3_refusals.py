@@ -4,6 +4,7 @@ import json
 
 import pytest
 
+from loaders.readings import Readings
 from stores.contracts.errors import LimitExceeded
 from stores.contracts.series import Neighbours, Sample, SeriesQuery
 from tests.contract.answering import Answer, answering
@@ -27,7 +28,10 @@ async def test_what_influxdb_3_core_refuses_is_a_limit_and_neighbours_are_near()
         next_to = {"M1": {"count": {(): Neighbours(Sample(5, 1), Sample(5, 1))}}}
         assert await series.neighbours(SeriesQuery("state", ["count"], ["M1"], 10, 20)) == next_to
         refuses_all = True
-        for call in ("points", "changes", "neighbours", "windows", "counts"):
+        written = Readings(series, 10).written()
+        assert await written.load(("M1", "state", "count")) == "integer"  # as of any machine
+        assert await written.load(("M1", "state", "none")) is None
+        for call in ("points", "changes", "neighbours", "windows", "counts", "extents"):
             for _ in range(6):  # this is no outage
                 with pytest.raises(LimitExceeded, match=r"request a shorter `range`") as raised:
                     await calls(series)[call]()

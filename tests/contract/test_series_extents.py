@@ -1,15 +1,21 @@
 """Which series machines have, on every time-series store."""
 
+import json
+from functools import partial
+
 import pytest
 
-from stores.contracts.errors import LimitExceeded
+from stores.contracts.errors import LimitExceeded, Unavailable
 from stores.contracts.extents import ExtentQuery, SeriesExtent
 from stores.contracts.series import END_OF_TIME, Unsigned
 from stores.wrappers.tagged import TaggedSeriesDatabase
+from tests.contract.answering import Answer, answering
 from tests.contract.points import HOSTILE, MINUTE, T, point
 from tests.contract.series_stores import Written
+from tests.contract.test_influx_answers import UNEXPECTED, choose_rows, open_store
 
 EVER = -END_OF_TIME, END_OF_TIME
+MALFORMED = [{"m": "M1", "a1": "soon", "z1": 5}, {"m": "M1", "a1": 5}, {"a1": 5, "z1": 5}]
 
 
 async def test_extents_are_those_of_each_series_of_the_machines(written: Written) -> None:
@@ -67,3 +73,15 @@ async def test_extents_of_names_with_special_characters_and_of_any_number_of_mac
     assert sorted(extents) == sorted(expected)
     fields = [(name, "v") for name in named]
     assert sorted(await written.series.extents(ExtentQuery(HOSTILE, fields, *EVER), 50)) == sorted(expected)
+
+
+@pytest.mark.parametrize("kind", ["influxdb3", "influxdb2"])
+async def test_unexpected_answers_are_unavailable(kind: str) -> None:
+    async with answering(lambda request: Answer()) as server:
+        malformed = [Answer(200, json.dumps([row]).encode()) for row in MALFORMED]
+        for answer in [*UNEXPECTED, *(malformed if kind == "influxdb3" else ())]:
+            server.choose = partial(choose_rows, answer)
+            store = open_store(kind, server.url)  # with a closed circuit
+            with pytest.raises(Unavailable):
+                await store.database("machines").extents(ExtentQuery(["M1"], None, 0, 20), 10)
+            await store.close()

@@ -11,7 +11,9 @@ from stores.backends.sqlite.series import SqliteSeriesStore
 from stores.backends.sqlite.series_schema import HOUR
 from stores.contracts.deletions import Deletion
 from stores.contracts.errors import BadUserInput
+from stores.contracts.extents import ExtentQuery
 from stores.contracts.series import (
+    END_OF_TIME,
     MACHINE,
     AggregateFunction,
     Aggregation,
@@ -100,6 +102,28 @@ async def test_points_that_come_after_their_hour_was_deleted_leave_its_rollup(
     assert cells == {"M": {"a": {(): [(0, 2), (1, 1)]}}}
     assert await store.retain(START + 4 * HOUR) == 4
     assert (await read(store))[0] == (0, 60)
+
+
+async def test_series_whose_points_were_all_deleted_are_known_by_their_rollups(
+    store: SqliteSeriesStore,
+) -> None:
+    series, end = store.database("d"), START + 10 * HOUR
+    queries = [
+        ExtentQuery(["M"], None, -END_OF_TIME, END_OF_TIME),
+        ExtentQuery(["M"], [("state", "a")], START + HOUR, START + 2 * HOUR),
+    ]
+    before = [await series.extents(query, 5) for query in queries]
+    assert [(extent.first, extent.last) for [extent] in before] == [
+        (START, end - MINUTE),
+        (START + HOUR, START + 2 * HOUR - MINUTE),
+    ]
+    await store.write("d", [point(end)])  # closes the last hour
+    await store.retain(end)
+    [[extent], of_hour] = [await series.extents(query, 5) for query in queries]
+    assert (extent.first, extent.last) == (START, end)
+    assert of_hour == before[1]
+    nothing = ExtentQuery(["M"], None, START - 2 * HOUR, START - HOUR)
+    assert await series.extents(nothing, 5) == []
 
 
 async def test_rollups_are_deleted_after_their_days_and_with_the_points_of_their_range(
