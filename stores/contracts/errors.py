@@ -138,11 +138,12 @@ class Unavailable(GatewayError, code="UNAVAILABLE", rest_status=503):
 
 
 def make_points_deleted_error(time_ns: int) -> BadUserInput:
-    """Return the error of `SeriesDatabase.windows` for a range with points that the retention has deleted."""
+    """Return the error of windows and areas of a range with points that the retention has deleted."""
     until = datetime.fromtimestamp(time_ns // 10**9, UTC).isoformat().replace("+00:00", "Z")
     return BadUserInput(
         f"The points before {until} were deleted (series.retention_days); hourly rollups are left of them."
-        " Request a later range, or windows of whole hours with another aggregate than QUANTILE.",
+        " Request a later range, or windows of whole hours with another aggregate than QUANTILE, INTEGRAL and"
+        " TIME_WEIGHTED_MEAN.",
         fields=["range"],
     )
 

@@ -4,12 +4,14 @@ from asyncio import gather
 from collections import defaultdict
 from collections.abc import Hashable, Iterable, Sequence
 from dataclasses import replace
+from itertools import chain
 from operator import itemgetter
 from typing import Any, NamedTuple, TypeAlias, TypeVar
 
 from stores.contracts.areas import Area, AreaRule
 from stores.contracts.deletions import Deletion
 from stores.contracts.series import (
+    END_OF_TIME,
     Aggregation,
     ByMachine,
     ByTags,
@@ -23,9 +25,15 @@ from stores.contracts.series import (
 )
 from stores.wrappers.closed_windows import CacheRules, ClosedWindows, R, ReadWindows, make_kind
 from stores.wrappers.interception import Chain
-from stores.wrappers.series import WrappedSeriesDatabase, WrappedSeriesStore, WrappedWritableSeriesStore
+from stores.wrappers.series import (
+    WrappedSeriesDatabase,
+    WrappedSeriesStore,
+    WrappedWritableSeriesStore,
+    presume_samples,
+)
 from stores.wrappers.window_runs import Edges, Run, RunKey
 
+MAX_SLICE_SAMPLES = 3_000_000  # of areas, for which a store compares each sample with the next one
 MAX_GROUPS = 2  # of machines of which different windows are cached: what each lacks is a call of its own
 
 
@@ -98,25 +106,33 @@ class CachedSeriesDatabase(WrappedSeriesDatabase):
         self._closed = closed
 
     async def windows(self, query: SeriesQuery, windows: Windows, aggregation: Aggregation) -> Cells[Value]:
-        return await self._read_windows(query, windows, aggregation, self._series.windows)
+        return await self._read_windows(query, windows, aggregation, self._series.windows, END_OF_TIME)
 
     async def areas(self, query: SeriesQuery, windows: Windows, rule: AreaRule) -> Cells[Area]:
-        return await self._read_windows(query, windows, rule, self._series.areas)
+        return await self._read_windows(query, windows, rule, self._series.areas, MAX_SLICE_SAMPLES)
 
     async def _read_windows(
-        self, query: SeriesQuery, windows: Windows, rule: R, read_stored: ReadWindows[R, V]
+        self,
+        query: SeriesQuery,
+        windows: Windows,
+        rule: R,
+        read_stored: ReadWindows[R, V],
+        max_samples: int,
     ) -> Cells[V]:
-        """Return what windows come to by a rule, from the store as far as it is not cached."""
+        """Return what windows come to by a rule, from the store as far as it is not cached.
+
+        A call to the store is for about `max_samples` at most: it has a deadline, and what it returns is
+        cached even if the others take too long.
+        """
         first, end = self._closed.find_closed(query, windows)
-        if first >= end:
-            return await read_stored(query, windows, rule)
-        await self._closed.refresh()
-        runs = self._find_runs(query, windows, rule)
-        cached = _group_by_span(runs, windows.edges, first, end)
-        missing = [
-            WindowPart(query.machines, 0, first),
-            WindowPart(query.machines, end, len(windows.edges) - 1),
-        ]
+        count, runs, cached = len(windows.edges) - 1, {}, []
+        if first < end:
+            await self._closed.refresh()
+            runs = self._find_runs(query, windows, rule)
+            cached = _group_by_span(runs, windows.edges, first, end)
+            missing = [WindowPart(query.machines, 0, first), WindowPart(query.machines, end, count)]
+        else:
+            missing = [WindowPart(query.machines, 0, count)]
         for machines, start, stop in cached:
             missing += [WindowPart(machines, first, start), WindowPart(machines, stop, end)]
 
@@ -128,8 +144,17 @@ class CachedSeriesDatabase(WrappedSeriesDatabase):
             cells: Cells[V] = await self._closed.read(self.database, *part, rule, read_stored)
             return span.start, _shift(cells, span.start)
 
+        async def read_in_turn(spans: Sequence[WindowPart]) -> list[tuple[int, Cells[V]]]:
+            return [await read(span) for span in spans]
+
         parts = [(span.start, _list_cells(runs, windows.edges, span)) for span in cached]
-        parts += await gather(*(read(span) for span in missing if span.start < span.stop))
+        slices = [
+            piece
+            for span in missing
+            if span.start < span.stop
+            for piece in _slice(query, windows, span, max_samples)
+        ]
+        parts += chain.from_iterable(await gather(*map(read_in_turn, slices)))
         return _join(cells for _, cells in sorted(parts, key=itemgetter(0)))
 
     def _find_runs(self, query: SeriesQuery, windows: Windows, rule: Hashable) -> Runs:
@@ -163,6 +188,28 @@ def _group_by_span(runs: Runs, edges: Edges, first: int, end: int) -> list[Windo
     rest += [machine for span in largest[MAX_GROUPS:] for machine in groups[span]]
     spans = [WindowPart(groups[span], *span) for span in largest[:MAX_GROUPS]]
     return [*spans, WindowPart(rest, first, first)] if rest else spans
+
+
+def _slice(
+    query: SeriesQuery, windows: Windows, span: WindowPart, max_samples: int
+) -> list[list[WindowPart]]:
+    """Return the parts of a span for some machines each; if one has many samples, for some of its windows.
+
+    These are in order, so that what is cached of a machine grows.
+    """
+    samples = presume_samples(_narrow(query, windows, span)[0])
+    if samples <= max_samples:
+        return [[span]]
+    of_machine = samples // len(span.machines)
+    machines = max(max_samples // max(of_machine, 1), 1)
+    width = max((span.stop - span.start) * max_samples // max(of_machine, max_samples), 1)
+    return [
+        [
+            WindowPart(span.machines[i : i + machines], start, min(start + width, span.stop))
+            for start in range(span.start, span.stop, width)
+        ]
+        for i in range(0, len(span.machines), machines)
+    ]
 
 
 def _narrow(query: SeriesQuery, windows: Windows, span: WindowPart) -> tuple[SeriesQuery, Windows]:

@@ -8,7 +8,7 @@ from stores.wrappers.interception import Interceptor, StoreCall
 
 T = TypeVar("T")
 LONG_READS = frozenset(
-    ("points", "changes", "neighbours")
+    ("points", "changes", "areas", "neighbours")
 )  # of time series: what they read has no known length
 
 

@@ -129,6 +129,25 @@ async def test_areas_of_closed_windows_are_read_once(written: Written) -> None:
     assert store.get_cached_bytes()["closed_windows"] > 3 * 3 * 4 * 300
 
 
+async def test_areas_of_many_samples_are_read_in_slices(written: Written) -> None:
+    """Of some machines each or, where one may have too many samples, of some of its windows."""
+    await written.put(
+        *(sample(name, START + n * 20 * DAY, float(n)) for name in MACHINES for n in range(20)),
+    )
+    store, reads = cache(written.store, Clock(START + 500 * DAY))
+    cached, rule = store.database(written.series.database), AreaRule()
+    month = ask(START, START + 30 * DAY, [*MACHINES, *map(str, range(37))], step=DAY)
+    first = START // (30 * DAY) * 30 * DAY
+    year = ask(first, first + 360 * DAY, MACHINES[:1], step=30 * DAY)
+    whole = ask(START, START + 360 * DAY)[0], Windows((START - DAY, START + 360 * DAY), 361 * DAY)
+    for question, count, uncached in ((month, 8, 0), (year, 3, 0), (whole, 3, 3)):
+        for expected in (count, uncached):
+            reads.clear()
+            assert await cached.areas(*question, rule) == await written.series.areas(*question, rule)
+            assert len(reads.windows) == expected
+    assert max(len(machines) for machines, _, _ in reads.windows) == 1
+
+
 def _move(query: SeriesQuery) -> SeriesQuery:
     return replace(query, start=query.start + HOUR // 3, stop=query.stop + HOUR // 3)
 

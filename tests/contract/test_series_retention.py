@@ -1,6 +1,7 @@
 """The embedded time-series store keeps rollups of deleted points, and makes those of earlier versions."""
 
 from collections.abc import AsyncIterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -9,6 +10,7 @@ import pytest
 from stores.backends.sqlite import series_backfill
 from stores.backends.sqlite.series import SqliteSeriesStore
 from stores.backends.sqlite.series_schema import HOUR
+from stores.contracts.areas import AreaRule
 from stores.contracts.deletions import Deletion
 from stores.contracts.errors import BadUserInput
 from stores.contracts.extents import ExtentQuery
@@ -87,6 +89,18 @@ async def test_windows_that_need_deleted_points_are_refused(
     assert "series.retention_days" in refused.value.message
     later = {**arguments, "hours": (4.5, 10)}
     assert await read(store, **later)
+
+
+async def test_areas_that_need_deleted_points_are_refused(store: SqliteSeriesStore) -> None:
+    windows = Windows(tuple(range(START, START + 11 * HOUR, 5 * HOUR)), 5 * HOUR)
+    query = SeriesQuery("state", ["a"], ["M"], START, START + 10 * HOUR)
+    series = store.database("d")
+    assert [index for index, _ in (await series.areas(query, windows, AreaRule()))["M"]["a"][()]] == [0, 1]
+    await store.retain(START + 4 * HOUR)
+    with pytest.raises(BadUserInput, match="INTEGRAL"):
+        await series.areas(query, windows, AreaRule())
+    later = replace(query, start=START + 4 * HOUR)
+    assert [index for index, _ in (await series.areas(later, windows, AreaRule()))["M"]["a"][()]] == [0, 1]
 
 
 async def test_points_that_come_after_their_hour_was_deleted_leave_its_rollup(

@@ -7,6 +7,7 @@ import apsw
 
 from stores.backends.sqlite.series_queries import Names, find_series
 from stores.backends.sqlite.series_schema import StoredSeries
+from stores.backends.sqlite.series_windows import require_samples
 from stores.contracts.areas import Area, AreaCell, AreaRule
 from stores.contracts.series import SECOND, ByMachine, ByTags, SeriesQuery, Span, Tags, Windows
 
@@ -33,10 +34,14 @@ def read_areas(
 def _read_span(
     db: apsw.Connection, group: Sequence[StoredSeries], start: int, stop: int, span: Span, rule: AreaRule
 ) -> Iterator[AreaCell]:
-    """Yield the areas of windows of one width under a series, or under several with the same tags."""
+    """Yield the areas of windows of one width under a series, or under several with the same tags.
+
+    Raises `BadUserInput` if samples that the retention has deleted would be needed: rollups have no areas.
+    """
     start, stop = max(start, span.start), min(stop, span.stop)
     if start >= stop:
         return
+    require_samples(db, group, start, stop)
     among = f"series IN ({','.join(str(series.number) for series in group)})"
     number = "CAST(value AS REAL)"
     # Consecutive samples that are in one window, and not too far apart

@@ -72,7 +72,7 @@ def _aggregate_rolled(
         hours = origin + index * width, origin + (index + 1) * width
         start, stop = max(query.start, hours[0] * HOUR), min(query.stop, hours[1] * HOUR)
         inside = max(rolled[0], hours[0]), min(rolled[1], hours[1])
-        _require_samples(db, group, start, inside[0] * HOUR)
+        require_samples(db, group, start, inside[0] * HOUR)
         return source.aggregate_cut(index, start, stop, inside)
 
     yield from chain.from_iterable(map(aggregate_cut, range(first, first_whole)))
@@ -89,13 +89,13 @@ def _aggregate_samples(
     """Yield the cells of a span without the first `skipped` windows, from samples alone."""
     origin = span.start + skipped * span.width
     start, stop = max(query.start, origin), min(query.stop, span.stop)
-    _require_samples(db, group, start, stop)
+    require_samples(db, group, start, stop)
     cells = aggregate_samples(db, group, start, stop, origin, span.width, query.aggregation)
     first = span.first + skipped
     return ((first + index, value) for index, value in cells) if first else cells
 
 
-def _require_samples(db: apsw.Connection, group: Sequence[StoredSeries], start: int, stop: int) -> None:
+def require_samples(db: apsw.Connection, group: Sequence[StoredSeries], start: int, stop: int) -> None:
     """Raise an error if samples with `start <= time < stop` were deleted, of which there are rollups."""
     sql = "SELECT 1 FROM rollups WHERE series = ? AND hour >= ? AND hour < ? LIMIT 1"
     for series in group:
