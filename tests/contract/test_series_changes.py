@@ -1,16 +1,28 @@
 """The changes of series, on every time-series store."""
 
 import random
+import uuid
 from dataclasses import replace
+from pathlib import Path
+from typing import Any
 
 import pytest
 
+from stores.backends.influx.influx2_client import Influx2Client
+from stores.backends.influx.influx3_client import Influx3Client
 from stores.contracts.errors import LimitExceeded
 from stores.contracts.repeats import drop_all_repeats
 from stores.contracts.series import MACHINE, ByMachine, ByTags, Point, Sample, SeriesQuery, Unsigned, Value
+from stores.opening import open_series
 from stores.wrappers.tagged import TaggedSeriesDatabase
 from tests.contract.points import HOSTILE, T, point
-from tests.contract.series_stores import Written
+from tests.contract.series_stores import Written, create, send
+from tests.patience import BUSY_S
+
+
+def count_samples(series: ByMachine[ByTags[list[Sample]]]) -> int:
+    by_field = (by_tags for fields in series.values() for by_tags in fields.values())
+    return sum(len(samples) for by_tags in by_field for samples in by_tags.values())
 
 
 async def test_a_change_is_the_first_sample_and_each_that_differs_from_the_one_before(
@@ -72,8 +84,41 @@ async def test_the_changes_of_every_kind_are_those_of_all_samples(written: Writt
     query = SeriesQuery("state", list(VALUES), ["M1", "M2"], T + 20, T + 380)
     samples = await written.series.points(query, 4000)
     expected = drop_all_repeats(samples)
-    count = sum(len(c) for fields in expected.values() for tags in fields.values() for c in tags.values())
+    count = count_samples(expected)
     assert 400 < count < 1500
     assert await written.series.changes(query, count) == expected
     with pytest.raises(LimitExceeded):
         await written.series.changes(query, count - 1)
+
+
+@pytest.mark.parametrize("kind", ["influxdb3", "influxdb2"])
+async def test_only_changes_cross_the_wire(
+    kind: str, request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    server = request.getfixturevalue(f"{kind}_server")
+    database = f"d{uuid.uuid4().hex[:12]}"
+    await create(server, database)
+    beats = [
+        point(T + n, f"M{n % 5}", power=n >= 1000, mode=("A", "B")[n // 400 % 2], load=n // 900)
+        for n in range(2000)
+    ]
+    await send(server, database, beats)
+    client = Influx3Client if kind == "influxdb3" else Influx2Client
+    rows: list[object] = []
+    query = client.query
+
+    async def count(*arguments: Any) -> Any:
+        answer = await query(*arguments)
+        rows.extend(answer)
+        return answer
+
+    prefix, org = ("influxdb2+", server.org) if kind == "influxdb2" else ("", "")
+    store = open_series(prefix + server.url, data=Path(), token=server.token, org=org, deadline=BUSY_S)
+    series = store.database(database)
+    await series.catalogue()
+    monkeypatch.setattr(client, "query", count)
+    machines = [f"M{n}" for n in range(5)]
+    changes = await series.changes(SeriesQuery("state", ["power", "mode", "load"], machines, T, T + 2000), 99)
+    await store.close()
+    assert count_samples(changes) == 5 * (2 + 5 + 3)
+    assert len(rows) <= 50 + 2  # and the strings that occur
