@@ -147,14 +147,14 @@ class StateTimeline:
         root: strawberry.Parent[states.StateHistory],
         of: Annotated[StateField, argument("The field whose states are totalled.")] = StateField.EXECUTION,
     ) -> Any:
-        return states.sum_states(getattr(root, str(of.value)))
+        return root.sum(str(of.value))
 
     @derived("The total duration of each state in each window; empty without `every`.", list[StateWindow])
     def windows(
         root: strawberry.Parent[states.StateHistory],
         of: Annotated[StateField, argument("The field whose states are totalled.")] = StateField.EXECUTION,
     ) -> Any:
-        return states.split_states(root, getattr(root, str(of.value)))
+        return root.split(str(of.value))
 
 
 RATE = (

@@ -1,52 +1,86 @@
 """States over time and counters: what was carried in, repeats, resets, and samples of one time."""
 
+from collections import Counter
 from itertools import pairwise
+from typing import Any
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from resolvers.series.counters import CounterSamples, find_increases
-from resolvers.series.states import StateHistory, find_spans, split_states, sum_states
+from resolvers.series.state_totals import find_states, split_states, sum_states
+from stores.contracts.repeats import drop_repeats
 from stores.contracts.series import SECOND, Sample, Value, Windows
+from tests.randomized import randomized
 
 
 def samples(*pairs: tuple[int, Value]) -> list[Sample]:
     return [Sample(time, value) for time, value in pairs]
 
 
-def show_spans(*arguments: object) -> list[tuple[Value, int, int, bool]]:
-    spans = find_spans(*arguments)  # type: ignore[arg-type]  # as the tests pass them
+def show_spans(*arguments: Any) -> list[tuple[Value, int, int, bool]]:
+    spans = find_states(*arguments).list_spans()
     return [(span.value, span.start, span.end, span.carried_in) for span in spans]
 
 
-def test_a_state_is_carried_in_prolonged_and_lasts_to_the_end() -> None:
-    samples_ = samples((20, "ACTIVE"), (30, "ACTIVE"), (40, "READY"))
-    assert show_spans(Sample(3, "READY"), samples_, 10, 60) == [
+def test_a_state_is_carried_in_and_lasts_to_the_end() -> None:
+    changes = samples((20, "ACTIVE"), (40, "READY"))
+    assert show_spans(Sample(3, "READY"), changes, 10, 60) == [
         ("READY", 10, 20, True),
         ("ACTIVE", 20, 40, False),
         ("READY", 40, 60, False),
     ]
+    assert show_spans(Sample(3, "ACTIVE"), changes, 10, 60) == [
+        ("ACTIVE", 10, 40, True),
+        ("READY", 40, 60, False),
+    ]
+    assert show_spans(Sample(3, "READY"), [], 10, 60) == [("READY", 10, 60, True)]
 
 
 def test_before_the_first_sample_nothing_is_known() -> None:
     assert show_spans(None, samples((20, True)), 10, 60) == [(True, 20, 60, False)]
     assert show_spans(None, [], 10, 60) == []
+    assert sum_states([find_states(None, [], 10, 60)]) == []
 
 
 def test_a_sample_at_the_start_ends_what_was_carried_in() -> None:
     assert show_spans(Sample(3, "A"), samples((10, "B")), 10, 60) == [("B", 10, 60, False)]
 
 
-def test_of_two_samples_of_one_time_the_last_one_counts() -> None:
-    assert show_spans(None, samples((20, "A"), (20, "B"), (30, "C")), 10, 40) == [
-        ("B", 20, 30, False),
-        ("C", 30, 40, False),
-    ]
-
-
 def test_durations_are_shares_of_what_is_known() -> None:
-    totals = sum_states(find_spans(None, samples((20, "A"), (50, "B"), (60, "A")), 10, 110))
-    assert [(total.value, total.duration) for total in totals] == [("A", 80), ("B", 10)]
+    totals = sum_states([find_states(None, samples((20, "A"), (50, "B"), (60, "A")), 10, 110)])
+    assert [(total.value, total.duration, total.entries) for total in totals] == [("A", 80, 2), ("B", 10, 1)]
     assert sum(total.share for total in totals) == pytest.approx(1)
+
+
+@randomized(200)
+@given(
+    st.lists(st.tuples(st.integers(-9, 40), st.sampled_from("ABC")), unique_by=lambda sample: sample[0]),
+    st.lists(st.integers(-5, 60), min_size=2, max_size=8, unique=True),
+)
+def test_each_moment_of_a_window_counts_for_the_state_in_force(
+    reports: list[tuple[int, str]], edges: list[int]
+) -> None:
+    start, stop, windows = 0, 40, Windows(tuple(sorted(edges)))
+    changes = drop_repeats(Sample._make(report) for report in sorted(reports))
+    before = [sample for sample in changes if sample.time < start]
+    within = [sample for sample in changes if start <= sample.time < stop]
+    runs = find_states(before[-1] if before else None, within, start, stop)
+
+    def find_state(at: int) -> Value | None:
+        return next((sample.value for sample in reversed(changes) if sample.time <= at), None)
+
+    for (begin, end), window in zip(
+        pairwise(windows.edges), split_states([runs], windows, 0, 40), strict=True
+    ):
+        moments = Counter(find_state(at) for at in range(max(begin, start), min(end, stop)))
+        entries = Counter(sample.value for sample in within if begin <= sample.time < end)
+        assert {total.value: total.duration for total in window.states} == {
+            state: count for state, count in moments.items() if state is not None
+        }
+        assert Counter({total.value: total.entries for total in window.states}) == entries
+        assert window.complete == (start <= begin and end <= stop)
 
 
 def test_a_counter_that_falls_began_at_zero_again() -> None:
@@ -110,9 +144,8 @@ def test_several_counters_of_a_machine_add_up() -> None:
 
 
 def test_windows_divide_the_states_of_a_range() -> None:
-    spans = find_spans(Sample(3, "A"), samples((20, "B"), (50, "A"), (55, "B")), 10, 70)
-    history = StateHistory(10, 70, Windows((0, 30, 60, 90)), [], spans, [])
-    windows = split_states(history, spans)
+    runs = find_states(Sample(3, "A"), samples((20, "B"), (50, "A"), (55, "B")), 10, 70)
+    windows = split_states([runs], Windows((0, 30, 60, 90)), 10, 70)
     assert [(window.start, window.end, window.complete) for window in windows] == [
         (0, 30, False),
         (30, 60, True),
@@ -122,4 +155,4 @@ def test_windows_divide_the_states_of_a_range() -> None:
         [(total.value, total.duration, total.entries) for total in window.states] for window in windows
     ] == [[("A", 10, 0), ("B", 10, 1)], [("B", 25, 1), ("A", 5, 1)], [("B", 10, 0)]]
     assert sum(total.duration for window in windows for total in window.states) == 60
-    assert [total.entries for total in sum_states(spans)] == [2, 1]
+    assert [total.entries for total in sum_states([runs])] == [2, 1]
