@@ -39,9 +39,16 @@ class Machine:
         )
 
     async def ask(self, selection: str) -> Any:
+        """The fields of the machine."""
+        return (await self.send(selection))["data"]["device"]
+
+    async def send(self, selection: str) -> Any:
+        """The whole answer, which has no errors."""
         query = f"""query($o: String!) {{
           device(organizationId: $o, applicationId: "cnc", machineId: "M0") {{ {selection} }} }}"""
-        return (await self._client.run(query, o=self._organization))["device"]
+        answer = await self._client.send(query, o=self._organization)
+        assert "errors" not in answer, answer["errors"]
+        return answer
 
 
 @pytest.fixture
