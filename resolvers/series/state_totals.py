@@ -8,6 +8,7 @@ from collections import Counter, defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from itertools import chain, islice, repeat
+from operator import itemgetter
 
 from resolvers.series.windows import list_windows
 from stores.contracts.series import SECOND, Sample, Value, Windows
@@ -98,9 +99,8 @@ def find_states(carried: Sample | None, changes: Sequence[Sample], start: int, s
 
     `carried` is the last sample before the range, `changes` are those of the range.
     """
-    times: tuple[int, ...]
-    values: tuple[Value, ...]
-    times, values = zip(*changes, strict=True) if changes else ((), ())
+    times: tuple[int, ...] = tuple(map(itemgetter(0), changes))
+    values: tuple[Value, ...] = tuple(map(itemgetter(1), changes))
     if carried is None:
         return StateRuns(times, values, stop, carried_in=False)
     if values and values[0] == carried.value:
