@@ -2,9 +2,10 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from operator import attrgetter
 
 from resolvers.context import Context
-from resolvers.hints import Hinted
+from resolvers.hints import Absence, Hinted
 from resolvers.series.columns import select_numbers
 from resolvers.series.machine_series import SeriesRequest, SeriesResult, get_series_of_machines
 from stores.contracts.series import Value
@@ -35,25 +36,27 @@ async def list_rows(
     fields: Sequence[tuple[str, str]],
     request: SeriesRequest,
 ) -> Hinted:
-    """Return the points of each field of each machine as rows, series by series, oldest first.
+    """Return the points of each field of each machine as rows, oldest first, as Grafana requires it.
 
-    In the place of a series that cannot be read is its error, and fields that were never written have hints.
+    At the beginning are the errors of series that cannot be read; fields that were never written have hints.
     Errors are raised as by `get_series_of_machines`.
     """
-    rows: list[PointOfSeries | Exception] = []
-    hinted = Hinted(rows, [])
+    errors: list[Exception] = []
+    rows: list[PointOfSeries] = []
+    absences: list[Absence] = []
     for result in await get_series_of_machines(context, machines, fields, request):
         if isinstance(result, Exception):
-            rows.append(result)
+            errors.append(result)
         elif isinstance(result.series, Hinted):
-            hinted = Hinted(rows, [*hinted.absences, *result.series.absences])
+            absences += result.series.absences
         else:
             await context.turn.pause()
             rows += _make_rows(result.device.machine_id, result.series)
-    return hinted
+    rows.sort(key=attrgetter("time"))  # merges series, which are in order
+    return Hinted([*errors, *rows], absences)
 
 
-def _make_rows(machine_id: str, series: SeriesResult) -> list[PointOfSeries | Exception]:
+def _make_rows(machine_id: str, series: SeriesResult) -> list[PointOfSeries]:
     columns = zip(series.times, series.values, select_numbers(series.values), strict=True)
     return [
         PointOfSeries(machine_id, series.measurement, series.field, time, value, number)

@@ -44,9 +44,9 @@ class SeriesRow:
 @strawberry.type
 class SeriesRowQueries:
     @derived(
-        "The points of several fields of several machines as rows: series by series, oldest first. For many"
-        " points, the columns of `series` are much cheaper. A series that cannot be read, or whose machine"
-        " does not exist, is one null with an error of its own.",
+        "The points of several fields of several machines as rows, oldest first. For many points, the columns"
+        " of `series` are much cheaper. A series that cannot be read, or whose machine does not exist, is one"
+        " null at the beginning, with an error of its own.",
         list[SeriesRow | None] | None,
     )
     async def series_rows(

@@ -49,9 +49,9 @@ async def test_grafana_gets_flat_rows_of_a_range_in_milliseconds(
         rows = answer["data"]["seriesRows"]
         assert [tuple(row[key] for key in COLUMNS) for row in rows] == [
             ("M0", "temperature", from_ms, 24.0, 24.0),
-            ("M0", "temperature", from_ms + 300_000, 29.0, 29.0),
             ("M0", "execution", from_ms, "ACTIVE", None),
             ("M1", "temperature", from_ms, 1.0, 1.0),
+            ("M0", "temperature", from_ms + 300_000, 29.0, 29.0),
             ("M1", "temperature", from_ms + 300_000, 1.0, 1.0),
         ]
         assert all(not isinstance(value, dict | list) for row in rows for value in row.values())
