@@ -6,6 +6,7 @@
 # make bench-check times that must not be exceeded
 # make bench-abuse dashboards beside an abuse mix
 # make bench-memory  memory that must return after many documents and answers
+# make bench-series  rollups and changes of the embedded time series, beside DuckDB
 # make bench       figures of the gateway beside other GraphQL servers
 PYTHON ?= python3
 BIN := .venv/bin
@@ -19,7 +20,7 @@ PARALLEL = -n $(WORKERS) --maxprocesses 4 --dist load --maxschedchunk 1
 # The suite starts Python dozens of times: compiled modules are kept, whatever the environment says.
 export PYTHONDONTWRITEBYTECODE :=
 
-.PHONY: run test test-fast test-long lint check bench bench-abuse bench-check bench-memory lock format clean
+.PHONY: run test test-fast test-long lint check bench bench-abuse bench-check bench-memory bench-series lock format clean
 
 run: .venv/runtime
 	$(BIN)/sync-gateway serve --demo
@@ -49,6 +50,10 @@ bench-abuse: .venv/dev
 # Resident memory after many documents and many large answers.
 bench-memory: .venv/dev
 	$(BIN)/python -m bench.steadiness
+
+# Rollups and changes beside DuckDB, and beside files without them.
+bench-series: .venv/bench
+	$(BIN)/python -m bench.rollups
 
 # The gateway against other GraphQL servers over one MongoDB and one InfluxDB (needs java, maven and npm).
 bench: .venv/bench bench/peers/mercurius/node_modules
