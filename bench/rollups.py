@@ -29,6 +29,7 @@ from bench.machine import machine
 from bench.series import BATCH, DATABASE, DAY, DAYS, NAMES, NOW, points
 from compat_rest.commands.demo import load_demo
 from schema.server.app import create_app
+from schema.server.gc_tuning import freeze_startup_objects
 from schema.server.settings import Settings
 from stores.backends.sqlite import series_schema, series_writer
 from stores.backends.sqlite.series import SqliteSeriesStore
@@ -200,6 +201,7 @@ async def measure_demo(folder: Path, console: Console) -> None:
 async def main(count: int) -> None:
     console = Console(soft_wrap=True)
     console.print(machine())
+    freeze_startup_objects()  # as a serving process does
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         await measure_demo(folder, console)
