@@ -1,9 +1,9 @@
 """What requests leave behind, and how long a huge answer holds up others: `make bench-memory`.
 
 The gateway as a process over its embedded store. Resident memory after a warm start, after 20,000 distinct
-documents of which half are not valid, and after 10,000 answers of 1,000 devices; and the longest time that a
-health check waits while a query of 10,000 devices is answered. Ends with 1 if the memory is not within 20 %
-of that of the warm start.
+documents of which half are not valid, after 10,000 answers of 1,000 devices, and after a flood of queries of
+300,000 samples each; and the longest time that a health check waits while a query of 10,000 devices is
+answered. Ends with 1 if the memory is not within 20 % of that of the warm start.
 """
 
 import argparse
@@ -13,6 +13,7 @@ import statistics
 import sys
 import tempfile
 import time
+from collections import Counter
 from pathlib import Path
 
 import httpx
@@ -22,13 +23,19 @@ from rich.progress import track
 from bench.execution import Peer, gateway
 from bench.graph import fill
 from bench.machine import machine
-from stores.opening import open_documents
+from stores.contracts.series import MACHINE, SECOND, Point, WritableSeriesStore
+from stores.opening import open_documents, open_series
 
 LIST = """{ application(organizationId: "steady", applicationId: "app0") {
   devices(first: 1000) { nodes { machineId name updatedAt connectors { name driver } } } } }"""
 ALL = """{ organization(organizationId: "steady") { applications { devices(first: 1000) {
   nodes { machineId name updatedAt connectors { name driver } eventBindings { label } } } } } }"""
+MACHINE_ID, SAMPLES, FLOOD = "M000000", 300_000, 100
+RAW = """query($machine: String!, $last: Duration!) {
+  device(organizationId: "steady", applicationId: "app0", machineId: $machine) {
+    series(measurement: "m", field: "f", range: {last: $last}) { numbers } } }"""
 CONCURRENT_REQUESTS = 8
+RELEASE_S = 12.0  # after which memory that is not used any more has been returned
 MAX_MEMORY_FACTOR = 1.2
 # Budgets are not what is measured.
 SETTINGS = {
@@ -59,6 +66,26 @@ async def send_documents(peer: Peer, client: httpx.AsyncClient, count: int) -> N
         await asyncio.gather(*(send(number) for number in range(first, first + CONCURRENT_REQUESTS)))
 
 
+async def write_samples(folder: Path) -> None:
+    """A sample of one machine in each of the last few seconds."""
+    store, now = open_series(None, data=folder), time.time_ns()
+    assert isinstance(store, WritableSeriesStore)
+    for first in range(0, SAMPLES, 10_000):
+        numbers = range(first, first + 10_000)
+        tags = ((MACHINE, MACHINE_ID),)
+        await store.write(
+            "organization/steady", [Point("m", tags, {"f": n % 100}, now - n * 5 * SECOND) for n in numbers]
+        )
+    await store.close()
+
+
+async def send_raw(peer: Peer, client: httpx.AsyncClient, number: int) -> int:
+    """The status of a query of many samples, like no other number's. The gateway may be too busy for it."""
+    variables = {"machine": MACHINE_ID, "last": f"PT{6 * SAMPLES + number}S"}
+    body = {"query": RAW, "variables": variables}
+    return (await client.post(f"{peer.url}/graphql", json=body)).status_code
+
+
 async def measure_waits(peer: Peer, client: httpx.AsyncClient) -> list[float]:
     """How long health checks wait beside huge answers, in milliseconds."""
     for _ in range(2):
@@ -74,6 +101,7 @@ async def measure_waits(peer: Peer, client: httpx.AsyncClient) -> list[float]:
     return waits
 
 
+# Long because it is one run, step by step.
 async def main(responses: int, documents: int) -> bool:
     """Whether the memory is within its bound in the end."""
     console = Console(soft_wrap=True)
@@ -83,6 +111,7 @@ async def main(responses: int, documents: int) -> bool:
         store = open_documents(None, data=folder)
         await fill(store, "steady", 10_000, 10)
         await store.close()
+        await write_samples(folder)
         peer = stack.enter_context(gateway("gateway", folder, SETTINGS))
         async with httpx.AsyncClient(trust_env=False, timeout=60) as client:
 
@@ -96,11 +125,18 @@ async def main(responses: int, documents: int) -> bool:
                 return memory
 
             await request_answers(100)
-            warm = read_memory("a warm start of 100 answers")
+            await asyncio.gather(*(send_raw(peer, client, number) for number in range(12)))
+            await asyncio.sleep(RELEASE_S)
+            warm = read_memory("a warm start")
             await send_documents(peer, client, documents)
             read_memory(f"{documents:,} distinct documents")
             await request_answers(responses)
             late = read_memory(f"{responses:,} more answers")
+            console.print(f"{late / warm:.2f} times the warm start")
+            flood = await asyncio.gather(*(send_raw(peer, client, number) for number in range(FLOOD)))
+            read_memory(f"{FLOOD} queries of {SAMPLES:,} samples at once ({dict(Counter(flood))})")
+            await asyncio.sleep(RELEASE_S)
+            late = max(late, read_memory(f"{RELEASE_S:.0f} seconds more"))
             console.print(f"{late / warm:.2f} times the warm start")
             waits = await measure_waits(peer, client)
             console.print(

@@ -31,7 +31,7 @@ from schema.server.ingest import WRITE_PATHS, Ingest
 from schema.server.ingest_access import IngestAccess
 from schema.server.ingest_routing import PointRouter
 from schema.server.key_ring import KeyRing
-from schema.server.memory import read_cgroup_limit
+from schema.server.memory import read_cgroup_limit, release_unused_memory
 from schema.server.metrics import Metrics
 from schema.server.opening import (
     make_series_layout,
@@ -266,6 +266,7 @@ async def _run_lifespan(
     store, retention_days = state.series.store, settings.series.retention_days
     work: dict[str, Work] = {
         "check of the stores": partial(report_unreachable_stores, state, settings),
+        "release of memory": partial(release_unused_memory, state.gate.is_idle),
         **tasks,
     }
     if isinstance(store, WritableSeriesStore):

@@ -98,6 +98,10 @@ class ExecutionGate:
                 _overload("memory_bytes", self.memory.limit or 0, "The gateway is short of memory")
             )
 
+    def is_idle(self) -> bool:
+        """Whether no expensive request is executed."""
+        return not self.expensive.executing
+
     def leave(self, lane: Lane) -> None:
         lane.leave()
         if not self.cheap.executing:

@@ -1,5 +1,8 @@
-"""How much of its memory the process uses."""
+"""How much memory the process uses, and how it gives back what it does not use any more."""
 
+import asyncio
+import ctypes
+import gc
 import os
 import time
 from collections.abc import Callable
@@ -9,6 +12,10 @@ INTERVAL_S = 0.1  # between two readings
 CGROUPS, OWN_GROUPS = Path("/sys/fs/cgroup"), Path("/proc/self/cgroup")  # Linux
 STATM = Path("/proc/self/statm")
 NO_LIMIT = 2**60
+RELEASE_INTERVAL_S = 5.0
+RELEASED_GROWTH = (
+    1.1  # of the resident memory since the last release, from which on there is something to release
+)
 
 
 def read_resident_bytes() -> int:
@@ -17,6 +24,36 @@ def read_resident_bytes() -> int:
         return int(STATM.read_bytes().split()[1]) * os.sysconf("SC_PAGE_SIZE")
     except (OSError, ValueError):
         return 0
+
+
+async def release_unused_memory(
+    is_idle: Callable[[], bool],
+    read: Callable[[], int] = read_resident_bytes,
+    trim: Callable[[], object] | None = None,
+) -> None:
+    """Give memory back to the system after requests that have needed much: in the background, for ever.
+
+    Cycles of objects are collected, which the collector would only do after a million new objects, and the
+    allocator returns the pages that are free. Both wait until `is_idle`: while long results are alive, the
+    collection would visit all their objects.
+    """
+    trim = trim or find_trim()
+    released = 0
+    while True:
+        await asyncio.sleep(RELEASE_INTERVAL_S)
+        if is_idle() and read() > released * RELEASED_GROWTH:
+            gc.collect()
+            await asyncio.to_thread(trim)
+            released = read()
+
+
+def find_trim() -> Callable[[], object]:
+    """The function of glibc that returns free pages to the system; elsewhere, one that does nothing."""
+    try:
+        trim = ctypes.CDLL(None).malloc_trim  # glibc
+    except (OSError, AttributeError, TypeError):
+        return lambda: None
+    return lambda: trim(0)
 
 
 class MemoryGauge:

@@ -2,6 +2,7 @@
 
 import asyncio
 import threading
+import weakref
 from pathlib import Path
 from typing import Any
 
@@ -207,3 +208,16 @@ def test_a_commit_that_the_disk_did_not_confirm_has_an_unknown_outcome() -> None
     assert "outcome" not in failures.to_unavailable(Path("documents.db"), error).extensions
     vars(error)["extendedresult"] = apsw.SQLITE_IOERR_FSYNC
     assert failures.to_unavailable(Path("documents.db"), error).extensions["outcome"] == "UNKNOWN"
+
+
+class Result:
+    """What a read returns."""
+
+
+async def test_the_result_of_a_read_is_not_kept_by_its_thread(tmp_path: Path) -> None:
+    file = open_file(tmp_path / "documents.db")
+    result = weakref.ref(await file.read(lambda db: Result()))
+    async with asyncio.timeout(60):
+        while result() is not None:  # noqa: ASYNC110 - until the thread has come to the end of the call
+            await asyncio.sleep(0.005)
+    await file.close()

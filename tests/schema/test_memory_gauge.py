@@ -1,8 +1,20 @@
 """How much memory the process uses, and may use."""
 
+import asyncio
+import gc
+import weakref
 from pathlib import Path
 
-from schema.server.memory import MemoryGauge, read_cgroup_limit, read_resident_bytes
+import pytest
+
+from schema.server import memory
+from schema.server.memory import (
+    MemoryGauge,
+    find_trim,
+    read_cgroup_limit,
+    read_resident_bytes,
+    release_unused_memory,
+)
 
 
 def test_memory_is_read_at_most_ten_times_in_a_second() -> None:
@@ -24,3 +36,40 @@ def test_the_memory_limit_is_the_lowest_of_the_control_groups(tmp_path: Path) ->
     (tmp_path / "memory").mkdir()
     (tmp_path / "memory" / "memory.limit_in_bytes").write_text("1000000000\n")
     assert read_cgroup_limit(tmp_path, groups) == 1_000_000_000
+
+
+class Cycle:
+    """An object that only the collector of cycles frees."""
+
+    def __init__(self) -> None:
+        self.itself = self
+
+
+async def test_memory_is_released_when_it_has_grown_and_nobody_needs_it(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(memory, "RELEASE_INTERVAL_S", 0)
+    resident = iter([100, 50, 54, 56, 52])
+    trims: list[str] = []
+    idle, done = iter([False, True, True, True]), asyncio.Event()
+
+    def is_idle() -> bool:
+        is_next = next(idle, None)
+        if is_next is None:
+            done.set()
+        return bool(is_next)
+
+    gc.disable()
+    cycle = weakref.ref(Cycle())
+    task = asyncio.create_task(
+        release_unused_memory(is_idle, resident.__next__, lambda: trims.append("trim"))
+    )
+    await asyncio.wait_for(done.wait(), 30)
+    gc.enable()
+    task.cancel()
+    assert len(trims) == 2  # 100 bytes became 50; 54 are too few more, and 56 are enough
+    assert cycle() is None
+
+
+def test_the_allocator_can_be_trimmed_where_it_is_that_of_glibc() -> None:
+    find_trim()()

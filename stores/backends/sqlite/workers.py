@@ -68,6 +68,7 @@ class Call(Generic[T]):
             try:
                 result = self._work(self, connection)
             finally:
+                connection.set_busy_handler(None)  # it would keep the call, and so its result
                 with self._lock:
                     self._connection = None
         except BaseException as error:  # noqa: BLE001 - the caller raises it
@@ -137,6 +138,7 @@ class Workers:
             if connection is not None and (call.has_failed or not _is_reusable(connection)):
                 connection.close(True)
                 connection = None
+            del call  # it would keep its result until the next call
         if connection is not None:
             connection.close(True)
 
