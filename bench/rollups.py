@@ -124,7 +124,8 @@ async def measure_windows(store: SqliteSeriesStore, count: int, console: Console
             WHERE time >= {START} AND time < {NOW} GROUP BY ALL"""
 
         def ask_duckdb(sql: str = sql) -> list[Any]:
-            return duck.execute(sql).fetchall()
+            rows: list[Any] = duck.execute(sql).fetchall()
+            return rows
 
         async def ask(query: Any = query, windows: Any = windows, how: Any = aggregation) -> Any:
             return await series.windows(query, windows, how)
