@@ -3,10 +3,11 @@
 from dataclasses import dataclass
 
 from resolvers.context import Context
+from resolvers.limits import DAY
 from resolvers.rules.paging import page_size
 from resolvers.scopes import require_organization
 from stores.contracts.errors import BadUserInput, Conflict, NotFound
-from stores.contracts.series import WritableSeriesStore
+from stores.contracts.series import END_OF_TIME, WritableSeriesStore
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,12 +21,23 @@ class UnassignedMachine:
 async def list_unassigned_machines(
     context: Context, first: int | None, after: str | None
 ) -> list[UnassignedMachine]:
-    """The machines with points that belong to no organization, by id; none if a server stores the points."""
-    limit = page_size(first)
-    series = context.viewer.series
-    if not isinstance(series.store, WritableSeriesStore):
+    """The machines with points that belong to no organization, by id.
+
+    On a server they are those of the last day, if organizations share a database by machine id alone: points
+    of machines that no organization has registered, or several.
+    """
+    limit, series = page_size(first), context.viewer.series
+    if isinstance(series.store, WritableSeriesStore):
+        ids = await series.store.list_machines(series.layout.common, after=after or "", limit=limit)
+        return await _find_owners(context, ids)
+    if not series.layout.shares_by_machine:
         return []
-    ids = await series.store.list_machines(series.layout.common, after=after or "", limit=limit)
+    machines = await context.viewer.shared_tenant().readings.series.machines(context.now - DAY, END_OF_TIME)
+    owned = await _find_owners(context, sorted(id_ for id_ in machines if id_ > (after or "")))
+    return [machine for machine in owned if len(machine.organization_ids) != 1][:limit]
+
+
+async def _find_owners(context: Context, ids: list[str]) -> list[UnassignedMachine]:
     owners = await context.viewer.list_owners(ids)
     return [UnassignedMachine(id_, sorted(of_id)) for id_, of_id in zip(ids, owners, strict=True)]
 

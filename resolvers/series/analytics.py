@@ -38,13 +38,18 @@ async def count_applications(context: Context, scope: AnalyticsScope) -> int:
     return sum(len(organization.settings) for organization in await _list_organizations(context, scope))
 
 
-async def count_connected(context: Context, scope: AnalyticsScope, *, include_future: bool) -> int:
-    """Return how many machines were seen with their power on in the last day.
+async def count_connected(
+    context: Context, scope: AnalyticsScope, *, include_future: bool, include_unregistered: bool
+) -> int:
+    """Return how many devices were seen with their power on in the last day.
 
-    Points that lie further in the future than clocks may be ahead count with `include_future` only.
+    Points that lie further in the future than clocks may be ahead count with `include_future` only, and
+    machines that no application has registered, which operators see, with `include_unregistered`.
     """
     count = 0
     end = END_OF_TIME if include_future else context.viewer.series.find_end_of_present(context.now)
+    if scope.organization is None and context.viewer.grant.is_operator and not include_unregistered:
+        return await _count_connected_of_all(context, scope, end)
     for _, readings, machines in await _list_groups(context, scope):
         if machines is None:
             query = SourceQuery((POWER_ON,), start=context.now - DAY, stop=end)
@@ -53,6 +58,32 @@ async def count_connected(context: Context, scope: AnalyticsScope, *, include_fu
             loader = readings.machines_with(POWER_ON, context.now - DAY, end)
             count += sum(await loader.load_many(machines))
     return count
+
+
+async def _count_connected_of_all(context: Context, scope: AnalyticsScope, end: int) -> int:
+    """Return how many devices of all organizations were seen with their power on, by one query of a database.
+
+    Organizations that share a database have a machine in common if they have registered the same id.
+    """
+    viewer, layout = context.viewer, context.viewer.series.layout
+    organizations = await _list_organizations(context, scope)
+    machines = await gather(
+        *(list_machine_ids(context, o.organization_id, list(o.settings)) for o in organizations)
+    )
+    ids = [organization.organization_id for organization in organizations]
+    query = SourceQuery((POWER_ON,), start=context.now - DAY, stop=end)
+    names, all_readings = layout.list_databases(ids), viewer.all_readings(ids)
+    results = await gather(*(readings.series.machines_with(query) for readings in all_readings))
+    # Several databases that are read as one return their names before the ids.
+    prefixes = [""] if len(names) > len(all_readings) else [f"{name} " for name in names]
+    connected = {
+        f"{prefix}{machine}" for prefix, result in zip(prefixes, results, strict=True) for machine in result
+    }
+    return sum(
+        f"{layout.find_location(id_).database} {machine}" in connected
+        for id_, of_organization in zip(ids, machines, strict=True)
+        for machine in of_organization
+    )
 
 
 async def count_events(context: Context, scope: AnalyticsScope, requested: RequestedRange | None) -> int:

@@ -41,13 +41,19 @@ class Analytics:
     async def registered_devices(root: strawberry.Parent[AnalyticsScope], info: Info) -> int:
         return await analytics.count_devices(info.context, root)
 
-    @derived("How many machines were seen with their power on in the last day.")
+    @derived("How many registered devices were seen with their power on in the last day.")
     async def connected_devices(
         root: strawberry.Parent[AnalyticsScope],
         info: Info,
         include_future: IncludeFuture = False,
+        include_unregistered: Annotated[
+            bool,
+            argument("Whether machines count that no application has registered, which only operators see."),
+        ] = False,
     ) -> int | None:
-        return await analytics.count_connected(info.context, root, include_future=include_future)
+        return await analytics.count_connected(
+            info.context, root, include_future=include_future, include_unregistered=include_unregistered
+        )
 
     @derived("The number of registered applications.")
     async def registered_applications(root: strawberry.Parent[AnalyticsScope], info: Info) -> int:

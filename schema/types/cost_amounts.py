@@ -245,5 +245,10 @@ def count_devices_of_viewer(_: Arguments, scope: CostScope) -> int:
     return 0 if scope.is_operator else min(scope.organizations * DEVICES_OF_ORGANIZATION, DEVICES)
 
 
+def count_devices_for_operator(_: Arguments, scope: CostScope) -> int:
+    """The devices of which an operator reads the machine ids, to tell them from machines without a device."""
+    return min(scope.organizations * DEVICES_OF_ORGANIZATION, DEVICES) if scope.is_operator else 0
+
+
 def count_databases_of_viewer(_: Arguments, scope: CostScope) -> int:
     return scope.databases if scope.is_operator else scope.organizations

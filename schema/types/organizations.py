@@ -7,6 +7,7 @@ import strawberry
 from resolvers import connectors, gateways, organizations, scopes, users
 from resolvers.series import device_pages
 from resolvers.series.analytics import AnalyticsScope
+from resolvers.series.unregistered_machines import list_unregistered_machines
 from schema.engine.fields import Info, argument, as_type, attribute, derived, mutation
 from schema.engine.inputs import IF_UPDATED_AT, optional, required, select_provided_values
 from schema.engine.scalars import DateTime
@@ -17,9 +18,12 @@ from schema.types.configuration import ConfigEntry
 from schema.types.connectors import Connector
 from schema.types.device_lists import FilterArgument, OrderArgument, device_listing
 from schema.types.devices import Device
+from schema.types.event_arguments import EventRange
 from schema.types.gateways import Gateway
+from schema.types.machines import Machine
 from schema.types.node import Node
 from schema.types.paging import Connection
+from schema.types.series_arguments import to_optional_range
 from schema.types.shared import (
     CREATED_AT,
     IDEMPOTENCY_KEY,
@@ -97,6 +101,21 @@ class Organization(AlarmsOfDevices, Node):
     ) -> Any:
         listing = device_listing(info, first, after, filter, order_by)
         return await device_pages.list_organization_devices(info.context, root, listing)
+
+    @derived(
+        "The machines that write points of the organization while none of its applications has registered"
+        " them, by machine id. Points that belong to no organization are those of `unassignedMachines`.",
+        Connection[Machine] | None,
+    )
+    async def unregistered_machines(
+        root: strawberry.Parent[stored.Organization],
+        info: Info,
+        first: First = None,
+        after: After = None,
+        range: EventRange = None,
+    ) -> Any:
+        requested = to_optional_range(range)
+        return await list_unregistered_machines(info.context, root, first, after, requested)
 
     @derived("Figures about the organization for an overview page.", Analytics)
     def analytics(root: strawberry.Parent[stored.Organization]) -> Any:

@@ -9,7 +9,7 @@ from schema.engine.fields import Info, argument, as_type, attribute, derived, mu
 from schema.engine.inputs import required
 
 
-@strawberry.type(description="A machine with points in the embedded store that belong to no organization.")
+@strawberry.type(description="A machine with points that belong to no organization.")
 class UnassignedMachine:
     machine_id: str = attribute("The machine's id.")
     organization_ids: list[str] = attribute(
@@ -33,7 +33,8 @@ class AssignMachinePayload:
 class UnassignedMachineQueries:
     @derived(
         "The machines with points that belong to no organization, by machine id: no organization, or several,"
-        " had registered the machine id when the points came in without an organization.",
+        " had registered the machine id when the points came in without an organization. If a server stores"
+        " the points, they are those of the last day, where organizations share a database by machine id.",
         list[UnassignedMachine],
     )
     async def unassigned_machines(

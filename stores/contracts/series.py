@@ -269,6 +269,10 @@ class SeriesDatabase(ABC):
     async def machines_with(self, query: SourceQuery) -> set[str | None]:
         """Return the machines for which a source has a value; None stands for points without a machine."""
 
+    @abstractmethod
+    async def machines(self, start: int, stop: int, where: Where = ()) -> set[str]:
+        """Return the machines that have a sample of any field in a range; `where` as that of a `Source`."""
+
 
 @dataclass(frozen=True, slots=True)
 class Point:

@@ -32,6 +32,11 @@ class SeriesLayout:
     has_own_databases: bool = True
     tag: str | None = None
 
+    @property
+    def shares_by_machine(self) -> bool:
+        """Whether organizations without an entry share `common` by machine id alone."""
+        return not self.has_own_databases and self.tag is None
+
     def find_location(self, organization_id: str | None) -> SeriesLocation:
         """The location of an organization's series, or of those without an organization."""
         if organization_id is None:

@@ -23,6 +23,7 @@ from stores.contracts.series import (
     SeriesQuery,
     SeriesStore,
     SourceQuery,
+    Where,
     Windows,
     WritableSeriesStore,
 )
@@ -173,6 +174,9 @@ class WrappedSeriesDatabase(SeriesDatabase):
     async def machines_with(self, query: SourceQuery) -> set[str | None]:
         sources = ",".join(f"{source.measurement} {source.field}" for source in query.sources)
         return await self._read("machines_with", sources, lambda: self._series.machines_with(query))
+
+    async def machines(self, start: int, stop: int, where: Where = ()) -> set[str]:
+        return await self._read("machines", "", lambda: self._series.machines(start, stop, where))
 
 
 def presume_samples(query: SeriesQuery) -> int:

@@ -19,6 +19,7 @@ from stores.contracts.series import (
     SeriesQuery,
     SourceQuery,
     Tags,
+    Where,
     Windows,
 )
 
@@ -74,6 +75,9 @@ class TaggedSeriesDatabase(SeriesDatabase):
 
     async def machines_with(self, query: SourceQuery) -> set[str | None]:
         return await self._series.machines_with(self._narrow_sources(query))
+
+    async def machines(self, start: int, stop: int, where: Where = ()) -> set[str]:
+        return await self._series.machines(start, stop, (*where, *self._where))
 
     def _hide_tag(self, series: ByMachine[ByTags[T]]) -> ByMachine[ByTags[T]]:
         """Return series without the tag, which all of them have."""

@@ -68,4 +68,5 @@ def every_call(series: SeriesDatabase, machine: str = "M1") -> list[Awaitable[ob
         read_last(series, SourceQuery(sources, [machine], 0, END_OF_TIME), 5),
         series.counts(SourceQuery(sources, None, 0, END_OF_TIME)),
         series.machines_with(SourceQuery([Source("state", "power")], None, 0, END_OF_TIME)),
+        series.machines(0, END_OF_TIME),
     ]

@@ -88,13 +88,25 @@ def calls(series: SeriesDatabase) -> dict[str, Callable[[], Awaitable[Any]]]:
         "areas": lambda: series.areas(query, WINDOWS, AreaRule()),
         "last": lambda: series.last([sources], 5),
         "counts": lambda: series.counts(sources),
+        "machines": lambda: series.machines(0, 20),
         "machines_with": lambda: series.machines_with(SourceQuery([Source("state", "power")])),
     }
 
 
 @pytest.mark.parametrize(
     "call",
-    ["latest", "points", "changes", "neighbours", "windows", "areas", "last", "counts", "machines_with"],
+    [
+        "latest",
+        "points",
+        "changes",
+        "neighbours",
+        "windows",
+        "areas",
+        "last",
+        "counts",
+        "machines",
+        "machines_with",
+    ],
 )
 @pytest.mark.parametrize("kind", ["influxdb3", "influxdb2"])
 async def test_every_unexpected_answer_is_unavailable(kind: str, call: str) -> None:

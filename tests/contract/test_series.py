@@ -178,8 +178,29 @@ async def test_machines_with_a_value_are_those_of_a_range(written: Written) -> N
     assert await series.machines_with(SourceQuery([power], ["M2", "M3"])) == {"M2"}
     anything = SourceQuery([Source("state", "power"), Source("state", "n")], None, T, END_OF_TIME)
     assert await series.machines_with(anything) == {"M1", "M3", "M4", None}
+    await written.put(point(T, "M1", n=1))  # beside a field of another kind
+    assert await series.machines_with(anything) == {"M1", "M3", "M4", None}
     for source in (replace(power, values=("true",)), replace(power, values=()), replace(power, field="n")):
         assert await series.machines_with(SourceQuery([source], None, T - 9, END_OF_TIME)) == set()
+
+
+async def test_machines_are_those_with_any_sample_in_a_range(written: Written) -> None:
+    series = written.series
+    assert await series.machines(T, T + 1) == set()
+    await written.put(
+        point(T, "M1", power=True, n=1),
+        point(T, "M1", "production", pieces=1, tag_owner="o'1"),
+        point(T, "M2", "energy", kw=1.5, tag_owner="o'1"),
+        point(T - 1, "M3", text="x", tag_owner="o2"),
+        point(T, None, power=True, tag_owner="o'1"),
+        Point("cpu", (("host", "edge"),), {"idle": 1.0}, T),
+    )
+    assert await series.machines(T, T + 1) == {"M1", "M2"}
+    assert await series.machines(T - 1, T) == {"M3"}
+    assert await series.machines(-END_OF_TIME, END_OF_TIME) == {"M1", "M2", "M3"}
+    assert await series.machines(T, END_OF_TIME, (("owner", ("o'1", "o2")),)) == {"M1", "M2"}
+    assert await series.machines(T - 1, T + 1, (("owner", ("o2",)),)) == {"M3"}
+    assert await series.machines(T, T + 1, (("no such tag", ("o2",)),)) == set()
 
 
 @pytest.mark.parametrize("at", [T, T + 1, 4_000_000_000 * SECOND + 123_456_789, 1])

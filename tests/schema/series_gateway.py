@@ -19,6 +19,7 @@ GRANTS = {
     "operator": OPEN,
     "own": Grant("own", Role.ADMIN, frozenset({OWN}), ingest=True),
     "foreign": Grant("foreign", Role.ADMIN, frozenset({FOREIGN}), ingest=True),
+    "narrow": Grant("narrow", Role.VIEWER, frozenset({OWN}), frozenset({"cnc"})),
     "both": Grant("both", Role.VIEWER, frozenset({OWN, FOREIGN}), ingest=True),
 }
 EVENTS = "events(includeHeartbeats: true) { nodes { value } }"

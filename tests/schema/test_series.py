@@ -218,7 +218,7 @@ async def test_analytics_of_an_organization_count_its_machines_alone(
     query = f"""query($o: String!) {{ organization(organizationId: $o) {{
         analytics {{ {figures} events(includeHeartbeats: true) {{ nodes {{ machineId }} }} }} }}
         analytics {{ {figures} events(includeHeartbeats: true) {{ nodes {{ machineId value }} }}
-        day: eventsProcessed(range: {{last: "P1D"}}) }} }}"""
+        all: connectedDevices(includeUnregistered: true) day: eventsProcessed(range: {{last: "P1D"}}) }} }}"""
     data = await client.run(query, o=plant)
     assert data["organization"]["analytics"] == {
         "connectedDevices": 1,
@@ -229,7 +229,8 @@ async def test_analytics_of_an_organization_count_its_machines_alone(
         "events": {"nodes": [{"machineId": "M0"}]},
     }
     everybody = data["analytics"]
-    assert (everybody["connectedDevices"], everybody["eventsProcessed"], everybody["day"]) == (3, 4, 3)
+    assert (everybody["connectedDevices"], everybody["all"]) == (1, 3)
+    assert (everybody["eventsProcessed"], everybody["day"]) == (4, 3)
     assert [event["value"] for event in everybody["events"]["nodes"]] == ["ACTIVE", "READY", "MDI"]
 
 

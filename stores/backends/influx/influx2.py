@@ -18,7 +18,13 @@ from stores.backends.influx.influx2_areas import collect_areas, select_areas
 from stores.backends.influx.influx2_changes import MAX_STRINGS, select_changes, select_strings
 from stores.backends.influx.influx2_client import NAME, Influx2Client
 from stores.backends.influx.influx2_extents import join_extents, make_extents_script
-from stores.backends.influx.influx2_sources import narrow_values, parse_occurrences, select_newest
+from stores.backends.influx.influx2_sources import (
+    LAST_MACHINES,
+    narrow_values,
+    parse_occurrences,
+    select_machines,
+    select_newest,
+)
 from stores.backends.influx.influx2_windows import CellCollector, aggregate_script
 from stores.backends.influx.store import InfluxSeriesStore
 from stores.backends.influx.transport import query_in_chunks, reading
@@ -49,6 +55,7 @@ from stores.contracts.series import (
     Source,
     SourceQuery,
     Span,
+    Where,
     Windows,
 )
 
@@ -242,9 +249,13 @@ class Influx2SeriesDatabase(SeriesDatabase):
         query = await self._select_values(query)
         rows = await self._query(
             query.machines,
-            lambda script, chunk: f"{script.read_sources(query, chunk)} |> last() |> {KEEP_VALUES}",
+            lambda script, chunk: f"{script.read_sources(query, chunk)} |> {LAST_MACHINES}",
         )
         return {row.machine for row in rows}
+
+    async def machines(self, start: int, stop: int, where: Where = ()) -> set[str]:
+        rows = await self._query(None, lambda script, _: select_machines(script, start, stop, where))
+        return {row.machine for row in rows if row.machine is not None}
 
     async def _select_values(self, query: SourceQuery) -> SourceQuery:
         """Return a query whose sources request only values of the kinds of their fields."""

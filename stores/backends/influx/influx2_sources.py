@@ -6,7 +6,10 @@ from dataclasses import replace
 from stores.backends.influx.annotated_csv import Row
 from stores.backends.influx.flux import Script, quote
 from stores.contracts.occurrences import select_values
-from stores.contracts.series import MACHINE, Catalogue, Occurrence, SourceQuery, Unsigned
+from stores.contracts.series import MACHINE, Catalogue, Occurrence, SourceQuery, Unsigned, Where
+
+# One row for each series. Values of several types could not be in one table.
+LAST_MACHINES = f'last() |> keep(columns: ["{MACHINE}", "_time"])'
 
 
 def select_newest(script: Script, query: SourceQuery, machines: Sequence[str] | None, limit: int) -> str:
@@ -16,6 +19,12 @@ def select_newest(script: Script, query: SourceQuery, machines: Sequence[str] | 
     keep = f"keep(columns: [{', '.join(map(quote, columns))}])"
     newest = "last()" if limit == 1 else f'sort(columns: ["_time"], desc: true) |> limit(n: {int(limit)})'
     return f"{script.read_sources(query, machines)} |> {newest} |> {keep}"
+
+
+def select_machines(script: Script, start: int, stop: int, where: Where) -> str:
+    """Return the script for the machines with points in a range."""
+    conditions = [f'exists r["{MACHINE}"]', *script.tags(where)]
+    return f"{script.read(start, stop, ' and '.join(conditions))} |> {LAST_MACHINES}"
 
 
 def parse_occurrences(rows: Iterable[Row], query: SourceQuery) -> Iterator[Occurrence]:

@@ -21,7 +21,7 @@ from stores.backends.influx.sql_changes import select_changes
 from stores.backends.influx.sql_windows import collect_cells, select_windows
 from stores.backends.influx.store import InfluxSeriesStore
 from stores.backends.influx.transport import REFUSED, query_in_chunks, reading
-from stores.backends.influx.values import CHECK, PARSE, TYPES, check_integer
+from stores.backends.influx.values import CHECK, PARSE, TYPES, check_integer, check_string
 from stores.contracts.areas import AreaCell, AreaRule
 from stores.contracts.errors import Unavailable, make_too_many_changes_error, make_too_many_points_error
 from stores.contracts.extents import ExtentQuery, SeriesExtent
@@ -41,6 +41,7 @@ from stores.contracts.series import (
     SeriesDatabase,
     SeriesQuery,
     SourceQuery,
+    Where,
     Windows,
 )
 
@@ -232,6 +233,14 @@ class Influx3SeriesDatabase(SeriesDatabase):
 
         _, rows = await self._query(query, make)
         return {row.get("m") for row in rows}
+
+    async def machines(self, start: int, stop: int, where: Where = ()) -> set[str]:
+        def make(catalogue: DatabaseCatalogue, _: Sequence[str] | None) -> sql.Statement | None:
+            return sql_sources.select_machines(catalogue, start, stop, where)
+
+        _, rows = await self._query(SourceQuery((), None, start, stop), make)
+        with reading(NAME):
+            return {check_string(row["m"]) for row in rows}
 
     async def _query(
         self, query: SeriesQuery | SourceQuery | ExtentQuery, make: MakeStatement

@@ -12,7 +12,7 @@ from stores.backends.influx.catalogues import DatabaseCatalogue
 from stores.backends.influx.sql import MACHINE_COLUMN, NULL_STRING, Statement, join_conditions
 from stores.backends.influx.sql_values import BoundValues, quote
 from stores.contracts.occurrences import OccurrencePosition, find_stop, select_values
-from stores.contracts.series import Kind, SourceQuery, Value, Where
+from stores.contracts.series import MACHINE, Kind, SourceQuery, Value, Where
 
 
 @dataclass(frozen=True, slots=True)
@@ -164,6 +164,19 @@ def select_machines_with(
         table = f"FROM {quote(branch.measurement)} WHERE {join_conditions(conditions)}"
         parts.append(f"SELECT DISTINCT CAST({branch.machine} AS VARCHAR) AS m {table}")
     return " UNION ALL ".join(parts), bound.values
+
+
+def select_machines(catalogue: DatabaseCatalogue, start: int, stop: int, where: Where) -> Statement | None:
+    """Return the statement for the machines with rows in a range; None if no measurement can have any."""
+    bound = BoundValues()
+    tags = [bound.one_of(quote(tag), values) for tag, values in where]
+    conditions = join_conditions([f"{MACHINE_COLUMN} IS NOT NULL", *tags, *bound.within(start, stop)])
+    parts = [
+        f"SELECT DISTINCT CAST({MACHINE_COLUMN} AS VARCHAR) AS m FROM {quote(measurement)} WHERE {conditions}"
+        for measurement in catalogue.fields
+        if all(catalogue.has_column(measurement, tag) for tag in (MACHINE, *dict(where)))
+    ]
+    return (" UNION ALL ".join(parts), bound.values) if parts else None
 
 
 def _list_conditions(

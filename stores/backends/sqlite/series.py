@@ -43,6 +43,7 @@ from stores.contracts.series import (
     SeriesDatabase,
     SeriesQuery,
     SourceQuery,
+    Where,
     Windows,
     WritableSeriesStore,
 )
@@ -199,3 +200,8 @@ class SqliteSeriesDatabase(SeriesDatabase):
 
     async def machines_with(self, query: SourceQuery) -> set[str | None]:
         return await self._store.read(lambda db: occurrences.find_machines_with(db, self._names, query))
+
+    async def machines(self, start: int, stop: int, where: Where = ()) -> set[str]:
+        return await self._store.read(
+            lambda db: occurrences.find_machines(db, self._names, start, stop, where)
+        )

@@ -10,7 +10,14 @@ from typing import NamedTuple
 
 import apsw
 
-from stores.backends.sqlite.series_queries import IN_RANGE, Names, find_series, match_values, read_edges
+from stores.backends.sqlite.series_queries import (
+    IN_RANGE,
+    Names,
+    find_series,
+    has_tags,
+    match_values,
+    read_edges,
+)
 from stores.backends.sqlite.series_schema import FIRST_HOUR, HOUR, SampleDamage, StoredSeries
 from stores.backends.sqlite.series_writer import to_stored
 from stores.contracts.occurrences import (
@@ -20,7 +27,7 @@ from stores.contracts.occurrences import (
     select_values,
     take_page,
 )
-from stores.contracts.series import Occurrence, SourceQuery, Unsigned, Value
+from stores.contracts.series import Occurrence, SourceQuery, Unsigned, Value, Where
 
 CHUNK_GROWTH = 4  # of the number of rows that are read of one series at a time
 
@@ -104,6 +111,15 @@ def find_machines_with(db: apsw.Connection, databases: Names, query: SourceQuery
         if source.series.machine not in machines and db.execute(sql, bound).get:
             machines.add(source.series.machine)
     return machines
+
+
+def find_machines(db: apsw.Connection, databases: Names, start: int, stop: int, where: Where) -> set[str]:
+    """See `SeriesDatabase.machines`."""
+    tags, values = has_tags(where)
+    sql = f"""SELECT DISTINCT machine FROM series
+        WHERE database IN (SELECT value FROM json_each(?)) AND machine IS NOT NULL{tags} AND EXISTS
+            (SELECT 1 FROM samples WHERE series = number AND time >= ? AND time < ?)"""
+    return {machine for (machine,) in db.execute(sql, (json.dumps(databases), *values, start, stop))}
 
 
 def _select_values(columns: str, source: SourceSeries, query: SourceQuery) -> tuple[str, list[Value]]:
