@@ -76,6 +76,10 @@ def open_store(kind: str, url: str) -> SeriesStore:
     )
 
 
+CALLS = ["latest", "points", "changes", "neighbours", "windows", "areas"]
+CALLS += ["last", "counts", "machines", "machines_with"]
+
+
 def calls(series: SeriesDatabase) -> dict[str, Callable[[], Awaitable[Any]]]:
     query = SeriesQuery("state", ["power", "count"], ["M1"], 0, 20)
     sources = SourceQuery([Source("state", "mode"), Source("state", "count")], ["M1"], 0, 20)
@@ -93,21 +97,7 @@ def calls(series: SeriesDatabase) -> dict[str, Callable[[], Awaitable[Any]]]:
     }
 
 
-@pytest.mark.parametrize(
-    "call",
-    [
-        "latest",
-        "points",
-        "changes",
-        "neighbours",
-        "windows",
-        "areas",
-        "last",
-        "counts",
-        "machines",
-        "machines_with",
-    ],
-)
+@pytest.mark.parametrize("call", CALLS)
 @pytest.mark.parametrize("kind", ["influxdb3", "influxdb2"])
 async def test_every_unexpected_answer_is_unavailable(kind: str, call: str) -> None:
     async with answering(lambda request: Answer()) as server:

@@ -20,6 +20,7 @@ from schema.engine.results import OperationResult
 from schema.engine.structure_limits import StructureLimits
 from schema.types.cost_amounts import APPLICATIONS as APPLICATIONS_MAX
 from schema.types.cost_amounts import CONNECTORS as CONNECTORS_MAX
+from schema.types.cost_amounts import DEVICES_OF_APPLICATION
 from schema.types.cost_amounts import ORGANIZATIONS as ORGANIZATIONS_MAX
 from schema.types.cost_amounts import SERVICES as SERVICES_MAX
 from schema.types.costs import field_costs
@@ -185,7 +186,7 @@ class MeteredPlant:
         for application, kind in (("cnc-monitoring", "LATHE"), ("energy", "METER")):
             devices = [
                 {"_id": ObjectId(), "machineId": f"{kind}-{n:02}", "connectors": names[:5]}
-                for n in range(1, 9)
+                for n in range(1, DEVICES_OF_APPLICATION + 1)
             ]
             await ferro.upsert(Device.collection_of(application), devices)
         services = [{"_id": ObjectId(), "name": f"S{n}", "type": "mqtt"} for n in range(SERVICES_MAX)]
