@@ -33,7 +33,7 @@ from stores.wrappers.series import (
 )
 from stores.wrappers.window_runs import Edges, Run, RunKey
 
-MAX_SLICE_SAMPLES = 3_000_000  # of areas, for which a store compares each sample with the next one
+MAX_SLICE_SAMPLES = 600_000  # of areas, for which a store compares each sample with the next one
 MAX_GROUPS = 2  # of machines of which different windows are cached: what each lacks is a call of its own
 
 

@@ -90,6 +90,19 @@ async def test_areas_are_those_of_each_tag_set_in_each_window(written: Written, 
                         assert are_close(areas["M1"][name].get(key, []), expected)
 
 
+async def test_areas_before_1970_and_of_many_years(written: Written) -> None:
+    day, rule = 24 * 60 * MINUTE, AreaRule()
+    for windows in (
+        Windows((-2 * MINUTE, -MINUTE, 0, MINUTE), MINUTE),
+        Windows(tuple(T + n * 40 * day for n in range(10)), 40 * day),
+    ):
+        times = [(edge + next_edge) // 2 + n for edge, next_edge in pairwise(windows.edges) for n in (0, 7)]
+        await written.put(*(point(time, a=n) for n, time in enumerate(times)))
+        areas = await written.series.areas(over(windows, "state", ["a"], ["M1"]), windows, rule)
+        samples = [Sample(time, n) for n, time in enumerate(times)]
+        assert are_close(areas["M1"]["a"][()], add_up(samples, windows.edges, rule))
+
+
 async def test_areas_of_what_is_not_there_are_empty(written: Written) -> None:
     windows = minutes(T, T + MINUTE)
     rule = AreaRule()

@@ -14,7 +14,7 @@ from stores.backends.influx import flux
 from stores.backends.influx.annotated_csv import Row
 from stores.backends.influx.catalogues import DatabaseCatalogue
 from stores.backends.influx.flux import Script
-from stores.backends.influx.influx2_areas import collect_areas, select_areas
+from stores.backends.influx.influx2_areas import collect_areas, select_areas, split_spans
 from stores.backends.influx.influx2_changes import MAX_STRINGS, select_changes, select_strings
 from stores.backends.influx.influx2_client import NAME, Influx2Client
 from stores.backends.influx.influx2_extents import join_extents, make_extents_script
@@ -199,7 +199,7 @@ class Influx2SeriesDatabase(SeriesDatabase):
     ) -> ByMachine[ByTags[list[AreaCell]]]:
         catalogue = await self._store.catalogues.get(self.database)
         kinds = catalogue.find_kinds_for(query.measurement, query.fields, "sum")
-        spans = _list_spans(windows, query)
+        spans = split_spans(_list_spans(windows, query))
         if not kinds or not spans:
             return {}
         rows = await self._query(
