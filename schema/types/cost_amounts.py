@@ -162,6 +162,20 @@ def _find_range_length(arguments: Arguments, scope: CostScope, now: int) -> int:
     return end - first
 
 
+def needs_application(arguments: Arguments) -> bool:
+    """Whether a range or its windows depend on the time zone or the shifts of an application."""
+    range_, every = arguments.get("range"), arguments.get("every") or {}
+    if range_ is None:
+        return False
+    units = [unit.value for unit in (range_["current"], range_["previous"], every.get("unit")) if unit]
+    if "shift" in units or arguments.get("timeZone") or range_["timeZone"]:
+        return "shift" in units
+    times = [time for time in (range_["from"], range_["to"]) if time is not None]
+    offsets = [offset for offset in (range_["offset"], arguments.get("compare")) if offset is not None]
+    is_local = any(time.is_local for time in times) or any(offset.days for offset in offsets)
+    return is_local or bool(units or every.get("dayTimes"))
+
+
 def _count_windows_of_length(length: int, every: dict[str, Any]) -> int:
     """The windows of a range at most; those at its ends may be cut."""
     if every.get("dayTimes"):

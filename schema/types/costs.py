@@ -32,9 +32,11 @@ from schema.engine.costs.declarations import (
     PAGE,
     TENANT,
     Amount,
+    Arguments,
     Basis,
     FieldCost,
     Reads,
+    SharedReads,
     Terms,
 )
 from schema.engine.plans.columns import find_object_reader
@@ -89,6 +91,7 @@ from schema.types.cost_amounts import (
     count_totals,
     count_windows,
     multiply,
+    needs_application,
 )
 from schema.types.root import schema
 from stores.entities.shift_plans import MAX_BREAKS, MAX_SHIFTS
@@ -146,13 +149,18 @@ def _device_page(maximum: int, of: Basis, calls: Amount, below: dict[Basis, Term
     return replace(page, documents={of: documents}, points={of: points})
 
 
-def _alarms(machines: Basis, *shared: Reads) -> dict[str, FieldCost]:
+def _read_time_zone(arguments: Arguments) -> Reads | None:
+    """The application of a machine, if the range or its windows depend on its time zone or its shifts."""
+    return CONFIGURATION if needs_application(arguments) else None
+
+
+def _alarms(machines: Basis, *shared: SharedReads) -> dict[str, FieldCost]:
     """Alarms and their summary. The changes that they are found in are limited while the request runs.
 
     A third call finds the ends of alarms that are reported again after a range in the past.
     """
     reads = FieldCost(
-        calls={TENANT: 3}, points={machines: 2 * EVENTS_OF_MACHINE}, shared=(CONFIGURATION, *shared)
+        calls={TENANT: 3}, points={machines: 2 * EVENTS_OF_MACHINE}, shared=(_read_time_zone, *shared)
     )
     applications: dict[Basis, Terms] = {APPLICATION: {ORGANIZATION: APPLICATIONS}}
     page: dict[Basis, Terms] = {PAGE: {OBJECT: 1}, **applications}
@@ -162,7 +170,7 @@ def _alarms(machines: Basis, *shared: Reads) -> dict[str, FieldCost]:
     }
 
 
-def _event_page(events_of: Basis, *shared: Reads) -> FieldCost:
+def _event_page(events_of: Basis, *shared: SharedReads) -> FieldCost:
     """A page of events of each object or, for those of all machines, of each organization."""
     return FieldCost(
         calls={TENANT: 1},
@@ -187,15 +195,15 @@ SERIES_FIELDS: dict[str, FieldCost] = {
     "status": FieldCost(calls={TENANT: 1}, points={OBJECT: 3}),
     "connected": FieldCost(calls={TENANT: 1}),
     "latest": FieldCost(calls={TENANT: 1}, points={OBJECT: 1}, shared=(HINTS,)),
-    "catalogue": FieldCost(calls={TENANT: 1}, shared=(CONFIGURATION,)),
-    "events": _event_page(OBJECT, CONFIGURATION),
+    "catalogue": FieldCost(calls={TENANT: 1}, shared=(_read_time_zone,)),
+    "events": _event_page(OBJECT, _read_time_zone),
     # Of a range without samples, also whether the field was ever written; if the store cannot tell, the
     # catalogue.
     "series": FieldCost(
         calls={TENANT: count_calls_for_one_series},
         points={OBJECT: count_series_points},
         below={PAGE: {OBJECT: count_series_objects}},
-        shared=(CONFIGURATION, HINTS),
+        shared=(_read_time_zone, HINTS),
     ),
     **_alarms(OBJECT),
     # And, of a range without samples, whether the field was ever written, or the catalogue
@@ -203,13 +211,13 @@ SERIES_FIELDS: dict[str, FieldCost] = {
         calls={TENANT: 4},
         points={OBJECT: 3},
         below={PAGE: {OBJECT: count_windows}},
-        shared=(CONFIGURATION, HINTS),
+        shared=(_read_time_zone, HINTS),
     ),
     "counter": FieldCost(
         calls={TENANT: 4},
         points={OBJECT: 1},
         below={PAGE: {OBJECT: count_windows}},
-        shared=(CONFIGURATION, HINTS),
+        shared=(_read_time_zone, HINTS),
     ),
     "performance": FieldCost(
         calls={TENANT: lambda arguments, scope: 2 * count_measurements_of_performance(arguments, scope)},
@@ -337,7 +345,7 @@ COSTS: dict[str, FieldCost] = {
     ),
     "Application.connectedDeviceCount": FieldCost(calls={TENANT: 1}, shared=(MACHINE_IDS,)),
     "Application.lastActivity": FieldCost(calls={TENANT: 2}, points={MACHINE: 4}, shared=(MACHINE_IDS,)),
-    "Application.events": _event_page(OBJECT, MACHINE_IDS, CONFIGURATION),
+    "Application.events": _event_page(OBJECT, MACHINE_IDS, _read_time_zone),
     **{f"Application.{name}": cost for name, cost in _alarms(MACHINE, MACHINE_IDS).items()},
     "Application.catalogue": FieldCost(calls={TENANT: 1}, shared=(MACHINE_IDS,)),
     "Application.devices": _device_page(DEVICES_OF_APPLICATION, APPLICATION, 1, {}),

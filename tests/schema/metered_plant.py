@@ -29,6 +29,7 @@ from schema.types.root import schema
 from stores.backends.sqlite.documents import SqliteDocumentStore
 from stores.backends.sqlite.series import SqliteSeriesStore
 from stores.contracts.series import SECOND, Point
+from stores.entities.applications import SHIFT_PLAN
 from stores.entities.cipher import SecretCipher
 from stores.entities.connectors import Connector, ConnectorTemplate
 from stores.entities.devices import Device, LegacyDevice
@@ -37,6 +38,7 @@ from stores.entities.functions import Function
 from stores.entities.icons import Icons
 from stores.entities.organizations import Organization
 from stores.entities.services import Service
+from stores.entities.shift_plans import WEEKDAYS
 from stores.entities.users import User
 from stores.opening import open_icon_files
 from stores.wrappers.documents import WrappedDocumentStore
@@ -60,6 +62,12 @@ READS = (
     "last",
     "last_by_machine",
 )
+PLAN = {
+    "shifts": [
+        {"name": name, "start": f"{hour:02}:00", "end": f"{(hour + 2) % 24:02}:00", "days": list(WEEKDAYS)}
+        for hour, name in zip(range(0, 24, 2), "ABCDEFGHIJKL", strict=True)
+    ]
+}
 LIMITS = StructureLimits(aliases=1000, recursion=50, selections=100_000)
 
 
@@ -114,7 +122,9 @@ class MeteredPlant:
         now = time.time_ns()
         for organization in ORGANIZATIONS:
             database = self.documents.database(organization)
-            settings = {name: {"name": name} for name in APPLICATIONS}
+            settings = {
+                name: {"name": name, "timeZone": "Asia/Tokyo", SHIFT_PLAN: PLAN} for name in APPLICATIONS
+            }
             value = {"applicationSettings": settings, "defaultApplication": "cnc"}
             await database.upsert(
                 Organization.collection_of(),
@@ -219,7 +229,7 @@ class MeteredPlant:
             "field": lambda random: random.choice(["power", "execution", "pieces_produced", "scrap"]),
             "range": lambda random: random.choice(RANGES),
             "every": lambda random: random.choice(
-                [{"duration": "PT10M"}, {"unit": "HOUR"}, {"dayTimes": ["06:00", "14:00"]}]
+                [{"duration": "PT10M"}, {"unit": "HOUR"}, {"unit": "SHIFT"}, {"dayTimes": ["06:00", "14:00"]}]
             ),
             "machines": lambda random: [
                 {"organizationId": o, "applicationId": a, "machineId": m}

@@ -23,6 +23,8 @@ RANGES = [
     {"last": "PT1H"},
     {"last": "P2D"},
     {"current": "MONTH", "timeZone": "Europe/Berlin"},
+    {"current": "DAY"},
+    {"current": "SHIFT"},
     {"from": "2026-11-01T00:00:00Z", "to": "2026-11-02T00:00:00Z"},
 ]
 

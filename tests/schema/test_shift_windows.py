@@ -99,9 +99,9 @@ async def test_the_current_and_the_previous_shift_of_an_application(
     selection = " ".join(
         f"{name}: series({PIECES}, range: {range_}) {{ numbers }}" for name, range_ in ranges.items()
     )
-    machine = await device(client, plant, f"{selection} events(range: {{current: SHIFT}}) {{ value }}")
+    machine = await device(client, plant, f"{selection} events(range: {{current: SHIFT}}) {{ nodes {{ value }} }}")
     assert [machine[name]["numbers"] for name in ranges] == [[3], [2], []]
-    assert [event["value"] for event in machine["events"]] == ["3"]
+    assert [event["value"] for event in machine["events"]["nodes"]] == ["3"]
     assert len(client.calls) == 2  # the device, and the application's plan for all fields
 
 
@@ -111,14 +111,14 @@ async def test_the_current_and_the_previous_shift_of_an_application(
         f"series({PIECES}, range: {{current: SHIFT}}) {{ count }}",
         "states(range: {previous: SHIFT}) { start }",
         f'counter({PIECES}, range: {{last: "P1D"}}, every: {{unit: SHIFT}}) {{ increase }}',
-        "events(range: {current: SHIFT}) { value }",
+        "events(range: {current: SHIFT}) { nodes { value } }",
     ],
 )
 async def test_shifts_require_a_plan(client: Client, plant: str, selection: str) -> None:
     answer = await refused(client, plant, selection)
     assert (answer["code"], answer["fields"]) == ("BAD_USER_INPUT", ["shiftPlan"])
     query = """query($o: String!) { organization(organizationId: $o) { analytics {
-      events(range: {current: SHIFT}) { value } } } }"""
+      events(range: {current: SHIFT}) { nodes { value } } } } }"""
     assert "setShiftPlan" in (await client.fail(query, o=plant))["message"]
 
 

@@ -62,6 +62,10 @@ class Reads:
     documents: Terms
 
 
+# Reads, or a function that tells by the arguments whether there are any.
+SharedReads: TypeAlias = Reads | Callable[[Arguments], Reads | None]
+
+
 @dataclass(frozen=True)
 class FieldCost:
     """The cost of one field: an upper bound on what its resolver reads for the objects of one path.
@@ -76,13 +80,20 @@ class FieldCost:
     points: Terms = field(default_factory=dict)
     size: Amount = 1
     below: Mapping[Basis, Terms] = field(default_factory=dict)
-    shared: tuple[Reads, ...] = ()
+    shared: tuple[SharedReads, ...] = ()
     holds_pages: bool = False  # one object with a list of `size` objects in it: a connection
 
     @cached_property
     def depends_on_arguments(self) -> bool:
         """Whether an amount is a function of the arguments."""
-        reads = (terms for shared in self.shared for terms in (shared.calls, shared.documents))
+        if any(callable(shared) for shared in self.shared):
+            return True
+        reads = (
+            terms
+            for shared in self.shared
+            if isinstance(shared, Reads)
+            for terms in (shared.calls, shared.documents)
+        )
         terms = (self.calls, self.documents, self.points, *self.below.values(), *reads)
         amounts = [self.size, *(amount for term in terms for amount in term.values())]
         return any(callable(amount) for amount in amounts)

@@ -122,7 +122,7 @@ class _Evaluation:
         arguments = costed.arguments(self._core)
         if arguments is None:
             return
-        for dimension, terms in own_terms(costed.cost, shared):
+        for dimension, terms in own_terms(costed.cost, arguments, shared):
             for basis, amount in terms.items():
                 total[dimension][basis] += resolve(amount, arguments, self._scope)
         if not costed.selections:
@@ -139,13 +139,14 @@ class _Evaluation:
                         total[dimension][parent_basis] += largest * number
 
 
-def own_terms(cost: FieldCost, shared: set[int]) -> Iterator[tuple[int, Terms]]:
+def own_terms(cost: FieldCost, arguments: Arguments, shared: set[int]) -> Iterator[tuple[int, Terms]]:
     """The terms of a field by dimension. Reads in `shared` are already counted; others are added to it."""
     yield CALLS, cost.calls
     yield DOCUMENTS, cost.documents
     yield POINTS, cost.points
-    for reads in cost.shared:
-        if id(reads) not in shared:
+    for declared in cost.shared:
+        reads = declared(arguments) if callable(declared) else declared
+        if reads is not None and id(reads) not in shared:
             shared.add(id(reads))
             yield CALLS, reads.calls
             yield DOCUMENTS, reads.documents

@@ -30,7 +30,7 @@ def costs_by_path(root: CostedSelection, core: Executor[Any], scope: CostScope) 
                 continue
             path = f"{prefix}{costed.key}"
             own = costs.setdefault(path, [0] * 4)
-            for dimension, terms in own_terms(costed.cost, shared):
+            for dimension, terms in own_terms(costed.cost, arguments, shared):
                 own[dimension] += sum(resolve(a, arguments, scope) * numbers[b] for b, a in terms.items())
             if costed.selections:
                 rows = transition(costed.cost, arguments, scope)
