@@ -99,7 +99,9 @@ async def test_the_current_and_the_previous_shift_of_an_application(
     selection = " ".join(
         f"{name}: series({PIECES}, range: {range_}) {{ numbers }}" for name, range_ in ranges.items()
     )
-    machine = await device(client, plant, f"{selection} events(range: {{current: SHIFT}}) {{ nodes {{ value }} }}")
+    machine = await device(
+        client, plant, f"{selection} events(range: {{current: SHIFT}}) {{ nodes {{ value }} }}"
+    )
     assert [machine[name]["numbers"] for name in ranges] == [[3], [2], []]
     assert [event["value"] for event in machine["events"]["nodes"]] == ["3"]
     assert len(client.calls) == 2  # the device, and the application's plan for all fields
