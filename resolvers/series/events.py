@@ -4,7 +4,7 @@ import heapq
 from asyncio import gather
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, replace
-from itertools import islice
+from itertools import islice, takewhile
 from typing import Any, NamedTuple
 
 from loaders.readings import Readings
@@ -150,11 +150,12 @@ class _Listing:
 
     def _encode_cursor(self, page: Sequence[_Entry], index: int) -> str:
         """Return the cursor of an entry: its place in the order, and how many of its group have it."""
-        entry = page[index]
+        entry, order = page[index], _make_entry_order(page[index])
         time, machine, source, _, tags = entry.occurrence
-        passed = sum(_make_entry_order(other) == _make_entry_order(entry) for other in page[: index + 1])
+        earlier = takewhile(lambda i: _make_entry_order(page[i]) == order, range(index, -1, -1))
+        passed = sum(1 for _ in earlier)
         before = self._find_position(entry.group)
-        if before is not None and make_occurrence_order(before) == make_occurrence_order(entry.occurrence):
+        if before is not None and make_occurrence_order(before) == order[0]:
             passed += before.passed or 0
         return self._cursors.encode((time, [self._numbers[source], machine, list(tags), entry.group, passed]))
 

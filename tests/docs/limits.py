@@ -70,7 +70,6 @@ OTHERS = (
 )
 FIXED = (
     ("page_size", "1000", "`first` of lists"),
-    ("events", "1000", "`first` of events"),
     ("series", "3000", "machines times fields of `series`"),
     ("body_bytes", "102,400", "bodies of the old routes"),
     ("body_bytes", "33,554,432", "bodies of writes of points, before and after decompression"),

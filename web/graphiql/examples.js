@@ -89,7 +89,7 @@ query Month($machine: String!) {
       timeZone: "Europe/Berlin"
     ) { increase windows { start increase } }
     states(range: { last: "P7D" }) { durations { value duration share } }
-    events(first: 5, classes: ["ALARM"], range: { last: "P30D" }) { time value }
+    events(first: 5, classes: ["ALARM"], range: { last: "P30D" }) { nodes { time value } }
   }
 }
 `,
