@@ -96,19 +96,6 @@ def _to_request(
     return AlarmRequest(requested, classes, machines, active_only)
 
 
-async def _list_alarms(
-    info: Info, owner: AlarmOwner, request: AlarmRequest, first: int | None, after: str | None
-) -> Any:
-    return await alarm_lists.list_alarms(info.context, owner, request, first, after)
-
-
-async def _summarize_alarms(
-    info: Info, owner: AlarmOwner, request: AlarmRequest, by: AlarmGroup, first: int
-) -> Any:
-    grouping = AlarmGrouping(by.value)
-    return await alarm_lists.summarize_alarms(info.context, owner, request, grouping, first)
-
-
 @strawberry.type
 class AlarmsOfMachine:
     @derived(
@@ -126,7 +113,7 @@ class AlarmsOfMachine:
         after: After = None,
     ) -> Any:
         request = _to_request(range, classes, active_only=active_only)
-        return await _list_alarms(info, root, request, first, after)
+        return await alarm_lists.list_alarms(info.context, root, request, first, after)
 
     @derived(
         "The number and the duration of the machine's alarms, most first.",
@@ -141,7 +128,8 @@ class AlarmsOfMachine:
         classes: AlarmClasses = None,
         first: MaxTotals = 20,
     ) -> Any:
-        return await _summarize_alarms(info, root, _to_request(range, classes), by, first)
+        request = _to_request(range, classes)
+        return await alarm_lists.summarize_alarms(info.context, root, request, AlarmGrouping(by.value), first)
 
 
 @strawberry.type
@@ -160,7 +148,7 @@ class AlarmsOfDevices:
         after: After = None,
     ) -> Any:
         request = _to_request(range, classes, machines, active_only=active_only)
-        return await _list_alarms(info, root, request, first, after)
+        return await alarm_lists.list_alarms(info.context, root, request, first, after)
 
     @derived(
         "The number and the duration of the alarms of its devices, most first.", list[AlarmSummary] | None
@@ -174,4 +162,5 @@ class AlarmsOfDevices:
         machines: AlarmMachines = None,
         first: MaxTotals = 20,
     ) -> Any:
-        return await _summarize_alarms(info, root, _to_request(range, classes, machines), by, first)
+        request = _to_request(range, classes, machines)
+        return await alarm_lists.summarize_alarms(info.context, root, request, AlarmGrouping(by.value), first)

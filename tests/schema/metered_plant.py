@@ -153,6 +153,12 @@ class MeteredPlant:
                 ("production", {"pieces_produced": n, "scrap": n % 2}),
             )
         ]
+        tags = (("event_class", "ALARM"), ("event_id", "f"))
+        points += [
+            Point("events", (*tags, ("machine_id", machine)), {"event_value": value}, now - n * 600 * SECOND)
+            for machine in MACHINES
+            for n, value in ((30, "HOT"), (20, "NONE"), (9, "HOT"))
+        ]
         for name in ("machines", *(f"organization/{id_}" for id_ in ORGANIZATIONS)):
             assert not any(await self.series.write(name, points))
 
