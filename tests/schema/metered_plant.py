@@ -94,6 +94,26 @@ def count_items(value: Any, *, is_document: bool) -> int:
     return 1
 
 
+def list_points(now: int) -> list[Point]:
+    """What all machines have reported: states and pieces every ten minutes, and two alarms."""
+    points = [
+        Point(measurement, (("machine_id", machine),), dict(fields), now - n * 600 * SECOND)
+        for machine in MACHINES
+        for n in range(1, 40)
+        for measurement, fields in (
+            ("state", {"power": n % 3 > 0, "execution": ("ACTIVE", "READY")[n % 2], "mode": "AUTOMATIC"}),
+            ("production", {"pieces_produced": n, "scrap": n % 2}),
+        )
+    ]
+    tags = (("event_class", "ALARM"), ("event_id", "f"))
+    points += [
+        Point("events", (*tags, ("machine_id", machine)), {"event_value": value}, now - n * 600 * SECOND)
+        for machine in MACHINES
+        for n, value in ((30, "HOT"), (20, "NONE"), (9, "HOT"))
+    ]
+    return points
+
+
 class MeteredPlant:
     """A plant whose lists are within their declared maxima, and an executor of queries over it."""
 
@@ -119,7 +139,6 @@ class MeteredPlant:
         return Measurement(result, meter, counted)
 
     async def fill(self) -> None:
-        now = time.time_ns()
         for organization in ORGANIZATIONS:
             database = self.documents.database(organization)
             settings = {
@@ -144,21 +163,7 @@ class MeteredPlant:
         legacy = [{"_id": ObjectId(), "machineId": m, "organizationId": "acme"} for m in MACHINES]
         await shared.upsert(LegacyDevice.collection_of(), legacy)
         self.document_ids += [str(document["_id"]) for document in services]
-        points = [
-            Point(measurement, (("machine_id", machine),), dict(fields), now - n * 600 * SECOND)
-            for machine in MACHINES
-            for n in range(1, 40)
-            for measurement, fields in (
-                ("state", {"power": n % 3 > 0, "execution": ("ACTIVE", "READY")[n % 2], "mode": "AUTOMATIC"}),
-                ("production", {"pieces_produced": n, "scrap": n % 2}),
-            )
-        ]
-        tags = (("event_class", "ALARM"), ("event_id", "f"))
-        points += [
-            Point("events", (*tags, ("machine_id", machine)), {"event_value": value}, now - n * 600 * SECOND)
-            for machine in MACHINES
-            for n, value in ((30, "HOT"), (20, "NONE"), (9, "HOT"))
-        ]
+        points = list_points(time.time_ns())
         for name in ("machines", *(f"organization/{id_}" for id_ in ORGANIZATIONS)):
             assert not any(await self.series.write(name, points))
 
