@@ -14,6 +14,7 @@ from typing import Any, TypeAlias, TypeVar
 from loaders.batching import Loader
 from loaders.guarding import FindConflicts, GuardedLoader
 from stores.contracts.areas import AreaCell, AreaRule
+from stores.contracts.counters import CounterCell, CounterRule
 from stores.contracts.errors import LimitExceeded, Unavailable
 from stores.contracts.extents import ExtentQuery, SeriesExtent
 from stores.contracts.occurrences import OccurrencePosition
@@ -137,6 +138,20 @@ class Readings:
             return [by_machine.get(machine, {}).get(field, {}) for machine, field in keys]
 
         return self._loader(("areas", measurement, start, stop, windows, rule, where), load)
+
+    def counters(
+        self, measurement: str, start: int, stop: int, windows: Windows, rule: CounterRule, where: Where = ()
+    ) -> Loader[tuple[str, str], ByTags[list[CounterCell]]]:
+        """Return the loader, by machine id and field, of what counters did in the windows with samples."""
+
+        async def load(keys: list[tuple[str, str]]) -> list[ByTags[list[CounterCell]]]:
+            queries = _group_queries(measurement, keys, start, stop, where)
+            by_machine = await _merge(
+                self.series.counters(query, windows, rule, self._max_points) for query in queries
+            )
+            return [by_machine.get(machine, {}).get(field, {}) for machine, field in keys]
+
+        return self._loader(("counters", measurement, start, stop, windows, rule, where), load)
 
     def last(
         self, sources: tuple[Source, ...], limit: int, start: int, stop: int

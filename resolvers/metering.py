@@ -171,7 +171,7 @@ def count_samples(result: Any) -> int:
 
 # The calls to a time-series store that return samples. Others return names and numbers of machines.
 SAMPLING = frozenset(
-    ("latest", "points", "changes", "neighbours", "windows", "areas", "last", "last_by_machine")
+    ("latest", "points", "changes", "neighbours", "windows", "areas", "counters", "last", "last_by_machine")
 )
 
 

@@ -9,6 +9,7 @@ from typing import NamedTuple
 
 from resolvers.context import Context
 from resolvers.hints import Hinted
+from resolvers.limits import DAY
 from resolvers.series.absence import has_written, hint_at_absence, hint_at_tags
 from resolvers.series.budget import spend_points
 from resolvers.series.local_time import localize
@@ -16,8 +17,12 @@ from resolvers.series.machines import HasMachineId, get_readings
 from resolvers.series.ranges import RequestedRange, resolve_range
 from resolvers.series.tag_sets import ALL_SERIES, GroupTag, TagSelection, group_by_tags, select
 from resolvers.series.windows import WindowRule, list_windows, resolve_windows
+from stores.contracts.counters import CounterCell, CounterPart, CounterRule, find_step
 from stores.contracts.errors import BadUserInput
 from stores.contracts.series import SECOND, Neighbours, Sample, Windows
+
+# The windows of a counter that is answered as a whole: those that are over are cached.
+HOUR, LONG_RANGE = 3600 * SECOND, 100 * DAY
 
 
 class CounterStep(NamedTuple):
@@ -48,8 +53,29 @@ class CounterSamples:
             if sample is not None and not isinstance(sample.value, str)
         ]
         for (earlier, before), (later, after) in pairwise(numbers):
-            is_reset = after < before
-            yield CounterStep(earlier, later, after if is_reset else after - before, is_reset)
+            yield CounterStep(earlier, later, *find_step(before, after))
+
+
+@dataclass(frozen=True, slots=True)
+class CounterParts:
+    """One counter in a range: what it did in each window, and the samples before and after the range."""
+
+    before: Sample | None
+    cells: Sequence[CounterCell]
+    after: Sample | None
+
+    def list_joints(self) -> Iterator[CounterStep]:
+        """Yield the steps between the samples of different windows, oldest first."""
+        parts = [*_as_part(self.before), *(part for _, part in self.cells), *_as_part(self.after)]
+        for before, after in pairwise(parts):
+            yield CounterStep(before.last_time, after.first_time, *find_step(before.last, after.first))
+
+
+def _as_part(sample: Sample | None) -> list[CounterPart]:
+    """Return a sample as the only one of a window; none if it is no number."""
+    if sample is None or isinstance(sample.value, str):
+        return []
+    return [CounterPart(sample.time, sample.value, sample.time, sample.value)]
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,6 +93,27 @@ class Increase:
     resets: int
     complete: bool
     shift: str | None = None
+
+
+@dataclass(slots=True)
+class WindowSums:
+    """What the counters of a machine come to in a window together; each has a rate of its own."""
+
+    increase: float = 0.0
+    resets: int = 0
+    rate: float | None = None  # by the second
+
+    def add(self, increase: float, resets: int) -> None:
+        self.increase += increase
+        self.resets += resets
+
+    def add_rate(self, increase: float, duration: int) -> None:
+        """Add the rate of one counter, which increased along lines that cover a duration."""
+        if duration:
+            self.rate = (self.rate or 0.0) + increase * SECOND / duration
+
+    def make_increase(self, start: int, end: int, *, complete: bool) -> Increase:
+        return Increase(start, end, self.increase, self.rate, self.resets, complete)
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,27 +153,32 @@ async def get_counter(
     every = request.every
     requested = await localize(context, machine, request.range, every)
     start, stop = resolve_range(context, requested)
-    windows = Windows(()) if every is None else resolve_windows(context, requested, every, start, stop)
+    windows = (
+        _make_plain_windows(start, stop)
+        if every is None
+        else resolve_windows(context, requested, every, start, stop)
+    )
     readings, key = get_readings(context, machine), (machine.machine_id, field)
-    neighbours, samples = await gather(
+    rule, known = CounterRule(request.max_gap), max(min(stop, context.now + 1), start + 1)
+    neighbours, cells = await gather(
         readings.neighbours(measurement, start, stop, request.tags.where).load(key),
-        readings.points(measurement, start, stop, request.tags.where).load(key),
+        readings.counters(measurement, start, known, windows, rule, request.tags.where).load(key),
     )
     # On InfluxDB 3 Core, the samples nearest to the range may be out of reach.
-    is_silent, where = not neighbours and not samples, request.tags.where
+    is_silent, where = not neighbours and not cells, request.tags.where
     if is_silent and not await has_written(context, machine, measurement, [field], where):
         return hint_at_absence(machine, measurement, field, request.tags)
     counters = {
-        tags: CounterSamples(next_to.before, samples.get(tags, ()), _until(next_to.after, context.now))
-        for tags, next_to in ({tags: Neighbours() for tags in samples} | neighbours).items()
+        tags: CounterParts(next_to.before, cells.get(tags, ()), _until(next_to.after, context.now))
+        for tags, next_to in ({tags: Neighbours() for tags in cells} | neighbours).items()
     }
-    span = start, min(stop, context.now + 1)
 
-    def count(chosen: Sequence[CounterSamples], tags: tuple[GroupTag, ...] = ()) -> CounterResult:
-        spend_points(context, len(windows.edges))
-        increases = find_increases(chosen, windows.edges, span, request.max_gap) if windows.edges else []
-        [total] = find_increases(chosen, (start, stop), span, request.max_gap)
-        listed = [replace(increases[index], shift=shift) for index, _, _, shift in list_windows(windows)]
+    def count(chosen: Sequence[CounterParts], tags: tuple[GroupTag, ...] = ()) -> CounterResult:
+        total, increases = find_increases(chosen, windows.edges, (start, known), rule)
+        listed: list[Increase] = []
+        if every is not None:
+            spend_points(context, len(windows.edges))
+            listed = [replace(increases[index], shift=shift) for index, _, _, shift in list_windows(windows)]
         return CounterResult(total.increase, total.rate, total.resets, listed, tags)
 
     total = count(list(counters.values()))
@@ -139,46 +191,66 @@ async def get_counter(
     return hint_at_tags(hint_at_absence(machine, measurement, field, request.tags, total), counters)
 
 
+def _make_plain_windows(start: int, stop: int) -> Windows:
+    """Return the hours, or in a long range the days, that a range is in."""
+    step = HOUR if stop - start <= LONG_RANGE else DAY
+    return Windows(tuple(range(start // step * step, stop + step, step)), step)
+
+
 def _until(sample: Sample | None, now: int) -> Sample | None:
     """Return a sample unless it lies in the future."""
     return sample if sample is not None and sample.time <= now else None
 
 
 def find_increases(
-    counters: Sequence[CounterSamples],
-    edges: Sequence[int],
-    span: tuple[int, int],
-    max_gap: int | None = None,
-) -> list[Increase]:
-    """Return the increase of all counters together between consecutive edges, within a span of time.
+    counters: Sequence[CounterParts], edges: Sequence[int], span: tuple[int, int], rule: CounterRule
+) -> tuple[Increase, list[Increase]]:
+    """Return the increase of all counters together within a span of time, and that of each window.
 
     An increase belongs to the window of its later sample, so that increases are whole and add up. The rate is
-    that of the lines between the samples, over the time that they cover. Samples further apart than `max_gap`
-    are not compared.
+    that of the lines between the samples, over the time that they cover.
     """
-    start, stop = span
     count = len(edges) - 1
-    increases, resets = [0.0] * count, [0] * count
-    rates: list[float | None] = [None] * count
+    windows, total = [WindowSums() for _ in range(count)], WindowSums()
     for counter in counters:
         slopes, covered = [0.0] * count, [0] * count
-        for earlier, later, increase, is_reset in counter.list_steps():
-            if max_gap is not None and later - earlier > max_gap:
-                continue
-            if start <= later < stop:
-                index = bisect_right(edges, later) - 1
-                increases[index] += increase
-                resets[index] += is_reset
-            for index in range(max(bisect_right(edges, earlier) - 1, 0), count):
-                low, high = max(edges[index], start, earlier), min(edges[index + 1], stop, later)
-                if low < high:
-                    slopes[index] += increase * ((high - low) / (later - earlier))
-                    covered[index] += high - low
-                if edges[index + 1] >= later:
-                    break
-        for index, duration in enumerate(covered):
-            if duration:
-                rates[index] = (rates[index] or 0.0) + slopes[index] * SECOND / duration
-    complete = [start <= edge and following <= stop for edge, following in pairwise(edges)]
-    columns = edges, edges[1:], increases, rates, resets, complete
-    return [Increase(*window) for window in zip(*columns, strict=False)]
+        for index, part in counter.cells:
+            windows[index].add(part.increase, part.resets)
+            slopes[index] += part.increase
+            covered[index] += part.covered
+        for step in counter.list_joints():
+            if rule.compares(step.earlier, step.later):
+                _add_joint(step, windows, slopes, covered, edges, span)
+        for window, slope, duration in zip(windows, slopes, covered, strict=True):
+            window.add_rate(slope, duration)
+        total.add_rate(sum(slopes), sum(covered))
+    for window in windows:
+        total.add(window.increase, window.resets)
+    (start, stop), bounds = span, pairwise(edges)
+    increases = [
+        window.make_increase(edge, following, complete=start <= edge and following <= stop)
+        for window, (edge, following) in zip(windows, bounds, strict=True)
+    ]
+    return total.make_increase(start, stop, complete=True), increases
+
+
+def _add_joint(
+    step: CounterStep,
+    windows: Sequence[WindowSums],
+    slopes: list[float],
+    covered: list[int],
+    edges: Sequence[int],
+    span: tuple[int, int],
+) -> None:
+    """Add a step between the samples of two windows, or from or to a sample outside of the span."""
+    earlier, later, increase, is_reset = step
+    start, stop = span
+    if start <= later < stop:
+        windows[bisect_right(edges, later) - 1].add(increase, is_reset)
+    for index in range(max(bisect_right(edges, earlier) - 1, 0), len(windows)):
+        low, high = max(edges[index], start, earlier), min(edges[index + 1], stop, later)
+        if low < high:
+            slopes[index] += increase * ((high - low) / (later - earlier))
+            covered[index] += high - low
+        if edges[index + 1] >= later:
+            break

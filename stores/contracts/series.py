@@ -13,6 +13,7 @@ Names are data: quotes, backslashes, line feeds and pieces of query languages in
 
 # Long because it is one contract: all that can be done with the series of a database.
 from abc import ABC, abstractmethod
+from asyncio import sleep
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
@@ -20,6 +21,7 @@ from typing import TYPE_CHECKING, Literal, NamedTuple, TypeAlias, TypeVar
 
 from stores.contracts.areas import AreaCell, AreaRule
 from stores.contracts.caches import CacheOwner
+from stores.contracts.counters import CounterCell, CounterRule, split_counter
 from stores.contracts.deletions import PointDeletion
 from stores.contracts.extents import ExtentQuery, SeriesExtent
 from stores.contracts.machine_moves import MachineMoves
@@ -248,6 +250,26 @@ class SeriesDatabase(ABC):
 
         Fields of strings have none.
         """
+
+    async def counters(
+        self, query: SeriesQuery, windows: Windows, rule: CounterRule, limit: int
+    ) -> ByMachine[ByTags[list[CounterCell]]]:
+        """Return by machine, field and tags what counters did in the windows that have samples.
+
+        Fields of strings have none. Raises `LimitExceeded` if there are more than `limit` samples.
+        """
+        points, counters = await self.points(query, limit), {}
+        for machine, by_field in points.items():
+            counters[machine] = {
+                field: {
+                    tags: cells
+                    for tags, samples in by_tags.items()
+                    if (cells := split_counter(samples, windows.edges, rule))
+                }
+                for field, by_tags in by_field.items()
+            }
+            await sleep(0)  # other requests get a turn
+        return counters
 
     @abstractmethod
     async def last(self, queries: Sequence[SourceQuery], limit: int) -> list[list[Occurrence]]:

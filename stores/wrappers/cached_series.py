@@ -9,6 +9,7 @@ from operator import itemgetter
 from typing import Any, NamedTuple, TypeAlias, TypeVar
 
 from stores.contracts.areas import Area, AreaRule
+from stores.contracts.counters import CounterPart, CounterRule
 from stores.contracts.deletions import Deletion
 from stores.contracts.series import (
     END_OF_TIME,
@@ -110,6 +111,14 @@ class CachedSeriesDatabase(WrappedSeriesDatabase):
 
     async def areas(self, query: SeriesQuery, windows: Windows, rule: AreaRule) -> Cells[Area]:
         return await self._read_windows(query, windows, rule, self._series.areas, MAX_SLICE_SAMPLES)
+
+    async def counters(
+        self, query: SeriesQuery, windows: Windows, rule: CounterRule, limit: int
+    ) -> Cells[CounterPart]:
+        async def read(query: SeriesQuery, windows: Windows, rule: CounterRule) -> Cells[CounterPart]:
+            return await self._series.counters(query, windows, rule, limit)
+
+        return await self._read_windows(query, windows, rule, read, limit)
 
     async def _read_windows(
         self,

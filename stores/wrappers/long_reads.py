@@ -8,7 +8,7 @@ from stores.wrappers.interception import Interceptor, StoreCall
 
 T = TypeVar("T")
 LONG_READS = frozenset(
-    ("points", "changes", "areas", "neighbours")
+    ("points", "changes", "areas", "counters", "neighbours")
 )  # of time series: what they read has no known length
 
 

@@ -4,6 +4,7 @@ from collections.abc import Awaitable, Callable, Mapping, Sequence
 from typing import TypeVar
 
 from stores.contracts.areas import AreaCell, AreaRule
+from stores.contracts.counters import CounterCell, CounterRule
 from stores.contracts.deletions import Deletion
 from stores.contracts.extents import ExtentQuery, SeriesExtent
 from stores.contracts.machine_moves import EarlierMachine, MoveReport
@@ -161,6 +162,12 @@ class WrappedSeriesDatabase(SeriesDatabase):
         self, query: SeriesQuery, windows: Windows, rule: AreaRule
     ) -> ByMachine[ByTags[list[AreaCell]]]:
         return await self._read("areas", join_fields(query), lambda: self._series.areas(query, windows, rule))
+
+    async def counters(
+        self, query: SeriesQuery, windows: Windows, rule: CounterRule, limit: int
+    ) -> ByMachine[ByTags[list[CounterCell]]]:
+        call = StoreCall("counters", join_fields(query), presumed_samples=presume_samples(query))
+        return await self._interceptor.run(call, lambda: self._series.counters(query, windows, rule, limit))
 
     async def last(self, queries: Sequence[SourceQuery], limit: int) -> list[list[Occurrence]]:
         return await self._read("last", "", lambda: self._series.last(queries, limit))

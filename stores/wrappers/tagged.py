@@ -5,6 +5,7 @@ from dataclasses import replace
 from typing import TypeVar
 
 from stores.contracts.areas import AreaCell, AreaRule
+from stores.contracts.counters import CounterCell, CounterRule
 from stores.contracts.extents import ExtentQuery, SeriesExtent
 from stores.contracts.series import (
     Aggregation,
@@ -63,6 +64,11 @@ class TaggedSeriesDatabase(SeriesDatabase):
         self, query: SeriesQuery, windows: Windows, rule: AreaRule
     ) -> ByMachine[ByTags[list[AreaCell]]]:
         return self._hide_tag(await self._series.areas(self._narrow(query), windows, rule))
+
+    async def counters(
+        self, query: SeriesQuery, windows: Windows, rule: CounterRule, limit: int
+    ) -> ByMachine[ByTags[list[CounterCell]]]:
+        return self._hide_tag(await self._series.counters(self._narrow(query), windows, rule, limit))
 
     async def last(self, queries: Sequence[SourceQuery], limit: int) -> list[list[Occurrence]]:
         return await self._series.last([self._narrow_sources(query) for query in queries], limit)

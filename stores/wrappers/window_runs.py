@@ -10,17 +10,16 @@ from typing import Any, NamedTuple, cast
 
 from cachetools import LRUCache
 
-from stores.contracts.areas import Area
 from stores.contracts.rewrites import Rewrite
 from stores.contracts.series import END_OF_TIME, ByTags, Cell, Tags, Value
 
 Edges = tuple[int, ...]
-Values = Sequence[Any]  # values, areas, and None
+Values = Sequence[Any]  # values, areas, parts of counters, and None
 RUN_BYTES = 700  # of a run, with its key and its entries in dictionaries
 UNUSED_S = 3600.0  # after which windows that nobody asks for leave a run that grows
 TAGS_BYTES = 300  # of the values of a tag set
 # Of a window; the characters of strings come on top
-EDGE_BYTES, VALUE_BYTES, FLOAT_BYTES, AREA_BYTES = 8, 40, 8, 280
+EDGE_BYTES, VALUE_BYTES, FLOAT_BYTES, TUPLE_BYTES = 8, 40, 8, 280
 
 
 class RunKey(NamedTuple):
@@ -112,8 +111,8 @@ def _estimate_bytes(values: Values) -> int:
     if isinstance(values, array):
         return TAGS_BYTES + FLOAT_BYTES * len(values)
     characters = sum(len(value) for value in values if isinstance(value, str))
-    areas = sum(isinstance(value, Area) for value in values)
-    return TAGS_BYTES + VALUE_BYTES * len(values) + characters + AREA_BYTES * areas
+    tuples = sum(isinstance(value, tuple) for value in values)  # areas, and parts of counters
+    return TAGS_BYTES + VALUE_BYTES * len(values) + characters + TUPLE_BYTES * tuples
 
 
 class WindowRuns:

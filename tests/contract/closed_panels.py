@@ -4,6 +4,7 @@ from collections.abc import Awaitable, Callable, Sequence
 from typing import TypeVar
 
 from stores.contracts.areas import AreaCell, AreaRule
+from stores.contracts.counters import CounterCell, CounterRule
 from stores.contracts.series import (
     MACHINE,
     SECOND,
@@ -77,6 +78,12 @@ class _RecordedDatabase(WrappedSeriesDatabase):
     ) -> ByMachine[ByTags[list[Cell]]]:
         self._reads.windows.append((tuple(query.machines), query.start, query.stop))
         return await super().windows(query, windows, aggregation)
+
+    async def counters(
+        self, query: SeriesQuery, windows: Windows, rule: CounterRule, limit: int
+    ) -> ByMachine[ByTags[list[CounterCell]]]:
+        self._reads.windows.append((tuple(query.machines), query.start, query.stop))
+        return await super().counters(query, windows, rule, limit)
 
     async def areas(
         self, query: SeriesQuery, windows: Windows, rule: AreaRule

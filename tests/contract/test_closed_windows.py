@@ -3,6 +3,7 @@
 from dataclasses import replace
 
 from stores.contracts.areas import AreaRule
+from stores.contracts.counters import CounterRule
 from stores.contracts.series import (
     SECOND,
     Aggregation,
@@ -154,6 +155,34 @@ def _move(query: SeriesQuery) -> SeriesQuery:
 
 def _shift(hours: Windows) -> Windows:
     return Windows(tuple(edge + HOUR // 3 for edge in hours.edges), HOUR)
+
+
+async def test_counters_read_what_is_open_and_what_the_range_cuts(written: Written) -> None:
+    values = [*range(0, 300, 10), *range(5, 155, 5)]  # a reset, in the middle of an hour
+    await written.put(
+        *(
+            sample(m, START + n * HOUR // 2, value, spindle=m)
+            for n, value in enumerate(values)
+            for m in MACHINES
+        ),
+        *(sample("M1", START + n * HOUR // 2 + 1, 3 * n, spindle="2") for n in range(60)),
+    )
+    clock, rule = Clock(START + 30 * HOUR + 10 * SECOND), CounterRule(20 * 60 * SECOND)
+    store, reads = cache(written.store, clock)
+    series = store.database(written.series.database)
+    for refresh in range(3):
+        reads.clear()
+        query, windows = ask(clock.now - DAY, clock.now)
+        cells = await series.counters(query, windows, rule, 1_000_000)
+        assert cells == await written.series.counters(query, windows, rule, 1_000_000)
+        assert set(cells["M1"]["x"]) == {(("spindle", "M1"),), (("spindle", "2"),)}
+        if refresh:
+            open_from, whole_from = windows.edges[-3], windows.edges[1]
+            assert sorted(reads.windows) == [
+                (MACHINES, clock.now - DAY, whole_from),
+                (MACHINES, open_from, clock.now),
+            ]
+        clock.now += 10 * SECOND
 
 
 async def test_windows_of_a_server_are_read_again_after_a_time(written: Written) -> None:

@@ -1,6 +1,7 @@
 """States over time and counters: what was carried in, repeats, resets, and samples of one time."""
 
 from collections import Counter
+from collections.abc import Sequence
 from itertools import pairwise
 from typing import Any
 
@@ -8,8 +9,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from resolvers.series.counters import CounterSamples, find_increases
+from resolvers.series.counters import CounterParts, CounterSamples, Increase, find_increases
 from resolvers.series.state_totals import find_states, split_states, sum_states
+from stores.contracts.counters import CounterRule, split_counter
 from stores.contracts.repeats import drop_repeats
 from stores.contracts.series import SECOND, Sample, Value, Windows
 from tests.randomized import randomized
@@ -83,25 +85,40 @@ def test_each_moment_of_a_window_counts_for_the_state_in_force(
         assert window.complete == (start <= begin and end <= stop)
 
 
+def count(
+    counters: Sequence[CounterSamples],
+    edges: Sequence[int],
+    span: tuple[int, int],
+    max_gap: int | None = None,
+) -> list[Increase]:
+    """Return the increases of windows, as the parts of any finer windows tell them."""
+    rule = CounterRule(max_gap)
+    parts = [CounterParts(c.before, split_counter(c.samples, edges, rule), c.after) for c in counters]
+    total, windows = find_increases(parts, edges, span, rule)
+    assert total.increase == sum(window.increase for window in windows)
+    assert total.resets == sum(window.resets for window in windows)
+    return windows
+
+
 def test_a_counter_that_falls_began_at_zero_again() -> None:
     counter = CounterSamples(Sample(1, 4), samples((10, 5), (20, 8), (30, 2), (40, 4)), None)
-    [whole] = find_increases([counter], (0, 50), (0, 50))
+    [whole] = count([counter], (0, 50), (0, 50))
     assert (whole.increase, whole.resets) == (1 + 3 + 2 + 2, 1)
-    windows = find_increases([counter], (0, 25, 50), (0, 50))
+    windows = count([counter], (0, 25, 50), (0, 50))
     assert [(window.increase, window.resets) for window in windows] == [(4, 0), (4, 1)]
 
 
 def test_the_first_sample_ever_is_no_increase() -> None:
     counter = CounterSamples(None, samples((0, 500), (SECOND, 501)), None)
-    [whole] = find_increases([counter], (0, 2 * SECOND), (0, 2 * SECOND))
+    [whole] = count([counter], (0, 2 * SECOND), (0, 2 * SECOND))
     assert (whole.increase, whole.rate) == (1, 1)
-    [single] = find_increases([CounterSamples(None, samples((5, 500)), None)], (0, 9), (0, 9))
+    [single] = count([CounterSamples(None, samples((5, 500)), None)], (0, 9), (0, 9))
     assert (single.increase, single.rate) == (0, None)
 
 
 def test_strings_are_passed_over() -> None:
     counter = CounterSamples(Sample(1, "x"), samples((10, 1), (20, "y"), (30, 3)), None)
-    [whole] = find_increases([counter], (0, 50), (0, 50))
+    [whole] = count([counter], (0, 50), (0, 50))
     assert whole.increase == 2
 
 
@@ -112,7 +129,7 @@ def test_a_counter_that_grows_evenly_has_the_same_rate_in_every_window(every: in
     growing = samples(*((second * SECOND, second) for second in seconds))
     counter = CounterSamples(Sample(998 * SECOND, 998), growing, None)
     edges = range(start // (every * SECOND) * every * SECOND, now + every * SECOND, every * SECOND)
-    windows = find_increases([counter], edges, (start, now))
+    windows = count([counter], edges, (start, now))
     rates = [window.rate for window in windows if window.rate is not None]
     assert rates == pytest.approx([1.0] * len(rates), abs=1e-6)
     assert len(windows) - len(rates) <= 1  # the last samples of the last window are still to come
@@ -126,11 +143,11 @@ def test_a_counter_that_grows_evenly_has_the_same_rate_in_every_window(every: in
 def test_the_edges_of_a_range_lie_on_the_lines_to_its_neighbours() -> None:
     counter = CounterSamples(Sample(0, 0), samples((10 * SECOND, 100)), Sample(30 * SECOND, 140))
     span = 5 * SECOND, 20 * SECOND
-    [whole] = find_increases([counter], span, span)
+    [whole] = count([counter], span, span)
     assert (whole.increase, whole.rate) == pytest.approx((100, (50 + 20) / 15))
-    [near] = find_increases([counter], span, span, 15 * SECOND)
+    [near] = count([counter], span, span, 15 * SECOND)
     assert (near.increase, near.rate) == pytest.approx((100, 10))
-    [nothing] = find_increases([counter], span, span, SECOND)
+    [nothing] = count([counter], span, span, SECOND)
     assert (nothing.increase, nothing.rate) == (0, None)
 
 
@@ -139,8 +156,42 @@ def test_several_counters_of_a_machine_add_up() -> None:
         CounterSamples(None, samples((0, 1000), (10 * SECOND, 1010), (20 * SECOND, 1020)), None),
         CounterSamples(None, samples((1, 5), (10 * SECOND + 1, 6), (20 * SECOND + 1, 7)), None),
     ]
-    [whole] = find_increases(spindles, (0, 30 * SECOND), (0, 30 * SECOND))
+    [whole] = count(spindles, (0, 30 * SECOND), (0, 30 * SECOND))
     assert (whole.increase, whole.resets, whole.rate) == pytest.approx((22, 0, 1.1))
+
+
+@randomized(100)
+@given(
+    st.lists(st.tuples(st.integers(0, 99), st.integers(0, 9)), max_size=30, unique_by=lambda pair: pair[0]),
+    st.integers(1, 40),
+    st.one_of(st.none(), st.integers(1, 30)),
+    st.tuples(st.integers(0, 60), st.integers(61, 99)),
+)
+def test_windows_of_any_width_divide_the_same_steps(
+    pairs: list[tuple[int, int]], width: int, max_gap: int | None, span: tuple[int, int]
+) -> None:
+    ordered, (start, stop) = samples(*sorted(pairs)), span
+    within = [sample for sample in ordered if start <= sample.time < stop]
+    before = next((sample for sample in reversed(ordered) if sample.time < start), None)
+    after = next((sample for sample in ordered if sample.time >= stop), None)
+    counter, edges = CounterSamples(before, within, after), range(0, 99 + width, width)
+    steps = [step for step in counter.list_steps() if max_gap is None or step.later - step.earlier <= max_gap]
+    for window in count([counter], edges, span, max_gap):
+        inside = [
+            step for step in steps if window.start <= step.later < window.end and start <= step.later < stop
+        ]
+        assert window.increase == sum(step.increase for step in inside)
+        assert window.resets == sum(step.is_reset for step in inside)
+        slopes = [
+            (step.increase / (step.later - step.earlier), high - low)
+            for step in steps
+            for low in [max(step.earlier, window.start, start)]
+            for high in [min(step.later, window.end, stop)]
+            if low < high
+        ]
+        covered = sum(duration for _, duration in slopes)
+        rate = sum(slope * duration for slope, duration in slopes) / covered * SECOND if covered else None
+        assert window.rate == pytest.approx(rate)
 
 
 def test_windows_divide_the_states_of_a_range() -> None:
