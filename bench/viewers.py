@@ -17,7 +17,7 @@ from collections.abc import AsyncIterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import asynccontextmanager
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import httpx
 import uvicorn
@@ -39,10 +39,12 @@ from stores.wrappers.documents import WrappedDocumentStore
 from stores.wrappers.series import WrappedWritableSeriesStore
 
 MACHINES, DAYS, VIEWERS, ROUNDS, BATCH = 100, 30, 100, 5, 5000
-PANEL = """query($o: String!) { application(organizationId: $o, applicationId: "cnc") {
-  devices(first: 100) { nodes { machineId
+PANEL = """query($o: String!, $a: Aggregate!, $q: Float) {
+  application(organizationId: $o, applicationId: "cnc") { devices(first: 100) { nodes { machineId
     series(measurement: "production", field: "temperature", range: {last: "P30D"},
-      every: {duration: "PT1H"}, aggregate: MEAN) { timesMs numbers } } } } }"""
+      every: {duration: "PT1H"}, aggregate: $a, quantile: $q) { timesMs numbers } } } } }"""
+# Hourly means are made of rollups; quantiles are computed from all samples.
+AGGREGATES: dict[str, dict[str, Any]] = {"MEAN": {"a": "MEAN"}, "QUANTILE": {"a": "QUANTILE", "q": 0.9}}
 PLANT, OTHER = "plant", "other"  # the latter has machines without points
 
 
@@ -85,10 +87,10 @@ class Server:
     def __init__(self, port: int, calls: list[CallCounter]) -> None:
         self._port, self._calls = port, calls
 
-    async def measure(self, viewers: int) -> Cost:
+    async def measure(self, viewers: int, aggregate: str) -> Cost:
         """Let viewers open the panel at once, from another process."""
         client = await asyncio.create_subprocess_exec(
-            sys.executable, "-m", "bench.viewers", "--client", str(self._port), str(viewers),
+            sys.executable, "-m", "bench.viewers", "--client", str(self._port), str(viewers), aggregate,
             stdin=asyncio.subprocess.PIPE, stdout=asyncio.subprocess.PIPE,
         )  # fmt: skip
         assert client.stdin is not None
@@ -127,15 +129,15 @@ async def serve(folder: Path) -> AsyncIterator[Server]:
     port = server.servers[0].sockets[0].getsockname()[1]
     async with httpx.AsyncClient(base_url=f"http://127.0.0.1:{port}", trust_env=False, timeout=60) as http:
         for _ in range(3):
-            await http.post("/graphql", json={"query": PANEL, "variables": {"o": OTHER}})
+            await http.post("/graphql", json={"query": PANEL, "variables": {"o": OTHER, "a": "MEAN"}})
     yield Server(port, [document_calls, series_calls])
     server.should_exit = True
     await serving
 
 
-def view(port: int, viewers: int) -> None:
+def view(port: int, viewers: int, aggregate: str) -> None:
     """What the clients' process does: connect, wait for a line, open the panel, and say that all is there."""
-    body = json.dumps({"query": PANEL, "variables": {"o": PLANT}}).encode()
+    body = json.dumps({"query": PANEL, "variables": {"o": PLANT, **AGGREGATES[aggregate]}}).encode()
     head = f"POST /graphql HTTP/1.1\r\nHost: 127.0.0.1:{port}\r\nContent-Type: application/json\r\n"
     request = f"{head}Connection: close\r\nContent-Length: {len(body)}\r\n\r\n".encode() + body
     connections = [socket.create_connection(("127.0.0.1", port)) for _ in range(viewers)]
@@ -168,22 +170,28 @@ async def main(count: int) -> None:
         await documents.close()
         await series.close()
         freeze_startup_objects()  # as a serving process does
-        one: list[Cost] = []
-        again: list[Cost] = []
-        many: list[Cost] = []
-        for _ in range(ROUNDS):
-            async with serve(folder) as server:
-                one.append(await server.measure(1))
-                again.append(await server.measure(1))
-            async with serve(folder) as server:
-                many.append(await server.measure(VIEWERS))
-    table = Table("", "store calls", "CPU", "time", title=f"{count:,} points, medians of {ROUNDS} rounds")
+        for aggregate in AGGREGATES:
+            console.print(await compare(folder, aggregate))
+
+
+async def compare(folder: Path, aggregate: str) -> Table:
+    """The costs of a panel with an aggregate function."""
+    one: list[Cost] = []
+    again: list[Cost] = []
+    many: list[Cost] = []
+    for _ in range(ROUNDS):
+        async with serve(folder) as server:
+            one.append(await server.measure(1, aggregate))
+            again.append(await server.measure(1, aggregate))
+        async with serve(folder) as server:
+            many.append(await server.measure(VIEWERS, aggregate))
+    table = Table("", "store calls", "CPU", "time", title=f"{aggregate}, medians of {ROUNDS} rounds")
     first = _median(one)
     table.add_row("opened", f"{first[0]:.0f}", f"{first[1]:.0f} ms", f"{first[2]:.0f} ms")
     for label, costs in (("refreshed", again), (f"opened by {VIEWERS} at once", many)):
         ratios = [cost / base for cost, base in zip(_median(costs), first, strict=True)]
         table.add_row(label, *(f"{ratio:.2f} times" for ratio in ratios))
-    console.print(table)
+    return table
 
 
 def _median(costs: list[Cost]) -> list[float]:
@@ -195,9 +203,10 @@ if __name__ == "__main__":
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     arguments.add_argument("--points", type=int, default=2_000_000)
-    arguments.add_argument("--client", nargs=2, type=int, help=argparse.SUPPRESS)
+    arguments.add_argument("--client", nargs=3, help=argparse.SUPPRESS)
     options = arguments.parse_args()
     if options.client:
-        view(*options.client)
+        port, viewers, aggregate = options.client
+        view(int(port), int(viewers), aggregate)
     else:
         asyncio.run(main(options.points))
