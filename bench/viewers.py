@@ -146,10 +146,10 @@ def view(port: int, viewers: int, aggregate: str) -> None:
     for connection in connections:
         connection.sendall(request)
     with ThreadPoolExecutor(viewers) as threads:
-        answers = list(threads.map(_receive, connections))
+        responses = list(threads.map(_receive, connections))
     print("answered", flush=True)
-    for answer in answers:
-        nodes = json.loads(answer.partition(b"\r\n\r\n")[2])["data"]["application"]["devices"]["nodes"]
+    for response in responses:
+        nodes = json.loads(response.partition(b"\r\n\r\n")[2])["data"]["application"]["devices"]["nodes"]
         assert len(nodes) == MACHINES
         assert len(nodes[0]["series"]["numbers"]) >= 24 * DAYS
 
