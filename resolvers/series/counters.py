@@ -153,11 +153,8 @@ async def get_counter(
     every = request.every
     requested = await localize(context, machine, request.range, every)
     start, stop = resolve_range(context, requested)
-    windows = (
-        _make_plain_windows(start, stop)
-        if every is None
-        else resolve_windows(context, requested, every, start, stop)
-    )
+    plain = _make_plain_windows(start, stop)
+    windows = plain if every is None else resolve_windows(context, requested, every, start, stop)
     readings, key = get_readings(context, machine), (machine.machine_id, field)
     rule, known = CounterRule(request.max_gap), max(min(stop, context.now + 1), start + 1)
     neighbours, cells = await gather(
