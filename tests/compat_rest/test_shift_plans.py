@@ -107,6 +107,9 @@ async def test_a_plan_that_is_not_valid_changes_nothing(plant: httpx.AsyncClient
     [error] = (await ask(plant, SET_ZONE, zone="Mars/Base"))["errors"]
     assert (error["extensions"]["code"], error["extensions"]["fields"]) == ("BAD_USER_INPUT", ["timeZone"])
     assert await read(plant) == before
+    for zone in ("Asia/Tokyo", None):
+        changed = await ask(plant, SET_ZONE, zone=zone)
+        assert changed["data"]["updateApplication"]["application"] == {"timeZone": zone}
     removed = await ask(plant, SET, shifts=[])
     assert removed["data"]["setShiftPlan"]["application"] == {"timeZone": None, "shiftPlan": None}
 
