@@ -27,7 +27,7 @@ from stores.backends.influx.influx2_sources import (
 )
 from stores.backends.influx.influx2_windows import CellCollector, aggregate_script
 from stores.backends.influx.store import InfluxSeriesStore
-from stores.backends.influx.transport import query_in_chunks, reading
+from stores.backends.influx.transport import collect, query_in_chunks, reading
 from stores.contracts.areas import AreaCell, AreaRule
 from stores.contracts.errors import make_too_many_changes_error, make_too_many_points_error
 from stores.contracts.extents import ExtentQuery, SeriesExtent
@@ -128,7 +128,7 @@ class Influx2SeriesDatabase(SeriesDatabase):
         rows = await self._query(
             query.machines, lambda script, chunk: f"{script.read_series(query, chunk)} |> {DROP_RANGE}"
         )
-        return _collect_samples(rows)
+        return await collect(NAME, rows, lambda: _collect_samples(rows))
 
     async def changes(self, query: SeriesQuery, limit: int) -> ByMachine[ByTags[list[Sample]]]:
         catalogue = await self._store.catalogues.get(self.database)
@@ -138,13 +138,12 @@ class Influx2SeriesDatabase(SeriesDatabase):
             query.machines if fields else [],
             lambda script, chunk: select_strings(script, query, fields, chunk),
         )
-        with reading(NAME):
-            texts = sorted({row.value for row in strings})[:MAX_STRINGS]
+        texts = await collect(NAME, strings, lambda: sorted({row.value for row in strings})[:MAX_STRINGS])
         rows = await self._query(
             query.machines if kinds else [],
             lambda script, chunk: select_changes(script, query, kinds, chunk, texts, limit + 1),
         )
-        changes = drop_all_repeats(_collect_samples(rows))
+        changes = await collect(NAME, rows, lambda: drop_all_repeats(_collect_samples(rows)))
         if (
             sum(
                 len(c)
@@ -188,11 +187,7 @@ class Influx2SeriesDatabase(SeriesDatabase):
             query.machines,
             lambda script, chunk: aggregate_script(script, query, kinds, chunk, spans, aggregation),
         )
-        collector = CellCollector(aggregation, spans)
-        with reading(NAME):
-            for row in rows:
-                collector.add(row)
-        return collector.cells()
+        return await collect(NAME, rows, lambda: CellCollector(aggregation, spans).collect(rows))
 
     async def areas(
         self, query: SeriesQuery, windows: Windows, rule: AreaRule
@@ -206,8 +201,7 @@ class Influx2SeriesDatabase(SeriesDatabase):
             query.machines,
             lambda script, chunk: select_areas(script, query, kinds, chunk, spans, rule),
         )
-        with reading(NAME):
-            return collect_areas(rows, spans)
+        return await collect(NAME, rows, lambda: collect_areas(rows, spans))
 
     async def last(self, queries: Sequence[SourceQuery], limit: int) -> list[list[Occurrence]]:
         return list(await gather(*(self._read_page(query, limit) for query in queries)))
@@ -230,8 +224,9 @@ class Influx2SeriesDatabase(SeriesDatabase):
         rows = await self._query(
             query.machines, lambda script, chunk: select_newest(script, query, chunk, limit)
         )
-        with reading(NAME):
-            return sorted(parse_occurrences(rows, query), key=make_occurrence_order)
+        return await collect(
+            NAME, rows, lambda: sorted(parse_occurrences(rows, query), key=make_occurrence_order)
+        )
 
     async def counts(self, query: SourceQuery) -> dict[str | None, int]:
         query = await self._select_values(query)
@@ -281,14 +276,13 @@ class Influx2SeriesDatabase(SeriesDatabase):
 def _collect_samples(rows: Iterable[Row]) -> ByMachine[ByTags[list[Sample]]]:
     """Return the samples of rows, oldest first."""
     points: ByMachine[ByTags[list[Sample]]] = {}
-    with reading(NAME):
-        for row in rows:
-            by_tags = points.setdefault(row.columns[MACHINE], {}).setdefault(row.columns["_field"], {})
-            by_tags.setdefault(row.tags, []).append(Sample(row.time, row.value))
-        for by_field in points.values():
-            for by_tags in by_field.values():
-                for samples in by_tags.values():
-                    samples.sort()
+    for row in rows:
+        by_tags = points.setdefault(row.columns[MACHINE], {}).setdefault(row.columns["_field"], {})
+        by_tags.setdefault(row.tags, []).append(Sample(row.time, row.value))
+    for by_field in points.values():
+        for by_tags in by_field.values():
+            for samples in by_tags.values():
+                samples.sort()
     return points
 
 

@@ -6,7 +6,7 @@ which span and which half its rows belong to.
 """
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
 from stores.backends.influx.annotated_csv import NO_TAGS, Row
 from stores.backends.influx.flux import Script, parse_time, quote
@@ -104,8 +104,13 @@ class CellCollector:
         # For `first` and `last`, the time and value of each cell.
         self._selected: dict[tuple[str, str, Tags, int], tuple[int, Value]] = {}
 
-    def add(self, row: Row) -> None:
-        """Add a row of the answer."""
+    def collect(self, rows: Iterable[Row]) -> ByMachine[ByTags[list[Cell]]]:
+        """Return the cells of an answer by machine, field and tags, in the order of the windows."""
+        for row in rows:
+            self._add(row)
+        return sort_cells(self._values)
+
+    def _add(self, row: Row) -> None:
         result = row.columns["result"]
         span = self._spans[int(result.lstrip("hl").partition(".")[0])]
         tags = tuple((tag, row.columns[tag]) for tag in self._tags if row.columns.get(tag))
@@ -132,7 +137,3 @@ class CellCollector:
         if candidate[0] == selected[0]:
             return candidate[1] > selected[1]  # type: ignore[operator]  # both are values of one field
         return (candidate[0] < selected[0]) == (self._function == "first")
-
-    def cells(self) -> ByMachine[ByTags[list[Cell]]]:
-        """Return the cells by machine, field and tags, in the order of the windows."""
-        return sort_cells(self._values)

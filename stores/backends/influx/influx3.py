@@ -20,7 +20,7 @@ from stores.backends.influx.sql_areas import collect_areas, select_areas
 from stores.backends.influx.sql_changes import select_changes
 from stores.backends.influx.sql_windows import collect_cells, select_windows
 from stores.backends.influx.store import InfluxSeriesStore
-from stores.backends.influx.transport import REFUSED, query_in_chunks, reading
+from stores.backends.influx.transport import REFUSED, collect, query_in_chunks, reading
 from stores.backends.influx.values import CHECK, PARSE, TYPES, check_integer, check_string
 from stores.contracts.areas import AreaCell, AreaRule
 from stores.contracts.errors import Unavailable, make_too_many_changes_error, make_too_many_points_error
@@ -127,7 +127,8 @@ class Influx3SeriesDatabase(SeriesDatabase):
         changes, count = await self._read_samples(query, limit, select_changes)
         if count > limit:
             raise make_too_many_changes_error(limit)
-        return drop_all_repeats(changes)  # the server tells apart what is equal here: 0.0 and -0.0
+        # The server tells apart what is equal here: 0.0 and -0.0.
+        return await collect(NAME, range(count), lambda: drop_all_repeats(changes))
 
     async def _read_samples(
         self, query: SeriesQuery, limit: int, select: SelectSamples
@@ -143,8 +144,8 @@ class Influx3SeriesDatabase(SeriesDatabase):
 
         catalogue, rows = await self._query(query, make)
         kinds = catalogue.kinds(query.measurement, query.fields)
-        with reading(NAME):
-            return collect_samples(rows, kinds, catalogue.list_tags(query.measurement))
+        tags = catalogue.list_tags(query.measurement)
+        return await collect(NAME, rows, lambda: collect_samples(rows, kinds, tags))
 
     async def neighbours(self, query: SeriesQuery) -> ByMachine[ByTags[Neighbours]]:
         return await read_neighbours(self._query, query)
@@ -165,8 +166,9 @@ class Influx3SeriesDatabase(SeriesDatabase):
 
         catalogue, rows = await self._query(query, make)
         kinds, tags = find_kinds(catalogue), find_tags(catalogue)
-        with reading(NAME):
-            return collect_cells(rows, kinds, tags, windows, aggregation.function)
+        return await collect(
+            NAME, rows, lambda: collect_cells(rows, kinds, tags, windows, aggregation.function)
+        )
 
     async def areas(
         self, query: SeriesQuery, windows: Windows, rule: AreaRule
@@ -180,8 +182,7 @@ class Influx3SeriesDatabase(SeriesDatabase):
             return select_areas(query, kinds, machines, tags, windows, rule) if kinds else None
 
         catalogue, rows = await self._query(query, make)
-        with reading(NAME):
-            return collect_areas(rows, *find(catalogue), windows)
+        return await collect(NAME, rows, lambda: collect_areas(rows, *find(catalogue), windows))
 
     async def last(self, queries: Sequence[SourceQuery], limit: int) -> list[list[Occurrence]]:
         return list(await gather(*(self._read_page(query, limit) for query in queries)))
@@ -202,15 +203,7 @@ class Influx3SeriesDatabase(SeriesDatabase):
             return select(query, branches, machines, limit) if branches else None
 
         catalogue, rows = await self._query(query, make)
-        occurrences = []
-        with reading(NAME):
-            for row in rows:
-                source = query.sources[row["s"]]
-                parse = PARSE[catalogue.fields[source.measurement][source.field]]
-                tags = tuple(row.get(f"g{i}") for i in range(len(source.tags)))
-                time = check_integer(row["t"])
-                occurrences.append(Occurrence(time, row.get("m"), row["s"], parse(row["v"]), tags))
-        return occurrences
+        return await collect(NAME, rows, lambda: _parse_occurrences(rows, query, catalogue))
 
     async def counts(self, query: SourceQuery) -> dict[str | None, int]:
         def make(catalogue: DatabaseCatalogue, machines: Sequence[str] | None) -> sql.Statement | None:
@@ -265,6 +258,16 @@ class Influx3SeriesDatabase(SeriesDatabase):
             except SchemaChanged:
                 log.info("InfluxDB 3: the schema of a database has changed")
         raise Unavailable(REFUSED)
+
+
+def _parse_occurrences(rows: Rows, query: SourceQuery, catalogue: DatabaseCatalogue) -> list[Occurrence]:
+    occurrences = []
+    for row in rows:
+        source = query.sources[row["s"]]
+        parse = PARSE[catalogue.fields[source.measurement][source.field]]
+        tags = tuple(row.get(f"g{i}") for i in range(len(source.tags)))
+        occurrences.append(Occurrence(check_integer(row["t"]), row.get("m"), row["s"], parse(row["v"]), tags))
+    return occurrences
 
 
 def _merge_latest(rows: Iterable[tuple[str, dict[str, Sample]]]) -> ByMachine[Sample]:

@@ -6,7 +6,7 @@ from collections.abc import Awaitable, Callable, Iterator, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import aiohttp
 from aiohttp.http_exceptions import HttpProcessingError
@@ -18,6 +18,7 @@ A = TypeVar("A", str, bytes)
 log = logging.getLogger(__name__)
 MAX_MACHINES_PER_QUERY = 1000
 THREAD_DECODE_BYTES = 1_000_000  # a longer answer is decoded in a thread
+THREAD_COLLECT_ROWS = 2_000  # of an answer; more take several milliseconds to be collected
 NO_TIMEOUT = aiohttp.ClientTimeout(total=None, sock_connect=None)  # see `stores.wrappers.deadline`
 REFUSED = "The time-series store rejects the request."
 UNREADABLE = "The time-series store sent an answer that cannot be read."
@@ -125,3 +126,19 @@ async def decode(server: str, answer: A, parse: Callable[[A], list[T]]) -> list[
         if len(answer) > THREAD_DECODE_BYTES:
             return await asyncio.to_thread(parse, answer)
         return parse(answer)
+
+
+async def collect(server: str, rows: Sequence[Any], work: Callable[[], T]) -> T:
+    """Return the result of work on the rows of an answer. Raises `Unavailable`.
+
+    A thread does it if there are many. It frees them too, which takes as long as to read them.
+    """
+
+    def work_and_free() -> T:
+        result = work()
+        if isinstance(rows, list):
+            rows.clear()
+        return result
+
+    with reading(server):
+        return await asyncio.to_thread(work_and_free) if len(rows) > THREAD_COLLECT_ROWS else work()
