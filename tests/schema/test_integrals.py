@@ -145,11 +145,12 @@ async def test_the_last_value_lasts_to_the_present_within_the_gap(
             hole: {integral} range: {{last: "PT2H"}}, maxGap: "PT20M") {{ numbers }}
             line: {integral} range: {{last: "PT2H"}}, signal: LINEAR) {{ numbers }}
             to: {integral} range: {{from: "{hour_ago}", to: "{tomorrow}"}}) {{ numbers }}
+            ahead: {integral} range: {{from: "{tomorrow}", to: "{iso(now + 48 * HOUR)}"}}) {{ numbers }}
             before: {integral} range: {{last: "PT1H", offset: "-P1D"}}) {{ numbers }}""",
     )
     for name in ("held", "within", "to"):
         assert answer[name]["numbers"] == [pytest.approx(3, rel=0.05)]
-    for name in ("hole", "line", "before"):
+    for name in ("hole", "line", "ahead", "before"):
         assert answer[name]["numbers"] == []
 
 

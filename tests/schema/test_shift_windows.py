@@ -45,6 +45,7 @@ async def test_windows_are_the_shifts_of_the_application(stored_gateway: StoredG
         *(put("production", "M0", at(time), pieces_produced=n) for time, n in samples.items()),
         put("state", "M0", at("2026-03-28T23:00"), execution="ACTIVE"),
         put("production", "M0", at("2026-01-01T12:00"), piece_id="1"),
+        *(put("energy", "M0", at(time), kilowatts=2.0) for time in ("2026-03-28T12:00", "2026-03-29T18:00")),
     )
     range_ = 'range: {from: "2026-03-28T20:00:00", to: "2026-03-29T16:00:00"}, every: {unit: SHIFT}'
     machine = await stored_gateway.read(
@@ -52,6 +53,8 @@ async def test_windows_are_the_shifts_of_the_application(stored_gateway: StoredG
               times numbers shifts complete coverage }}
             null: series(measurement: "production", field: "piece_id", {range_}, aggregate: COUNT,
               fill: NULL) {{ numbers shifts coverage }}
+            energy: series(measurement: "energy", field: "kilowatts", {range_}, aggregate: INTEGRAL) {{
+              numbers shifts }}
             counter({PIECES}, {range_}) {{ increase windows {{ increase shift start end }} }}
             states({range_}) {{ windows {{ shift states {{ value seconds }} }} }}
             days: series({PIECES}, aggregate: COUNT, every: {{unit: DAY}},
@@ -65,6 +68,7 @@ async def test_windows_are_the_shifts_of_the_application(stored_gateway: StoredG
         "coverage": 1,
     }
     assert machine["null"] == {"numbers": [None, None], "shifts": ["Night", "Early"], "coverage": 0}
+    assert machine["energy"] == {"numbers": [2 * 7, 2 * 8], "shifts": ["Night", "Early"]}
     assert machine["counter"]["increase"] == 49
     assert [(w["shift"], w["increase"]) for w in machine["counter"]["windows"]] == [
         ("Night", 8),

@@ -50,7 +50,7 @@ def select_areas(
             f" last_value(v ORDER BY t) AS v1, sum({area}) AS a, sum({covered}) AS c FROM ({lagged})"
             f" GROUP BY {keys}"
         )
-    return f"SELECT * FROM ({' UNION ALL '.join(parts)}) ORDER BY s, {keys}", bound.values
+    return f"SELECT * FROM ({' UNION ALL '.join(parts)}) ORDER BY {keys}", bound.values
 
 
 def collect_areas(
