@@ -2,6 +2,7 @@
 
 import uuid
 from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from pathlib import Path
 
 import httpx
@@ -10,8 +11,11 @@ import pytest
 from compat_rest.app import create_app
 from schema.server.settings import Settings
 from stores.contracts.document_store import DocumentStore
-from stores.contracts.series import WritableSeriesStore
+from stores.contracts.series import SeriesStore, WritableSeriesStore
 from stores.opening import open_documents, open_series
+from tests.contract.answering import Answer, answering
+from tests.contract.test_influx3_refusals import CORE
+from tests.contract.test_influx_answers import choose_rows
 from tests.patience import BUSY_S
 from tests.validation import validated_once
 
@@ -67,8 +71,29 @@ async def client(
 async def down_client(tmp_path: Path) -> AsyncIterator[httpx.AsyncClient]:
     """The gateway over a time-series store that fails: its file was damaged after the start."""
     folder = tmp_path / "down"
-    store, series = open_documents(None, data=folder), open_series(None, data=folder)
+    series = open_series(None, data=folder)
     (folder / "series.db").write_bytes(b"this is no database, and long enough to be seen as none" * 100)
+    async with open_client(folder, series) as client:
+        yield client
+
+
+@pytest.fixture
+async def refusing_client(tmp_path: Path) -> AsyncIterator[httpx.AsyncClient]:
+    """The gateway over an InfluxDB 3 Core that would have to read too much for every query."""
+
+    def choose(request: str) -> Answer:
+        return choose_rows(Answer(400, CORE), request)
+
+    async with answering(choose) as server:
+        series = open_series(server.url, data=tmp_path)
+        async with open_client(tmp_path / "refusing", series) as client:
+            yield client
+
+
+@asynccontextmanager
+async def open_client(folder: Path, series: SeriesStore) -> AsyncIterator[httpx.AsyncClient]:
+    """Serve a gateway over a time-series store, and close both in the end."""
+    store = open_documents(None, data=folder)
     app = create_app(Settings(data=folder), documents=store, series=series)
     transport = httpx.ASGITransport(app, raise_app_exceptions=False)
     async with httpx.AsyncClient(transport=transport, base_url="http://gateway") as client:

@@ -118,7 +118,15 @@ async def test_cpu_and_ram_are_the_oldest_of_the_last_minute(client: httpx.Async
 async def test_an_unavailable_store_is_reported_in_the_shape_of_each_route(
     down_client: httpx.AsyncClient,
 ) -> None:
-    status = await down_client.get("/device/M1/status")
+    await check_failures(down_client)
+
+
+async def test_so_is_a_server_that_refuses_to_read_as_much(refusing_client: httpx.AsyncClient) -> None:
+    await check_failures(refusing_client)
+
+
+async def check_failures(client: httpx.AsyncClient) -> None:
+    status = await client.get("/device/M1/status")
     assert (status.status_code, status.json()["error"]) == (503, "InfluxDB service unavailable")
     for path, error in (
         ("/device/M1/events", "Error querying InfluxDB: get failed for queryEventsByMachineId"),
@@ -127,12 +135,12 @@ async def test_an_unavailable_store_is_reported_in_the_shape_of_each_route(
         ("/api/query/events/processed", "Error getting events processed"),
         ("/api/query/events/processed-24h", "Error getting events processed 24h"),
     ):
-        response = await down_client.get(path)
+        response = await client.get(path)
         assert (response.status_code, response.json()["error"]) == (503, error)
         assert "series.db" not in response.text
-    assert await get(down_client, "/api/query/storage") == {"storage": 0}
-    assert await get(down_client, "/api/query/cpu") == []
-    assert await get(down_client, "/api/query/ram") == []
+    assert await get(client, "/api/query/storage") == {"storage": 0}
+    assert await get(client, "/api/query/cpu") == []
+    assert await get(client, "/api/query/ram") == []
 
 
 async def test_points_in_the_future_count(client: httpx.AsyncClient, series: WritableSeriesStore) -> None:
