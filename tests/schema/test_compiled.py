@@ -104,8 +104,8 @@ async def test_an_interface_is_answered_by_the_type_of_each_object(pair: Executo
 QUERIES = st.deferred(lambda: queries(schema.as_str(), custom_scalars=SCALARS))
 
 
-@randomized(6)
-@given(st.lists(QUERIES, min_size=20, max_size=40), st.booleans())
+@randomized(12)
+@given(st.lists(QUERIES, min_size=4, max_size=10), st.booleans())
 def test_random_queries_are_the_same(
     tmp_path_factory: pytest.TempPathFactory, requested: list[str], down: bool
 ) -> None:
