@@ -17,6 +17,7 @@ from compat_rest.responses import JSON, render_json
 from compat_rest.routes import TABLE
 from compat_rest.routes.route import IDEMPOTENCY_KEY, OldRoute
 from compat_rest.routes.shapes import OldRequest, is_unavailable
+from resolvers.context import Context
 from schema.engine.errors import find_rest_status
 from schema.engine.long_answers import prepare_json
 from schema.server.authentication import AccessDenied, Authenticate, authenticate_nobody
@@ -107,6 +108,14 @@ class OldRoutes:
             response.headers["Allow"] = ", ".join(sorted({*allowed, "OPTIONS"}))
         return response
 
+    def _admit(self, route: OldRoute, context: Context) -> None:
+        """Count a request of a route. Raises `HTTPException` if it requires another role."""
+        grant = context.viewer.grant
+        self._state.resources.instruments.count_old_route(f"{route.method} {route.path}", grant.subject)
+        role = self._roles[route.operation]
+        if not grant.allows(role):
+            raise HTTPException(403, f"This route requires the role {role.name.lower()}")
+
     async def _execute(
         self, request: Request, request_id: str, route: OldRoute, parameters: dict[str, str]
     ) -> Response:
@@ -122,9 +131,7 @@ class OldRoutes:
             if isinstance(invalid, Response):
                 return invalid
             raise
-        role = self._roles[route.operation]
-        if not context.viewer.grant.allows(role):
-            raise HTTPException(403, f"This route requires the role {role.name.lower()}")
+        self._admit(route, context)
         with reject_over_limit(context.limits, context.viewer.grant):
             read = await _read(request, route, parameters)
         if isinstance(read, Response):

@@ -8,6 +8,8 @@ from typing import Any, Generic, TypeVar
 
 from aiodataloader import DataLoader
 
+from stores.contracts.request_record import trace
+
 K = TypeVar("K", bound=Hashable)
 V = TypeVar("V")
 
@@ -92,6 +94,11 @@ async def _dispatch(
     """Start one call for all keys of a tick that are not cached."""
     missing = list(dict.fromkeys(key for keys in lists for key in keys if key not in cached))
     if missing:
-        call = asyncio.ensure_future(load(missing))
+        call = asyncio.ensure_future(_load_batch(load, missing))
         cached |= {key: (call, index) for index, key in enumerate(missing)}
     return [None] * len(lists)
+
+
+async def _load_batch(load: Callable[[list[K]], Coroutine[Any, Any, list[V]]], keys: list[K]) -> list[V]:
+    with trace("batch", sync_gateway__batch__size=len(keys)):
+        return await load(keys)

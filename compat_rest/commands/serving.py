@@ -44,11 +44,13 @@ class Serving:
             self._app.current.state.app_state.limits,
             trusted=settings.server.trusted_proxies,
         )
+        instruments = self._app.current.state.app_state.resources.instruments
+        instruments.count_connections(self._connections.__len__)
 
     def make_server(self, channel: socket.socket | None = None) -> GatewayServer:
         """The server; with a channel, of the connections that arrive there."""
         server = self._settings.server
-        readiness = self._app.current.state.app_state.readiness
+        readiness = self._app.current.state.app_state.resources.readiness
         self._server = create_server(
             self._app,
             self._connections,
@@ -95,8 +97,8 @@ class Serving:
             else {"demo machines": partial(report_live, self._settings, self._since)}
         )
         self._since = self._since and time.time_ns()  # those of another application go on from there
-        state = None if previous is None else previous.state.app_state
-        return create_app(self._settings, tasks=tasks, previous=state)
+        resources = None if previous is None else previous.state.app_state.resources
+        return create_app(self._settings, tasks=tasks, resources=resources)
 
     def _limit_connections(self) -> ConnectionLimits:
         """The limits of this process, which is one of several that share the connections."""

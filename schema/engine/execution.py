@@ -2,13 +2,13 @@
 
 import logging
 from collections import Counter
-from collections.abc import Hashable
+from collections.abc import Callable
 from contextlib import nullcontext
 from functools import partial
 from inspect import isawaitable
-from typing import Any, NamedTuple
+from time import perf_counter
+from typing import Any
 
-from cachetools import LRUCache
 from graphql import (
     ExecutionResult,
     GraphQLError,
@@ -16,9 +16,11 @@ from graphql import (
     OperationType,
 )
 from graphql.execution.executor import Executor as CoreExecutor
+from opentelemetry.trace import SpanKind
 from strawberry import Schema
 
 from resolvers.context import Context
+from schema.engine.compiled_operations import CompiledOperations, name_operation
 from schema.engine.costs.estimator import CostEstimator
 from schema.engine.documents import (
     MAX_ERRORS,
@@ -30,28 +32,23 @@ from schema.engine.documents import (
 from schema.engine.errors import get_response_position, sort_errors
 from schema.engine.introspection import PreparedAnswers, is_introspection
 from schema.engine.json_values import has_more_values
-from schema.engine.plans.compiler import Plan, compile_plan
+from schema.engine.plans.compiler import Plan
 from schema.engine.plans.completion import FallBack
 from schema.engine.results import Execution, OperationResult, make_result, reject, reject_mutation
 from schema.engine.shared_queries import SharedQueries, Sharing
+from schema.engine.spans import describe_operation
 from schema.engine.structure_limits import StructureLimits
 from stores.contracts.errors import LimitExceeded
+from stores.contracts.request_record import trace
 
 log = logging.getLogger(__name__)
 MAX_DOCUMENT_BYTES = 16 * 1024 * 1024  # of the parsed documents that are cached, by estimate
-MAX_PLAN_BYTES = 16 * 1024 * 1024  # of compiled operations that are cached, with their documents
 VALUES_PER_OBJECT = 20  # what the conversion of an object costs, compared with that of a scalar
 MAX_INTROSPECTION_BYTES = 8 * 1024 * 1024  # of answers that are cached
 
 
-class CachedPlan(NamedTuple):
-    """The plan of an operation, or None if it has none, and the memory that it and its document take."""
-
-    plan: Plan | None
-    memory: int
-
-
-SEEN = CachedPlan(None, 512)  # of an operation that was requested once
+# With the context of the request, its result, and how many seconds it took.
+RecordOperation = Callable[[Context, OperationResult, float], None]
 
 
 class Executor:
@@ -71,19 +68,39 @@ class Executor:
         estimator: CostEstimator | None = None,
         *,
         compiled: bool = True,
+        counts: Counter[str] | None = None,
+        record: RecordOperation = lambda context, result, seconds: None,
     ) -> None:
         self._schema = schema
+        self._record = record
         self._estimator = estimator
         self._compiled = compiled
         self._limits = limits
         self._documents = Documents(limits, MAX_DOCUMENT_BYTES)
-        self._plans: LRUCache[Hashable, CachedPlan] = LRUCache(MAX_PLAN_BYTES, lambda cached: cached.memory)
         self._introspections = PreparedAnswers(MAX_INTROSPECTION_BYTES)
-        self.counts: Counter[str] = Counter()  # how operations were executed, by event
+        self.counts = Counter[str]() if counts is None else counts  # how operations were executed, by event
+        self._plans = CompiledOperations(schema, self.counts)
         self._shared = SharedQueries(self.counts)
         self.mutations = 0  # that have ended
 
     async def run(
+        self,
+        query: str,
+        variables: dict[str, Any] | None,
+        operation_name: str | None,
+        context: Context,
+        **options: Any,
+    ) -> OperationResult:
+        """The result of one operation of a document, which is recorded. The options are those of `_run`."""
+        began = perf_counter()
+        with trace("graphql", SpanKind.SERVER) as span:
+            result = await self._run(query, variables, operation_name, context, **options)
+            if span is not None:
+                describe_operation(span, result)
+        self._record(context, result, perf_counter() - began)
+        return result
+
+    async def _run(
         self,
         query: str,
         variables: dict[str, Any] | None,
@@ -197,7 +214,7 @@ class Executor:
     async def _execute(self, key: OperationKey, core: CoreExecutor[Any]) -> Execution:
         if is_introspection(core.operation):
             return Execution(*await self._introspections.answer(key.valid, core))
-        plan = self._plan(key, core)
+        plan = self._plans.find(key, core) if self._compiled else None
         if plan is not None:
             result = await self._run_plan(plan, core)
             if result is not None:
@@ -223,44 +240,10 @@ class Executor:
             self.counts["plan_failed"] += 1
             if not plan.failure_logged:
                 plan.failure_logged = True
-                log.exception("a plan failed; graphql-core executes its operation: %s", _name(core))
+                log.exception("a plan failed; graphql-core executes its operation: %s", name_operation(core))
             return None
         self.counts["answered_by_plan"] += 1
         return result
-
-    def _plan(self, key: OperationKey, core: CoreExecutor[Any]) -> Plan | None:
-        """The plan of an operation that is requested again or is expensive; None if there is none."""
-        operation = core.operation
-        if not self._compiled or operation.operation is not OperationType.QUERY or operation.directives:
-            return None
-        plan_key = (key.valid.key, *key[1:])
-        cached = self._plans.get(plan_key)
-        if cached is None and core.context_value.meter.is_expensive:
-            cached = SEEN
-        if cached is None:  # it may never be requested again, and compiling costs more than executing once
-            self._plans[plan_key] = SEEN
-            self.counts["first_seen"] += 1
-            return None
-        if cached is SEEN:
-            plan = self._compile(core)
-            memory = SEEN.memory if plan is None else key.valid.estimated_bytes + plan.estimated_bytes
-            cached = CachedPlan(plan, memory)
-            if memory <= self._plans.maxsize:
-                self._plans[plan_key] = cached
-        return cached.plan
-
-    def _compile(self, core: CoreExecutor[Any]) -> Plan | None:
-        try:
-            plan = compile_plan(self._schema, core)
-        except FallBack:
-            self.counts["not_compiled"] += 1
-            return None
-        except Exception:  # as in `_run_plan`
-            self.counts["plan_failed"] += 1
-            log.exception("an operation could not be compiled; graphql-core executes it: %s", _name(core))
-            return None
-        self.counts["compiled"] += 1
-        return plan
 
     def get_cache_sizes(self) -> dict[str, int]:
         """How many entries each cache has."""
@@ -274,16 +257,10 @@ class Executor:
         """The memory of each cache in bytes, by estimate."""
         return {
             "documents": self._documents.get_cached_bytes(),
-            "operations": int(self._plans.currsize),
+            "operations": self._plans.get_cached_bytes(),
             "introspections": self._introspections.get_cached_bytes(),
         }
 
     def add_own(self, text: str) -> None:
         """Cache a document of the application itself; no limit applies to it. Raises `DocumentErrors`."""
         self._documents.add_own(text, self._schema._schema)
-
-
-def _name(core: CoreExecutor[Any]) -> str:
-    """The operation as the log names it: without literals, which may be secret."""
-    operation = core.operation
-    return operation.name.value if operation.name else "an operation without a name"

@@ -31,6 +31,8 @@ class OperationResult:
     rejected: bool = False
     rejected_mutation: bool = False
     is_query: bool = False  # and was executed
+    type: str | None = None  # query or mutation, if it was executed
+    operation: str | None = None  # its name, if it has one
     refusals: list[Refused] = field(default_factory=list)
     hints: Sequence[Hint] = ()
     compiled: list[str] | None = None  # the lists that a plan completed; None if graphql-core executed
@@ -43,6 +45,8 @@ def make_result(core: Executor[Any], execution: Execution) -> OperationResult:
         execution.data,
         format_errors(execution.errors, context),
         is_query=core.operation.operation is OperationType.QUERY,
+        type=core.operation.operation.value,
+        operation=core.operation.name.value if core.operation.name else None,
         refusals=find_refusals(core, execution.errors),
         hints=execution.hints,
         compiled=execution.compiled,

@@ -33,23 +33,21 @@ from schema.server.ingest_routing import PointRouter
 from schema.server.key_ring import KeyRing
 from schema.server.memory import read_cgroup_limit, release_unused_memory
 from schema.server.metrics import Metrics
+from schema.server.observation import Observation
 from schema.server.opening import (
     make_series_layout,
     open_audit_trail,
-    open_buckets,
     open_cipher,
-    open_documents,
     open_icons,
-    open_series,
     open_token_check,
 )
 from schema.server.origins import is_loopback, parse_origin
 from schema.server.printed_schema import PrintedSchema
 from schema.server.proxies import TrustedProxies
-from schema.server.readiness import Readiness
 from schema.server.refusal_watch import RefusalWatch
 from schema.server.request_guard import RequestGuard
 from schema.server.resource_metadata import BearerChallenge, make_resource_metadata_route
+from schema.server.resources import Resources, open_resources
 from schema.server.retention import delete_old_points
 from schema.server.series_migration import migrate_later, try_to_migrate
 from schema.server.settings import Settings
@@ -85,29 +83,27 @@ def create_app(
     authenticate: Authenticate | None = None,
     routes: Sequence[BaseRoute] = (),
     tasks: Mapping[str, Work] = MappingProxyType({}),
-    previous: AppState | None = None,
+    resources: Resources | None = None,
 ) -> Starlette:
     """The application of the settings. Its `AppState` is `app.state.app_state`.
 
-    Stores and `authenticate` may be passed in; otherwise the settings decide. The application closes the
-    stores when it stops, unless `app.state.stores_are_kept`. `tasks` run in the background, by name. An
-    application that takes the place of a `previous` one goes on with its stores, buckets and counters.
+    Stores and `authenticate` may be passed in; otherwise the settings decide. The application closes its
+    resources when it stops, unless `app.state.resources_are_kept`: those of an application may be passed to
+    the one that takes its place. `tasks` run in the background, by name.
     """
-    if previous is not None:
-        documents, series = previous.documents, previous.opened_series
-    documents, series = documents or open_documents(settings), series or open_series(settings)
+    resources = resources or open_resources(settings, documents=documents, series=series)
+    documents = resources.documents
     key_ring = _make_key_ring(documents, settings)
     check_token = open_token_check(settings)
-    limits = LimitPolicy(settings.limits.warn_only, previous.limits.hits if previous is not None else None)
-    buckets = previous.budgets.buckets if previous is not None else open_buckets(settings)
-    budgets = Budgets(buckets, settings.limits.budgets(), limits)
+    limits = LimitPolicy(settings.limits.warn_only, resources.limit_hits)
+    budgets = Budgets(resources.buckets, settings.limits.budgets(), limits)
     checked = authenticate or Authenticator(key_ring, check_token, may_be_open=_may_be_open(settings))
     state = AppState(
         documents=documents,
-        series=_make_series_access(series, documents, settings),
+        series=_make_series_access(resources.series, documents, settings),
         icons=open_icons(settings),
         cipher=open_cipher(settings),
-        executor=_make_executor(settings),
+        executor=_make_executor(settings, resources),
         authenticate=remember_grant(CountFailures(checked, budgets)),
         limits=limits,
         gate=settings.limits.make_gate(limits),
@@ -118,11 +114,8 @@ def create_app(
         cache_sizes=_list_cache_sizes(key_ring, check_token),
         max_cost=settings.limits.costs(),
         budgets=budgets,
-        readiness=previous.readiness if previous is not None else Readiness(),
-        opened_series=series,
+        resources=resources,
     )
-    if previous is not None:
-        state.executor.counts.update(previous.executor.counts)
     background = {**tasks, **(check_token.tasks() if check_token else {})}
     app = Starlette(
         routes=[*_make_routes(state, settings), *routes],
@@ -131,7 +124,7 @@ def create_app(
         ),
         lifespan=lambda app: _run_lifespan(app, settings, background, key_ring),
     )
-    app.state.app_state, app.state.stores_are_kept = state, False
+    app.state.app_state, app.state.resources_are_kept = state, False
     return app
 
 
@@ -143,10 +136,17 @@ def _make_key_ring(documents: DocumentStore, settings: Settings) -> KeyRing:
     )
 
 
-def _make_executor(settings: Settings) -> Executor:
+def _make_executor(settings: Settings, resources: Resources) -> Executor:
     structure = settings.limits.structure(settings.graphql.max_tokens)
     estimator = CostEstimator(field_costs(), ORGANIZATIONS)
-    return Executor(schema, structure, estimator, compiled=settings.graphql.compiled)
+    return Executor(
+        schema,
+        structure,
+        estimator,
+        compiled=settings.graphql.compiled,
+        counts=resources.query_events,
+        record=Observation(resources.instruments, settings.log.slow).record,
+    )
 
 
 def _list_cache_sizes(key_ring: KeyRing, check_token: TokenCheck | None) -> dict[str, Callable[[], int]]:
@@ -267,6 +267,7 @@ async def _run_lifespan(
     work: dict[str, Work] = {
         "check of the stores": partial(report_unreachable_stores, state, settings),
         "release of memory": partial(release_unused_memory, state.gate.is_idle),
+        "lag of the event loop": state.resources.instruments.watch_lag,
         **tasks,
     }
     if isinstance(store, WritableSeriesStore):
@@ -284,5 +285,5 @@ async def _run_lifespan(
         async with asyncio.timeout(settings.documents.deadline + settings.series.deadline):
             await key_ring.close()
             await state.audit.close()
-            if not app.state.stores_are_kept:
-                await asyncio.gather(state.documents.close(), store.close(), state.budgets.buckets.close())
+            if not app.state.resources_are_kept:
+                await state.resources.close()

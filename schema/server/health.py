@@ -17,7 +17,7 @@ class Health:
     """Answers `/health/live` and `/health/ready`."""
 
     def __init__(self, state: AppState) -> None:
-        self._authenticate, self._readiness = state.authenticate, state.readiness
+        self._authenticate, self._readiness = state.authenticate, state.resources.readiness
         self._stores: dict[str, DocumentStore | SeriesStore] = {
             "documents": state.documents,
             "series": state.series.store,

@@ -8,6 +8,7 @@ import structlog
 from structlog.typing import EventDict, WrappedLogger
 
 from schema.server.settings import LogSettings
+from stores.contracts.request_record import get_request_id
 
 MAX_FIELD_LENGTH = 2_000
 MAX_TRACEBACK_LENGTH = 20_000
@@ -15,6 +16,7 @@ AUDIT_FIELDS = (  # of the lines of the logger `audit`
     *("subject", "operation", "outcome", "code", "requestId", "database"),
     *("entityKind", "entityId", "applicationId", "changes"),
 )
+SLOW_FIELDS = ("seconds", "stores", "cost")  # of the lines of the logger `slow`, beside those
 _UNPRINTABLE = re.compile(r"[^\x20-\x7e]")
 
 
@@ -28,7 +30,8 @@ def configure_logging(settings: LogSettings) -> None:
             foreign_pre_chain=[
                 structlog.stdlib.add_log_level,
                 structlog.stdlib.add_logger_name,
-                structlog.stdlib.ExtraAdder(allow=AUDIT_FIELDS),
+                structlog.stdlib.ExtraAdder(allow=(*AUDIT_FIELDS, *SLOW_FIELDS)),
+                _add_request_id,
                 structlog.processors.TimeStamper(fmt="iso"),
                 structlog.processors.format_exc_info,
             ],
@@ -43,6 +46,14 @@ def configure_logging(settings: LogSettings) -> None:
     logging.basicConfig(handlers=[handler], level=level, force=True)
     # uvicorn's messages about its own start and stop interest its developers only.
     logging.getLogger("uvicorn.error").setLevel("WARNING" if level == "INFO" else level)
+
+
+def _add_request_id(logger: WrappedLogger, method: str, event: EventDict) -> EventDict:
+    """Name the request that the line is about, as its answer and its audit entries do."""
+    request_id = get_request_id()
+    if request_id is not None:
+        event.setdefault("requestId", request_id)
+    return event
 
 
 def escape_and_clip(logger: WrappedLogger, method: str, event: EventDict) -> EventDict:

@@ -30,47 +30,38 @@ class Metrics(Collector):
         self._executor, self._documents, self._series = state.executor, state.documents, state.series
         self._caches = caches
         self._writable: dict[str, bool] = {}
-        self._registry = CollectorRegistry()
-        self._registry.register(self)
+        self._own = CollectorRegistry()
+        self._own.register(self)
+        self._measured = state.resources.instruments.registry
+        self._gate = state.gate
 
     def collect(self) -> Iterator[Metric]:
-        queries = CounterMetricFamily("sync_gateway_queries", "How queries were answered.", labels=["event"])
-        for event, count in self._executor.counts.items():
-            queries.add_metric([event], count)
-        yield queries
-        limits = CounterMetricFamily(
-            "sync_gateway_limits_hit", "Requests over a limit, by its name.", labels=["limit"]
+        store = self._series.store
+        yield _count("sync_gateway_queries", "How queries were answered.", "event", self._executor.counts)
+        yield _count(
+            "sync_gateway_limits_hit", "Requests over a limit, by its name.", "limit", self._limits.hits
         )
-        for name, count in self._limits.hits.items():
-            limits.add_metric([name], count)
-        yield limits
-        cached = GaugeMetricFamily("sync_gateway_cached", "Entries of each cache.", labels=["what"])
-        for what, count in self._get_cache_sizes().items():
-            cached.add_metric([what], count)
-        yield cached
-        memory = GaugeMetricFamily(
-            "sync_gateway_cached_bytes", "The memory of each cache, by estimate.", labels=["what"]
+        yield _measure("sync_gateway_cached", "Entries of each cache.", "what", self._get_cache_sizes())
+        cached_bytes = self._executor.get_cached_bytes() | store.get_cached_bytes()
+        yield _measure(
+            "sync_gateway_cached_bytes", "The memory of each cache, by estimate.", "what", cached_bytes
         )
-        cached_bytes = self._executor.get_cached_bytes() | self._series.store.get_cached_bytes()
-        for what, count in cached_bytes.items():
-            memory.add_metric([what], count)
-        yield memory
-        writable = GaugeMetricFamily(
-            "sync_gateway_store_writable", "Whether a store takes writes (1) or not (0).", labels=["store"]
-        )
-        for store, takes_writes in self._writable.items():
-            writable.add_metric([store], takes_writes)
-        yield writable
+        lanes = {"cheap": self._gate.cheap, "expensive": self._gate.expensive}
+        executing = {name: lane.executing for name, lane in lanes.items()}
+        yield _measure("sync_gateway_requests_executing", "Requests that are executed.", "lane", executing)
+        waiting = {name: lane.waiting for name, lane in lanes.items()}
+        yield _measure("sync_gateway_requests_waiting", "Requests that wait to be executed.", "lane", waiting)
+        suspended = {"documents": self._documents.is_suspended, "series": store.is_suspended}
+        text = "Whether a store is down, so that calls are rejected (1) or not (0)."
+        yield _measure("sync_gateway_store_suspended", text, "store", suspended)
+        text = "Whether a store takes writes (1) or not (0)."
+        yield _measure("sync_gateway_store_writable", text, "store", self._writable)
+        text = "How often a damaged document was left out of a list."
         yield CounterMetricFamily(
-            "sync_gateway_damaged_documents",
-            "How often a damaged document was left out of a list.",
-            value=self._documents.damaged_documents,
+            "sync_gateway_damaged_documents", text, value=self._documents.damaged_documents
         )
-        yield CounterMetricFamily(
-            "sync_gateway_damaged_samples",
-            "How often damaged samples were left out of a result.",
-            value=self._series.store.damaged_samples,
-        )
+        text = "How often damaged samples were left out of a result."
+        yield CounterMetricFamily("sync_gateway_damaged_samples", text, value=store.damaged_samples)
 
     def _get_cache_sizes(self) -> dict[str, int]:
         return {
@@ -93,4 +84,19 @@ class Metrics(Collector):
             denied = AccessDenied(error)
             return PlainTextResponse(denied.message, denied.status, denied.headers)
         self._writable = await self._health.check_writes()
-        return Response(generate_latest(self._registry), media_type=CONTENT_TYPE_LATEST)
+        text = generate_latest(self._measured) + generate_latest(self._own)
+        return Response(text, media_type=CONTENT_TYPE_LATEST)
+
+
+def _count(name: str, text: str, label: str, values: Mapping[str, float]) -> Metric:
+    family = CounterMetricFamily(name, text, labels=[label])
+    for value, number in values.items():
+        family.add_metric([value], number)
+    return family
+
+
+def _measure(name: str, text: str, label: str, values: Mapping[str, float]) -> Metric:
+    family = GaugeMetricFamily(name, text, labels=[label])
+    for value, number in values.items():
+        family.add_metric([value], number)
+    return family

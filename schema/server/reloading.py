@@ -56,7 +56,7 @@ class ReloadableApp:
         app = self._make(previous)
         self._lifespan = await _enter(app)
         self.current = app
-        previous.state.stores_are_kept = True
+        previous.state.resources_are_kept = True
         assert lifespan is not None  # signals are handled while the application runs
         task = asyncio.create_task(self._end(previous, lifespan))
         self._ending.add(task)

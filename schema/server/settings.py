@@ -12,6 +12,7 @@ from schema.server.origins import parse_host, parse_origin
 from schema.server.settings_section import Section
 from schema.server.store_settings import DocumentSettings, SeriesSettings
 from schema.server.tls import TlsSettings
+from schema.server.tracing_settings import TracingSettings
 
 
 class ServerSettings(Section):
@@ -228,6 +229,12 @@ class LogSettings(Section):
     format: Literal["auto", "console", "json"] = Field(
         default="auto", description="`auto` is `console` on a terminal and `json` elsewhere."
     )
+    slow: float | None = Field(
+        default=2.0,
+        ge=0,
+        description="Operations that take so many seconds are logged, with what each store took of it. Null"
+        " logs none.",
+    )
 
 
 class Settings(Section):
@@ -247,3 +254,4 @@ class Settings(Section):
     limits: LimitSettings = LimitSettings()
     audit: AuditSettings = AuditSettings()
     log: LogSettings = LogSettings()
+    tracing: TracingSettings = TracingSettings()

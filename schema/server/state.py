@@ -15,10 +15,10 @@ from schema.engine.execution import Executor
 from schema.server.address_limit import count_anonymous
 from schema.server.authentication import AccessDenied, Authenticate
 from schema.server.execution_gate import ExecutionGate, RequestTurn
-from schema.server.readiness import Readiness
+from schema.server.resources import Resources
 from stores.contracts.document_store import DocumentStore
 from stores.contracts.errors import GatewayError
-from stores.contracts.series import SeriesStore
+from stores.contracts.request_record import CURRENT_REQUEST, RequestRecord
 from stores.entities.cipher import SecretCipher
 from stores.entities.icons import Icons
 from stores.wrappers.counting import CallCounter
@@ -48,8 +48,7 @@ class AppState:
     max_answer_bytes: float
     max_cost: Cost  # of one request
     budgets: Budgets
-    readiness: Readiness
-    opened_series: SeriesStore  # the store behind the cache of closed windows
+    resources: Resources
 
     async def create_context(
         self, request: Request, request_id: str, authenticate: Authenticate | None = None
@@ -59,6 +58,8 @@ class AppState:
         `authenticate` is used instead of the application's own. The stores of an
         operator's request with `X-Gateway-Trace: 1` count their calls. Raises `AccessDenied`.
         """
+        tracing = self.resources.tracing
+        CURRENT_REQUEST.set(RequestRecord(request_id, tracing.tracer, tracing.find_parent(request.headers)))
         try:
             grant = await (authenticate or self.authenticate)(request)
             await count_anonymous(self.budgets, request, grant)

@@ -188,6 +188,11 @@ class DocumentStore(CacheOwner, ABC):
         """How many damaged documents were left out of lists since the start."""
         return 0
 
+    @property
+    def is_suspended(self) -> bool:
+        """Whether calls are rejected for a while, because the store is down."""
+        return False
+
     @abstractmethod
     def database(self, name: str) -> DocumentDatabase:
         """Return one database. This creates nothing."""

@@ -314,6 +314,11 @@ class SeriesStore(CacheOwner, ABC):
         """How often samples were left out of a result because they are damaged, since the start."""
         return 0
 
+    @property
+    def is_suspended(self) -> bool:
+        """Whether calls are rejected for a while, because the store is down."""
+        return False
+
     @abstractmethod
     def database(self, name: str) -> SeriesDatabase:
         """Return the time series of one database (or bucket). This creates nothing."""

@@ -34,6 +34,10 @@ class CircuitBreaker(Interceptor):
         self._probe: asyncio.Event | None = None  # is set when the probe has ended
         self._probe_began = 0.0
 
+    @property
+    def is_suspended(self) -> bool:
+        return self._retry_at is not None
+
     async def run(self, call: StoreCall, proceed: Callable[[], Awaitable[T]]) -> T:
         if self._retry_at is None:
             return await self._attempt(proceed)

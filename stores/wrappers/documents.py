@@ -32,6 +32,10 @@ class WrappedDocumentStore(DocumentStore):
     def damaged_documents(self) -> int:
         return self._store.damaged_documents
 
+    @property
+    def is_suspended(self) -> bool:
+        return self._interceptor.is_suspended or self._store.is_suspended
+
     def database(self, name: str) -> DocumentDatabase:
         return WrappedDocumentDatabase(self._store.database(name), self._interceptor)
 

@@ -26,6 +26,11 @@ class StoreCall(NamedTuple):
 class Interceptor(ABC):
     """Counts, limits or disturbs the calls to a store."""
 
+    @property
+    def is_suspended(self) -> bool:
+        """Whether calls are rejected for a while, because the store is down."""
+        return False
+
     @abstractmethod
     async def run(self, call: StoreCall, proceed: Callable[[], Awaitable[T]]) -> T:
         """Return the result of `proceed()`, which makes the call, or raise what the call raises."""
@@ -36,6 +41,10 @@ class Chain(Interceptor):
 
     def __init__(self, *interceptors: Interceptor) -> None:
         self._interceptors = interceptors
+
+    @property
+    def is_suspended(self) -> bool:
+        return any(interceptor.is_suspended for interceptor in self._interceptors)
 
     async def run(self, call: StoreCall, proceed: Callable[[], Awaitable[T]]) -> T:
         for interceptor in reversed(self._interceptors):

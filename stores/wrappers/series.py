@@ -40,6 +40,10 @@ class WrappedSeriesStore(SeriesStore):
     def __init__(self, store: SeriesStore, interceptor: Interceptor) -> None:
         self._store, self._interceptor = store, interceptor
 
+    @property
+    def is_suspended(self) -> bool:
+        return self._interceptor.is_suspended or self._store.is_suspended
+
     def database(self, name: str) -> SeriesDatabase:
         return WrappedSeriesDatabase(self._store.database(name), self._interceptor)
 

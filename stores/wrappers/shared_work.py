@@ -1,9 +1,10 @@
 """Work that several callers wait for, and that is done once."""
 
 import asyncio
-import contextvars
 from collections.abc import Callable, Coroutine, Hashable
 from typing import Any, Generic, TypeVar
+
+from stores.contracts.request_record import make_shared_context
 
 T = TypeVar("T")
 
@@ -11,12 +12,12 @@ T = TypeVar("T")
 class SharedWork(Generic[T]):
     """Runs as a task of its own. A caller that is cancelled leaves the others their result.
 
-    The task has none of the context variables of the caller that began it, so that it does not end with that
-    caller's request. It is cancelled when nobody waits for it any more.
+    The task is observed as part of the request that began it, and has no other of its context variables, so
+    that it does not end with that request. It is cancelled when nobody waits for it any more.
     """
 
     def __init__(self, work: Coroutine[Any, Any, T]) -> None:
-        self._task = asyncio.get_running_loop().create_task(work, context=contextvars.Context())
+        self._task = asyncio.get_running_loop().create_task(work, context=make_shared_context())
         self._waiting = 0
 
     @property

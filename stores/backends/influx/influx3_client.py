@@ -22,6 +22,7 @@ from stores.backends.influx.transport import (
     report_errors_as_unavailable,
 )
 from stores.contracts.errors import GatewayError, LimitExceeded
+from stores.contracts.request_record import make_trace_headers
 
 Rows = list[dict[str, Any]]
 NAME = "InfluxDB 3"
@@ -73,7 +74,7 @@ class Influx3Client:
     async def query(self, database: str, statement: str, values: Mapping[str, Any]) -> Rows:
         """Return the rows of a statement. Raises `SchemaChanged`, `LimitExceeded`, `Unavailable`."""
         body = {"db": database, "q": statement, "format": "json", "params": dict(values)}
-        headers = {"Content-Type": "application/json"}
+        headers = {"Content-Type": "application/json", **make_trace_headers()}
         reply = await self._send("POST", "/api/v3/query_sql", data=orjson.dumps(body), headers=headers)
         if reply.status == 200:
             return await decode(NAME, reply.content, _parse_rows)

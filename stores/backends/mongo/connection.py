@@ -14,6 +14,7 @@ from stores.backends.mongo.failures import EXPECTED, translate
 from stores.contracts.documents import CODEC, Document
 from stores.contracts.errors import BadUserInput, Unavailable
 from stores.contracts.outcomes import NOT_APPLIED, mark_failed, mark_sent
+from stores.contracts.request_record import get_request_id
 
 MAX_WAITING = 1000  # commands that wait for a connection: more are rejected at once
 RAW = CODEC.with_options(document_class=RawBSONDocument)
@@ -87,7 +88,7 @@ class MongoConnection:
         return self._collections[database, name]
 
     async def aggregate(self, collection: Any, pipeline: list[Document]) -> list[Document]:
-        cursor = collection.aggregate(pipeline)
+        cursor = collection.aggregate(pipeline, comment=get_request_id())
         if self._driver == "pymongo":
             cursor = await cursor
         documents: list[Document] = await cursor.to_list(None)

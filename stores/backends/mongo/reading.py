@@ -22,6 +22,7 @@ from stores.contracts.changes import matches
 from stores.contracts.columns import DocumentColumns
 from stores.contracts.documents import ID, Collection, Document, Order, Query, Where
 from stores.contracts.ordering import get_order_value, order_key
+from stores.contracts.request_record import get_request_id
 
 BATCH = 100_000  # documents in one reply, so that a list costs one command
 MAX_JOINED = 100  # collections in one command
@@ -112,6 +113,7 @@ class Reader:
                 sort=to_sort(query.order),
                 limit=query.limit or 0,
                 batch_size=BATCH,
+                comment=get_request_id(),
             )
             return [document.raw for document in await cursor.to_list(None)]
 
@@ -160,7 +162,9 @@ class Reader:
                 counts |= {c: sum(row["n"] for row in rows) for c, rows in zip(batch, joined, strict=True)}
                 continue
             async with self._connection.command():
-                numbers = [self._open_collection(c).count_documents(matched) for c in batch]
+                numbers = [
+                    self._open_collection(c).count_documents(matched, comment=get_request_id()) for c in batch
+                ]
                 counts |= zip(batch, await asyncio.gather(*numbers), strict=True)
         return [counts.get(collection, 0) for collection in collections]
 
@@ -250,6 +254,7 @@ class Reader:
             sort=to_sort(order),
             limit=query.limit or 0,
             batch_size=BATCH,
+            comment=get_request_id(),
         )
         documents: list[Document] = await cursor.to_list(None)
         return documents
