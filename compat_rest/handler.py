@@ -17,7 +17,6 @@ from compat_rest.responses import JSON, render_json
 from compat_rest.routes import TABLE
 from compat_rest.routes.route import IDEMPOTENCY_KEY, OldRoute
 from compat_rest.routes.shapes import OldRequest, is_unavailable
-from resolvers.context import Context
 from schema.engine.errors import find_rest_status
 from schema.engine.long_answers import prepare_json
 from schema.server.authentication import AccessDenied, Authenticate, authenticate_nobody
@@ -108,7 +107,7 @@ class OldRoutes:
             response.headers["Allow"] = ", ".join(sorted({*allowed, "OPTIONS"}))
         return response
 
-    def _admit(self, route: OldRoute, context: Context) -> None:
+    def _admit(self, route: OldRoute, context: Any) -> None:
         """Count a request of a route. Raises `HTTPException` if it requires another role."""
         grant = context.viewer.grant
         self._state.resources.instruments.count_old_route(f"{route.method} {route.path}", grant.subject)
