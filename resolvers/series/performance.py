@@ -205,12 +205,13 @@ async def _load_changes(
 
 def _list_steps(counters: Iterable[CounterSamples], planned: Spans) -> list[tuple[int, float]]:
     """Return the times and sizes of the increases within the planned time."""
-    starts = [start for start, _ in planned]
     steps = []
     for counter in counters:
+        index = 0
         for step in counter.list_steps():
-            index = bisect_right(starts, step.later) - 1
-            if index >= 0 and step.later < planned[index][1]:
+            while index < len(planned) and planned[index][1] <= step.later:
+                index += 1
+            if index < len(planned) and planned[index][0] <= step.later:
                 steps.append((step.later, step.increase))
     return steps
 

@@ -1,6 +1,5 @@
 """Spans of time: from and until, in nanoseconds, in order and without overlaps."""
 
-from bisect import bisect_right
 from collections.abc import Iterable, Sequence
 from typing import TypeAlias
 
@@ -24,7 +23,8 @@ def intersect_spans(spans: Spans, others: Spans) -> Spans:
     index = other_index = 0
     while index < len(spans) and other_index < len(others):
         (start, end), (other_start, other_end) = spans[index], others[other_index]
-        first, last = max(start, other_start), min(end, other_end)
+        first = start if start > other_start else other_start
+        last = end if end < other_end else other_end
         if first < last:
             common.append((first, last))
         if end < other_end:
@@ -37,9 +37,14 @@ def intersect_spans(spans: Spans, others: Spans) -> Spans:
 def measure_spans(spans: Spans, edges: Sequence[int]) -> list[int]:
     """Return how much of the spans lies in each window; none of them begins before the first edge."""
     durations = [0] * (len(edges) - 1)
+    index = 0
     for start, end in spans:
-        for index in range(bisect_right(edges, start) - 1, len(durations)):
-            if edges[index] >= end:
-                break
-            durations[index] += min(end, edges[index + 1]) - max(start, edges[index])
+        while index < len(durations) and edges[index + 1] <= start:
+            index += 1
+        rest = start
+        while index < len(durations) and edges[index + 1] < end:
+            durations[index] += edges[index + 1] - rest
+            index, rest = index + 1, edges[index + 1]
+        if index < len(durations):
+            durations[index] += end - rest
     return durations
