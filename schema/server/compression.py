@@ -8,10 +8,12 @@ import asyncio
 import zlib
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from functools import lru_cache
+from functools import lru_cache, partial
 
 import brotli
 from starlette.responses import Response
+
+from stores.wrappers.shared_work import SharedCalls
 
 MIN_BYTES = 1024  # of an answer that is compressed
 MAX_BYTES_AT_ONCE = 64 * 1024  # what is compressed without a thread: a quarter of a millisecond
@@ -54,28 +56,30 @@ def choose_coding(accept_encoding: str) -> str | None:
 class Compressor:
     """Compresses the bodies of responses. Long ones are compressed by one thread, one at a time.
 
-    A long answer that comes while another is being compressed is sent as it is: compressing takes at most
-    one core, and nothing waits for it.
+    A long answer that comes while another one is being compressed is sent as it is, unless they are equal:
+    compressing takes at most one core, and nothing waits for it.
     """
 
     def __init__(self) -> None:
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="compression")
-        self._is_busy = False
+        self._running: SharedCalls[bytes] = SharedCalls()
 
     async def compress(self, response: Response, coding: str | None) -> None:
         """Compress the body of a response in place, if it is worth it."""
         body = bytes(response.body)
-        if coding is None or len(body) < MIN_BYTES or (len(body) > MAX_BYTES_AT_ONCE and self._is_busy):
+        if coding is None or len(body) < MIN_BYTES:
             return
         if len(body) <= MAX_BYTES_AT_ONCE:
             compressed = CODINGS[coding](body)
+        elif len(self._running) == 0 or (coding, body) in self._running:
+            work = partial(self._compress_in_thread, coding, body)
+            compressed = await self._running.run((coding, body), work)
         else:
-            self._is_busy = True
-            try:
-                loop = asyncio.get_running_loop()
-                compressed = await loop.run_in_executor(self._thread, CODINGS[coding], body)
-            finally:
-                self._is_busy = False
+            return
         response.body = compressed
         response.headers["Content-Encoding"] = coding
         response.headers["Content-Length"] = str(len(compressed))
+
+    async def _compress_in_thread(self, coding: str, body: bytes) -> bytes:
+        loop = asyncio.get_running_loop()
+        return await loop.run_in_executor(self._thread, CODINGS[coding], body)

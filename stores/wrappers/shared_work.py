@@ -54,6 +54,9 @@ class SharedCalls(Generic[T]):
     def __len__(self) -> int:
         return len(self._running)
 
+    def __contains__(self, key: Hashable) -> bool:
+        return key in self._running
+
     async def run(self, key: Hashable, call: Callable[[], Coroutine[Any, Any, T]]) -> T:
         """Return the result of the call of a key, which is made unless it is running already."""
         work = self._running.get(key)

@@ -81,17 +81,19 @@ async def test_an_operator_can_turn_compression_off(documents: DocumentStore, tm
     assert "content-encoding" not in (await post(client, LONG, "br")).headers
 
 
-async def test_only_one_long_answer_is_compressed_at_a_time() -> None:
+async def test_only_one_long_answer_is_compressed_at_a_time_with_those_that_are_equal() -> None:
     compressor = Compressor()
-    long = [Response(b"[%b]" % (b"1," * MAX_BYTES_AT_ONCE * 50)) for _ in range(3)]
+    bodies = [b"[%b%d]" % (b"1," * MAX_BYTES_AT_ONCE * 50, number) for number in (0, 1, 0)]
+    long = [Response(body) for body in bodies]
     short = Response(b" " * MIN_BYTES)
     lengths = [len(response.body) for response in long]
     await asyncio.gather(*(compressor.compress(response, "gzip") for response in [*long, short]))
     assert [len(response.body) < length for response, length in zip(long, lengths, strict=True)] == [
         True,
         False,
-        False,
+        True,
     ]
+    assert long[0].body is long[2].body
     assert short.headers["content-encoding"] == "gzip"
     await compressor.compress(long[1], "br")
     assert long[1].headers["content-encoding"] == "br"

@@ -1,6 +1,7 @@
 """Equal queries that are being executed are executed once, as the callers see it."""
 
 import asyncio
+import re
 from collections.abc import AsyncIterator, Awaitable, Callable
 from dataclasses import replace
 from pathlib import Path
@@ -22,6 +23,7 @@ from stores.entities.devices import Device
 from stores.entities.organizations import Organization
 from stores.wrappers.documents import WrappedDocumentStore
 from stores.wrappers.interception import Interceptor, StoreCall
+from tests.house.sources import modules
 from tests.patience import BUSY_S
 from tests.serving import served
 
@@ -238,3 +240,22 @@ async def test_a_shared_answer_that_is_too_long_is_refused_to_all(
     executed, results = await gateway.send_together(*[("alice", PANEL)] * 3)
     assert executed == 1
     assert [answer["errors"][0]["extensions"]["limit"] for answer in results] == ["answer_bytes"] * 3
+
+
+def test_only_the_viewer_and_mutations_depend_on_who_asks() -> None:
+    """Otherwise a query could not be shared by all with equal rights (see `PERSONAL_FIELD`)."""
+    personal = re.compile(r"grant\.(subject|expires_at|limits)|context\.budget")
+    readers = {
+        module.name
+        for module in modules("resolvers", "schema")
+        if personal.search(module.text) and not module.name.startswith("schema.server")
+    }
+    assert readers == {
+        "resolvers.api_keys",  # mutations
+        "resolvers.budgets",
+        "resolvers.context",  # the journal of a mutation
+        "resolvers.key_administration",  # mutations
+        "resolvers.rules.refusals",
+        "schema.engine.execution",
+        "schema.types.viewer",
+    }
