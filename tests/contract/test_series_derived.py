@@ -230,7 +230,7 @@ def check_cells(
     assert not actual
 
 
-@randomized(150)
+@randomized(100)
 @given(
     FIELDS_AND_STEPS,
     ORIGINS,

@@ -17,7 +17,7 @@ import apsw
 
 from stores.backends.sqlite.series_changes import STORED, Span, update_changes
 from stores.backends.sqlite.series_rollups import COLUMNS as ROLLUP_COLUMNS
-from stores.backends.sqlite.series_rollups import list_hours, roll_up
+from stores.backends.sqlite.series_rollups import has_lost_samples, list_hours, roll_up
 from stores.backends.sqlite.series_schema import FIRST_HOUR, HOUR, TYPES
 from stores.contracts.series import Kind, Value
 
@@ -32,7 +32,7 @@ class SeriesState(NamedTuple):
     rolled_until: int
     is_behind: bool
     points_from: int  # earlier samples were deleted by the retention, and their hours were rolled up
-    newest: int | None  # the time of its newest sample, if its changes are stored
+    newest: int | None  # the time of its newest sample
     newest_value: Value | None
 
     def is_appended(self, samples: Samples) -> bool:
@@ -50,9 +50,8 @@ class SeriesState(NamedTuple):
 
 def read_states(db: apsw.Connection, numbers: Iterable[int]) -> list[SeriesState]:
     """Return how far each of the series is derived."""
-    kinds = ", ".join(map(repr, STORED))
-    sql = f"""SELECT number, kind, rolled_until, is_behind, points_from, time, value
-        FROM series LEFT JOIN samples ON series = number AND kind IN ({kinds})
+    sql = """SELECT number, kind, rolled_until, is_behind, points_from, time, value
+        FROM series LEFT JOIN samples ON series = number
             AND time = (SELECT max(time) FROM samples WHERE series = number)
         WHERE number IN (SELECT value FROM json_each(?))"""
     return [SeriesState(*row) for row in db.execute(sql, (json.dumps(list(numbers)),))]
@@ -60,9 +59,10 @@ def read_states(db: apsw.Connection, numbers: Iterable[int]) -> list[SeriesState
 
 def write_samples(db: apsw.Connection, by_series: Mapping[int, Mapping[int, Value]]) -> None:
     """Store values by series and time, roll up the hours that they close or change, and find the changes."""
-    samples = {number: sorted(of_series.items()) for number, of_series in by_series.items()}
+    # In the order of the table, whose pages are written one after the other
+    samples = {number: sorted(by_series[number].items()) for number in sorted(by_series)}
     states = read_states(db, samples)
-    rows = ((number, at, value) for number, of_series in samples.items() for at, value in of_series)
+    rows = [(number, at, value) for number, of_series in samples.items() for at, value in of_series]
     sql = "INSERT INTO samples VALUES (?, ?, ?) ON CONFLICT DO UPDATE SET value = excluded.value"
     db.executemany(sql, rows)
     _derive_rollups(db, states, samples)
@@ -73,21 +73,33 @@ def _derive_rollups(
     db: apsw.Connection, states: Iterable[SeriesState], samples: Mapping[int, Samples]
 ) -> None:
     rolled: defaultdict[Kind, list[tuple[int, int]]] = defaultdict(list)
-    closed: list[tuple[int, int]] = []
+    closed: defaultdict[int, list[int]] = defaultdict(list)
     current_hour = time.time_ns() // HOUR
-    for number, kind, until, is_behind, *_ in states:
-        of_series = samples[number]
-        first, newest = of_series[0][0] // HOUR, min(of_series[-1][0] // HOUR, current_hour)
-        if first < until:
-            late = {at // HOUR for at, _ in of_series}
-            rolled[kind] += [(number, hour) for hour in late if FIRST_HOUR <= hour < until]
-        if newest > until and not is_behind:
-            hours = [until] if newest == until + 1 else list_hours(db, number, until, newest)
-            rolled[kind] += [(number, hour) for hour in hours]
-            closed.append((newest, number))
+    for state in states:
+        number, until, of_series = state.number, state.rolled_until, samples[state.number]
+        first_hour, last_hour = of_series[0][0] // HOUR, of_series[-1][0] // HOUR
+        if first_hour == last_hour == until:  # the open hour
+            continue
+        hours = {first_hour, last_hour}
+        if last_hour - first_hour > 1:
+            hours.update(at // HOUR for at, _ in of_series)
+        newest_hour = min(last_hour, current_hour)
+        if newest_hour > until and not state.is_behind:
+            if state.newest is not None:
+                last = state.newest // HOUR  # after `until` if it was in the future when it was written
+                hours.update([until] if last == until else list_hours(db, number, until, last + 1))
+            closed[newest_hour].append(number)
+            until = newest_hour
+        rolled[state.kind] += [
+            (number, hour)
+            for hour in hours
+            if FIRST_HOUR <= hour < until
+            and not (hour * HOUR < state.points_from and has_lost_samples(db, number, hour))
+        ]
     for kind, hours_of_series in rolled.items():
         roll_up(db, kind, hours_of_series)
-    db.executemany("UPDATE series SET rolled_until = ? WHERE number = ?", closed)
+    sql = "UPDATE series SET rolled_until = ? WHERE number IN (SELECT value FROM json_each(?))"
+    db.executemany(sql, ((hour, json.dumps(numbers)) for hour, numbers in closed.items()))
 
 
 def _derive_changes(

@@ -149,7 +149,7 @@ def read_windows(
     by_machine: ByMachine[ByTags[list[Cell]]] = {}
     window_query = WindowQuery.of(query, windows, aggregation)
     for (machine, field, tags), group in groups.items():
-        if cells := list(aggregate(db, group, window_query)):
+        if cells := aggregate(db, group, window_query):
             by_machine.setdefault(machine, {}).setdefault(field, {})[tags] = cells
     return by_machine
 

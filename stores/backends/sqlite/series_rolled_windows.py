@@ -2,7 +2,7 @@
 
 import json
 import math
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -23,8 +23,8 @@ class RolledWindows:
     group: Sequence[StoredSeries]
     function: AggregateFunction
 
-    def aggregate(self, origin: int, width: int, first: int, end: int) -> Iterator[Cell]:
-        """Yield the cells from index `first` until before `end` of windows whose hours are all rolled up.
+    def aggregate(self, origin: int, width: int, first: int, end: int) -> Iterable[Cell]:
+        """Return the cells from index `first` until before `end` of windows whose hours are all rolled up.
 
         The window with index 0 starts in the hour `origin`; the windows have a width of some hours.
         """
@@ -32,17 +32,17 @@ class RolledWindows:
             columns = ", ".join(_select_of_one(self.function, self._kind))  # the cells are the rollups
             sql = f"SELECT hour - ?2, {columns} FROM rollups WHERE {ONE_SERIES} AND hour >= ?3 AND hour < ?4"
             hours = origin + first, origin + end
-            yield from self._read(self.db.execute(sql, (self._bound_series, origin, *hours)))
-            return
+            return self._read(self.db.execute(sql, (self._bound_series, origin, *hours)).fetchall())
         hours_of_window = "hour >= ?2 + i * ?3 AND hour < ?2 + (i + 1) * ?3"
         source = f"(SELECT {COLUMNS} FROM rollups WHERE {self._among} AND {hours_of_window})"
         values = ", ".join(_select_of_several(self.function, self._kind, source))
         sql = f"""WITH RECURSIVE indexes(i) AS (VALUES (?4) UNION ALL SELECT i + 1 FROM indexes WHERE i < ?5)
             SELECT i, {values} FROM indexes"""
-        yield from self._read(self.db.execute(sql, (self._bound_series, origin, width, first, end - 1)))
+        rows = self.db.execute(sql, (self._bound_series, origin, width, first, end - 1))
+        return self._read([row for row in rows if row[1] is not None])
 
-    def aggregate_cut(self, index: int, start: int, stop: int, rolled: Hours) -> Iterator[Cell]:
-        """Yield the cell of the samples with `start <= time < stop`, if there are any.
+    def aggregate_cut(self, index: int, start: int, stop: int, rolled: Hours) -> Iterable[Cell]:
+        """Return the cell of the samples with `start <= time < stop`, if there are any.
 
         The hours `rolled` of this range are rolled up. What is before and after them is read from samples.
         """
@@ -50,9 +50,10 @@ class RolledWindows:
             UNION ALL {select_rollup(self._kind, "?4", "?5", self._among)}
             UNION ALL {select_rollup(self._kind, "?6", "?7", self._among)}"""
         values = ", ".join(_select_of_several(self.function, self._kind, "parts"))
-        sql = f"WITH parts AS MATERIALIZED ({parts}) SELECT ?8, {values}"
+        sql = f"WITH parts AS ({parts}) SELECT ?8, {values}"
         samples = start, rolled[0] * HOUR, rolled[1] * HOUR, stop
-        yield from self._read(self.db.execute(sql, (self._bound_series, *rolled, *samples, index)))
+        rows = self.db.execute(sql, (self._bound_series, *rolled, *samples, index))
+        return self._read([row for row in rows if row[1] is not None])
 
     @property
     def _kind(self) -> Kind:
@@ -67,19 +68,18 @@ class RolledWindows:
         numbers = [series.number for series in self.group]
         return numbers[0] if len(numbers) == 1 else json.dumps(numbers)
 
-    def _read(self, rows: Iterable[Any]) -> Iterator[Cell]:
-        """Return the cells of rows, without those of windows that have no value."""
+    def _read(self, rows: list[Any]) -> Iterable[Cell]:
+        """Return the cells of rows: the rows themselves if their values are final."""
         integral = self._kind in INTEGRAL
         if self.function == "sum" and integral:
-            return ((i, (upper << 32) + lower) for i, upper, lower in rows if upper is not None)
+            return ((i, (upper << 32) + lower) for i, upper, lower in rows)
         if self.function == "stddev":
-            return ((i, math.sqrt(variance)) for i, variance in rows if variance is not None)
-        cells = (row for row in rows if row[1] is not None)
+            return ((i, math.sqrt(variance)) for i, variance in rows)
         if self.function in ("first", "last"):
-            return ((i, self.group[0].value(value)) for i, value in cells)
+            return ((i, self.group[0].value(value)) for i, value in rows)
         if self.function in ("min", "max") and integral:
-            return ((i, int(value)) for i, value in cells)
-        return cells
+            return ((i, int(value)) for i, value in rows)
+        return rows
 
 
 def _divide_integers(upper: str, lower: str, count: str) -> str:

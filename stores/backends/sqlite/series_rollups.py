@@ -7,6 +7,7 @@ Strings have only a number, a first and a last value.
 """
 
 from collections.abc import Iterable
+from functools import cache
 from typing import Any
 
 import apsw
@@ -31,6 +32,7 @@ INTEGER_SUMS = "sum(value >> 32)", "sum(value & 4294967295)"
 ONE_SERIES, SEVERAL_SERIES = "series = ?1", "series IN (SELECT value FROM json_each(?1))"
 
 
+@cache
 def select_rollup(kind: Kind, start: str, stop: str, among: str = ONE_SERIES) -> str:
     """Return the query for the rollup of samples with `start <= time < stop`: one row, or none."""
     condition = CONDITIONS.get(kind, "false")
@@ -39,7 +41,8 @@ def select_rollup(kind: Kind, start: str, stop: str, among: str = ONE_SERIES) ->
     mean, least, greatest = ("avg(value)", "min(value)", "max(value)") if is_numeric else ("NULL",) * 3
     samples = f"FROM samples WHERE {among} AND time >= {start} AND time < {stop} AND {condition}"
     squares = f"(SELECT total((value - mean) * (value - mean)) {samples})" if is_numeric else "NULL"
-    at = f"(SELECT max(value) FROM samples WHERE {among} AND {condition} AND time = %s)"
+    value = "value" if among == ONE_SERIES else "max(value)"
+    at = f"(SELECT {value} FROM samples WHERE {among} AND {condition} AND time = %s)"
     return f"""SELECT n, sum, low, iif(n > 1, {squares}, 0.0) AS squares, min, max,
         {at % "first_time"} AS first, {at % "last_time"} AS last, first_time, last_time
         FROM (SELECT count(*) AS n, {upper} AS sum, {lower} AS low, {mean} AS mean, {least} AS min,
@@ -48,14 +51,19 @@ def select_rollup(kind: Kind, start: str, stop: str, among: str = ONE_SERIES) ->
 
 
 def roll_up(db: apsw.Connection, kind: Kind, hours: Iterable[tuple[int, int]]) -> None:
-    """Make or correct the rollups of pairs of a series' number and an hour.
+    """Make or correct the rollups of pairs of a series' number and an hour."""
+    sql = f"INSERT OR REPLACE INTO rollups (series, hour, {COLUMNS}) SELECT ?1, ?4, * FROM ({{}})"
+    rollup = select_rollup(kind, "?2", "?3")
+    db.executemany(
+        sql.format(rollup), ((number, hour * HOUR, (hour + 1) * HOUR, hour) for number, hour in hours)
+    )
 
-    The rollup of an hour that has lost samples to the retention stays as it is.
-    """
-    stored = "(SELECT r.n FROM rollups r WHERE r.series = ?1 AND r.hour = ?4)"
-    sql = f"""INSERT OR REPLACE INTO rollups (series, hour, {COLUMNS})
-        SELECT ?1, ?4, * FROM ({select_rollup(kind, "?2", "?3")}) WHERE n >= coalesce({stored}, 0)"""
-    db.executemany(sql, ((number, hour * HOUR, (hour + 1) * HOUR, hour) for number, hour in hours))
+
+def has_lost_samples(db: apsw.Connection, number: int, hour: int) -> bool:
+    """Whether the retention has deleted samples that are in the rollup of an hour."""
+    sql = """SELECT n > (SELECT count(*) FROM samples WHERE series = ?1 AND time >= ?2 AND time < ?3)
+        FROM rollups WHERE series = ?1 AND hour = ?4"""
+    return bool(db.execute(sql, (number, hour * HOUR, (hour + 1) * HOUR, hour)).get)
 
 
 def list_hours(db: apsw.Connection, number: int, first: int, end: int) -> list[int]:

@@ -1,6 +1,6 @@
 """How the samples of windows are aggregated: from hourly rollups where that is possible."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import chain
 
@@ -35,27 +35,29 @@ class WindowQuery:
         )
 
 
-def aggregate(db: apsw.Connection, group: Sequence[StoredSeries], query: WindowQuery) -> Iterator[Cell]:
-    """Yield the windows that have samples of any series of the group, and their aggregated values.
+def aggregate(db: apsw.Connection, group: Sequence[StoredSeries], query: WindowQuery) -> list[Cell]:
+    """Return the windows that have samples of any series of the group, and their aggregated values.
 
     The series are of one machine and one field, and so of one kind. Raises `BadUserInput` if samples that the
     retention has deleted would be needed.
     """
     first, end = max(-(-query.start // HOUR), FIRST_HOUR), query.stop // HOUR
     rolled = first, min([end, *(series.rolled_until for series in group)])
+    cells: list[Cell] = []
     for span in query.spans:
         if span.start >= query.stop or span.stop <= query.start:
             continue
         if query.can_be_rolled and rolled[0] < rolled[1]:
-            yield from _aggregate_rolled(db, group, query, span, rolled)
+            cells += _aggregate_rolled(db, group, query, span, rolled)
         else:
-            yield from _aggregate_samples(db, group, query, span)
+            cells += _aggregate_samples(db, group, query, span)
+    return cells
 
 
 def _aggregate_rolled(
     db: apsw.Connection, group: Sequence[StoredSeries], query: WindowQuery, span: Span, rolled: Hours
-) -> Iterator[Cell]:
-    """Yield the cells of a span of whole hours. The hours `rolled` of the range are rolled up.
+) -> list[Cell]:
+    """Return the cells of a span of whole hours. The hours `rolled` of the range are rolled up.
 
     At most two windows are partly in these hours: the one that the range cuts at its start, and the last.
     """
@@ -68,19 +70,20 @@ def _aggregate_rolled(
     end_whole = max(first_whole, min(end_rolled, (rolled[1] - origin) // width))
     source = RolledWindows(db, group, query.aggregation.function)
 
-    def aggregate_cut(index: int) -> Iterator[Cell]:
+    def aggregate_cut(index: int) -> Iterable[Cell]:
         hours = origin + index * width, origin + (index + 1) * width
         start, stop = max(query.start, hours[0] * HOUR), min(query.stop, hours[1] * HOUR)
         inside = max(rolled[0], hours[0]), min(rolled[1], hours[1])
         require_samples(db, group, start, inside[0] * HOUR)
         return source.aggregate_cut(index, start, stop, inside)
 
-    yield from chain.from_iterable(map(aggregate_cut, range(first, first_whole)))
+    cells = list(chain.from_iterable(map(aggregate_cut, range(first, first_whole))))
     if first_whole < end_whole:
-        yield from source.aggregate(origin, width, first_whole, end_whole)
-    yield from chain.from_iterable(map(aggregate_cut, range(end_whole, end_rolled)))
+        cells += source.aggregate(origin, width, first_whole, end_whole)
+    cells += chain.from_iterable(map(aggregate_cut, range(end_whole, end_rolled)))
     if end_rolled < end:
-        yield from _aggregate_samples(db, group, query, span, end_rolled - span.first)
+        cells += _aggregate_samples(db, group, query, span, end_rolled - span.first)
+    return cells
 
 
 def _aggregate_samples(

@@ -3,7 +3,7 @@
 import dataclasses
 import json
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Hashable, Sequence
 
 import apsw
 
@@ -64,16 +64,27 @@ class SqlitePointWriter:
     def write(self, database: str, points: Sequence[Point]) -> list[str | None]:
         """Write points. Return for each None, or why it was rejected."""
         results: list[str | None] = []
-        samples: defaultdict[int, list[tuple[int, Value]]] = defaultdict(list)
+        samples: defaultdict[int, dict[int, Value]] = defaultdict(dict)
+        known: dict[Hashable, list[int]] = {}  # the series of points with the same tags, fields and types
         for point in points:
-            conflict = self._find_conflict(database, point)
+            values = point.fields.values()
+            shape = point.measurement, point.tags, *point.fields, *map(type, values)
+            numbers = known.get(shape)
+            conflict = self._find_conflict(database, point) if numbers is None else None
             results.append(conflict)
             if conflict is None:
-                for field, value in point.fields.items():
-                    number = self._find_number(database, point, field)
-                    samples[number].append((point.time, to_stored(value)))
-        write_samples(self._db, {number: dict(of_series) for number, of_series in samples.items()})
-        stored = [point for point, conflict in zip(points, results, strict=True) if conflict is None]
+                if numbers is None:
+                    numbers = [self._find_number(database, point, field) for field in point.fields]
+                    known[shape] = numbers
+                at = point.time
+                for number, value in zip(numbers, values, strict=True):
+                    samples[number][at] = value if type(value) is not Unsigned else to_stored(value)
+        write_samples(self._db, samples)
+        stored = (
+            points
+            if not any(results)
+            else [point for point, conflict in zip(points, results, strict=True) if conflict is None]
+        )
         record_late_points(self._db, database, stored)
         return results
 
