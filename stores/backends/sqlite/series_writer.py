@@ -16,31 +16,38 @@ BYTES_PER_ENTRY = 400  # of a cache, beside the characters of its names and valu
 MAX_INTEGER = 2**63 - 1
 SeriesKey = tuple[str, str, tuple[tuple[str, str], ...], str]  # database, measurement, tags, field
 FieldKey = tuple[str, str, str]  # database, measurement, field
+# Database, measurement, tags, fields and types of values: points of one shape are of the same series.
+Shape = tuple[Hashable, ...]
 
 
 @dataclasses.dataclass(slots=True)
 class SeriesCache:
-    """The numbers of series and the kinds of fields that are stored in the file."""
+    """The numbers of series and the kinds of fields that are stored in the file, and both for each shape."""
 
     numbers: dict[SeriesKey, int] = dataclasses.field(default_factory=dict)
     kinds: dict[FieldKey, Kind] = dataclasses.field(default_factory=dict)
+    shapes: dict[Shape, list[int]] = dataclasses.field(default_factory=dict)
     estimated_bytes: int = 0
 
     def __len__(self) -> int:
-        return len(self.numbers) + len(self.kinds)
+        return len(self.numbers) + len(self.kinds) + len(self.shapes)
 
     def add(self, other: "SeriesCache") -> None:
         """Add what a transaction has looked up or created, after its commit."""
-        added_bytes = sum(map(_estimate_series_bytes, other.numbers)) + sum(
-            map(_estimate_field_bytes, other.kinds)
+        added_bytes = (
+            sum(map(_estimate_series_bytes, other.numbers))
+            + sum(map(_estimate_field_bytes, other.kinds))
+            + sum(BYTES_PER_ENTRY * len(shape) for shape in other.shapes)
         )
         if self.estimated_bytes + added_bytes > MAX_CACHED_BYTES:
             self.numbers.clear()
             self.kinds.clear()
+            self.shapes.clear()
             self.estimated_bytes = 0
         if added_bytes <= MAX_CACHED_BYTES:
             self.numbers.update(other.numbers)
             self.kinds.update(other.kinds)
+            self.shapes.update(other.shapes)
             self.estimated_bytes += added_bytes
 
 
@@ -65,17 +72,17 @@ class SqlitePointWriter:
         """Write points. Return for each None, or why it was rejected."""
         results: list[str | None] = []
         samples: defaultdict[int, dict[int, Value]] = defaultdict(dict)
-        known: dict[Hashable, list[int]] = {}  # the series of points with the same tags, fields and types
+        cached, new = self._cache.shapes, self.new.shapes
         for point in points:
             values = point.fields.values()
-            shape = point.measurement, point.tags, *point.fields, *map(type, values)
-            numbers = known.get(shape)
+            shape = database, point.measurement, point.tags, *point.fields, *map(type, values)
+            numbers = cached.get(shape) or new.get(shape)
             conflict = self._find_conflict(database, point) if numbers is None else None
             results.append(conflict)
             if conflict is None:
                 if numbers is None:
                     numbers = [self._find_number(database, point, field) for field in point.fields]
-                    known[shape] = numbers
+                    new[shape] = numbers
                 at = point.time
                 for number, value in zip(numbers, values, strict=True):
                     samples[number][at] = value if type(value) is not Unsigned else to_stored(value)
