@@ -138,11 +138,11 @@ class Unavailable(GatewayError, code="UNAVAILABLE", rest_status=503):
 
 
 def make_points_deleted_error(time_ns: int) -> BadUserInput:
-    """Return the error of windows and areas of a range with points that the retention has deleted."""
+    """Return the error of windows, areas and counters of a range whose points the retention has deleted."""
     until = datetime.fromtimestamp(time_ns // 10**9, UTC).isoformat().replace("+00:00", "Z")
     return BadUserInput(
         f"The points before {until} were deleted (series.retention_days); hourly rollups are left of them."
-        " Request a later range, or windows of whole hours with another aggregate than QUANTILE, INTEGRAL and"
+        " Request a later range, or a series of windows of whole hours, without QUANTILE, INTEGRAL and"
         " TIME_WEIGHTED_MEAN.",
         fields=["range"],
     )

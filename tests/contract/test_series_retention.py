@@ -11,6 +11,7 @@ from stores.backends.sqlite import series_backfill
 from stores.backends.sqlite.series import SqliteSeriesStore
 from stores.backends.sqlite.series_schema import HOUR
 from stores.contracts.areas import AreaRule
+from stores.contracts.counters import CounterRule
 from stores.contracts.deletions import Deletion
 from stores.contracts.errors import BadUserInput
 from stores.contracts.extents import ExtentQuery
@@ -91,7 +92,7 @@ async def test_windows_that_need_deleted_points_are_refused(
     assert await read(store, **later)
 
 
-async def test_areas_that_need_deleted_points_are_refused(store: SqliteSeriesStore) -> None:
+async def test_areas_and_counters_that_need_deleted_points_are_refused(store: SqliteSeriesStore) -> None:
     windows = Windows(tuple(range(START, START + 11 * HOUR, 5 * HOUR)), 5 * HOUR)
     query = SeriesQuery("state", ["a"], ["M"], START, START + 10 * HOUR)
     series = store.database("d")
@@ -99,7 +100,10 @@ async def test_areas_that_need_deleted_points_are_refused(store: SqliteSeriesSto
     await store.retain(START + 4 * HOUR)
     with pytest.raises(BadUserInput, match="INTEGRAL"):
         await series.areas(query, windows, AreaRule())
+    with pytest.raises(BadUserInput, match="were deleted"):
+        await series.counters(query, windows, CounterRule(None), 1000)
     later = replace(query, start=START + 4 * HOUR)
+    assert list(await series.counters(later, windows, CounterRule(None), 1000)) == ["M"]
     assert [index for index, _ in (await series.areas(later, windows, AreaRule()))["M"]["a"][()]] == [0, 1]
 
 

@@ -11,7 +11,7 @@ from stores.backends.sqlite import series_moves as moves
 from stores.backends.sqlite import series_occurrences as occurrences
 from stores.backends.sqlite import series_queries as queries
 from stores.backends.sqlite.file import SqliteFile
-from stores.backends.sqlite.series_areas import read_areas
+from stores.backends.sqlite.series_areas import read_areas, require_all_samples
 from stores.backends.sqlite.series_backfill import backfill, count_derived_series
 from stores.backends.sqlite.series_deletion import (
     delete_older,
@@ -26,6 +26,7 @@ from stores.backends.sqlite.series_samples import read_changes, read_points
 from stores.backends.sqlite.series_schema import FORMAT, SampleDamage
 from stores.backends.sqlite.series_writer import SeriesCache, SqlitePointWriter
 from stores.contracts.areas import AreaCell, AreaRule
+from stores.contracts.counters import CounterCell, CounterRule
 from stores.contracts.deletions import Deletion
 from stores.contracts.extents import ExtentQuery, SeriesExtent
 from stores.contracts.machine_moves import EarlierMachine, MoveReport
@@ -179,6 +180,12 @@ class SqliteSeriesDatabase(SeriesDatabase):
         return await self._store.read(
             lambda db: queries.read_windows(db, self._names, query, windows, aggregation)
         )
+
+    async def counters(
+        self, query: SeriesQuery, windows: Windows, rule: CounterRule, limit: int
+    ) -> ByMachine[ByTags[list[CounterCell]]]:
+        await self._store.read(lambda db: require_all_samples(db, self._names, query))
+        return await super().counters(query, windows, rule, limit)
 
     async def areas(
         self, query: SeriesQuery, windows: Windows, rule: AreaRule

@@ -31,6 +31,12 @@ def read_areas(
     return areas
 
 
+def require_all_samples(db: apsw.Connection, databases: Names, query: SeriesQuery) -> None:
+    """Raise `BadUserInput` if the retention has deleted samples of a query, of which there are rollups."""
+    for series in find_series(db, databases, query.measurement, query.fields, query.machines, query.where):
+        require_samples(db, [series], query.start, query.stop)
+
+
 def _read_span(
     db: apsw.Connection, group: Sequence[StoredSeries], start: int, stop: int, span: Span, rule: AreaRule
 ) -> Iterator[AreaCell]:
