@@ -10,7 +10,7 @@ from stores.contracts.document_store import DocumentStore
 from stores.contracts.series import SECOND, WritableSeriesStore
 from stores.entities.devices import Device
 from tests.schema.client import Client
-from tests.schema.conftest import CREATE_APPLICATION
+from tests.schema.conftest import BACKENDS, CREATE_APPLICATION
 from tests.schema.machines import DAY, HOUR, MINUTE, put, write
 
 DEVICES = """query($o: String!, $first: Int, $after: String, $filter: DeviceFilter, $order: DeviceOrder) {
@@ -82,6 +82,7 @@ async def test_devices_are_selected_by_their_status(
     assert backwards == of_application[::-1]
 
 
+@pytest.mark.parametrize("backend", BACKENDS)
 async def test_devices_that_have_never_reported_come_last(client: Client, fleet: str) -> None:
     assert await walk(client, OF_ORGANIZATION, o=fleet, first=1, order=NEWEST) == ["M0", "A0", "M1", "M2"]
     assert await walk(client, OF_ORGANIZATION, o=fleet, first=1, order=OLDEST) == ["M1", "A0", "M0", "M2"]
