@@ -114,10 +114,16 @@ class TwoTenants:
                 await self.run("operator", f"mutation {{ {mutation} {{ __typename }} }}")
             # Both machines have the same id, and their points of one time differ.
             database = SeriesLayout().find_location(organization).database
-            point = Point(
-                "state", ((MACHINE, MACHINE_ID),), {"power": True, "execution": text}, time.time_ns()
-            )
-            assert await self._series.write(database, [point]) == [None]
+            now = time.time_ns()
+            points = [
+                point
+                for machine in (((MACHINE, MACHINE_ID),), ((MACHINE, f"{text} unregistered"),))
+                for point in (
+                    Point("state", machine, {"power": True, "execution": text}, now),
+                    Point("events", machine, {"event_value": text}, now),
+                )
+            ]
+            assert not any(await self._series.write(database, points))
         for organization in (OWN, FOREIGN):
             self.values[organization] = await self._list_values(organization)
         device = decode_global_id(self.values[FOREIGN]["id"])
