@@ -21,6 +21,7 @@ from schema.server.settings import Settings
 from stores.backends.influx.transport import parse_retry_after, report_errors_as_unavailable
 from stores.contracts.areas import AreaRule
 from stores.contracts.errors import Unavailable
+from stores.contracts.extents import ExtentQuery
 from stores.contracts.series import (
     Aggregation,
     Sample,
@@ -77,7 +78,7 @@ def open_store(kind: str, url: str) -> SeriesStore:
 
 
 CALLS = ["latest", "points", "changes", "neighbours", "windows", "areas"]
-CALLS += ["last", "counts", "machines", "machines_with"]
+CALLS += ["last", "counts", "machines", "machines_with", "extents"]
 
 
 def calls(series: SeriesDatabase) -> dict[str, Callable[[], Awaitable[Any]]]:
@@ -92,6 +93,7 @@ def calls(series: SeriesDatabase) -> dict[str, Callable[[], Awaitable[Any]]]:
         "areas": lambda: series.areas(query, WINDOWS, AreaRule()),
         "last": lambda: series.last([sources], 5),
         "counts": lambda: series.counts(sources),
+        "extents": lambda: series.extents(ExtentQuery(["M1"], None, 0, 20), 10),
         "machines": lambda: series.machines(0, 20),
         "machines_with": lambda: series.machines_with(SourceQuery([Source("state", "power")])),
     }
