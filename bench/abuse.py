@@ -1,8 +1,9 @@
 """Ordinary dashboards beside an abuse mix: `make bench-abuse`.
 
 A gateway process over its embedded stores. Twenty dashboard requests a second are sent alone, and then beside
-nesting, fragments, slow clients, gzip, big answers that nobody reads, and 200 heavy queries at once. The p99
-of the dashboards may at most double, none may fail, and afterwards the memory has to be what it was.
+nesting, fragments, slow clients, gzip, big answers that nobody reads, 200 heavy queries and 40 long series at
+once. The p99 of the dashboards may at most double, none may fail, and afterwards the memory has to be what it
+was.
 """
 
 import argparse
@@ -21,7 +22,7 @@ import httpx
 import orjson
 from rich.console import Console
 
-from bench.abuse_inputs import BIG_ANSWER, DOCUMENTS, GZIP_BODY, HEAVY
+from bench.abuse_inputs import BIG_ANSWER, DOCUMENTS, GZIP_BODY, HEAVY, RAW_SERIES
 from bench.execution import DATABASE, Peer, gateway
 from bench.lag import prepare
 from bench.machine import machine
@@ -29,7 +30,7 @@ from bench.machine import machine
 DASHBOARD = """{ organization(organizationId: "ferro-works") { applications { devices(first: 50) {
   nodes { machineId name connected status { power execution mode } connectors { name } } } } } }"""
 REQUESTS_PER_SECOND = 20
-HEAVY_AT_ONCE, SLOW_CLIENTS, READERS = 200, 60, 40
+HEAVY_AT_ONCE, RAW_AT_ONCE, SLOW_CLIENTS, READERS = 200, 40, 60, 40
 MAX_P99_FACTOR, MAX_MEMORY_FACTOR, MAX_HEALTH_MS = 2.0, 1.2, 100.0
 Abuse = Callable[[], Awaitable[object]]
 
@@ -72,10 +73,12 @@ class Mix:
     async def run(self) -> None:
         """Abuse the server until cancelled."""
         documents = itertools.cycle(DOCUMENTS.values())
+        numbers = itertools.count()  # so that no two of these queries are equal
         write = f"/api/v2/write?bucket={DATABASE}", "Content-Encoding: gzip", GZIP_BODY
         kinds: list[tuple[int, Abuse]] = [
             (4, lambda: self._send(*_query(next(documents)))),
             (HEAVY_AT_ONCE, lambda: self._send(*_query(HEAVY))),
+            (RAW_AT_ONCE, lambda: self._send(*_query(f"{RAW_SERIES} # {next(numbers)}"))),
             (2, lambda: self._send(*write)),
             (SLOW_CLIENTS, self._dribble),
             (READERS, self._read_nothing),
@@ -175,7 +178,7 @@ async def warm_up(peer: Peer) -> None:
     """Large answers, after which the memory is what it stays."""
     async with httpx.AsyncClient(trust_env=False, timeout=60) as client:
         for _ in range(3):
-            await asyncio.gather(*(peer.ask(client, query) for query in (HEAVY, BIG_ANSWER)))
+            await asyncio.gather(*(peer.ask(client, query) for query in (HEAVY, BIG_ANSWER, RAW_SERIES)))
     await send_dashboards(peer, 3)
 
 

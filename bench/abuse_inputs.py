@@ -46,6 +46,8 @@ _MACHINE = 'organizationId: "ferro-works", applicationId: "cnc-monitoring", mach
 LONG_SERIES = f"""{{ device({_MACHINE}) {{ series(measurement: "process", field: "temperature", fill: NULL,
   range: {{last: "P30D"}}, aggregate: MEAN, every: {{duration: "PT1M"}}) {{ times numbers coverage }} }} }}"""
 # More than limits.input_values, and as many as these.
+RAW_SERIES = f"""{{ device({_MACHINE}) {{ states(range: {{last: "P30D"}}) {{ power {{ start }} }}
+  series(measurement: "process", field: "temperature", range: {{last: "P30D"}}) {{ timesMs numbers }} }} }}"""
 _SELECT_TAGS = f"""query($tags: [String!]!) {{ device({_MACHINE}) {{ series(measurement: "process",
   field: "temperature", range: {{last: "PT1H"}}, where: [{{tag: "spindle", in: $tags}}]) {{ count }} }} }}"""
 

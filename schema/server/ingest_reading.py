@@ -41,6 +41,7 @@ class BodyReader:
         parsing = asyncio.get_running_loop().run_in_executor(self._parser, work, *arguments)
         await asyncio.wait((parsing, self._disconnection), return_when=asyncio.FIRST_COMPLETED)
         if not parsing.done():
+            parsing.cancel()  # its result or failure is nobody's
             raise BadRequest(400, "the client has disconnected")
         return parsing.result()
 
