@@ -50,7 +50,7 @@ class PlanRun:
         self.hinted += [
             (owner, key, value.absences)
             for owner, value in zip(owners, values, strict=True)
-            if isinstance(value, Hinted)
+            if isinstance(value, Hinted) and value.absences
         ]
         return [value.value if isinstance(value, Hinted) else value for value in values]
 
@@ -84,10 +84,11 @@ class PlanRun:
 
 
 def _walk_objects(value: Any, path: Path) -> Iterator[tuple[Path, dict[str, Any]]]:
+    """Yield the response objects in a value. Long lists of leaves are not looked through."""
     if isinstance(value, dict):
         yield path, value
         for key, member in value.items():
             yield from _walk_objects(member, (*path, key))
-    elif isinstance(value, list):
+    elif isinstance(value, list) and isinstance(next(filter(None, value), None), dict):
         for index, item in enumerate(value):
             yield from _walk_objects(item, (*path, index))
