@@ -19,6 +19,7 @@ async def test_ranges_of_the_calendar_shifts_and_comparisons(
     for days, value in ((0, 5), (1, 3), (8, 2)):
         at = int((today - timedelta(days=days)).timestamp()) * SECOND
         await write(series, [put("production", "M0", at, pieces_produced=value)])
+    await write(series, [put("state", "M0", int(today.timestamp()) * SECOND, execution="ACTIVE")])
     machine = await device(
         client,
         plant,

@@ -8,7 +8,9 @@ import pytest
 from schema.engine.scalars import to_json
 from schema.types.root import schema
 from stores.contracts.series import Point, WritableSeriesStore
+from stores.entities.series_layout import SeriesLayout
 from tests.schema.client import Client
+from tests.schema.machines import NOW, put, write
 
 RUNS = 3  # the first is executed by graphql-core, the second is compiled, and the third runs the plan
 DEVICE = '{ device(organizationId: "o", applicationId: "a", machineId: "m") { %s } }'
@@ -37,8 +39,10 @@ NULLS = [
 
 @pytest.mark.parametrize(("query", "argument"), NULLS, ids=[argument for _, argument in NULLS])
 async def test_null_for_an_argument_with_a_default_names_the_argument(
-    client: Client, query: str, argument: str, caplog: pytest.LogCaptureFixture
+    client: Client, series: WritableSeriesStore, query: str, argument: str, caplog: pytest.LogCaptureFixture
 ) -> None:
+    state = put("state", "m", NOW, execution="ACTIVE")  # otherwise its states are null, whatever is selected
+    await write(series, [state], SeriesLayout().find_location(None).database)
     for _ in range(RUNS):
         error = await client.fail(query, v=None)
         assert error["extensions"]["code"] == "BAD_USER_INPUT"
