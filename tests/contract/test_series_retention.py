@@ -77,9 +77,31 @@ async def test_rollups_of_deleted_points_answer_windows_of_whole_hours(store: Sq
     assert await read(store, hours=(2, 8.5), width=4) == [(0, 120), (1, 240), (2, 30)]
 
 
-@pytest.mark.parametrize(
-    "arguments", [{"function": "quantile", "q": 0.5}, {"width": 0.5}, {"hours": (1.5, 10), "width": 2}]
-)
+async def test_hours_that_the_range_cuts_are_left_out_if_their_points_were_deleted(
+    store: SqliteSeriesStore,
+) -> None:
+    assert await read(store, hours=(1.5, 9.5), width=4) == [(0, 150), (1, 240), (2, 90)]
+    assert await read(store, hours=(1.5, 3.5)) == [(1, 30), (2, 60), (3, 30)]
+    assert await read_whole(store, 1.5, 9.5) == 480
+    await store.retain(START + 4 * HOUR)
+    assert await read(store, hours=(1.5, 9.5), width=4) == [(0, 120), (1, 240), (2, 90)]
+    assert await read(store, hours=(1.5, 3.5)) == [(2, 60)]
+    assert await read_whole(store, 1.5, 9.5) == 450
+    with pytest.raises(BadUserInput):
+        await read_whole(store, 1.25, 1.75)
+
+
+async def read_whole(store: SqliteSeriesStore, first: float, end: float) -> Value:
+    """Return the number of points of a range of hours, which is one window."""
+    start, stop = START + int(first * HOUR), START + int(end * HOUR)
+    query = SeriesQuery("state", ["a"], ["M"], start, stop)
+    cells = await store.database("d").windows(
+        query, Windows((start, stop), stop - start), Aggregation("count")
+    )
+    return cells["M"]["a"][()][0][1]
+
+
+@pytest.mark.parametrize("arguments", [{"function": "quantile", "q": 0.5}, {"width": 0.5}, {"width": 1.5}])
 async def test_windows_that_need_deleted_points_are_refused(
     store: SqliteSeriesStore, arguments: dict[str, Any]
 ) -> None:

@@ -34,12 +34,19 @@ class WindowQuery:
             span.start % HOUR or span.width % HOUR for span in self.spans
         )
 
+    @property
+    def is_one_window(self) -> bool:
+        """Whether the range is one window of any length, of whose hours there are rollups."""
+        edges = self.windows.edges
+        covers_range = edges[0] <= self.start and self.stop <= edges[1]
+        return self.aggregation.function != "quantile" and len(edges) == 2 and covers_range
+
 
 def aggregate(db: apsw.Connection, group: Sequence[StoredSeries], query: WindowQuery) -> list[Cell]:
     """Return the windows that have samples of any series of the group, and their aggregated values.
 
     The series are of one machine and one field, and so of one kind. Raises `BadUserInput` if samples that the
-    retention has deleted would be needed.
+    retention has deleted would be needed. Only the hours in which a range begins and ends are left out then.
     """
     first, end = max(-(-query.start // HOUR), FIRST_HOUR), query.stop // HOUR
     rolled = first, min([end, *(series.rolled_until for series in group)])
@@ -49,7 +56,12 @@ def aggregate(db: apsw.Connection, group: Sequence[StoredSeries], query: WindowQ
             continue
         if query.can_be_rolled and rolled[0] < rolled[1]:
             cells += _aggregate_rolled(db, group, query, span, rolled)
+        elif query.is_one_window and rolled[0] < rolled[1]:
+            start, stop = max(query.start, span.start), min(query.stop, span.stop)
+            source = RolledWindows(db, group, query.aggregation.function)
+            cells += source.aggregate_cut(0, start, stop, rolled)
         else:
+            require_samples(db, group, max(query.start, span.start), min(query.stop, span.stop))
             cells += _aggregate_samples(db, group, query, span)
     return cells
 
@@ -74,7 +86,6 @@ def _aggregate_rolled(
         hours = origin + index * width, origin + (index + 1) * width
         start, stop = max(query.start, hours[0] * HOUR), min(query.stop, hours[1] * HOUR)
         inside = max(rolled[0], hours[0]), min(rolled[1], hours[1])
-        require_samples(db, group, start, inside[0] * HOUR)
         return source.aggregate_cut(index, start, stop, inside)
 
     cells = list(chain.from_iterable(map(aggregate_cut, range(first, first_whole))))
@@ -92,7 +103,6 @@ def _aggregate_samples(
     """Yield the cells of a span without the first `skipped` windows, from samples alone."""
     origin = span.start + skipped * span.width
     start, stop = max(query.start, origin), min(query.stop, span.stop)
-    require_samples(db, group, start, stop)
     cells = aggregate_samples(db, group, start, stop, origin, span.width, query.aggregation)
     first = span.first + skipped
     return ((first + index, value) for index, value in cells) if first else cells
