@@ -31,7 +31,7 @@ async def test_what_influxdb_3_core_refuses_is_a_limit_and_neighbours_are_near()
         written = Readings(series, 10).written()
         assert await written.load(("M1", "state", "count")) == "integer"  # as of any machine
         assert await written.load(("M1", "state", "none")) is None
-        for call in ("points", "changes", "neighbours", "windows", "counts", "extents"):
+        for call in ("points", "changes", "neighbours", "windows", "areas", "counts", "extents"):
             for _ in range(6):  # this is no outage
                 with pytest.raises(LimitExceeded, match=r"request a shorter `range`") as raised:
                     await calls(series)[call]()
