@@ -59,6 +59,7 @@ READS = (
     "neighbours",
     "windows",
     "areas",
+    "counters",
     "last",
     "last_by_machine",
 )
