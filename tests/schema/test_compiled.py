@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis_graphql import queries
 
-from schema.engine import execution
+from schema.engine import compiled_operations, execution
 from schema.engine.execution import Executor
 from schema.engine.scalars import to_json
 from schema.types.root import schema
@@ -128,8 +128,8 @@ async def test_plans_and_documents_stay_within_their_bounds(
     pair: ExecutorPair, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     bound = 4 << 20
-    for name in ("MAX_PLAN_BYTES", "MAX_DOCUMENT_BYTES"):
-        monkeypatch.setattr(execution, name, bound)
+    monkeypatch.setattr(compiled_operations, "MAX_PLAN_BYTES", bound)
+    monkeypatch.setattr(execution, "MAX_DOCUMENT_BYTES", bound)
     executor = Executor(schema, LIMITS)
     fields = " ".join(f"f{n}: name" for n in range(64))
     for n in range(60):
