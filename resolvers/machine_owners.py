@@ -68,6 +68,10 @@ class MachineOwners:
         """Whether there is an organization with this id. Raises `Unavailable`."""
         return organization_id in await self._list_organizations(self._documents)
 
+    async def list_organizations(self) -> list[str]:
+        """The ids of all organizations. Raises `Unavailable`."""
+        return list(await self._list_organizations(self._documents))
+
     def forget(self) -> None:
         """Discard what is cached: devices have changed. What is being read now is not cached any more."""
         self._cached = {}

@@ -42,6 +42,7 @@ from schema.server.opening import (
     open_token_check,
 )
 from schema.server.origins import is_loopback, parse_origin
+from schema.server.point_deletion import PointDeletionEndpoint
 from schema.server.printed_schema import PrintedSchema
 from schema.server.proxies import TrustedProxies
 from schema.server.refusal_watch import RefusalWatch
@@ -254,7 +255,9 @@ def _ingest_routes(state: AppState, settings: Settings) -> list[Route]:
         return []
     router = PointRouter(state.series.layout, state.series.owners or MachineOwners(state.documents))
     access = IngestAccess(state.authenticate, settings.series.token)
-    return Ingest(store, router, access, state.gate, state.series.future_tolerance).routes()
+    deletion = PointDeletionEndpoint(store, router, state.authenticate, state.audit, state.limits)
+    ingest = Ingest(store, router, access, state.gate, state.series.future_tolerance)
+    return [*ingest.routes(), deletion.route()]
 
 
 @contextlib.asynccontextmanager

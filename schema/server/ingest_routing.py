@@ -8,7 +8,7 @@ from resolvers.machine_owners import MachineOwners, pick_only
 from schema.server.bodies import BadRequest
 from stores.contracts.series import MACHINE, Point
 from stores.entities.machine_events import STATISTICS
-from stores.entities.series_layout import SeriesLayout
+from stores.entities.series_layout import OWN_PREFIX, SeriesLayout
 
 
 class UnknownBucket(BadRequest):
@@ -76,6 +76,25 @@ class PointRouter:
         for machine, point in zip(machines, points, strict=True):
             by_database.setdefault(databases[machine], []).append(point)
         return {**by_database}
+
+    async def list_databases(self, target: WriteTarget) -> list[tuple[str | None, str]]:
+        """The databases that a target may write to, each with its organization; None is that of none.
+
+        Raises `Unavailable`.
+        """
+        if target.database is not None:
+            return [(self._find_organization(target.database), target.database)]
+        ids = target.organizations
+        own = [] if ids is not None else [(None, self._layout.common)]
+        return own + [
+            (id_, self._layout.find_location(id_).database)
+            for id_ in sorted(await self._owners.list_organizations() if ids is None else ids)
+        ]
+
+    def _find_organization(self, database: str) -> str | None:
+        if database in self._organizations:
+            return self._organizations[database]
+        return database.removeprefix(OWN_PREFIX) if database.startswith(OWN_PREFIX) else None
 
     def _find_target_of(self, organization_id: str) -> WriteTarget:
         return WriteTarget(self._layout.find_location(organization_id).database)
