@@ -5,6 +5,8 @@ import logging
 import socket
 from collections.abc import Callable
 from functools import partial
+from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -105,20 +107,26 @@ def _serve(
     """Serve the listener until a signal ends it. Returns the exit status."""
     from compat_rest.commands.serving import Serving
     from schema.server.gc_tuning import freeze_startup_objects
+    from schema.server.metrics_exchange import WorkerPlace
     from schema.server.worker_processes import WorkerPool
 
-    def serve_process(index: int, channel: socket.socket | None) -> None:
-        serving = Serving(settings, read, since)
+    def serve_process(place: WorkerPlace | None, channel: socket.socket | None) -> None:
+        serving = Serving(settings, read, since, place)
         server = serving.make_server(channel)
         freeze_startup_objects()
         server.run([listener])
 
     number = settings.server.workers
     if number == 1:
-        serve_process(0, None)
+        serve_process(None, None)
         return 0
     freeze_startup_objects()
-    return WorkerPool(number, listener, serve_process).run()
+    with TemporaryDirectory(prefix="sync-gateway-") as folder:
+
+        def serve_worker(index: int, channel: socket.socket) -> None:
+            serve_process(WorkerPlace(index, number, Path(folder)), channel)
+
+        return WorkerPool(number, listener, serve_worker).run()
 
 
 def _listen(server: "ServerSettings") -> socket.socket:

@@ -14,7 +14,9 @@ from compat_rest.commands.demo import report_live
 from schema.server.client_connections import ClientConnections, ConnectionLimits
 from schema.server.http_server import Ending, GatewayServer, create_server, limit_connections
 from schema.server.logs import configure_logging
+from schema.server.metrics_exchange import WorkerPlace
 from schema.server.reloading import ReloadableApp
+from schema.server.resources import open_resources
 from schema.server.settings import Settings
 from schema.server.tls import check_certificate
 from schema.server.yaml_file import SettingsError
@@ -33,10 +35,17 @@ class Serving:
     """The application of the latest settings, and its connections. `read` reads the settings again.
 
     With `since`, in nanoseconds since 1970, the machines of the demo plant go on reporting from then on.
+    `place` is that of this process among several workers.
     """
 
-    def __init__(self, settings: Settings, read: Callable[[], Settings], since: int | None) -> None:
-        self._settings, self._read, self._since = settings, read, since
+    def __init__(
+        self,
+        settings: Settings,
+        read: Callable[[], Settings],
+        since: int | None,
+        place: WorkerPlace | None,
+    ) -> None:
+        self._settings, self._read, self._since, self._place = settings, read, since, place
         self._server: GatewayServer | None = None
         self._app = ReloadableApp(self._make_app)
         self._connections = ClientConnections(
@@ -97,7 +106,10 @@ class Serving:
             else {"demo machines": partial(report_live, self._settings, self._since)}
         )
         self._since = self._since and time.time_ns()  # those of another application go on from there
-        resources = None if previous is None else previous.state.app_state.resources
+        if previous is None:
+            resources = open_resources(self._settings, place=self._place)
+        else:
+            resources = previous.state.app_state.resources
         return create_app(self._settings, tasks=tasks, resources=resources)
 
     def _limit_connections(self) -> ConnectionLimits:

@@ -117,9 +117,10 @@ def create_app(
         budgets=budgets,
         resources=resources,
     )
-    background = {**tasks, **(check_token.tasks() if check_token else {})}
+    routes_of_graph, metrics = _make_routes(state, settings)
+    background = {**tasks, **(check_token.tasks() if check_token else {}), **metrics.tasks()}
     app = Starlette(
-        routes=[*_make_routes(state, settings), *routes],
+        routes=[*routes_of_graph, *routes],
         middleware=_make_middleware(
             state, settings, needs_credentials=authenticate is not None or _needs_credentials(settings)
         ),
@@ -160,12 +161,12 @@ def _may_be_open(settings: Settings) -> bool:
     return not settings.auth.issuers and (settings.server.open or is_loopback(settings.server.host))
 
 
-def _make_routes(state: AppState, settings: Settings) -> list[BaseRoute]:
+def _make_routes(state: AppState, settings: Settings) -> tuple[list[BaseRoute], Metrics]:
     health = Health(state)
     graphql = _make_graphql_endpoint(state, settings)
     caches = {**state.cache_sizes, "persisted_queries": graphql.persisted_queries.__len__}
     metrics = Metrics(state, health, settings.auth.metrics_token, caches)
-    return [
+    routes = [
         Route("/graphql", graphql),
         Route("/graphql/", graphql),
         PrintedSchema(
@@ -177,6 +178,7 @@ def _make_routes(state: AppState, settings: Settings) -> list[BaseRoute]:
         *([explorer.mount_assets()] if settings.graphql.graphiql else []),
         *_ingest_routes(state, settings),
     ]
+    return routes, metrics
 
 
 def _needs_credentials(settings: Settings) -> bool:

@@ -10,7 +10,9 @@ from starlette.requests import Request
 from starlette.responses import PlainTextResponse, Response
 
 from schema.server.authentication import AccessDenied, sends_token
+from schema.server.background import Work
 from schema.server.health import Health
+from schema.server.metrics_exchange import MetricsExchange
 from schema.server.state import AppState
 from stores.contracts.errors import Forbidden, GatewayError
 
@@ -34,6 +36,8 @@ class Metrics(Collector):
         self._own.register(self)
         self._measured = state.resources.instruments.registry
         self._gate = state.gate
+        place = state.resources.place
+        self.exchange = None if place is None else MetricsExchange(place, self.generate)
 
     def collect(self) -> Iterator[Metric]:
         store = self._series.store
@@ -84,8 +88,16 @@ class Metrics(Collector):
             denied = AccessDenied(error)
             return PlainTextResponse(denied.message, denied.status, denied.headers)
         self._writable = await self._health.check_writes()
-        text = generate_latest(self._measured) + generate_latest(self._own)
+        text = self.generate() if self.exchange is None else await self.exchange.gather()
         return Response(text, media_type=CONTENT_TYPE_LATEST)
+
+    def tasks(self) -> dict[str, Work]:
+        """What has to run in the background."""
+        return {} if self.exchange is None else {"metrics for other workers": self.exchange.serve}
+
+    def generate(self) -> bytes:
+        """The metrics of this process."""
+        return generate_latest(self._measured) + generate_latest(self._own)
 
 
 def _count(name: str, text: str, label: str, values: Mapping[str, float]) -> Metric:

@@ -5,6 +5,7 @@ from collections import Counter
 from dataclasses import dataclass, field
 
 from schema.server.instruments import Instruments
+from schema.server.metrics_exchange import WorkerPlace
 from schema.server.opening import open_buckets, open_documents, open_series, store_urls
 from schema.server.readiness import Readiness
 from schema.server.settings import Settings
@@ -26,6 +27,7 @@ class Resources:
     buckets: Buckets
     tracing: Tracing
     instruments: Instruments
+    place: WorkerPlace | None = None  # among the workers of the gateway, if it has several
     readiness: Readiness = field(default_factory=Readiness)
     limit_hits: Counter[str] = field(default_factory=Counter)  # by the name of the limit
     query_events: Counter[str] = field(default_factory=Counter)  # how operations were executed
@@ -37,7 +39,11 @@ class Resources:
 
 
 def open_resources(
-    settings: Settings, *, documents: DocumentStore | None = None, series: SeriesStore | None = None
+    settings: Settings,
+    *,
+    documents: DocumentStore | None = None,
+    series: SeriesStore | None = None,
+    place: WorkerPlace | None = None,
 ) -> Resources:
     """Open what the settings name; stores may be passed in. This waits for no server."""
     instruments = Instruments()
@@ -50,6 +56,7 @@ def open_resources(
         open_buckets(settings),
         Tracing(settings.tracing),
         instruments,
+        place,
     )
 
 

@@ -195,6 +195,12 @@ def test_workers_share_connections_and_are_replaced(
             for worker in workers
         ]
         assert served == [4, 4]
+        for client in clients:
+            client.post("/graphql", json={"query": "query Counted { __typename }"})
+        for client in clients[:2]:  # of both workers
+            metrics = client.get("/metrics").text
+            assert 'sync_gateway_requests_total{code="OK",operation="Counted",role="operator"} 8.0' in metrics
+            assert "sync_gateway_connections 8.0" in metrics
         workers[0].kill()
         serving.wait_for_log("it is replaced")
         serving.wait_for(lambda: len(first.children()) == 2)
