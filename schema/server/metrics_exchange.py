@@ -52,8 +52,8 @@ class MetricsExchange:
     async def gather(self) -> bytes:
         """The metrics of all workers. One that does not answer in time is left out, and logged."""
         others = (index for index in range(self._place.number) if index != self._place.index)
-        answers = await asyncio.gather(*map(self._ask, others))
-        return merge([self._generate(), *filter(None, answers)])
+        texts = await asyncio.gather(*map(self._ask, others))
+        return merge([self._generate(), *filter(None, texts)])
 
     async def _ask(self, index: int) -> bytes:
         try:
