@@ -45,6 +45,7 @@ async def measure(peer: Peer, query: str, requests: int) -> list[float]:
     return [(now - then) / requests * 1e3 for then, now in zip(before, list_cpu_seconds(peer), strict=True)]
 
 
+# Long because it is one run, step by step.
 async def main() -> None:
     with contextlib.ExitStack() as stack:
         mongo = stack.enter_context(mongodb())

@@ -174,6 +174,7 @@ def test_the_embedded_stores_serve_one_process(tmp_path: Path) -> None:
     assert "the embedded stores serve one process" in message
 
 
+# Long because it is one life of workers, step by step.
 def test_workers_share_connections_and_are_replaced(
     tmp_path: Path, mongodb_server: Server, influxdb3_server: Server
 ) -> None:
