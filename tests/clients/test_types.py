@@ -90,6 +90,7 @@ async def address(tmp_path: Path) -> AsyncIterator[str]:
     await series.close()
 
 
+@pytest.mark.slow
 async def test_columns_become_those_of_a_data_frame(address: str) -> None:
     """As gql receives them, with scalars that Python reads: every digit and every nanosecond."""
     fields = "\n".join(
