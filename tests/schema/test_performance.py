@@ -1,5 +1,6 @@
 """Availability, performance, quality and OEE, calculated by hand, on every time-series store."""
 
+import time
 from datetime import datetime
 from typing import Any
 
@@ -7,7 +8,7 @@ import pytest
 
 from stores.contracts.series import SECOND, Point, WritableSeriesStore
 from tests.schema.client import Client
-from tests.schema.machines import HOUR, NOW, put, refused, write
+from tests.schema.machines import HOUR, put, refused, write
 from tests.schema.series_gateway import OWN
 from tests.schema.stored_gateway import StoredGateway, stored_gateway
 
@@ -140,10 +141,11 @@ async def test_all_machines_are_two_calls_for_each_measurement(
     client: Client, plant: str, series: WritableSeriesStore
 ) -> None:
     """Also with a shift plan, and up to now: what is planned later is not missed yet."""
+    now = time.time_ns()
     for name in ("M0", "M1", "M2"):
-        points = [put("state", name, NOW - HOUR, execution="ACTIVE")]
-        counts = [put("production", name, NOW - n * HOUR // 4, pieces_produced=9 - n) for n in range(4)]
-        await write(series, [*points, *counts, put("production", name, NOW - HOUR // 2, pieces_scrapped=1)])
+        points = [put("state", name, now - HOUR, execution="ACTIVE")]
+        counts = [put("production", name, now - n * HOUR // 4, pieces_produced=9 - n) for n in range(4)]
+        await write(series, [*points, *counts, put("production", name, now - HOUR // 2, pieces_scrapped=1)])
     query = f"""query($o: String!) {{ application(organizationId: $o, applicationId: "cnc") {{ devices {{
       nodes {{
       states(range: {{last: "PT2H"}}) {{ start }}
