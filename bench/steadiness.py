@@ -35,7 +35,7 @@ RAW = """query($machine: String!, $last: Duration!) {
   device(organizationId: "steady", applicationId: "app0", machineId: $machine) {
     series(measurement: "m", field: "f", range: {last: $last}) { numbers } } }"""
 CONCURRENT_REQUESTS = 8
-RELEASE_S = 12.0  # after which memory that is not used any more has been returned
+RELEASE_S = 15.0  # after which memory that is not used any more has been returned
 MAX_MEMORY_FACTOR = 1.2
 # Budgets are not what is measured.
 SETTINGS = {

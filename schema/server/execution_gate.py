@@ -2,6 +2,7 @@
 
 import asyncio
 import math
+import time
 from collections import deque
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
@@ -15,6 +16,7 @@ from schema.server.request_watch import RequestWatch
 from stores.contracts.errors import LimitExceeded
 
 RETRY_AFTER_S = 1.0
+QUIET_S = 3.0  # after an expensive request, in which its answer is encoded and sent
 LONG_S = 0.005  # in which no answer is built whose encoding would take longer than a few milliseconds
 LONGEST_PAUSE_S = 0.05  # of an expensive request, for cheap ones
 EXPENSIVE_MEMORY, ANY_MEMORY = 0.75, 0.9  # the parts of the memory limit up to which requests begin
@@ -87,6 +89,7 @@ class ExecutionGate:
         self.cheap = Lane(limits.executing, limits.queued)
         self.expensive = Lane(limits.executing_expensive, limits.queued)
         self._no_cheap = asyncio.Event()
+        self._last_expensive = -math.inf
 
     def lane(self, *, is_expensive: bool) -> Lane:
         return self.expensive if is_expensive else self.cheap
@@ -99,11 +102,14 @@ class ExecutionGate:
             )
 
     def is_idle(self) -> bool:
-        """Whether no expensive request is executed."""
-        return not self.expensive.executing
+        """Whether nothing is executed, and the answer to the last expensive request is sent."""
+        is_quiet = time.monotonic() - self._last_expensive > QUIET_S
+        return is_quiet and not self.expensive.executing and not self.cheap.executing
 
     def leave(self, lane: Lane) -> None:
         lane.leave()
+        if lane is self.expensive:
+            self._last_expensive = time.monotonic()
         if not self.cheap.executing:
             self._no_cheap.set()
 
