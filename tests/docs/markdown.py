@@ -1,8 +1,10 @@
 """The Markdown files of the documentation, their code blocks, and their generated parts."""
 
+import json
 import re
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 PROJECT = Path(__file__).parents[2]
 FENCE = re.compile(r"^```(\w*) ?([^\n]*)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
@@ -22,6 +24,11 @@ class Block:
 
     def __str__(self) -> str:
         return f"{self.path.relative_to(PROJECT)}:{self.line}"
+
+
+def read_variables(block: Block) -> dict[str, Any]:
+    """The variables of the operation after a block, which is `json variables` if there are some."""
+    return dict(json.loads(block.text)) if "variables" in block.options else {}
 
 
 def list_documents() -> list[Path]:

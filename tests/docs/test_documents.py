@@ -7,6 +7,7 @@ Every code block names its language. What runs:
   `json output` or `text output` block is the output.
 - `graphql`: an operation, answered without errors. `graphql error` has errors. A following `json` block is
   the response; `json like` has its keys and types.
+  `graphql panel NAME` is also run by test_panels.py.
 - `yaml`: a settings file. `python`: a script. `json variables` are the variables of the operation after it.
 """
 
@@ -20,7 +21,7 @@ import pytest
 
 from schema.server.settings_loading import load_settings
 from tests.docs.generate import GENERATORS, regenerate
-from tests.docs.markdown import GENERATED, LINK, PROJECT, Block, list_documents, read_blocks
+from tests.docs.markdown import GENERATED, LINK, PROJECT, Block, list_documents, read_blocks, read_variables
 from tests.docs.sandbox import Sandbox
 
 MAX_README_LINES = 120
@@ -94,9 +95,7 @@ def _run(sandbox: Sandbox, block: Block, following: Block | None, blocks: list[B
         if following is not None and "output" in following.options:
             _compare(block, following, output)
     elif block.language == "graphql" and "sdl" not in block.options:
-        before = blocks[blocks.index(block) - 1]
-        variables = json.loads(before.text) if "variables" in before.options else {}
-        response = sandbox.query(block.text, variables)
+        response = sandbox.query(block.text, read_variables(blocks[blocks.index(block) - 1]))
         assert ("errors" in response) == ("error" in block.options), f"{block}: {response}"
         if following is not None and following.language == "json" and "variables" not in following.options:
             _compare(block, following, json.dumps(response))
