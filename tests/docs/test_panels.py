@@ -257,7 +257,9 @@ def _check_parts(responses: dict[str, Any]) -> None:
         spans = [(span["value"], span["start"]) for span in alone["states"]["execution"]]
         assert [(span["value"], span["start"]) for span in node["states"]["execution"]] == spans
     for node, alone in zip(
-        application["devices"]["nodes"], responses["oee-shift"]["application"]["devices"]["nodes"], strict=True
+        application["devices"]["nodes"],
+        responses["oee-shift"]["application"]["devices"]["nodes"],
+        strict=True,
     ):
         assert node["performance"]["windows"][-2]["oee"] == pytest.approx(alone["performance"]["oee"])
     [entry] = responses["all"]["series"]
