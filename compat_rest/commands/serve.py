@@ -3,7 +3,8 @@
 import asyncio
 import logging
 import socket
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -124,9 +125,20 @@ def _serve(
     with TemporaryDirectory(prefix="sync-gateway-") as folder:
 
         def serve_worker(index: int, channel: socket.socket) -> None:
-            serve_process(WorkerPlace(index, number, Path(folder)), channel)
+            with _exit_process():
+                serve_process(WorkerPlace(index, number, Path(folder)), channel)
 
         return WorkerPool(number, listener, serve_worker).run()
+
+
+@contextmanager
+def _exit_process() -> Iterator[None]:
+    """Print what a person can do something about as one line, and exit."""
+    try:
+        with print_errors_as_one_line():
+            yield
+    except typer.Exit as error:  # which only the command line itself understands
+        raise SystemExit(error.exit_code) from None
 
 
 def _listen(server: "ServerSettings") -> socket.socket:

@@ -7,7 +7,7 @@ from collections.abc import Callable
 
 import uvicorn
 
-from schema.server.worker_processes import CLOSED
+from schema.server.worker_processes import CLOSED, READY
 
 log = logging.getLogger(__name__)
 RECEIVED_AT_ONCE = 64
@@ -24,6 +24,7 @@ class DealtConnections:
         """Begin to serve; the server has started."""
         self._channel.setblocking(False)
         asyncio.get_running_loop().add_reader(self._channel, self._receive)
+        self._channel.send(READY)
 
     def close(self) -> None:
         """Serve no more new connections, and tell the first process."""

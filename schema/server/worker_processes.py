@@ -16,7 +16,8 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 
 log = logging.getLogger(__name__)
-CONNECTION, CLOSED = b"c", b"x"  # what is sent with a connection, and by a worker that accepts no more
+# What is sent with a connection, and by a worker that accepts connections, and that accepts no more.
+CONNECTION, READY, CLOSED = b"c", b"r", b"x"
 FORWARDED = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP)
 YOUNG_S = 5.0  # a worker that ends earlier could not start: the next one waits a while
 RESTART_S = 1.0
@@ -29,7 +30,7 @@ class WorkerProcess:
 
     pid: int
     channel: socket.socket
-    accepts: bool = True  # whether it takes further connections
+    accepts: bool = False
     began_at: float = field(default_factory=time.monotonic)
 
 
@@ -42,22 +43,25 @@ class WorkerPool:
         self._listener, self._serve = listener, serve
         self._workers: dict[int, WorkerProcess | None] = dict.fromkeys(range(number))
         self._next = 0
-        self._is_ending = False
+        self._is_ending = self._has_started = False
+        self._status = 0
         self._restart_at = 0.0
         self._selector = selectors.DefaultSelector()
 
     def run(self) -> int:
-        """Deal out connections until a signal ends the workers. Returns the exit status."""
+        """Deal out connections until a signal ends the workers. Returns the exit status.
+
+        If the first worker that ends has never accepted a connection, none of them can: all end.
+        """
         self._listener.setblocking(False)
         with _signals_as_bytes() as signals:
             self._selector.register(signals, selectors.EVENT_READ, self._handle_signals)
-            self._selector.register(self._listener, selectors.EVENT_READ, self._accept)
             self._start_missing()
             while any(self._workers.values()):
                 for key, _ in self._selector.select(RESTART_S):
                     key.data(key.fileobj)
                 self._start_missing()
-        return 0
+        return self._status
 
     def _start_missing(self) -> None:
         if self._is_ending or time.monotonic() < self._restart_at:
@@ -130,19 +134,23 @@ class WorkerPool:
             message = channel.recv(1)
         except OSError:
             message = b""
-        for worker in filter(None, self._workers.values()):
+        living = [worker for worker in self._workers.values() if worker is not None]
+        for worker in living:
             if worker.channel is channel:
-                worker.accepts = False
+                worker.accepts = message == READY
         if not message:
             self._selector.unregister(channel)
-        if self._is_ending and not any(worker.accepts for worker in filter(None, self._workers.values())):
+        if message == READY and not self._has_started:
+            self._has_started = True
+            self._selector.register(self._listener, selectors.EVENT_READ, self._accept)
+        elif self._is_ending and not any(worker.accepts for worker in living):
             self._stop_accepting()
 
     def _stop_accepting(self) -> None:
-        if self._listener.fileno() == -1:
-            return
-        self._selector.unregister(self._listener)
-        self._listener.close()
+        if self._listener.fileno() != -1:
+            if self._has_started:
+                self._selector.unregister(self._listener)
+            self._listener.close()
 
     def _handle_signals(self, signals: socket.socket) -> None:
         for number in signals.recv(64):
@@ -150,8 +158,11 @@ class WorkerPool:
                 self._bury()
             elif number in FORWARDED:
                 self._is_ending |= number != signal.SIGHUP
-                for worker in filter(None, self._workers.values()):
-                    os.kill(worker.pid, number)
+                self._send(number)
+
+    def _send(self, number: int) -> None:
+        for worker in filter(None, self._workers.values()):
+            os.kill(worker.pid, number)
 
     def _bury(self) -> None:
         """Note which workers have died."""
@@ -165,7 +176,10 @@ class WorkerPool:
             if worker.channel in self._selector.get_map():
                 self._selector.unregister(worker.channel)
             worker.channel.close()
-            if not self._is_ending:
+            if not self._is_ending and not self._has_started:
+                self._is_ending, self._status = True, os.waitstatus_to_exitcode(status) or 1
+                self._send(signal.SIGTERM)
+            elif not self._is_ending:
                 log.error("worker %d ended with %d; it is replaced", index, os.waitstatus_to_exitcode(status))
                 if time.monotonic() - worker.began_at < YOUNG_S:
                     self._restart_at = time.monotonic() + RESTART_S

@@ -220,6 +220,15 @@ def test_workers_share_connections_and_are_replaced(
         assert not any(worker.is_running() for worker in workers)
 
 
+def test_workers_that_cannot_start_end_the_gateway(
+    tmp_path: Path, mongodb_server: Server, influxdb3_server: Server
+) -> None:
+    environment = {"MONGODB_URI": f"{mongodb_server.url}/default", "INFLUXDB_HOST": influxdb3_server.url}
+    environment["SYNC_GATEWAY_GRAPHQL__DOCUMENTS"] = str(tmp_path / "none.json")
+    options = ("--workers", "2", "--port", "0", "--data", str(tmp_path / "data"))
+    assert "none.json: No such file" in fails("serve", *options, **environment)
+
+
 def test_workers_end_with_the_process_that_gives_them_connections(
     tmp_path: Path, mongodb_server: Server, influxdb3_server: Server
 ) -> None:
