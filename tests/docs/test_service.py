@@ -5,6 +5,7 @@ import shlex
 import shutil
 import subprocess
 from pathlib import Path
+from typing import Any
 
 import pytest
 import typer
@@ -31,8 +32,8 @@ def test_the_command_line_is_one_of_the_gateway() -> None:
     [command] = read_unit()["ExecStart"]
     program, name, *arguments = shlex.split(command)
     assert program == PROGRAM
-    serve = typer.main.get_command(command_line).commands[name]  # type: ignore[attr-defined]
-    parameters = serve.make_context(name, arguments).params
+    commands: Any = typer.main.get_command(command_line)
+    parameters = commands.commands[name].make_context(name, arguments).params
     [folder] = read_unit()["StateDirectory"]
     [configuration] = read_unit()["ConfigurationDirectory"]
     assert str(parameters["data"]) == f"/var/lib/{folder}"  # the only folder that it may write
