@@ -173,4 +173,6 @@ async def test_an_operation_that_cannot_be_compiled_is_logged_and_answered(
     results = [await pair.run(pair.compiled, "{ organizations { totalCount } }") for _ in range(3)]
     assert all(result.data == results[0].data and not result.errors for result in results)
     assert pair.compiled.counts == {"first_seen": 1, "plan_failed": 1}
-    assert len([record for record in caplog.records if record.name == "schema.engine.compiled_operations"]) == 1
+    assert (
+        len([record for record in caplog.records if record.name == "schema.engine.compiled_operations"]) == 1
+    )
