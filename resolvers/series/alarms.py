@@ -95,7 +95,7 @@ async def find_alarms(
         chosen = frozenset(request.machines)
         machines = [machine for machine in machines if machine.machine_id in chosen]
     by_id = {machine.machine_id: machine for machine in reversed(machines)}
-    if not by_id:
+    if not by_id or range_.start > range_.now:
         return []
     classes = context.viewer.series.alarm_classes if request.classes is None else request.classes
     where: Where = (("event_class", tuple(dict.fromkeys(classes))),)

@@ -1,6 +1,7 @@
 """The local calendar of a time zone: where its days and their times lie, whatever clocks do."""
 
 from bisect import bisect_left
+from collections.abc import Iterator
 from datetime import date, datetime, time, timedelta
 from typing import Literal
 from zoneinfo import ZoneInfo
@@ -50,6 +51,15 @@ def find_next_day(day: date, unit: CalendarUnitName) -> date:
     if unit == "month":
         return (day + timedelta(days=31)).replace(day=1)
     return day + timedelta(days=7 if unit == "week" else 1)
+
+
+def list_hours(day: date, zone: ZoneInfo) -> Iterator[int]:
+    """Yield the starts of the local hours from the start of a day; a clock change may shorten an hour."""
+    edge = find_midnight(day, zone)
+    while True:
+        yield edge
+        local = to_local(edge, zone)
+        edge += (3600 - local.minute * 60 - local.second) * SECOND
 
 
 def move_by_days(instant: int, days: int, zone: ZoneInfo) -> int:

@@ -5,12 +5,13 @@ from bisect import bisect_right
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from itertools import pairwise
+from math import isfinite
 from typing import NamedTuple
 
 from resolvers.context import Context
 from resolvers.hints import Hinted
 from resolvers.limits import DAY
-from resolvers.series.absence import has_written, hint_at_absence, hint_at_tags
+from resolvers.series.absence import find_written_kind, hint_at_absence, hint_at_tags
 from resolvers.series.budget import spend_points
 from resolvers.series.local_time import localize
 from resolvers.series.machines import HasMachineId, get_readings
@@ -113,7 +114,8 @@ class WindowSums:
             self.rate = (self.rate or 0.0) + increase * SECOND / duration
 
     def make_increase(self, start: int, end: int, *, complete: bool) -> Increase:
-        return Increase(start, end, self.increase, self.rate, self.resets, complete)
+        rate = self.rate if self.rate is None or isfinite(self.rate) else None
+        return Increase(start, end, self.increase, rate, self.resets, complete)
 
 
 @dataclass(frozen=True, slots=True)
@@ -148,7 +150,7 @@ async def get_counter(
     """Return the increase of a counter and, with `every`, of each window. All machines are two queries.
 
     The series of different tags are counters of their own, whose increases add up. If the machine has never
-    written the field, the counter is None with a hint.
+    written the field, the counter is None with a hint. Raises `BadUserInput` if its values are strings.
     """
     every = request.every
     requested = await localize(context, machine, request.range, every)
@@ -162,9 +164,9 @@ async def get_counter(
         readings.counters(measurement, start, known, windows, rule, request.tags.where).load(key),
     )
     # On InfluxDB 3 Core, the samples nearest to the range may be out of reach.
-    is_silent, where = not neighbours and not cells, request.tags.where
-    if is_silent and not await has_written(context, machine, measurement, [field], where):
-        return hint_at_absence(machine, measurement, field, request.tags)
+    is_silent = not cells and not any(map(_has_numbers, neighbours.values()))
+    if is_silent and (absent := await _find_absence(context, machine, measurement, field, request.tags)):
+        return absent
     counters = {
         tags: CounterParts(next_to.before, cells.get(tags, ()), _until(next_to.after, context.now))
         for tags, next_to in ({tags: Neighbours() for tags in cells} | neighbours).items()
@@ -188,10 +190,33 @@ async def get_counter(
     return hint_at_tags(hint_at_absence(machine, measurement, field, request.tags, total), counters)
 
 
+async def _find_absence(
+    context: Context, machine: HasMachineId, measurement: str, field: str, tags: TagSelection
+) -> Hinted | None:
+    """Return why a counter without numbers is null, or None if the machine has written it at other times.
+
+    Raises `BadUserInput` if its values are strings.
+    """
+    kind = await find_written_kind(context, machine, measurement, field, tags.where)
+    if kind is None:
+        return hint_at_absence(machine, measurement, field, tags)
+    if kind == "string":
+        raise BadUserInput(
+            f"The values of {measurement}.{field} are strings, which do not increase:"
+            " name a field of numbers, or use `series` with COUNT.",
+            fields=["field"],
+        )
+    return None
+
+
 def _make_plain_windows(start: int, stop: int) -> Windows:
     """Return the hours, or in a long range the days, that a range is in."""
     step = HOUR if stop - start <= LONG_RANGE else DAY
     return Windows(tuple(range(start // step * step, stop + step, step)), step)
+
+
+def _has_numbers(neighbours: Neighbours) -> bool:
+    return bool(_as_part(neighbours.before) or _as_part(neighbours.after))
 
 
 def _until(sample: Sample | None, now: int) -> Sample | None:

@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 from datetime import timedelta
+from itertools import takewhile
 from typing import Literal, TypeAlias
 from zoneinfo import ZoneInfo
 
@@ -12,6 +13,7 @@ from resolvers.series.calendar import (
     CalendarUnitName,
     find_first_day,
     find_midnight,
+    list_hours,
     move_by_days,
     to_local,
 )
@@ -125,6 +127,10 @@ def _find_bounds(requested: RequestedRange, zone: ZoneInfo, now: int) -> tuple[i
     if unit == "shift":
         return _find_shift_bounds(requested, now)
     today = to_local(now, zone).date()
+    if unit == "hour":
+        day_before = today - timedelta(days=2)  # clocks may have skipped the last day
+        *_, previous, current = takewhile(lambda edge: edge <= now, list_hours(day_before, zone))
+        return (current, now + 1) if requested.current else (previous, current)
     first = find_first_day(today, unit)
     if requested.current:
         return find_midnight(first, zone), now + 1

@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import pairwise
+from math import isfinite
 from typing import Literal, NamedTuple, TypeAlias
 
 from resolvers.series.windows import find_shift_names
@@ -47,15 +48,22 @@ def split_samples(samples: Sequence[Sample]) -> Columns:
 
 
 def arrange_cells(cells: Sequence[Cell], windows: Windows, rule: FillRule) -> Columns:
-    """Return windows as columns. The time between shifts is left out."""
+    """Return windows as columns. The time between shifts is left out, and what no double holds is None."""
     names = find_shift_names(windows)
     if names is None:
-        return Columns(*fill_gaps(cells, windows.edges, rule), len(cells) / (len(windows.edges) - 1))
+        times, values = fill_gaps(cells, windows.edges, rule)
+        return Columns(times, _keep_finite(values), len(cells) / (len(windows.edges) - 1))
     cells = [(index, value) for index, value in cells if windows.edges[index] in names]
     points = zip(*fill_gaps(cells, windows.edges, rule), strict=True)
     of_shifts = [(time, value) for time, value in points if time in names]
     coverage = len(cells) / len(names) if names else None
-    return Columns([time for time, _ in of_shifts], [value for _, value in of_shifts], coverage)
+    values = _keep_finite([value for _, value in of_shifts])
+    return Columns([time for time, _ in of_shifts], values, coverage)
+
+
+def _keep_finite(values: Values) -> Values:
+    """Return values with None for those that are infinite, such as the sum of the largest floats."""
+    return [None if type(value) is float and not isfinite(value) else value for value in values]
 
 
 def fill_gaps(cells: Sequence[Cell], edges: Sequence[int], rule: FillRule) -> tuple[Times, Values]:

@@ -92,7 +92,8 @@ async def get_states(
     if is_silent and not await has_written(context, machine, STATE, STATUS, where):
         return hint_at_absence(machine, STATE, EXECUTION, selection)
     await _spend_changes(context, changes)
-    series = [_find_states_of_field(*field, start, stop) for field in zip(neighbours, changes, strict=True)]
+    known = stop if start <= context.now else start
+    series = [_find_states_of_field(*field, start, known) for field in zip(neighbours, changes, strict=True)]
 
     def combine(members: Sequence[Tags], tags: tuple[GroupTag, ...] = ()) -> StateHistory:
         of_members = {
@@ -114,6 +115,8 @@ async def get_states(
 def _find_states_of_field(
     neighbours: ByTags[Neighbours], changes: ByTags[list[Sample]], start: int, stop: int
 ) -> ByTags[StateRuns]:
+    if stop <= start:  # the range has not begun yet
+        return dict.fromkeys((*neighbours, *changes), find_states(None, (), start, stop))
     return {
         tags: find_states(next_to.before, changes.get(tags, ()), start, stop)
         for tags, next_to in ({tags: Neighbours() for tags in changes} | neighbours).items()

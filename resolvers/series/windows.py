@@ -19,6 +19,7 @@ from resolvers.series.calendar import (
     find_instant,
     find_midnight,
     find_next_day,
+    list_hours,
     to_local,
 )
 from resolvers.series.ranges import RequestedRange, UnitName, zone_in_force
@@ -166,7 +167,7 @@ def _list_edges(
 ) -> tuple[int, ...]:
     day = to_local(start, zone).date()
     if unit == "hour":
-        candidates = _list_hours(day, zone)
+        candidates = list_hours(day, zone)
     elif unit is not None:
         candidates = _list_days(day, unit, zone)
     else:
@@ -180,15 +181,6 @@ def _list_edges(
         elif edge > edges[-1]:  # otherwise clocks skip the whole window
             edges.append(edge)
     return tuple(edges)
-
-
-def _list_hours(day: date, zone: ZoneInfo) -> Iterator[int]:
-    """Yield the starts of the local hours from the start of a day; a clock change may shorten an hour."""
-    edge = find_midnight(day, zone)
-    while True:
-        yield edge
-        local = to_local(edge, zone)
-        edge += (3600 - local.minute * 60 - local.second) * SECOND
 
 
 def _list_days(day: date, unit: CalendarUnitName, zone: ZoneInfo) -> Iterator[int]:

@@ -36,8 +36,8 @@ from schema.types.series_arguments import (
     AggregateArgument,
     ByArgument,
     Compare,
-    Every,
     EveryArgument,
+    EveryOfWindows,
     Field,
     FieldRef,
     Fill,
@@ -168,7 +168,7 @@ class MachineFields(AlarmsOfMachine):
         root: Parent,
         info: Info,
         range: Range,
-        every: Annotated[Every | None, argument("The width of the windows in `windows`.")] = None,
+        every: EveryOfWindows = None,
         time_zone: TimeZone = UNSET,
         where: WhereArgument = None,
         by: ByArgument = None,
@@ -185,7 +185,7 @@ class MachineFields(AlarmsOfMachine):
         measurement: Measurement,
         field: Field,
         range: Range,
-        every: EveryArgument = None,
+        every: EveryOfWindows = None,
         time_zone: TimeZone = UNSET,
         max_gap: Annotated[
             Duration | None,
@@ -214,7 +214,7 @@ class MachineFields(AlarmsOfMachine):
         ideal_cycle_time: Annotated[
             Duration | None, argument("The time that a piece takes at best, such as PT4M30S.")
         ] = None,
-        every: Annotated[Every | None, argument("The width of the windows in `windows`.")] = None,
+        every: EveryOfWindows = None,
         time_zone: TimeZone = UNSET,
         running: Annotated[
             list[str] | None,

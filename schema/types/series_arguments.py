@@ -145,6 +145,7 @@ Range = Annotated[TimeRange, argument("The range of time.")]
 EveryArgument = Annotated[
     Every | None, argument("The width of the windows; without it, the samples themselves are returned.")
 ]
+EveryOfWindows = Annotated[Every | None, argument("The width of the windows in `windows`.")]
 TimeZone = Annotated[
     str | None,
     argument("The time zone of this field, such as Europe/Berlin; that of its `range` if it is omitted."),

@@ -268,6 +268,8 @@ def test_windows_of_a_duration_may_begin_later() -> None:
 @pytest.mark.parametrize(
     ("requested", "start", "stop"),
     [
+        ({"current": "hour"}, "2026-11-24T13:00", None),
+        ({"previous": "hour"}, "2026-11-24T12:00", "2026-11-24T13:00"),
         ({"current": "day"}, "2026-11-24T00:00", None),
         ({"current": "week"}, "2026-11-23T00:00", None),
         ({"current": "month"}, "2026-11-01T00:00", None),

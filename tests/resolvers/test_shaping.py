@@ -8,8 +8,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from resolvers.series.shaping import FillMode, FillRule, fill_gaps, reduce_points
+from resolvers.series.shaping import FillMode, FillRule, arrange_cells, fill_gaps, reduce_points
 from stores.contracts.errors import BadUserInput, LimitExceeded
+from stores.contracts.series import Cell, Windows
 
 EDGES = (0, 10, 20, 30, 40, 50, 60)
 CELLS = [(1, 1.0), (4, 4.0)]
@@ -33,6 +34,13 @@ def test_a_fill_stands_in_holes_that_are_not_too_long(fill: FillRule, values: li
 
 def test_without_a_fill_empty_windows_are_left_out() -> None:
     assert fill_gaps(CELLS, EDGES, FillRule()) == ([10, 40], [1.0, 4.0])
+
+
+def test_a_sum_that_no_double_holds_is_null() -> None:
+    cells: list[Cell] = [(0, 1.5), (1, math.inf), (3, math.nan)]
+    windows = Windows((0, 1, 2, 3, 4))
+    assert arrange_cells(cells, windows, FillRule()).values == [1.5, None, None]
+    assert arrange_cells(cells, windows, FillRule("null")).values == [1.5, None, None, None]
 
 
 def test_texts_have_no_line_between_them() -> None:

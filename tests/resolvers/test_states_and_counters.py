@@ -207,3 +207,11 @@ def test_windows_divide_the_states_of_a_range() -> None:
     ] == [[("A", 10, 0), ("B", 10, 1)], [("B", 25, 1), ("A", 5, 1)], [("B", 10, 0)]]
     assert sum(total.duration for window in windows for total in window.states) == 60
     assert [total.entries for total in sum_states([runs])] == [2, 1]
+
+
+def test_a_rate_that_no_double_holds_is_not_known() -> None:
+    edges = (0, 2 * SECOND)
+    samples = [Sample(0, 0.0), Sample(SECOND // 1000, 1e308)]
+    parts = CounterParts(None, split_counter(samples, edges, CounterRule()), None)
+    total, [window] = find_increases([parts], edges, edges, CounterRule())
+    assert (total.increase, total.rate, window.rate) == (1e308, None, None)

@@ -108,7 +108,8 @@ async def test_an_empty_range_of_what_was_written_is_empty(
     of_strings = (
         f'series(measurement: "production", field: "op_code", {HOUR_AGO}, aggregate: MEAN) {{ count }}'
     )
-    assert (await refused(client, plant, of_strings))["code"] == "BAD_USER_INPUT"
+    for refusal in (of_strings, counter("production.op_code")):
+        assert (await refused(client, plant, refusal))["code"] == "BAD_USER_INPUT"
 
 
 async def test_tags_that_no_series_has_are_hinted_at(

@@ -11,7 +11,6 @@ from tests.schema.stored_gateway import StoredGateway, stored_gateway
 
 __all__ = ["stored_gateway"]
 
-NOW = time.time_ns() // HOUR * HOUR
 STATES = """query($o: String!) { device(organizationId: $o, applicationId: "cnc", machineId: "M0") {
   states(range: {from: "%s"}, every: {duration: "PT1H"}) {
     start stop
@@ -22,7 +21,7 @@ STATES = """query($o: String!) { device(organizationId: $o, applicationId: "cnc"
 
 async def test_states_are_computed_from_changes(stored_gateway: StoredGateway) -> None:
     """Heartbeats are not read: each window has seconds, and the state at its start is carried in."""
-    start = NOW - 3 * HOUR
+    start = time.time_ns() // HOUR * HOUR - 3 * HOUR
     states = {-2 * HOUR: "ACTIVE", 30 * MINUTE: "READY", 90 * MINUTE: "ACTIVE", 100 * MINUTE: "READY"}
     points = []
     for at in range(-2 * HOUR, 3 * HOUR, MINUTE):
@@ -56,8 +55,24 @@ async def test_states_are_computed_from_changes(stored_gateway: StoredGateway) -
     assert cost["points"] == 4 + 1 + 2
 
 
+async def test_nothing_is_known_of_a_range_that_has_not_begun(stored_gateway: StoredGateway) -> None:
+    now = time.time_ns()
+    await stored_gateway.put(
+        put("state", "M0", now - HOUR, execution="ACTIVE"),
+        put("events", "M0", now - HOUR, {"event_class": "ALARM", "event_id": "a"}, event_value="HOT"),
+    )
+    later = f'range: {{from: "{iso(now + 24 * HOUR)}", to: "{iso(now + 48 * HOUR)}"}}'
+    device = await stored_gateway.read(
+        f"""states({later}) {{ durations {{ value }} execution {{ value }} }}
+            alarms({later}) {{ totalCount }} alarmSummary({later}, by: VALUE) {{ value }}"""
+    )
+    assert device == {
+        "states": {"durations": [], "execution": []}, "alarms": {"totalCount": 0}, "alarmSummary": []
+    }  # fmt: skip
+
+
 async def test_the_limit_of_states_counts_changes(tmp_path: Path) -> None:
-    query = STATES % iso(NOW - HOUR)
+    query = STATES % iso(time.time_ns() // HOUR * HOUR - HOUR)
     async with open_gateway(tmp_path, max_points=3) as gateway:
         await gateway.add_device(OWN, "M0")
         for execution in ("A", "A", "A", "B"):
