@@ -31,7 +31,7 @@ from schema.server.ingest import WRITE_PATHS, Ingest
 from schema.server.ingest_access import IngestAccess
 from schema.server.ingest_routing import PointRouter
 from schema.server.key_ring import KeyRing
-from schema.server.memory import read_cgroup_limit, release_unused_memory
+from schema.server.memory import release_unused_memory
 from schema.server.metrics import Metrics
 from schema.server.observation import Observation
 from schema.server.opening import (
@@ -107,7 +107,7 @@ def create_app(
         executor=_make_executor(settings, resources),
         authenticate=remember_grant(CountFailures(checked, budgets)),
         limits=limits,
-        gate=settings.limits.make_gate(limits),
+        gate=settings.limits.make_gate(limits, settings.server.workers),
         max_answer_bytes=(
             math.inf if limits.only_warns("answer_bytes") else settings.graphql.max_answer_bytes
         ),
@@ -212,7 +212,7 @@ def _make_middleware(state: AppState, settings: Settings, *, needs_credentials: 
 
 
 def _make_series_access(store: SeriesStore, documents: DocumentStore, settings: Settings) -> SeriesAccess:
-    series, memory_bytes = settings.series, settings.limits.memory_bytes or read_cgroup_limit()
+    series, memory_bytes = settings.series, settings.limits.share_memory(settings.server.workers)
     return SeriesAccess(
         cache_closed_windows(store, series.cache_rules(memory_bytes)),
         make_series_layout(series, store),

@@ -7,7 +7,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from resolvers.limits import LimitPolicy
 from schema.server.client_connections import ConnectionLimits
 from schema.server.execution_gate import ExecutionGate, GateLimits
-from schema.server.memory import MemoryGauge
+from schema.server.memory import MemoryGauge, read_cgroup_limit
 
 LoadLimitName = Literal[
     "request_seconds",
@@ -54,8 +54,9 @@ class LoadSettings(BaseModel):
     memory_bytes: int | None = Field(
         default=None,
         ge=64 * 1024 * 1024,
-        description="The memory that the process may use. From 75 % of it, expensive requests are answered"
-        " 503, from 90 % all of them. Null takes the limit of the control group (container or service).",
+        description="The memory that the gateway may use, of which each worker has its part. From 75 % of it,"
+        " expensive requests are answered 503, from 90 % all of them. Null takes the limit of the control"
+        " group (container or service).",
     )
     head_seconds: float = Field(
         default=10.0, gt=0, description="Seconds in which the request line and the headers have to arrive."
@@ -103,8 +104,13 @@ class LoadSettings(BaseModel):
         names = ConnectionLimits.__dataclass_fields__.keys()
         return ConnectionLimits(**{name: getattr(self, name) for name in names})
 
-    def make_gate(self, policy: LimitPolicy) -> ExecutionGate:
-        """What admits requests to their execution."""
+    def share_memory(self, workers: int) -> int | None:
+        """The memory that one of so many processes may use, in bytes; None is any amount."""
+        together = self.memory_bytes or read_cgroup_limit()
+        return None if together is None else together // workers
+
+    def make_gate(self, policy: LimitPolicy, workers: int = 1) -> ExecutionGate:
+        """What admits requests to their execution in one of so many processes."""
         names = GateLimits.__dataclass_fields__.keys()
         limits = GateLimits(**{name: getattr(self, name) for name in names})
-        return ExecutionGate(limits, MemoryGauge(self.memory_bytes), policy)
+        return ExecutionGate(limits, MemoryGauge(self.share_memory(workers)), policy)

@@ -7,7 +7,9 @@ from pathlib import Path
 
 import pytest
 
+from resolvers.limits import LimitPolicy
 from schema.server import memory
+from schema.server.limit_settings import LimitSettings
 from schema.server.memory import (
     MemoryGauge,
     find_trim,
@@ -73,3 +75,9 @@ async def test_memory_is_released_when_it_has_grown_and_nobody_needs_it(
 
 def test_the_allocator_can_be_trimmed_where_it_is_that_of_glibc() -> None:
     find_trim()()
+
+
+def test_workers_share_the_memory() -> None:
+    limits = LimitSettings(memory_bytes=800_000_000)
+    assert limits.make_gate(LimitPolicy(), 4).memory.limit == 200_000_000
+    assert limits.make_gate(LimitPolicy()).memory.limit == 800_000_000
