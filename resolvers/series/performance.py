@@ -170,6 +170,8 @@ async def _load_inputs(
         *(_load_changes(readings, machine.machine_id, field, start, stop) for field in fields)
     )
     states, pieces, *scrap = loaded
+    for name, field, of_field in zip(("pieces", "scrap"), fields[1:], loaded[1:], strict=False):
+        _check_numbers(name, field, of_field)
     count = sum(len(series.samples) for of_field in loaded for series in of_field)
     spend_points(context, count, CHANGES)
     if count > CHANGES_PER_SLICE:
@@ -187,6 +189,16 @@ async def _load_inputs(
             if not of_field
         ],
     )
+
+
+def _check_numbers(argument: str, field: FieldName, counters: Iterable[CounterSamples]) -> None:
+    """Raise `BadUserInput` if a field is of strings, which would look like a machine that makes no pieces."""
+    first = [sample for one in counters for sample in (one.before, *one.samples[:1]) if sample is not None]
+    if first and all(isinstance(sample.value, str) for sample in first):
+        raise BadUserInput(
+            f"The values of {'.'.join(field)} are strings, which do not increase: name a field of numbers.",
+            fields=[argument],
+        )
 
 
 async def _load_changes(

@@ -172,3 +172,14 @@ async def test_arguments_of_a_performance(client: Client, plant: str) -> None:
     ):
         answer = await refused(client, plant, f"performance({arguments}) {{ oee }}")
         assert answer["code"] == "BAD_USER_INPUT"
+
+
+async def test_pieces_and_scrap_are_not_strings(stored_gateway: StoredGateway) -> None:
+    await stored_gateway.put(put("production", "M0", at("07:00"), piece_id="P-1", pieces_produced=3))
+    strings = '{measurement: "production", field: "piece_id"}'
+    for argument, fields in (("pieces", f"pieces: {strings}"), ("scrap", f"{PIECES}, scrap: {strings}")):
+        query = f"""{{ device(organizationId: "{OWN}", applicationId: "cnc", machineId: "M0") {{
+          performance({fields}, {EARLY}) {{ oee }} }} }}"""
+        answer = await stored_gateway.gateway.ask(OWN, query)
+        [error] = answer["errors"]
+        assert error["extensions"] == {"code": "BAD_USER_INPUT", "fields": [argument]}
