@@ -107,9 +107,8 @@ def to_nanoseconds(
         raise BadUserInput("The range is empty, or ends before it begins.", fields=["range"])
     if stop - start > limits.range + SECOND:
         days = limits.range // DAY
-        raise LimitExceeded(
-            "range_days", days, advice="The range is too long (series.max_range_days).", fields=["range"]
-        )
+        advice = "Request a shorter range (series.max_range_days)."
+        raise LimitExceeded("range_days", days, advice=advice, fields=["range"])
     is_open = requested.stop is None and requested.previous is None and not requested.offsets
     return start, END_OF_TIME if open_ended and is_open else stop
 

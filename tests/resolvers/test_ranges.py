@@ -68,6 +68,11 @@ def test_a_range_that_is_none_is_refused(requested: RequestedRange, error: type[
         resolve(requested)
 
 
+def test_a_limit_says_what_to_do() -> None:
+    with pytest.raises(LimitExceeded, match=r"shorter range \(series.max_range_days\)"):
+        resolve(RequestedRange(last=401 * DAY))
+
+
 def test_windows_of_a_duration_are_counted_from_1970() -> None:
     windows = make_windows(NOW - 90, NOW + 301 * SECOND, WindowRule(300 * SECOND), "UTC", LIMITS)
     assert windows.edges == (NOW - 300 * SECOND, NOW, NOW + 300 * SECOND, NOW + 600 * SECOND)
