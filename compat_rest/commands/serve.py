@@ -2,9 +2,11 @@
 
 import asyncio
 import logging
+import signal
 import socket
+import sys
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from functools import partial
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -54,6 +56,8 @@ def serve(
     from schema.server.tls import check_certificate
 
     read = partial(load_settings, config, data, host=host, port=port, open=open, workers=workers)
+    if sys.platform != "win32":
+        signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGHUP})  # it waits until the server handles it
     with print_errors_as_one_line():
         settings = read()
         # Before anything else: a port that is taken must not cost the time that loading the demo plant takes.
@@ -110,12 +114,18 @@ def _serve(
     from schema.server.gc_tuning import freeze_startup_objects
     from schema.server.metrics_exchange import WorkerPlace
     from schema.server.worker_processes import WorkerPool
+    from schema.server.yaml_file import SettingsError
 
     def serve_process(place: WorkerPlace | None, channel: socket.socket | None) -> None:
         serving = Serving(settings, read, since, place)
         server = serving.make_server(channel)
         freeze_startup_objects()
         server.run([listener])
+
+    def reread() -> None:
+        nonlocal settings
+        with suppress(SettingsError, OSError):  # a worker logs it
+            settings = read()
 
     number = settings.server.workers
     if number == 1:
@@ -128,7 +138,7 @@ def _serve(
             with _exit_process():
                 serve_process(WorkerPlace(index, number, Path(folder)), channel)
 
-        return WorkerPool(number, listener, serve_worker).run()
+        return WorkerPool(number, listener, serve_worker, reread).run()
 
 
 @contextmanager

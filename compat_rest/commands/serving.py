@@ -1,5 +1,6 @@
 """What one process of `sync-gateway serve` serves, and how it takes over changed settings."""
 
+import asyncio
 import logging
 import socket
 import time
@@ -47,6 +48,7 @@ class Serving:
     ) -> None:
         self._settings, self._read, self._since, self._place = settings, read, since, place
         self._server: GatewayServer | None = None
+        self._reloading = asyncio.Lock()
         self._app = ReloadableApp(self._make_app)
         self._connections = ClientConnections(
             self._limit_connections(),
@@ -72,7 +74,11 @@ class Serving:
         return self._server
 
     async def reload(self) -> None:
-        """Take over the settings as they are now. If they are not valid, the old ones stay."""
+        """Take over the settings as they are now, one time after another. If not valid, the old ones stay."""
+        async with self._reloading:
+            await self._reload()
+
+    async def _reload(self) -> None:
         previous = self._settings
         try:
             self._settings = self._read()

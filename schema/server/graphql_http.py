@@ -172,7 +172,7 @@ class GraphQLEndpoint:
         )
         for refusal in answer.refusals:
             context.record_refusal(refusal.field, Forbidden.code, refusal.organization_id)
-        if not answer.rejected:
+        if not answer.rejected and graphql_request.query is not None:  # whose hash was checked
             self.persisted_queries.remember(document, graphql_request.persisted_query)
         try:
             if context.turn.is_long:

@@ -79,6 +79,7 @@ class GatewayServer(uvicorn.Server):
             loop.add_signal_handler(number, self.end)
         if self._reload is not None:
             loop.add_signal_handler(signal.SIGHUP, self._start, self._reload)
+        signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGHUP})  # of what starts the server
         try:
             yield
         finally:

@@ -7,13 +7,14 @@ from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
 from prometheus_client.process_collector import ProcessCollector
 
 MAX_NAMES = 200  # of operations and of clients; clients choose names, and each name is kept for ever
+MAX_NAME_LENGTH = 200  # an operation's name may be as long as a document
 OTHER = "(other)"
 SECONDS = (0.001, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30)
 LAG_INTERVAL_S = 0.25
 
 
 class BoundedNames:
-    """The first names that come are themselves, all later ones are `OTHER`."""
+    """The first names that come are themselves; all later ones, and those that are too long, are `OTHER`."""
 
     def __init__(self, maximum: int = MAX_NAMES) -> None:
         self._maximum = maximum
@@ -21,7 +22,7 @@ class BoundedNames:
 
     def __call__(self, name: str) -> str:
         if name not in self._known:
-            if len(self._known) >= self._maximum:
+            if len(self._known) >= self._maximum or len(name) > MAX_NAME_LENGTH:
                 return OTHER
             self._known.add(name)
         return name

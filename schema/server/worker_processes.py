@@ -35,12 +35,19 @@ class WorkerProcess:
 
 
 class WorkerPool:
-    """The worker processes of a listening socket. `serve(index, channel)` is what each of them does."""
+    """The worker processes of a listening socket. `serve(index, channel)` is what each of them does.
+
+    `reload` is called at SIGHUP, before the workers get it: workers of later times serve what it has read.
+    """
 
     def __init__(
-        self, number: int, listener: socket.socket, serve: Callable[[int, socket.socket], None]
+        self,
+        number: int,
+        listener: socket.socket,
+        serve: Callable[[int, socket.socket], None],
+        reload: Callable[[], None],
     ) -> None:
-        self._listener, self._serve = listener, serve
+        self._listener, self._serve, self._reload = listener, serve, reload
         self._workers: dict[int, WorkerProcess | None] = dict.fromkeys(range(number))
         self._next = 0
         self._is_ending = self._has_started = False
@@ -57,7 +64,7 @@ class WorkerPool:
         with _signals_as_bytes() as signals:
             self._selector.register(signals, selectors.EVENT_READ, self._handle_signals)
             self._start_missing()
-            while any(self._workers.values()):
+            while any(self._workers.values()) or not self._is_ending:
                 for key, _ in self._selector.select(RESTART_S):
                     key.data(key.fileobj)
                 self._start_missing()
@@ -93,6 +100,7 @@ class WorkerPool:
 
     def _become_worker(self, ours: socket.socket) -> None:
         """Close what belongs to the first process."""
+        signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGHUP})  # it waits until the server handles it
         signal.set_wakeup_fd(-1)
         for number in (*FORWARDED, signal.SIGCHLD):
             signal.signal(number, signal.SIG_DFL)
@@ -134,22 +142,25 @@ class WorkerPool:
             message = channel.recv(1)
         except OSError:
             message = b""
-        living = [worker for worker in self._workers.values() if worker is not None]
-        for worker in living:
+        for worker in filter(None, self._workers.values()):
             if worker.channel is channel:
                 worker.accepts = message == READY
         if not message:
             self._selector.unregister(channel)
-        if message == READY and not self._has_started:
-            self._has_started = True
-            self._selector.register(self._listener, selectors.EVENT_READ, self._accept)
-        elif self._is_ending and not any(worker.accepts for worker in living):
-            self._stop_accepting()
+        self._has_started |= message == READY
+        self._accept_while_served()
 
-    def _stop_accepting(self) -> None:
-        if self._listener.fileno() != -1:
-            if self._has_started:
-                self._selector.unregister(self._listener)
+    def _accept_while_served(self) -> None:
+        """Accept connections only while a worker takes them; else the system keeps them waiting."""
+        if self._listener.fileno() == -1:
+            return
+        is_served = any(worker.accepts for worker in filter(None, self._workers.values()))
+        is_accepting = self._listener in self._selector.get_map()
+        if is_served and not is_accepting:
+            self._selector.register(self._listener, selectors.EVENT_READ, self._accept)
+        elif is_accepting and not is_served:
+            self._selector.unregister(self._listener)
+        if self._is_ending and not is_served:
             self._listener.close()
 
     def _handle_signals(self, signals: socket.socket) -> None:
@@ -157,7 +168,10 @@ class WorkerPool:
             if number == signal.SIGCHLD:
                 self._bury()
             elif number in FORWARDED:
-                self._is_ending |= number != signal.SIGHUP
+                if number == signal.SIGHUP:
+                    self._reload()
+                else:
+                    self._is_ending = True
                 self._send(number)
 
     def _send(self, number: int) -> None:
@@ -183,6 +197,7 @@ class WorkerPool:
                 log.error("worker %d ended with %d; it is replaced", index, os.waitstatus_to_exitcode(status))
                 if time.monotonic() - worker.began_at < YOUNG_S:
                     self._restart_at = time.monotonic() + RESTART_S
+        self._accept_while_served()
 
 
 @contextmanager
@@ -193,6 +208,7 @@ def _signals_as_bytes() -> Iterator[socket.socket]:
     sending.setblocking(False)
     signal.set_wakeup_fd(sending.fileno())
     previous = {number: signal.signal(number, _ignore) for number in (*FORWARDED, signal.SIGCHLD)}
+    signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGHUP})
     try:
         yield receiving
     finally:

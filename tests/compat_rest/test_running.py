@@ -1,5 +1,6 @@
 """How `serve` runs: it drains at SIGTERM, takes over changed settings at SIGHUP, and has workers."""
 
+import asyncio
 import contextlib
 import os
 import signal
@@ -14,7 +15,10 @@ from typing import Any
 import httpx
 import psutil
 import pytest
+from uvicorn.lifespan.on import LifespanOn
 
+from compat_rest.commands.serving import Serving
+from schema.server.settings import Settings
 from tests.compat_rest.test_commands import GATEWAY, fails
 from tests.servers import Server
 
@@ -169,9 +173,48 @@ def test_a_request_finishes_with_the_settings_that_it_began_with(tmp_path: Path)
         assert serving.process.wait(PATIENCE_S) == 0
 
 
+async def test_settings_are_taken_over_one_time_after_another(tmp_path: Path) -> None:
+    """Two at once would both end the same application, and one of the new ones never."""
+    settings = Settings(data=tmp_path)
+    serving = Serving(settings, lambda: settings, None, None)
+    config = serving.make_server().config
+    config.load()
+    lifespan = LifespanOn(config)
+    await lifespan.startup()
+
+    async def count_tasks(reloads: int) -> int:
+        await asyncio.gather(*(serving.reload() for _ in range(reloads)))
+        await asyncio.sleep(0.5)  # for the tasks of applications that have ended
+        return len(asyncio.all_tasks())
+
+    assert await count_tasks(5) == await count_tasks(1)
+    await lifespan.shutdown()
+
+
 def test_the_embedded_stores_serve_one_process(tmp_path: Path) -> None:
     message = fails("serve", "--workers", "2", "--port", "0", "--data", str(tmp_path))
     assert "the embedded stores serve one process" in message
+
+
+def count_connections(
+    serving: Gateway, workers: list[psutil.Process], clients: list[httpx.Client]
+) -> list[int]:
+    """How many of the connections of clients each worker has; each client opens one."""
+    for client in clients:
+        assert client.get("/health/live").status_code == 200
+    return [
+        sum(1 for c in worker.net_connections() if (c.laddr.port, c.status) == (serving.port, "ESTABLISHED"))
+        for worker in workers
+    ]
+
+
+def spread(serving: Gateway, workers: list[psutil.Process], number: int) -> list[int]:
+    """How many of so many connections, which are closed again, each worker gets."""
+    with contextlib.ExitStack() as stack:
+        clients = [
+            stack.enter_context(httpx.Client(base_url=serving.url, trust_env=False)) for _ in range(number)
+        ]
+        return count_connections(serving, workers, clients)
 
 
 # Long because it is one life of workers, step by step.
@@ -184,18 +227,9 @@ def test_workers_share_connections_and_are_replaced(
         first = psutil.Process(serving.process.pid)
         workers = first.children()
         assert len(workers) == 2
+        serving.wait_for(lambda: spread(serving, workers, 2) == [1, 1])
         clients = [stack.enter_context(httpx.Client(base_url=serving.url, trust_env=False)) for _ in range(8)]
-        for client in clients:
-            assert client.get("/health/live").status_code == 200
-        served = [
-            sum(
-                1
-                for c in worker.net_connections()
-                if c.laddr.port == serving.port and c.status == "ESTABLISHED"
-            )
-            for worker in workers
-        ]
-        assert served == [4, 4]
+        assert count_connections(serving, workers, clients) == [4, 4]
         for client in clients:
             client.post("/graphql", json={"query": "query Counted { __typename }"})
         for client in clients[:2]:  # of both workers
@@ -218,6 +252,29 @@ def test_workers_share_connections_and_are_replaced(
             assert finish().startswith(b"HTTP/1.1 200 OK")
         assert serving.process.wait(PATIENCE_S) == 0
         assert not any(worker.is_running() for worker in workers)
+
+
+def test_a_worker_that_is_replaced_begins_with_the_latest_settings(
+    tmp_path: Path, mongodb_server: Server, influxdb3_server: Server
+) -> None:
+    config = tmp_path / "config.yaml"
+    config.write_text("limits: {depth: 20}\n")
+    environment = {"MONGODB_URI": f"{mongodb_server.url}/default", "INFLUXDB_HOST": influxdb3_server.url}
+    with gateway(tmp_path, "--workers", "2", "--config", str(config), **environment) as serving:
+        deep = "{ organizations { nodes { applications { devices { nodes { name } } } } } }"
+        assert "errors" not in serving.ask(deep)
+        config.write_text("limits: {depth: 4}\n")
+        serving.send(signal.SIGHUP)
+        serving.wait_for(lambda: serving.log.read_text().count("the settings are reloaded") == 2)
+        config.write_text("limits: {dept: 4}\n")  # this one is not taken over, also not by a new worker
+        old = psutil.Process(serving.process.pid).children()
+        for worker in old:
+            worker.kill()
+        serving.wait_for(lambda: serving.log.read_text().count(" is process ") == 4)
+        serving.send(signal.SIGHUP)  # while they start, which it does not end
+        serving.wait_for(lambda: serving.log.read_text().count("the old ones stay") == 2)
+        assert all(serving.ask(deep)["errors"] for _ in range(2))
+        assert serving.log.read_text().count(" is process ") == 4
 
 
 def test_workers_that_cannot_start_end_the_gateway(

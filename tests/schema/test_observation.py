@@ -81,6 +81,12 @@ async def test_clients_choose_no_more_names_than_a_registry_can_bear(
 ) -> None:
     names = BoundedNames(2)
     assert [names(name) for name in ("a", "b", "c", "a")] == ["a", "b", OTHER, "a"]
+    client = make_client(documents, tmp_path)
+    long = "A" * 100_000
+    assert "errors" not in await client.send(f"query {long} {{ __typename }}")
+    text = (await client.http.get("/metrics")).text
+    assert f'operation="{OTHER}"' in text
+    assert long not in text
 
 
 async def test_a_slow_operation_is_logged_with_what_each_store_took(

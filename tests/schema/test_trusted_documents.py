@@ -1,5 +1,6 @@
 """Trusted documents: by id, by POST and GET, kept by clients; and no others where only they are trusted."""
 
+import hashlib
 import json
 from pathlib import Path
 from typing import Any
@@ -51,6 +52,18 @@ async def test_a_client_sends_an_id_in_place_of_a_document(documents: DocumentSt
         assert "etag" not in response.headers
     batch = await client.http.get("/graphql", params={"documentId": "cd34"})
     assert batch.status_code == 405
+
+
+async def test_no_trusted_document_takes_the_hash_of_another(
+    documents: DocumentStore, tmp_path: Path
+) -> None:
+    """A client could have others execute it in place of what they persisted."""
+    client = make_client(documents, tmp_path)
+    query = "{ __typename }"
+    hashed = {"persistedQuery": {"version": 1, "sha256Hash": hashlib.sha256(query.encode()).hexdigest()}}
+    await client.http.post("/graphql", json={"documentId": "ab12", "extensions": hashed})
+    answer = await client.http.post("/graphql", json={"extensions": hashed})
+    assert answer.json()["errors"][0]["message"] == "PersistedQueryNotFound"
 
 
 @pytest.mark.parametrize(
