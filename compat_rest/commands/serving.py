@@ -28,8 +28,9 @@ log = logging.getLogger(__name__)
 NOT_RELOADED = {
     "server": ("host", "port", "workers", "drain", "grace"),
     "series": ("url", "token", "org", "deadline"),
+    "limits": ("store",),
 }
-NOT_RELOADED_AT_ALL = ("data", "documents")
+NOT_RELOADED_AT_ALL = ("data", "documents", "tracing")
 
 
 class Serving:

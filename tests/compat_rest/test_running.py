@@ -137,10 +137,14 @@ def test_changed_settings_are_taken_over(tmp_path: Path) -> None:
     config.write_text("limits: {depth: 20}\n")
     with gateway(tmp_path, "--config", str(config)) as serving:
         assert "errors" not in serving.ask(nested)
-        config.write_text("limits: {depth: 4}\nlog: {level: debug}\nserver: {drain: 1}\n")
+        config.write_text(
+            "limits: {depth: 4, store: 'redis://127.0.0.1:1'}\nlog: {level: debug}\nserver: {drain: 1}\n"
+            "tracing: {sample: 0.5}\n"
+        )
         serving.send(signal.SIGHUP)
         serving.wait_for_log("the settings are reloaded")
-        serving.wait_for_log("server.drain has changed: it takes effect when the gateway is restarted")
+        for name in ("server.drain", "limits.store", "tracing"):
+            serving.wait_for_log(f"{name} has changed: it takes effect when the gateway is restarted")
         deep = "{ organizations { nodes { applications { devices { nodes { name } } } } } }"
         [error] = serving.ask(deep)["errors"]
         assert error["extensions"]["limit"] == "depth"
