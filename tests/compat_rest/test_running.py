@@ -137,10 +137,8 @@ def test_changed_settings_are_taken_over(tmp_path: Path) -> None:
     config.write_text("limits: {depth: 20}\n")
     with gateway(tmp_path, "--config", str(config)) as serving:
         assert "errors" not in serving.ask(nested)
-        config.write_text(
-            "limits: {depth: 4, store: 'redis://127.0.0.1:1'}\nlog: {level: debug}\nserver: {drain: 1}\n"
-            "tracing: {sample: 0.5}\n"
-        )
+        changed = "limits: {depth: 4, store: 'redis://127.0.0.1:1'}\ntracing: {sample: 0.5}\n"
+        config.write_text(f"{changed}log: {{level: debug}}\nserver: {{drain: 1}}\n")
         serving.send(signal.SIGHUP)
         serving.wait_for_log("the settings are reloaded")
         for name in ("server.drain", "limits.store", "tracing"):
