@@ -115,6 +115,9 @@ class Documents:
             is_long = len(text) > THREAD_CHARACTERS
             try:
                 valid = await asyncio.to_thread(self._read, *arguments) if is_long else self._read(*arguments)
+            except (DocumentErrors, LimitExceeded) as error:
+                # Its traceback leads to frames that hold it, and with it the whole document.
+                raise error.with_traceback(None) from None
             finally:
                 # The visitors of the validation are reference cycles too: 100 KB for a document of 1 KB.
                 # What was in use during these collections is looked at again once in a while.

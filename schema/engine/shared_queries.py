@@ -1,5 +1,6 @@
 """Equal queries that overlap are executed once: whoever sends one meanwhile gets the same answer."""
 
+import asyncio
 from collections import Counter
 from collections.abc import Awaitable, Callable, Hashable
 from dataclasses import dataclass, replace
@@ -48,6 +49,7 @@ class SharedQueries:
     def __init__(self, counts: Counter[str]) -> None:
         self._calls: SharedCalls[tuple[Execution, Cost]] = SharedCalls()
         self._counts = counts
+        self._answering = asyncio.Lock()
 
     async def run(
         self,
@@ -74,6 +76,11 @@ class SharedQueries:
 
         with context.turn.watch():
             execution, cost = await self._calls.run(_make_key(key, context, sharing), begin)
+        if (
+            not is_first
+        ):  # hundreds that wait for one answer are answered in turn, so that others are in between
+            async with self._answering:
+                await asyncio.sleep(0)
         self._counts["shared"] += not is_first
         context.meter.charge(cost)
         return execution

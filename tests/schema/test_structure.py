@@ -5,13 +5,14 @@ from contextlib import suppress
 from typing import Any
 
 import pytest
-from graphql import Token, get_introspection_query, parse
+from graphql import Node, Token, get_introspection_query, parse
 
 from resolvers.limits import LimitPolicy
 from schema.engine.documents import DocumentErrors, Documents
 from schema.engine.structure import _Measure, measure_structure
 from schema.engine.structure_limits import StructureLimits
 from schema.types.root import schema
+from stores.contracts.errors import LimitExceeded
 from tests.schema.client import Client
 
 GRAPH = schema._schema
@@ -165,5 +166,25 @@ async def test_documents_need_no_garbage_collection() -> None:
     try:
         documents._cache.clear()
         assert count_tokens() < before + 4  # of the eight of the valid document
+    finally:
+        gc.enable()
+
+
+async def test_a_document_over_a_limit_needs_no_garbage_collection(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Its nodes are gone as soon as it is rejected. Collecting them would hold up all requests.
+
+    Only the validation, which finds repetitions, leaves cycles.
+    """
+    documents = Documents(LIMITS, max_bytes=10_000_000)
+    gc.collect()
+    monkeypatch.setattr(gc, "collect", lambda *_: 0)
+    gc.disable()
+    try:
+        before = sum(isinstance(item, Node) for item in gc.get_objects())
+        for text, limit in ABUSES.values():
+            if limit != "repetitions":
+                with pytest.raises(LimitExceeded):
+                    await documents.find(text, GRAPH, LimitPolicy(), may_introspect=True)
+        assert sum(isinstance(item, Node) for item in gc.get_objects()) < before + 100
     finally:
         gc.enable()
