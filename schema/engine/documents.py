@@ -172,7 +172,7 @@ class Documents:
         except RecursionError:  # handled below, because its traceback holds every frame
             pass
         except GraphQLError as syntax_error:
-            error = syntax_error
+            error = syntax_error.with_traceback(None)  # which holds what was parsed until then
         _unlink_tokens(lexer.token)
         if error is None:
             raise LimitExceeded("depth", self._limits.depth, advice="Nest fewer fields or values.")
