@@ -45,6 +45,7 @@ def configure_logging(settings: LogSettings) -> None:
     level = settings.level.upper()
     logging.basicConfig(handlers=[handler], level=level, force=True)
     # uvicorn's messages about its own start and stop interest its developers only.
+    logging.getLogger("uvicorn.access").filters = [_hide_query]
     logging.getLogger("uvicorn.error").setLevel("WARNING" if level == "INFO" else level)
 
 
@@ -54,6 +55,14 @@ def _add_request_id(logger: WrappedLogger, method: str, event: EventDict) -> Eve
     if request_id is not None:
         event.setdefault("requestId", request_id)
     return event
+
+
+def _hide_query(record: logging.LogRecord) -> bool:
+    """Leave the query string out of a line of the access log: it may have a document and its variables."""
+    if isinstance(record.args, tuple) and len(record.args) == 5:
+        client, method, path, version, status = record.args
+        record.args = client, method, str(path).partition("?")[0], version, status
+    return True
 
 
 def escape_and_clip(logger: WrappedLogger, method: str, event: EventDict) -> EventDict:

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from opentelemetry.sdk.trace import TracerProvider
 
 NAME = "sync-gateway"
+EXPORT_S = 3  # with all its repetitions: a collector that is down does not hold up the end of the process
 
 
 class Tracing:
@@ -45,5 +46,7 @@ def _make_provider(settings: TracingSettings) -> "TracerProvider":
         raise SettingsError("tracing.endpoint needs an extra: pip install 'sync-gateway[tracing]'") from None
     resource = Resource.create({"service.name": NAME, "service.version": version(NAME)})
     provider = TracerProvider(resource=resource, sampler=ParentBased(TraceIdRatioBased(settings.sample)))
-    provider.add_span_processor(BatchSpanProcessor(OTLPSpanExporter(endpoint=settings.endpoint)))
+    provider.add_span_processor(
+        BatchSpanProcessor(OTLPSpanExporter(endpoint=settings.endpoint, timeout=EXPORT_S))
+    )
     return provider

@@ -57,3 +57,16 @@ def test_the_lines_of_a_traceback_are_indented_and_escaped(capsys: pytest.Captur
     assert all(line.startswith("    ") for line in lines if line)
     assert "\x1b[2J" not in "".join(lines)
     assert any("ValueError" in line for line in lines)
+
+
+def test_the_access_log_has_no_documents(capsys: pytest.CaptureFixture[str]) -> None:
+    configure_logging(LogSettings(level="debug", format="json"))
+    try:
+        target = "/graphql?query={organization(organizationId:%22demo-only-secret%22){name}}"
+        arguments = ("127.0.0.1:1", "GET", target, "1.1", 200)  # as uvicorn's protocol logs a request
+        logging.getLogger("uvicorn.access").info('%s - "%s %s HTTP/%s" %d', *arguments)
+    finally:
+        logging.getLogger().handlers.clear()
+    line = capsys.readouterr().err
+    assert "GET /graphql HTTP/1.1" in line
+    assert "demo-only-secret" not in line
