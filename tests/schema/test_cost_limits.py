@@ -78,12 +78,24 @@ def with_longest_pages(document: DocumentNode) -> DocumentNode:
     return changed
 
 
+FIELD = {"measurement": "production", "field": "pieces_produced"}
+MACHINE = {"organizationId": "o", "applicationId": "a", "machineId": "M"}
+VALUES = {
+    "FieldRef!": FIELD,
+    "[FieldRef!]!": [FIELD],
+    "[MachineRef!]!": [MACHINE],
+    "TimeRange!": {"last": "P30D"},
+}
+
+
 def required_variables(document: DocumentNode) -> dict[str, Any]:
     """Something for each variable; the inputs of mutations cost nothing."""
     operation = get_operation_ast(document)
     assert operation is not None
-    names = [definition.variable.name.value for definition in operation.variable_definitions or ()]
-    return {name: "x" for name in names}
+    return {
+        definition.variable.name.value: VALUES.get(print_ast(definition.type), "x")
+        for definition in operation.variable_definitions or ()
+    }
 
 
 def test_every_field_has_a_cost_and_every_cost_is_of_a_field() -> None:
