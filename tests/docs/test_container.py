@@ -21,7 +21,7 @@ CONTAINERFILE = PROJECT / "docs" / "deploy" / "Containerfile"
 PATIENCE_S = 60.0
 
 pytestmark = [
-    pytest.mark.slow,
+    pytest.mark.long,  # it installs all packages anew
     pytest.mark.skipif(sys.platform != "linux", reason="the image is one of Linux"),
 ]
 
