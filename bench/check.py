@@ -27,7 +27,8 @@ from bench.series import DATABASE, points, questions
 from schema.server.bodies import BadRequest
 from schema.server.ingest_parsing import PointBody
 from stores.contracts.errors import BadUserInput, GatewayError, Unavailable
-from stores.contracts.series import SeriesQuery, WritableSeriesStore
+from stores.contracts.series import WritableSeriesStore
+from stores.contracts.series_queries import SeriesQuery
 from stores.entities.icons import check_content
 from stores.opening import open_documents, open_series
 

@@ -33,7 +33,8 @@ from rich.table import Table
 
 from bench.machine import machine
 from stores.contracts.document_store import DocumentStore
-from stores.contracts.series import MACHINE, Point, WritableSeriesStore
+from stores.contracts.samples import MACHINE, Point
+from stores.contracts.series import WritableSeriesStore
 from stores.entities.connectors import Connector, ConnectorTemplate
 from stores.entities.devices import Device
 from stores.entities.organizations import Organization

@@ -34,7 +34,8 @@ from schema.server.settings import Settings
 from stores.backends.sqlite import series_schema
 from stores.backends.sqlite.series import SqliteSeriesStore
 from stores.backends.sqlite.series_writer import SqlitePointWriter, to_stored
-from stores.contracts.series import MACHINE, SECOND, Aggregation, Point, SeriesQuery, Value, Windows
+from stores.contracts.samples import MACHINE, SECOND, Point, Value
+from stores.contracts.series_queries import Aggregation, SeriesQuery, Windows
 
 ROUNDS = 15
 COMPARED = 1_000_000  # points that are written to both files

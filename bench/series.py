@@ -28,19 +28,9 @@ from schema.engine.scalars import to_json
 from schema.engine.structure_limits import StructureLimits
 from schema.server.gc_tuning import freeze_startup_objects
 from schema.types.root import schema
-from stores.contracts.series import (
-    END_OF_TIME,
-    MACHINE,
-    SECOND,
-    Aggregation,
-    Point,
-    SeriesQuery,
-    Source,
-    SourceQuery,
-    Value,
-    Windows,
-    WritableSeriesStore,
-)
+from stores.contracts.samples import END_OF_TIME, MACHINE, SECOND, Point, Value
+from stores.contracts.series import WritableSeriesStore
+from stores.contracts.series_queries import Aggregation, SeriesQuery, Source, SourceQuery, Windows
 from stores.entities.cipher import SecretCipher
 from stores.entities.icons import Icons
 from stores.entities.machine_events import SOURCES, STATUS

@@ -23,7 +23,8 @@ from rich.progress import track
 from bench.execution import Peer, gateway
 from bench.graph import fill
 from bench.machine import machine
-from stores.contracts.series import MACHINE, SECOND, Point, WritableSeriesStore
+from stores.contracts.samples import MACHINE, SECOND, Point
+from stores.contracts.series import WritableSeriesStore
 from stores.opening import open_documents, open_series
 
 LIST = """{ application(organizationId: "steady", applicationId: "app0") {

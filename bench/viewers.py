@@ -30,7 +30,8 @@ from schema.server.app import create_app
 from schema.server.gc_tuning import freeze_startup_objects
 from schema.server.settings import Settings
 from stores.contracts.document_store import DocumentStore
-from stores.contracts.series import MACHINE, SECOND, Point, WritableSeriesStore
+from stores.contracts.samples import MACHINE, SECOND, Point
+from stores.contracts.series import WritableSeriesStore
 from stores.entities.devices import Device
 from stores.entities.organizations import Organization
 from stores.opening import open_documents, open_series

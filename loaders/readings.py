@@ -17,10 +17,8 @@ from stores.contracts.areas import AreaCell, AreaRule
 from stores.contracts.counters import CounterCell, CounterRule
 from stores.contracts.errors import LimitExceeded, Unavailable
 from stores.contracts.extents import ExtentQuery, SeriesExtent
-from stores.contracts.occurrences import OccurrencePosition
-from stores.contracts.series import (
+from stores.contracts.samples import (
     END_OF_TIME,
-    Aggregation,
     ByMachine,
     ByTags,
     Catalogue,
@@ -29,11 +27,15 @@ from stores.contracts.series import (
     Neighbours,
     Occurrence,
     Sample,
-    SeriesDatabase,
+    Where,
+)
+from stores.contracts.series import SeriesDatabase
+from stores.contracts.series_queries import (
+    Aggregation,
+    OccurrencePosition,
     SeriesQuery,
     Source,
     SourceQuery,
-    Where,
     Windows,
 )
 

@@ -8,7 +8,7 @@ from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple, TypeAlias
 
-from stores.contracts.series import Where
+from stores.contracts.samples import Where
 
 MAX_HINTS = 20  # of one operation
 Path: TypeAlias = Sequence[str | int]

@@ -6,7 +6,7 @@ from collections.abc import Collection
 from dataclasses import dataclass
 
 from stores.contracts.errors import LimitExceeded
-from stores.contracts.series import SECOND
+from stores.contracts.samples import SECOND
 
 log = logging.getLogger(__name__)
 

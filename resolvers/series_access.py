@@ -7,7 +7,8 @@ from cachetools import TTLCache
 
 from resolvers.limits import LIMITS, Limits
 from resolvers.machine_owners import MachineOwners
-from stores.contracts.series import SECOND, SeriesStore
+from stores.contracts.samples import SECOND
+from stores.contracts.series import SeriesStore
 from stores.entities.series_layout import SeriesLayout
 
 

@@ -7,7 +7,8 @@ from resolvers.limits import DAY
 from resolvers.rules.paging import page_size
 from resolvers.scopes import require_organization
 from stores.contracts.errors import BadUserInput, Conflict, NotFound
-from stores.contracts.series import END_OF_TIME, WritableSeriesStore
+from stores.contracts.samples import END_OF_TIME
+from stores.contracts.series import WritableSeriesStore
 
 
 @dataclass(frozen=True, slots=True)

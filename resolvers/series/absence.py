@@ -10,7 +10,7 @@ from resolvers.hints import Absence, Hinted
 from resolvers.series.machines import HasMachineId, UnregisteredMachine, get_readings
 from resolvers.series.tag_sets import ALL_SERIES, TagSelection
 from stores.contracts.extents import SeriesExtent
-from stores.contracts.series import Kind, Tags, Where
+from stores.contracts.samples import Kind, Tags, Where
 
 MAX_CLOSEST = 3
 MIN_SIMILARITY = 0.5  # a ratio of `difflib`: `pieces` is near `pieces_produced`

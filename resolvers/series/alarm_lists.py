@@ -15,7 +15,7 @@ from resolvers.series.alarms import AlarmRange, AlarmRequest, AlarmRun, find_ala
 from resolvers.series.local_time import localize
 from resolvers.series.machines import HasMachineId, list_devices_of
 from stores.contracts.errors import BadUserInput
-from stores.contracts.series import SECOND
+from stores.contracts.samples import SECOND
 from stores.entities.applications import Application
 from stores.entities.organizations import Organization
 

@@ -10,7 +10,7 @@ from resolvers.limits import DAY
 from resolvers.series.budget import ALARMS, spend_points
 from resolvers.series.machines import HasMachineId, get_readings
 from resolvers.series.ranges import RequestedRange, resolve_range
-from stores.contracts.series import END_OF_TIME, SECOND, ByTags, Neighbours, Sample, Tags, Where
+from stores.contracts.samples import END_OF_TIME, SECOND, ByTags, Neighbours, Sample, Tags, Where
 from stores.entities.machine_events import EVENTS, format_value
 
 LAST_DAY = RequestedRange(last=DAY)

@@ -11,7 +11,8 @@ from resolvers.scopes import get_organization
 from resolvers.series.events import EventGroup, EventRequest, count_occurrences, list_events_of_groups
 from resolvers.series.machines import list_machine_ids
 from resolvers.series.ranges import RequestedRange, resolve_range
-from stores.contracts.series import END_OF_TIME, SECOND, Source, SourceQuery
+from stores.contracts.samples import END_OF_TIME, SECOND
+from stores.contracts.series_queries import Source, SourceQuery
 from stores.entities.machine_events import POWER_ON, SOURCES, STATISTICS, MachineEvent
 from stores.entities.organizations import Organization
 

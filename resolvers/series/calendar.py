@@ -6,7 +6,7 @@ from datetime import date, datetime, time, timedelta
 from typing import Literal
 from zoneinfo import ZoneInfo
 
-from stores.contracts.series import SECOND
+from stores.contracts.samples import SECOND
 
 CalendarUnitName = Literal["hour", "day", "week", "month"]
 

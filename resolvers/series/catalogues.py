@@ -10,7 +10,7 @@ from resolvers.series.local_time import localize
 from resolvers.series.machines import HasMachineId, get_readings, list_machine_ids
 from resolvers.series.ranges import RequestedRange, resolve_range
 from stores.contracts.extents import SeriesExtent
-from stores.contracts.series import END_OF_TIME, Kind
+from stores.contracts.samples import END_OF_TIME, Kind
 from stores.entities.applications import Application
 from stores.entities.machine_events import SOURCES
 

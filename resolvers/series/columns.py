@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from itertools import repeat
 from typing import TypeVar
 
-from stores.contracts.series import Value
+from stores.contracts.samples import Value
 
 T = TypeVar("T", bound=Value)
 MAX_EXACT = 2**53  # up to here, every integer is a float

@@ -20,7 +20,8 @@ from resolvers.series.tag_sets import ALL_SERIES, GroupTag, TagSelection, group_
 from resolvers.series.windows import WindowRule, list_windows, resolve_windows
 from stores.contracts.counters import CounterCell, CounterPart, CounterRule, find_step
 from stores.contracts.errors import BadUserInput
-from stores.contracts.series import SECOND, Neighbours, Sample, Windows
+from stores.contracts.samples import SECOND, Neighbours, Sample
+from stores.contracts.series_queries import Windows
 
 # The windows of a counter that is answered as a whole: those that are over are cached.
 HOUR, LONG_RANGE = 3600 * SECOND, 100 * DAY

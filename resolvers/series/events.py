@@ -16,8 +16,9 @@ from resolvers.series.local_time import localize
 from resolvers.series.machines import HasMachineId, get_readings
 from resolvers.series.ranges import RequestedRange, resolve_range
 from stores.contracts.errors import BadUserInput
-from stores.contracts.occurrences import OccurrencePosition, make_occurrence_order
-from stores.contracts.series import END_OF_TIME, Occurrence, Source, SourceQuery
+from stores.contracts.occurrences import make_occurrence_order
+from stores.contracts.samples import END_OF_TIME, Occurrence
+from stores.contracts.series_queries import OccurrencePosition, Source, SourceQuery
 from stores.entities.machine_events import (
     EventConditions,
     MachineEvent,

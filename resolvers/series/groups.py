@@ -8,7 +8,8 @@ from typing import Generic, TypeVar
 from loaders.readings import Readings
 from resolvers.series.integrals import Extent, TimeWeighting, combine_sums, sum_over_time
 from resolvers.series.tag_sets import GroupTag, TagSelection, group_by_tags, merge_samples
-from stores.contracts.series import Aggregation, ByTags, Cell, Neighbours, Sample, Windows
+from stores.contracts.samples import ByTags, Cell, Neighbours, Sample
+from stores.contracts.series_queries import Aggregation, Windows
 
 T = TypeVar("T")
 U = TypeVar("U")

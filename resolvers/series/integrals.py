@@ -11,7 +11,7 @@ from math import fsum
 from typing import Literal, NamedTuple
 
 from stores.contracts.areas import AreaCell, AreaRule
-from stores.contracts.series import SECOND, Cell, Neighbours, Sample
+from stores.contracts.samples import SECOND, Cell, Neighbours, Sample
 
 TimeFunction = Literal["integral", "time_weighted_mean"]
 

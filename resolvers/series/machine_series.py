@@ -32,7 +32,7 @@ from resolvers.series.shaping import (
 from resolvers.series.tag_sets import ALL_SERIES, GroupTag, TagSelection, to_tags
 from resolvers.series.windows import WindowRule, find_shift_names, resolve_windows
 from stores.contracts.errors import BadUserInput, LimitExceeded, NotFound
-from stores.contracts.series import NUMERIC, AggregateFunction, Aggregation, Windows
+from stores.contracts.series_queries import NUMERIC, AggregateFunction, Aggregation, Windows
 from stores.contracts.times import WrittenDuration
 from stores.entities.devices import Device
 

@@ -19,7 +19,8 @@ from resolvers.series.shifts import list_planned_spans
 from resolvers.series.spans import Spans, intersect_spans, measure_spans, unite_spans
 from resolvers.series.windows import WindowRule, list_windows, resolve_windows
 from stores.contracts.errors import BadUserInput
-from stores.contracts.series import END_OF_TIME, SECOND, Neighbours, Windows
+from stores.contracts.samples import END_OF_TIME, SECOND, Neighbours
+from stores.contracts.series_queries import Windows
 from stores.entities.machine_events import EXECUTION, STATE
 
 CHANGES = "changes of states and counters (series.max_points): request a shorter `range` or fewer machines."

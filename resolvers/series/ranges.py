@@ -19,7 +19,7 @@ from resolvers.series.calendar import (
 )
 from resolvers.series.shifts import LocalShifts, find_current_shift, find_previous_shift, require_shifts
 from stores.contracts.errors import BadUserInput, LimitExceeded
-from stores.contracts.series import END_OF_TIME, SECOND
+from stores.contracts.samples import END_OF_TIME, SECOND
 from stores.contracts.times import WrittenDuration, WrittenTime
 
 UnitName: TypeAlias = CalendarUnitName | Literal["shift"]

@@ -8,7 +8,7 @@ from resolvers.context import Context
 from resolvers.hints import Absence, Hinted
 from resolvers.series.columns import select_numbers
 from resolvers.series.machine_series import SeriesRequest, SeriesResult, get_series_of_machines
-from stores.contracts.series import Value
+from stores.contracts.samples import Value
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,7 +8,8 @@ from typing import Literal, NamedTuple, TypeAlias
 
 from resolvers.series.windows import find_shift_names
 from stores.contracts.errors import BadUserInput, LimitExceeded
-from stores.contracts.series import Cell, Sample, Value, Windows
+from stores.contracts.samples import Cell, Sample, Value
+from stores.contracts.series_queries import Windows
 
 Times: TypeAlias = list[int]  # nanoseconds since 1970
 Values: TypeAlias = list[Value | None]

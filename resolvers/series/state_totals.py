@@ -11,7 +11,8 @@ from itertools import chain, islice, repeat
 from operator import itemgetter
 
 from resolvers.series.windows import list_windows
-from stores.contracts.series import SECOND, Sample, Value, Windows
+from stores.contracts.samples import SECOND, Sample, Value
+from stores.contracts.series_queries import Windows
 
 
 @dataclass(frozen=True, slots=True)

@@ -23,7 +23,8 @@ from resolvers.series.state_totals import (
 )
 from resolvers.series.tag_sets import ALL_SERIES, GroupTag, TagSelection, group_by_tags
 from resolvers.series.windows import WindowRule, resolve_windows
-from stores.contracts.series import END_OF_TIME, ByTags, Neighbours, Sample, Tags, Windows
+from stores.contracts.samples import END_OF_TIME, ByTags, Neighbours, Sample, Tags
+from stores.contracts.series_queries import Windows
 from stores.entities.machine_events import EXECUTION, MODE, POWER, STATE, STATUS
 
 CHANGES_PER_SLICE = 500  # that become states at once, before other requests get a turn

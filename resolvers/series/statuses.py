@@ -11,7 +11,7 @@ from resolvers.limits import DAY
 from resolvers.series.absence import hint_at_absence
 from resolvers.series.machines import HasMachineId, get_readings, machine_ids, organization_ids
 from stores.contracts.records import Attribute, read_bool, read_string
-from stores.contracts.series import END_OF_TIME, Sample
+from stores.contracts.samples import END_OF_TIME, Sample
 from stores.entities.machine_events import EXECUTION, MODE, POWER, POWER_ON, STATE, STATUS
 
 T = TypeVar("T")

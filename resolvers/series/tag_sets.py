@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import TypeVar
 
 from stores.contracts.errors import BadUserInput
-from stores.contracts.series import MACHINE, ByTags, Sample, Tags, Where
+from stores.contracts.samples import MACHINE, ByTags, Sample, Tags, Where
 
 T = TypeVar("T")
 

@@ -25,7 +25,8 @@ from resolvers.series.calendar import (
 from resolvers.series.ranges import RequestedRange, UnitName, zone_in_force
 from resolvers.series.shifts import LocalShifts, list_shifts, require_shifts
 from stores.contracts.errors import BadUserInput, LimitExceeded
-from stores.contracts.series import SECOND, Windows
+from stores.contracts.samples import SECOND
+from stores.contracts.series_queries import Windows
 from stores.entities.shift_plans import MAX_SHIFTS
 
 MAX_CACHED_WINDOWS = 200_000  # of all ranges together: 8 MB

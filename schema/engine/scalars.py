@@ -15,7 +15,7 @@ from bson import ObjectId
 from strawberry.schema.config import StrawberryConfig
 
 from stores.contracts.documents import format_time
-from stores.contracts.series import SECOND
+from stores.contracts.samples import SECOND
 from stores.contracts.times import WrittenDuration, WrittenTime
 from stores.contracts.values import format_scalar
 

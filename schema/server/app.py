@@ -60,7 +60,8 @@ from schema.types.cost_amounts import ORGANIZATIONS
 from schema.types.costs import field_costs
 from schema.types.root import schema
 from stores.contracts.document_store import DocumentStore
-from stores.contracts.series import SECOND, SeriesStore, WritableSeriesStore
+from stores.contracts.samples import SECOND
+from stores.contracts.series import SeriesStore, WritableSeriesStore
 from stores.embedded import has_had_api_keys, record_api_keys
 from stores.wrappers.cached_series import cache_closed_windows
 

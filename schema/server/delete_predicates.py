@@ -3,7 +3,7 @@
 import re
 
 from schema.server.bodies import BadRequest
-from stores.contracts.series import Where
+from stores.contracts.samples import Where
 
 _WORD = r'"(?:[^"\\\n]|\\["\'\\n])*+"|[A-Za-z_][A-Za-z0-9_]*+'
 _COMPARISON = re.compile(

@@ -22,7 +22,8 @@ from schema.server.ingest_routing import PointRouter, UnknownBucket
 from schema.server.ingest_writing import BatchWriter
 from schema.server.limit_rejection import reject_over_limit
 from stores.contracts.errors import Unavailable
-from stores.contracts.series import SECOND, WritableSeriesStore
+from stores.contracts.samples import SECOND
+from stores.contracts.series import WritableSeriesStore
 
 INFLUXDB1 = InfluxDB1()
 WRITE_PATHS: dict[str, Dialect] = {

@@ -8,7 +8,7 @@ from typing import NamedTuple
 from schema.server.bodies import decompress
 from schema.server.line_protocol import ParsedLine, parse_lines
 from stores.contracts.errors import LimitExceeded
-from stores.contracts.series import SECOND, Point
+from stores.contracts.samples import SECOND, Point
 
 MAX_BYTES = 32 * 1024 * 1024  # of a body, before and after decompression
 MAX_RATIO = 200  # of the content of a compressed body to its size, above `MIN_LIMITED_BYTES`

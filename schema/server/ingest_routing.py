@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from resolvers.grants import Grant
 from resolvers.machine_owners import MachineOwners, pick_only
 from schema.server.bodies import BadRequest
-from stores.contracts.series import MACHINE, Point
+from stores.contracts.samples import MACHINE, Point
 from stores.entities.machine_events import STATISTICS
 from stores.entities.series_layout import OWN_PREFIX, SeriesLayout
 

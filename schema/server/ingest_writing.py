@@ -6,7 +6,8 @@ from schema.server.ingest_parsing import Batch, Findings, Writes
 from schema.server.ingest_reading import BodyReader
 from schema.server.ingest_routing import PointRouter, WriteTarget
 from schema.server.line_protocol import ParsedLine
-from stores.contracts.series import KINDS, Catalogue, Kind, Point, WritableSeriesStore
+from stores.contracts.samples import KINDS, Catalogue, Kind, Point
+from stores.contracts.series import WritableSeriesStore
 
 
 class BatchWriter:

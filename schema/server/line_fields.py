@@ -2,7 +2,7 @@
 
 import re
 
-from stores.contracts.series import Unsigned, Value
+from stores.contracts.samples import Unsigned, Value
 
 BOOLEANS = dict.fromkeys(("t", "T", "true", "True", "TRUE"), True) | dict.fromkeys(
     ("f", "F", "false", "False", "FALSE"), False

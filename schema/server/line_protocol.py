@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterator, Mapping
 from typing import NamedTuple
 
 from schema.server.line_fields import InvalidLine, find_fields_end, parse_fields, parse_value, unescape
-from stores.contracts.series import Point, Value
+from stores.contracts.samples import Point, Value
 
 MIN_TIME, MAX_TIME = -(2**63) + 2, 2**63 - 2
 MAX_KEY_BYTES = 65_535  # of a measurement with its tags and the name of a field

@@ -7,7 +7,7 @@ from zoneinfo import ZoneInfo
 from pydantic import AfterValidator, Field, SecretStr, field_validator, model_validator
 
 from schema.server.settings_section import Section
-from stores.contracts.series import MACHINE
+from stores.contracts.samples import MACHINE
 from stores.entities.machine_events import STATISTICS
 from stores.wrappers.closed_windows import MIN_SETTLED_AFTER_S, CacheRules
 

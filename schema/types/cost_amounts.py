@@ -14,7 +14,7 @@ from resolvers.series.windows import HOUR, SHORTEST
 from schema.engine.costs.declarations import Amount, Arguments, CostScope
 from schema.types.device_lists import STATUS_TIME
 from stores.contracts.errors import BadUserInput, LimitExceeded
-from stores.contracts.series import SECOND
+from stores.contracts.samples import SECOND
 from stores.entities.machine_events import STATE
 
 MINUTE = 60 * SECOND

@@ -16,7 +16,8 @@ from schema.engine.scalars import DateTime, Duration
 from stores.contracts import areas
 from stores.contracts.areas import AreaRule
 from stores.contracts.errors import BadUserInput
-from stores.contracts.series import SECOND, AggregateFunction, Aggregation
+from stores.contracts.samples import SECOND
+from stores.contracts.series_queries import AggregateFunction, Aggregation
 
 _DAY_TIME = re.compile(r"([01][0-9]|2[0-3]):[0-5][0-9](:[0-5][0-9])?")
 

@@ -7,10 +7,9 @@ when other windows do, and whoever reads it joins windows with `first` and `last
 from bisect import bisect_right
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, NamedTuple, TypeAlias
+from typing import NamedTuple, TypeAlias
 
-if TYPE_CHECKING:
-    from stores.contracts.series import Sample
+from stores.contracts.samples import Sample
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,7 +51,7 @@ def find_step(before: float, after: float) -> tuple[float, bool]:
     return (after if is_reset else after - before), is_reset
 
 
-def split_counter(samples: "Sequence[Sample]", edges: Sequence[int], rule: CounterRule) -> list[CounterCell]:
+def split_counter(samples: Sequence[Sample], edges: Sequence[int], rule: CounterRule) -> list[CounterCell]:
     """Return the windows with samples of a counter, oldest first; strings are passed over."""
     cells: list[CounterCell] = []
     index, end = -1, edges[0]

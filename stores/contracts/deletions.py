@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from stores.contracts.series import Where
+    from stores.contracts.samples import Where
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,12 +2,10 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, NamedTuple
+from typing import NamedTuple
 
 from stores.contracts.errors import LimitExceeded
-
-if TYPE_CHECKING:
-    from stores.contracts.series import Kind, Tags, Where
+from stores.contracts.samples import Kind, Tags, Where
 
 
 class SeriesExtent(NamedTuple):
@@ -16,8 +14,8 @@ class SeriesExtent(NamedTuple):
     machine: str
     measurement: str
     field: str
-    kind: "Kind"
-    tags: "Tags"
+    kind: Kind
+    tags: Tags
     first: int
     last: int
 
@@ -34,7 +32,7 @@ class ExtentQuery:
     fields: Sequence[tuple[str, str]] | None
     start: int
     stop: int
-    where: "Where" = ()
+    where: Where = ()
 
 
 def make_too_many_series_error(limit: int) -> LimitExceeded:

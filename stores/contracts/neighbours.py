@@ -1,6 +1,6 @@
 """The samples next to a range, for stores that find those before it and those after it apart."""
 
-from stores.contracts.series import ByMachine, ByTags, Neighbours, Sample
+from stores.contracts.samples import ByMachine, ByTags, Neighbours, Sample
 
 
 def join_neighbours(

@@ -2,26 +2,14 @@
 
 from collections.abc import Iterable, Iterator, Sequence
 from itertools import islice
-from typing import NamedTuple, TypeAlias
+from typing import TypeAlias
 
-from stores.contracts.series import Kind, Occurrence, SourceQuery, Value
+from stores.contracts.samples import Kind, Occurrence, Value
+from stores.contracts.series_queries import OccurrencePosition, SourceQuery
 
 Order: TypeAlias = tuple[int, int, str, tuple[str, ...]]
 TYPES: dict[Kind, type] = {"boolean": bool, "integer": int, "unsigned": int, "float": float, "string": str}
 INTEGERS: dict[Kind, range] = {"integer": range(-(2**63), 2**63), "unsigned": range(2**64)}
-
-
-class OccurrencePosition(NamedTuple):
-    """A position in a list of occurrences: behind the first `passed` ones that have this place in the order.
-
-    None are all of them. They differ in a tag that their source does not list, or are of several databases.
-    """
-
-    time: int
-    source: int
-    machine: str | None
-    tags: tuple[str | None, ...]
-    passed: int | None
 
 
 def make_occurrence_order(occurrence: Occurrence | OccurrencePosition) -> Order:

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from typing import Protocol
 
-from stores.contracts.series import Point
+from stores.contracts.samples import Point
 
 
 class PointWriter(Protocol):

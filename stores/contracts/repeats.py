@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable
 
-from stores.contracts.series import ByMachine, ByTags, Sample
+from stores.contracts.samples import ByMachine, ByTags, Sample
 
 
 def drop_repeats(samples: Iterable[Sample]) -> list[Sample]:

@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-from stores.contracts.series import Tags
+from stores.contracts.samples import Tags
 
 
 def choose_tags(tags: Tags, names: Sequence[str]) -> Tags:

@@ -3,7 +3,7 @@
 import re
 from datetime import UTC, datetime, tzinfo
 
-from stores.contracts.series import SECOND
+from stores.contracts.samples import SECOND
 
 _DURATION = re.compile(
     r"(-?)P(?:(\d{1,9})W)?(?:(\d{1,9})D)?"

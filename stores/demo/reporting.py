@@ -13,16 +13,9 @@ from typing import NamedTuple
 
 from stores.contracts.errors import NotFound, Unavailable
 from stores.contracts.points import PointWriter
-from stores.contracts.series import (
-    MACHINE,
-    SECOND,
-    Aggregation,
-    Point,
-    SeriesDatabase,
-    SeriesQuery,
-    SeriesStore,
-    Windows,
-)
+from stores.contracts.samples import MACHINE, SECOND, Point
+from stores.contracts.series import SeriesDatabase, SeriesStore
+from stores.contracts.series_queries import Aggregation, SeriesQuery, Windows
 from stores.demo.plant import machines
 from stores.demo.reports import ZONE, generate_day, generate_host_load, start_of_day
 from stores.entities.series_layout import SeriesLayout

@@ -10,7 +10,7 @@ from random import Random
 from typing import NamedTuple
 from zoneinfo import ZoneInfo
 
-from stores.contracts.series import MACHINE, SECOND, Point, Value
+from stores.contracts.samples import MACHINE, SECOND, Point, Value
 
 ZONE = ZoneInfo("Europe/Berlin")
 MINUTE = 60 * SECOND

@@ -3,7 +3,8 @@
 import math
 from dataclasses import dataclass, replace
 
-from stores.contracts.series import Occurrence, Source, Value
+from stores.contracts.samples import Occurrence, Value
+from stores.contracts.series_queries import Source
 
 STATE = "state"
 POWER, EXECUTION, MODE = "power", "execution", "mode"

@@ -11,19 +11,9 @@ from typing import Any, NamedTuple, TypeAlias, TypeVar
 from stores.contracts.areas import Area, AreaRule
 from stores.contracts.counters import CounterPart, CounterRule
 from stores.contracts.deletions import Deletion
-from stores.contracts.series import (
-    END_OF_TIME,
-    Aggregation,
-    ByMachine,
-    ByTags,
-    Point,
-    SeriesDatabase,
-    SeriesQuery,
-    SeriesStore,
-    Value,
-    Windows,
-    WritableSeriesStore,
-)
+from stores.contracts.samples import END_OF_TIME, ByMachine, ByTags, Point, Value
+from stores.contracts.series import SeriesDatabase, SeriesStore, WritableSeriesStore
+from stores.contracts.series_queries import Aggregation, SeriesQuery, Windows
 from stores.wrappers.closed_windows import CacheRules, ClosedWindows, R, ReadWindows, make_kind
 from stores.wrappers.interception import Chain
 from stores.wrappers.series import (

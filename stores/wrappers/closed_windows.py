@@ -14,13 +14,8 @@ from functools import partial
 from typing import Any, TypeAlias, TypeVar
 
 from stores.contracts.rewrites import SETTLING_S, Rewrite, RewriteLog, RewriteReport
-from stores.contracts.series import (
-    SECOND,
-    ByMachine,
-    ByTags,
-    SeriesQuery,
-    Windows,
-)
+from stores.contracts.samples import SECOND, ByMachine, ByTags
+from stores.contracts.series_queries import SeriesQuery, Windows
 from stores.wrappers.shared_work import SharedCalls, SharedWork
 from stores.wrappers.window_runs import Run, RunKey, Values, WindowRuns, pack
 

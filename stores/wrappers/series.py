@@ -9,9 +9,8 @@ from stores.contracts.deletions import Deletion
 from stores.contracts.extents import ExtentQuery, SeriesExtent
 from stores.contracts.machine_moves import EarlierMachine, MoveReport
 from stores.contracts.rewrites import RewriteReport
-from stores.contracts.series import (
+from stores.contracts.samples import (
     SECOND,
-    Aggregation,
     ByMachine,
     ByTags,
     Catalogue,
@@ -20,14 +19,10 @@ from stores.contracts.series import (
     Occurrence,
     Point,
     Sample,
-    SeriesDatabase,
-    SeriesQuery,
-    SeriesStore,
-    SourceQuery,
     Where,
-    Windows,
-    WritableSeriesStore,
 )
+from stores.contracts.series import SeriesDatabase, SeriesStore, WritableSeriesStore
+from stores.contracts.series_queries import Aggregation, SeriesQuery, SourceQuery, Windows
 from stores.wrappers.interception import Interceptor, StoreCall
 
 T = TypeVar("T")

@@ -7,8 +7,7 @@ from typing import TypeVar
 from stores.contracts.areas import AreaCell, AreaRule
 from stores.contracts.counters import CounterCell, CounterRule
 from stores.contracts.extents import ExtentQuery, SeriesExtent
-from stores.contracts.series import (
-    Aggregation,
+from stores.contracts.samples import (
     ByMachine,
     ByTags,
     Catalogue,
@@ -16,13 +15,11 @@ from stores.contracts.series import (
     Neighbours,
     Occurrence,
     Sample,
-    SeriesDatabase,
-    SeriesQuery,
-    SourceQuery,
     Tags,
     Where,
-    Windows,
 )
+from stores.contracts.series import SeriesDatabase
+from stores.contracts.series_queries import Aggregation, SeriesQuery, SourceQuery, Windows
 
 T = TypeVar("T")
 

@@ -11,7 +11,7 @@ from typing import Any, NamedTuple, cast
 from cachetools import LRUCache
 
 from stores.contracts.rewrites import Rewrite
-from stores.contracts.series import END_OF_TIME, ByTags, Cell, Tags, Value
+from stores.contracts.samples import END_OF_TIME, ByTags, Cell, Tags, Value
 
 Edges = tuple[int, ...]
 Values = Sequence[Any]  # values, areas, parts of counters, and None

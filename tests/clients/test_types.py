@@ -17,7 +17,8 @@ from graphql import GraphQLScalarType
 from compat_rest.app import create_app
 from schema.server.settings import Settings
 from schema.types.root import schema
-from stores.contracts.series import SECOND, Point, Unsigned, Value, WritableSeriesStore
+from stores.contracts.samples import SECOND, Point, Unsigned, Value
+from stores.contracts.series import WritableSeriesStore
 from stores.demo import plant as demo
 from stores.entities.cipher import SecretCipher
 from stores.entities.series_layout import SeriesLayout

@@ -11,7 +11,8 @@ import pytest
 from resolvers.api_keys import KeySpec, create_api_key
 from schema.server.app import create_app
 from schema.server.settings import Settings
-from stores.contracts.series import Sample, SeriesQuery
+from stores.contracts.samples import Sample
+from stores.contracts.series_queries import SeriesQuery
 from tests.serving import served
 
 TIME = 1_772_452_800_125_000_000

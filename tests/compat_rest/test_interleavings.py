@@ -21,7 +21,8 @@ from compat_rest.app import create_app
 from resolvers.api_keys import KeySpec, create_api_key
 from resolvers.grants import Grant, Role
 from schema.server.settings import Settings
-from stores.contracts.series import MACHINE, Point, WritableSeriesStore
+from stores.contracts.samples import MACHINE, Point
+from stores.contracts.series import WritableSeriesStore
 from stores.entities.series_layout import SeriesLayout
 from stores.opening import open_documents, open_series
 from tests.compat_rest.two_tenants import creations

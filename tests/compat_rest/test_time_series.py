@@ -6,7 +6,8 @@ from typing import Any
 import httpx
 import pytest
 
-from stores.contracts.series import Point, WritableSeriesStore
+from stores.contracts.samples import Point
+from stores.contracts.series import WritableSeriesStore
 
 SECOND = 1_000_000_000
 HOUR = 3600 * SECOND

@@ -21,7 +21,8 @@ from schema.server.settings import Settings
 from stores.contracts.document_store import DocumentStore
 from stores.contracts.documents import Collection
 from stores.contracts.errors import Unauthenticated
-from stores.contracts.series import MACHINE, Point, WritableSeriesStore
+from stores.contracts.samples import MACHINE, Point
+from stores.contracts.series import WritableSeriesStore
 from stores.entities.series_layout import SeriesLayout
 from stores.opening import open_documents, open_series
 from stores.wrappers.counting import CallCounter

@@ -5,21 +5,9 @@ from typing import TypeVar
 
 from stores.contracts.areas import AreaCell, AreaRule
 from stores.contracts.counters import CounterCell, CounterRule
-from stores.contracts.series import (
-    MACHINE,
-    SECOND,
-    Aggregation,
-    ByMachine,
-    ByTags,
-    Cell,
-    Point,
-    SeriesDatabase,
-    SeriesQuery,
-    SeriesStore,
-    Value,
-    Windows,
-    WritableSeriesStore,
-)
+from stores.contracts.samples import MACHINE, SECOND, ByMachine, ByTags, Cell, Point, Value
+from stores.contracts.series import SeriesDatabase, SeriesStore, WritableSeriesStore
+from stores.contracts.series_queries import Aggregation, SeriesQuery, Windows
 from stores.wrappers.cached_series import CachedSeriesStore
 from stores.wrappers.closed_windows import CacheRules, ClosedWindows
 from stores.wrappers.counting import CallCounter

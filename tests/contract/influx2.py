@@ -5,20 +5,9 @@ from contextlib import asynccontextmanager
 
 from stores.backends.influx.influx2 import Influx2SeriesStore
 from stores.contracts.areas import AreaRule
-from stores.contracts.series import (
-    END_OF_TIME,
-    MACHINE,
-    SECOND,
-    Aggregation,
-    Point,
-    SeriesDatabase,
-    SeriesQuery,
-    SeriesStore,
-    Source,
-    SourceQuery,
-    Value,
-    Windows,
-)
+from stores.contracts.samples import END_OF_TIME, MACHINE, SECOND, Point, Value
+from stores.contracts.series import SeriesDatabase, SeriesStore
+from stores.contracts.series_queries import Aggregation, SeriesQuery, Source, SourceQuery, Windows
 from stores.wrappers.deadline import Deadline
 from stores.wrappers.series import WrappedSeriesStore
 from tests.contract.series_stores import over, read_last

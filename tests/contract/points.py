@@ -2,13 +2,8 @@
 
 from datetime import UTC, datetime
 
-from stores.contracts.series import (
-    MACHINE,
-    SECOND,
-    Point,
-    Value,
-    Windows,
-)
+from stores.contracts.samples import MACHINE, SECOND, Point, Value
+from stores.contracts.series_queries import Windows
 
 MINUTE = 60 * SECOND
 T = int(datetime(2026, 3, 2, 12, tzinfo=UTC).timestamp()) * SECOND

@@ -10,22 +10,9 @@ from pathlib import Path
 import httpx
 import pytest
 
-from stores.contracts.series import (
-    Aggregation,
-    ByMachine,
-    Cell,
-    Occurrence,
-    Point,
-    Sample,
-    SeriesDatabase,
-    SeriesQuery,
-    SeriesStore,
-    SourceQuery,
-    Unsigned,
-    Value,
-    Windows,
-    WritableSeriesStore,
-)
+from stores.contracts.samples import ByMachine, Cell, Occurrence, Point, Sample, Unsigned, Value
+from stores.contracts.series import SeriesDatabase, SeriesStore, WritableSeriesStore
+from stores.contracts.series_queries import Aggregation, SeriesQuery, SourceQuery, Windows
 from stores.opening import open_series
 from tests.patience import BUSY_S
 from tests.servers import InfluxDB2, InfluxDB3

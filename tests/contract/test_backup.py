@@ -12,7 +12,9 @@ from bson import ObjectId
 from stores import embedded
 from stores.contracts.documents import Change, Collection, UpdateOne, equals
 from stores.contracts.errors import BadUserInput, Unavailable
-from stores.contracts.series import END_OF_TIME, MACHINE, Point, Source, SourceQuery, WritableSeriesStore
+from stores.contracts.samples import END_OF_TIME, MACHINE, Point
+from stores.contracts.series import WritableSeriesStore
+from stores.contracts.series_queries import Source, SourceQuery
 from stores.opening import open_documents, open_series
 
 PAIRS = Collection("pairs")

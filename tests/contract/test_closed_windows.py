@@ -4,13 +4,9 @@ from dataclasses import replace
 
 from stores.contracts.areas import AreaRule
 from stores.contracts.counters import CounterRule
-from stores.contracts.series import (
-    SECOND,
-    Aggregation,
-    SeriesQuery,
-    Windows,
-    WritableSeriesStore,
-)
+from stores.contracts.samples import SECOND
+from stores.contracts.series import WritableSeriesStore
+from stores.contracts.series_queries import Aggregation, SeriesQuery, Windows
 from stores.wrappers.closed_windows import CacheRules
 from stores.wrappers.tagged import TaggedSeriesDatabase
 from tests.contract.closed_panels import (

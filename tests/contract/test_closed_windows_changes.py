@@ -11,10 +11,8 @@ from hypothesis import strategies as st
 
 from stores.backends.sqlite.series import SqliteSeriesStore
 from stores.contracts.deletions import Deletion
-from stores.contracts.series import (
-    SECOND,
-    Aggregation,
-)
+from stores.contracts.samples import SECOND
+from stores.contracts.series_queries import Aggregation
 from stores.wrappers.closed_windows import CacheRules
 from tests.contract.closed_panels import (
     DAY,

@@ -16,18 +16,8 @@ from stores.backends.sqlite.documents import SqliteDocumentStore
 from stores.backends.sqlite.series import SqliteSeriesStore
 from stores.contracts.documents import Change, Collection, Query, equals
 from stores.contracts.errors import Unavailable
-from stores.contracts.series import (
-    MACHINE,
-    Aggregation,
-    Neighbours,
-    Point,
-    Sample,
-    SeriesQuery,
-    Source,
-    SourceQuery,
-    Unsigned,
-    Windows,
-)
+from stores.contracts.samples import MACHINE, Neighbours, Point, Sample, Unsigned
+from stores.contracts.series_queries import Aggregation, SeriesQuery, Source, SourceQuery, Windows
 from tests.contract.series_stores import read_last, read_windows
 
 DEVICES = Collection("cnc_devices", indexes=(("name",),))

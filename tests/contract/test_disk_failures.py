@@ -17,7 +17,8 @@ from stores.backends.sqlite.rows import FORMAT
 from stores.contracts.document_store import DocumentStore
 from stores.contracts.documents import Collection
 from stores.contracts.errors import Unavailable
-from stores.contracts.series import Point, WritableSeriesStore
+from stores.contracts.samples import Point
+from stores.contracts.series import WritableSeriesStore
 from stores.opening import open_documents, open_series
 from tests.contract.small_disk import SmallDisk, small_disk
 

@@ -12,13 +12,8 @@ from stores.backends.influx.annotated_csv import parse_rows
 from stores.backends.influx.influx2 import Influx2SeriesDatabase, Influx2SeriesStore
 from stores.backends.influx.transport import UnreadableAnswer
 from stores.contracts.errors import Unavailable
-from stores.contracts.series import (
-    END_OF_TIME,
-    Sample,
-    SeriesQuery,
-    Source,
-    SourceQuery,
-)
+from stores.contracts.samples import END_OF_TIME, Sample
+from stores.contracts.series_queries import SeriesQuery, Source, SourceQuery
 from tests.contract.influx2 import DEADLINE, T, every_call, opened_with_deadline, point
 from tests.contract.series_stores import read_last, send
 from tests.patience import repeat_until_available

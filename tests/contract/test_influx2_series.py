@@ -14,19 +14,8 @@ from stores.backends.influx.annotated_csv import Row
 from stores.backends.influx.influx2 import Influx2SeriesDatabase, Influx2SeriesStore
 from stores.backends.influx.influx2_client import Influx2Client, Values
 from stores.contracts.errors import LimitExceeded, Unavailable
-from stores.contracts.series import (
-    END_OF_TIME,
-    MACHINE,
-    SECOND,
-    Aggregation,
-    Occurrence,
-    Point,
-    Sample,
-    SeriesQuery,
-    Source,
-    SourceQuery,
-    Windows,
-)
+from stores.contracts.samples import END_OF_TIME, MACHINE, SECOND, Occurrence, Point, Sample
+from stores.contracts.series_queries import Aggregation, SeriesQuery, Source, SourceQuery, Windows
 from tests.contract.influx2 import MINUTE, T, every_call, opened, point
 from tests.contract.series_stores import over, read_last, read_points, read_windows, send
 from tests.randomized import randomized

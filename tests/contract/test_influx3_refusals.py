@@ -6,7 +6,8 @@ import pytest
 
 from loaders.readings import Readings
 from stores.contracts.errors import LimitExceeded
-from stores.contracts.series import Neighbours, Sample, SeriesQuery
+from stores.contracts.samples import Neighbours, Sample
+from stores.contracts.series_queries import SeriesQuery
 from tests.contract.answering import Answer, answering
 from tests.contract.test_influx_answers import calls, choose_rows, open_store
 

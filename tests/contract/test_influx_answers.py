@@ -22,16 +22,9 @@ from stores.backends.influx.transport import parse_retry_after, report_errors_as
 from stores.contracts.areas import AreaRule
 from stores.contracts.errors import Unavailable
 from stores.contracts.extents import ExtentQuery
-from stores.contracts.series import (
-    Aggregation,
-    Sample,
-    SeriesDatabase,
-    SeriesQuery,
-    SeriesStore,
-    Source,
-    SourceQuery,
-    Windows,
-)
+from stores.contracts.samples import Sample
+from stores.contracts.series import SeriesDatabase, SeriesStore
+from stores.contracts.series_queries import Aggregation, SeriesQuery, Source, SourceQuery, Windows
 from stores.opening import open_series
 from tests.contract.answering import Answer, AnsweringServer, answering
 from tests.schema.client import Client

@@ -10,7 +10,7 @@ from influxdb_client import Point as ClientPoint  # type: ignore[attr-defined]  
 from schema.server import line_fields, line_protocol
 from schema.server.line_fields import InvalidLine
 from schema.server.line_protocol import GUESSED, ParsedLine, parse_lines
-from stores.contracts.series import Point, Unsigned, Value
+from stores.contracts.samples import Point, Unsigned, Value
 from tests.contract.series_stores import line
 
 NOW = 1_790_000_000_000_000_000

@@ -17,7 +17,7 @@ from stores.backends.influx import flux
 from stores.backends.influx.influx2 import Influx2SeriesStore
 from stores.backends.sqlite.series import SqliteSeriesStore
 from stores.backends.sqlite.series_schema import CONVERT
-from stores.contracts.series import Kind, Value
+from stores.contracts.samples import Kind, Value
 from tests.contract.line_protocol_bodies import UNITS, BodyGenerator
 from tests.contract.series_stores import make_bucket
 from tests.randomized import FACTOR

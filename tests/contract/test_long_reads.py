@@ -8,7 +8,7 @@ import pytest
 
 from stores.backends.sqlite.series import READERS
 from stores.contracts.errors import Unavailable
-from stores.contracts.series import SeriesQuery
+from stores.contracts.series_queries import SeriesQuery
 from stores.opening import open_series
 
 QUERY = SeriesQuery("state", ("power",), ("m",), 0, 1)

@@ -5,8 +5,9 @@ from random import Random
 
 import pytest
 
-from stores.contracts.occurrences import OccurrencePosition, make_occurrence_order
-from stores.contracts.series import END_OF_TIME, Occurrence, Source, SourceQuery, Unsigned, Value
+from stores.contracts.occurrences import make_occurrence_order
+from stores.contracts.samples import END_OF_TIME, Occurrence, Unsigned, Value
+from stores.contracts.series_queries import OccurrencePosition, Source, SourceQuery
 from tests.contract.points import T, point
 from tests.contract.series_stores import Written, read_last
 

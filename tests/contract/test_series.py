@@ -7,20 +7,9 @@ from typing import Any
 import pytest
 
 from stores.contracts.errors import LimitExceeded, Unavailable
-from stores.contracts.series import (
-    END_OF_TIME,
-    MACHINE,
-    SECOND,
-    Aggregation,
-    Occurrence,
-    Point,
-    Sample,
-    SeriesQuery,
-    Source,
-    SourceQuery,
-    Value,
-    WritableSeriesStore,
-)
+from stores.contracts.samples import END_OF_TIME, MACHINE, SECOND, Occurrence, Point, Sample, Value
+from stores.contracts.series import WritableSeriesStore
+from stores.contracts.series_queries import Aggregation, SeriesQuery, Source, SourceQuery
 from stores.entities.machine_events import SOURCES, EventConditions, list_sources_of
 from tests.contract.points import HOSTILE, MINUTE, T, minutes, point
 from tests.contract.series_stores import Written, over, read_last, read_points, read_windows

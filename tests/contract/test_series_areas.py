@@ -11,7 +11,8 @@ from typing import Any
 import pytest
 
 from stores.contracts.areas import Area, AreaCell, AreaRule, Signal
-from stores.contracts.series import SECOND, Sample, SeriesQuery, Unsigned, Windows
+from stores.contracts.samples import SECOND, Sample, Unsigned
+from stores.contracts.series_queries import SeriesQuery, Windows
 from stores.wrappers.tagged import TaggedSeriesDatabase
 from tests.contract.points import MINUTE, T, minutes, point
 from tests.contract.series_stores import Written, over

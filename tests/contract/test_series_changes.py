@@ -12,7 +12,8 @@ from stores.backends.influx.influx2_client import Influx2Client
 from stores.backends.influx.influx3_client import Influx3Client
 from stores.contracts.errors import LimitExceeded
 from stores.contracts.repeats import drop_all_repeats
-from stores.contracts.series import MACHINE, ByMachine, ByTags, Point, Sample, SeriesQuery, Unsigned, Value
+from stores.contracts.samples import MACHINE, ByMachine, ByTags, Point, Sample, Unsigned, Value
+from stores.contracts.series_queries import SeriesQuery
 from stores.opening import open_series
 from stores.wrappers.tagged import TaggedSeriesDatabase
 from tests.contract.points import HOSTILE, T, point

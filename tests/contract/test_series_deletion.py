@@ -9,17 +9,9 @@ import pytest
 from stores.backends.sqlite import series_deletion
 from stores.contracts.deletions import Deletion
 from stores.contracts.rewrites import Rewrite
-from stores.contracts.series import (
-    END_OF_TIME,
-    MACHINE,
-    SECOND,
-    Aggregation,
-    Point,
-    SeriesQuery,
-    Source,
-    SourceQuery,
-    WritableSeriesStore,
-)
+from stores.contracts.samples import END_OF_TIME, MACHINE, SECOND, Point
+from stores.contracts.series import WritableSeriesStore
+from stores.contracts.series_queries import Aggregation, SeriesQuery, Source, SourceQuery
 from stores.opening import open_series
 from tests.contract.points import T, minutes
 

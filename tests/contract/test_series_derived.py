@@ -17,19 +17,14 @@ from stores.backends.sqlite.series import SqliteSeriesStore
 from stores.backends.sqlite.series_schema import FIRST_HOUR, HOUR
 from stores.contracts.deletions import Deletion
 from stores.contracts.repeats import drop_repeats
-from stores.contracts.series import (
-    MACHINE,
+from stores.contracts.samples import MACHINE, Cell, Point, Sample, Unsigned, Value
+from stores.contracts.series_queries import (
     NUMERIC,
     AggregateFunction,
     Aggregation,
-    Cell,
-    Point,
-    Sample,
     SeriesQuery,
     Source,
     SourceQuery,
-    Unsigned,
-    Value,
     Windows,
 )
 from tests.randomized import randomized

@@ -7,7 +7,7 @@ import pytest
 
 from stores.contracts.errors import LimitExceeded, Unavailable
 from stores.contracts.extents import ExtentQuery, SeriesExtent
-from stores.contracts.series import END_OF_TIME, Unsigned
+from stores.contracts.samples import END_OF_TIME, Unsigned
 from stores.wrappers.tagged import TaggedSeriesDatabase
 from tests.contract.answering import Answer, answering
 from tests.contract.points import HOSTILE, MINUTE, T, point

@@ -12,7 +12,8 @@ import pytest
 
 from stores.backends.sqlite.series import SqliteSeriesStore
 from stores.backends.sqlite.series_schema import FORMAT, SCHEMA
-from stores.contracts.series import END_OF_TIME, MACHINE, Point, SeriesQuery, Source, SourceQuery, Value
+from stores.contracts.samples import END_OF_TIME, MACHINE, Point, Value
+from stores.contracts.series_queries import SeriesQuery, Source, SourceQuery
 from stores.entities.series_layout import SeriesLayout
 from stores.jobs import series_assignment
 from stores.jobs.series_assignment import assign_earlier_machines

@@ -15,18 +15,13 @@ from stores.contracts.counters import CounterRule
 from stores.contracts.deletions import Deletion
 from stores.contracts.errors import BadUserInput
 from stores.contracts.extents import ExtentQuery
-from stores.contracts.series import (
-    END_OF_TIME,
-    MACHINE,
+from stores.contracts.samples import END_OF_TIME, MACHINE, Cell, Point, Sample, Value
+from stores.contracts.series_queries import (
     AggregateFunction,
     Aggregation,
-    Cell,
-    Point,
-    Sample,
     SeriesQuery,
     Source,
     SourceQuery,
-    Value,
     Windows,
 )
 from tests.contract.test_series_moves import make_earlier

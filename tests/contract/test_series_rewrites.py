@@ -9,7 +9,7 @@ import pytest
 from stores.backends.sqlite import series_rewrites
 from stores.backends.sqlite.series import SqliteSeriesStore
 from stores.contracts.rewrites import SETTLING_S, Rewrite, RewriteReport
-from stores.contracts.series import END_OF_TIME, MACHINE, SECOND, Point, Value
+from stores.contracts.samples import END_OF_TIME, MACHINE, SECOND, Point, Value
 
 PAST = 1000 * SECOND
 

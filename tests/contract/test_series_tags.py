@@ -5,18 +5,8 @@ from typing import Any, get_args
 
 import pytest
 
-from stores.contracts.series import (
-    MACHINE,
-    SECOND,
-    AggregateFunction,
-    Aggregation,
-    Neighbours,
-    Point,
-    Sample,
-    SeriesQuery,
-    Source,
-    SourceQuery,
-)
+from stores.contracts.samples import MACHINE, SECOND, Neighbours, Point, Sample
+from stores.contracts.series_queries import AggregateFunction, Aggregation, SeriesQuery, Source, SourceQuery
 from stores.wrappers.tagged import TaggedSeriesDatabase
 from tests.contract.points import MINUTE, T, minutes, point
 from tests.contract.series_stores import Written, over, read_last, read_points, read_windows

@@ -8,16 +8,13 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
-from stores.contracts.series import (
-    SECOND,
+from stores.contracts.samples import SECOND, Sample, Unsigned, Value
+from stores.contracts.series_queries import (
     AggregateFunction,
     Aggregation,
-    Sample,
     SeriesQuery,
     Source,
     SourceQuery,
-    Unsigned,
-    Value,
     Windows,
 )
 from tests.contract.points import MINUTE, T, minutes, point

@@ -21,16 +21,8 @@ from stores.backends.sqlite import series_writer
 from stores.backends.sqlite.series import READERS, SqliteSeriesStore
 from stores.backends.sqlite.series_writer import SqlitePointWriter
 from stores.contracts.errors import Unavailable
-from stores.contracts.series import (
-    END_OF_TIME,
-    MACHINE,
-    SECOND,
-    Point,
-    SeriesQuery,
-    Source,
-    SourceQuery,
-    Value,
-)
+from stores.contracts.samples import END_OF_TIME, MACHINE, SECOND, Point, Value
+from stores.contracts.series_queries import SeriesQuery, Source, SourceQuery
 from stores.wrappers.deadline import Deadline
 from stores.wrappers.series import WrappedWritableSeriesStore
 from tests.contract.series_stores import read_points
@@ -42,7 +34,7 @@ WRITER = """
 import asyncio, sys
 from pathlib import Path
 from stores.backends.sqlite.series import SqliteSeriesStore
-from stores.contracts.series import Point
+from stores.contracts.samples import Point
 async def main():
     store = SqliteSeriesStore(Path(sys.argv[1]))
     for batch in range(10**6):

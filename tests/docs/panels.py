@@ -22,7 +22,8 @@ from schema.types.costs import field_costs
 from schema.types.roles import view_of
 from schema.types.root import schema
 from stores.contracts.document_store import DocumentStore
-from stores.contracts.series import SECOND, Point, SeriesStore, WritableSeriesStore
+from stores.contracts.samples import SECOND, Point
+from stores.contracts.series import SeriesStore, WritableSeriesStore
 from stores.demo.plant import machines
 from stores.demo.reports import ZONE, generate_day
 from stores.entities.cipher import SecretCipher

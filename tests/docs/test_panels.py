@@ -13,7 +13,8 @@ from typing import Any
 
 import pytest
 
-from stores.contracts.series import MACHINE, SECOND, Point, WritableSeriesStore
+from stores.contracts.samples import MACHINE, SECOND, Point
+from stores.contracts.series import WritableSeriesStore
 from stores.demo import plant as demo
 from stores.demo.reports import ZONE
 from stores.entities.cipher import SecretCipher

@@ -19,7 +19,8 @@ from resolvers.series.tag_sets import TagSelection, to_tags
 from resolvers.series.windows import WindowRule, make_windows
 from stores.backends.sqlite.series import SqliteSeriesStore
 from stores.contracts.areas import AreaRule, Signal
-from stores.contracts.series import MACHINE, SECOND, Point, Sample, Tags, Value, Windows
+from stores.contracts.samples import MACHINE, SECOND, Point, Sample, Tags, Value
+from stores.contracts.series_queries import Windows
 from tests.randomized import randomized
 from tests.resolvers.test_ranges import at
 

@@ -13,7 +13,7 @@ from resolvers.series.calendar import CalendarUnitName
 from resolvers.series.ranges import RequestedRange, to_nanoseconds
 from resolvers.series.windows import WindowRule, make_windows
 from stores.contracts.errors import BadUserInput, GatewayError, LimitExceeded
-from stores.contracts.series import END_OF_TIME, SECOND
+from stores.contracts.samples import END_OF_TIME, SECOND
 from stores.contracts.times import WrittenDuration, WrittenTime
 
 HOUR = 3600 * SECOND

@@ -10,7 +10,8 @@ from hypothesis import strategies as st
 
 from resolvers.series.shaping import FillMode, FillRule, arrange_cells, fill_gaps, reduce_points
 from stores.contracts.errors import BadUserInput, LimitExceeded
-from stores.contracts.series import Cell, Windows
+from stores.contracts.samples import Cell
+from stores.contracts.series_queries import Windows
 
 EDGES = (0, 10, 20, 30, 40, 50, 60)
 CELLS = [(1, 1.0), (4, 4.0)]

@@ -11,7 +11,7 @@ from resolvers.series.ranges import RequestedRange, to_nanoseconds
 from resolvers.series.shifts import LocalShifts, list_planned_spans, list_shifts
 from resolvers.series.windows import ShiftWindows, WindowRule, make_windows
 from stores.contracts.errors import BadUserInput
-from stores.contracts.series import SECOND
+from stores.contracts.samples import SECOND
 from stores.contracts.times import WrittenDuration
 from stores.entities.shift_plans import WEEKDAYS, Break, Shift, ShiftPlan
 from tests.randomized import randomized

@@ -13,7 +13,8 @@ from resolvers.series.counters import CounterParts, CounterSamples, Increase, fi
 from resolvers.series.state_totals import find_states, split_states, sum_states
 from stores.contracts.counters import CounterRule, split_counter
 from stores.contracts.repeats import drop_repeats
-from stores.contracts.series import SECOND, Sample, Value, Windows
+from stores.contracts.samples import SECOND, Sample, Value
+from stores.contracts.series_queries import Windows
 from tests.randomized import randomized
 
 

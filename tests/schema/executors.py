@@ -19,7 +19,8 @@ from schema.types.root import schema
 from stores.backends.sqlite.documents import SqliteDocumentStore
 from stores.backends.sqlite.series import SqliteSeriesStore
 from stores.contracts.document_store import DocumentStore
-from stores.contracts.series import Point, SeriesStore
+from stores.contracts.samples import Point
+from stores.contracts.series import SeriesStore
 from stores.demo import plant as demo
 from stores.entities.cipher import SecretCipher
 from stores.entities.devices import Device

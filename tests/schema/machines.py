@@ -5,7 +5,8 @@ from collections.abc import Sequence
 from datetime import UTC, datetime
 from typing import Any
 
-from stores.contracts.series import MACHINE, SECOND, Point, Value, WritableSeriesStore
+from stores.contracts.samples import MACHINE, SECOND, Point, Value
+from stores.contracts.series import WritableSeriesStore
 from stores.entities.series_layout import SeriesLayout
 from stores.wrappers.counting import CallCounter
 from stores.wrappers.series import WrappedWritableSeriesStore

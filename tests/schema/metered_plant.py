@@ -28,7 +28,7 @@ from schema.types.roles import view_of
 from schema.types.root import schema
 from stores.backends.sqlite.documents import SqliteDocumentStore
 from stores.backends.sqlite.series import SqliteSeriesStore
-from stores.contracts.series import SECOND, Point
+from stores.contracts.samples import SECOND, Point
 from stores.entities.applications import SHIFT_PLAN
 from stores.entities.cipher import SecretCipher
 from stores.entities.connectors import Connector, ConnectorTemplate

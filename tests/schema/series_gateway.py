@@ -11,7 +11,7 @@ from starlette.requests import Request
 from resolvers.grants import OPEN, Grant, Role
 from schema.server.app import create_app
 from schema.server.settings import Settings
-from stores.contracts.series import MACHINE
+from stores.contracts.samples import MACHINE
 from tests.schema.conftest import CREATE_APPLICATION, CREATE_DEVICE, CREATE_ORGANIZATION
 
 OWN, FOREIGN = "own", "foreign"

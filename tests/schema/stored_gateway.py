@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from stores.contracts.series import Point
+from stores.contracts.samples import Point
 from tests.contract.series_stores import STORES, Put, create, line, send
 from tests.schema.series_gateway import OWN, Gateway, open_gateway
 from tests.servers import InfluxDB2, InfluxDB3

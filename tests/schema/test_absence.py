@@ -10,7 +10,8 @@ from resolvers.hints import MAX_HINTS
 from schema.server.app import create_app
 from schema.server.settings import Settings
 from stores.contracts.document_store import DocumentStore
-from stores.contracts.series import MACHINE, SECOND, Point, WritableSeriesStore
+from stores.contracts.samples import MACHINE, SECOND, Point
+from stores.contracts.series import WritableSeriesStore
 from tests.contract.series_stores import create, send
 from tests.schema.client import Client
 from tests.schema.machines import DAY, HOUR, put, refused, write

@@ -1,6 +1,6 @@
 """What a machine has written and what not, and integers of any size, over every time-series store."""
 
-from stores.contracts.series import SECOND, Unsigned
+from stores.contracts.samples import SECOND, Unsigned
 from tests.schema.test_series_on_every_store import SIX, Machine, machine, written
 
 __all__ = ["machine", "written"]

@@ -4,7 +4,8 @@ import time
 from pathlib import Path
 from typing import Any
 
-from stores.contracts.series import Point, WritableSeriesStore
+from stores.contracts.samples import Point
+from stores.contracts.series import WritableSeriesStore
 from tests.schema.client import Client
 from tests.schema.machines import HOUR, MINUTE, iso, put, write
 from tests.schema.series_gateway import OWN, open_gateway

@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from schema.engine.results import OperationResult
 from schema.types.root import schema
 from stores.backends.sqlite.series import SqliteSeriesStore
-from stores.contracts.series import Point, Value
+from stores.contracts.samples import Point, Value
 from stores.demo import plant as demo
 from stores.entities.cipher import SecretCipher
 from stores.entities.series_layout import SeriesLayout

@@ -19,7 +19,8 @@ from schema.server.logs import AUDIT_FIELDS
 from schema.server.settings import Settings
 from schema.types.root import schema
 from stores.contracts.document_store import DocumentStore
-from stores.contracts.series import MACHINE, Point, WritableSeriesStore
+from stores.contracts.samples import MACHINE, Point
+from stores.contracts.series import WritableSeriesStore
 from stores.entities.audit import AuditEntry
 from stores.entities.secrets import MASK
 from stores.entities.series_layout import SeriesLayout

@@ -5,7 +5,8 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
-from stores.contracts.series import SECOND, WritableSeriesStore
+from stores.contracts.samples import SECOND
+from stores.contracts.series import WritableSeriesStore
 from tests.schema.client import Client
 from tests.schema.machines import device, put, refused, write
 from tests.schema.test_windows import DAY_OF_PIECES

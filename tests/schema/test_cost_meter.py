@@ -13,7 +13,8 @@ from schema.server.app import create_app
 from schema.server.limit_settings import LimitSettings
 from schema.server.settings import Settings
 from stores.contracts.document_store import DocumentStore
-from stores.contracts.series import SECOND, WritableSeriesStore
+from stores.contracts.samples import SECOND
+from stores.contracts.series import WritableSeriesStore
 from stores.entities.connectors import Connector
 from stores.entities.devices import Device
 from stores.entities.organizations import Organization

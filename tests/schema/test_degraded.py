@@ -12,7 +12,7 @@ import pytest
 from schema.server.app import create_app
 from schema.server.settings import Settings
 from stores.contracts.document_store import DocumentStore
-from stores.contracts.series import MACHINE, Point
+from stores.contracts.samples import MACHINE, Point
 from stores.opening import open_series
 from stores.wrappers.breaker import PROBE_INTERVAL_S
 from tests.contract.series_stores import send

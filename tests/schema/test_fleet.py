@@ -7,7 +7,8 @@ import pytest
 from bson import ObjectId
 
 from stores.contracts.document_store import DocumentStore
-from stores.contracts.series import SECOND, WritableSeriesStore
+from stores.contracts.samples import SECOND
+from stores.contracts.series import WritableSeriesStore
 from stores.entities.devices import Device
 from tests.schema.client import Client
 from tests.schema.conftest import BACKENDS, CREATE_APPLICATION

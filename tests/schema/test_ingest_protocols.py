@@ -14,7 +14,8 @@ from resolvers.api_keys import KeySpec, create_api_key
 from schema.server import ingest_parsing
 from schema.server.app import create_app
 from schema.server.settings import Settings
-from stores.contracts.series import END_OF_TIME, Sample, SeriesQuery
+from stores.contracts.samples import END_OF_TIME, Sample
+from stores.contracts.series_queries import SeriesQuery
 from tests.serving import served
 
 T = 1_772_452_800  # seconds

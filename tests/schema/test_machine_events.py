@@ -5,7 +5,8 @@ from typing import Any
 
 import pytest
 
-from stores.contracts.series import SECOND, WritableSeriesStore
+from stores.contracts.samples import SECOND
+from stores.contracts.series import WritableSeriesStore
 from tests.schema.client import Client
 from tests.schema.conftest import CREATE_APPLICATION
 from tests.schema.machines import DAY, HOUR, MINUTE, device, put, refused, write

@@ -7,7 +7,8 @@ import pytest
 
 from schema.engine.scalars import to_json
 from schema.types.root import schema
-from stores.contracts.series import Point, WritableSeriesStore
+from stores.contracts.samples import Point
+from stores.contracts.series import WritableSeriesStore
 from stores.entities.series_layout import SeriesLayout
 from tests.schema.client import Client
 from tests.schema.machines import NOW, put, write

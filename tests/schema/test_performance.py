@@ -6,7 +6,8 @@ from typing import Any
 
 import pytest
 
-from stores.contracts.series import SECOND, Point, WritableSeriesStore
+from stores.contracts.samples import SECOND, Point
+from stores.contracts.series import WritableSeriesStore
 from tests.schema.client import Client
 from tests.schema.machines import HOUR, put, refused, write
 from tests.schema.series_gateway import OWN

@@ -17,7 +17,8 @@ from schema.server.app import create_app
 from schema.server.bodies import BadRequest
 from schema.server.delete_predicates import parse_predicate
 from schema.server.settings import Settings
-from stores.contracts.series import END_OF_TIME, SeriesQuery
+from stores.contracts.samples import END_OF_TIME
+from stores.contracts.series_queries import SeriesQuery
 from stores.opening import open_series
 from tests.contract.series_stores import make_bucket
 from tests.patience import BUSY_S

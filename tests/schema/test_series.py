@@ -6,7 +6,8 @@ import pytest
 from bson import ObjectId
 
 from stores.contracts.document_store import DocumentStore
-from stores.contracts.series import SECOND, Point, WritableSeriesStore
+from stores.contracts.samples import SECOND, Point
+from stores.contracts.series import WritableSeriesStore
 from stores.entities.devices import Device
 from tests.schema.client import Client
 from tests.schema.machines import DAY, HOUR, MINUTE, device, iso, put, write

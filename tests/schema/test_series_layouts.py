@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from schema.server.settings import Settings
-from stores.contracts.series import MACHINE, Point
+from stores.contracts.samples import MACHINE, Point
 from tests.contract.series_stores import create, send
 from tests.schema.series_gateway import (
     ANALYTICS,

@@ -11,7 +11,7 @@ from resolvers.machine_owners import MachineOwners
 from schema.server import series_migration
 from stores.backends.sqlite.series import SqliteSeriesStore
 from stores.contracts.errors import Unavailable
-from stores.contracts.series import MACHINE, Point
+from stores.contracts.samples import MACHINE, Point
 from stores.entities.series_layout import SeriesLayout
 from stores.opening import open_documents
 from tests.contract.test_series_moves import make_earlier

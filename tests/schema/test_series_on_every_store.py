@@ -12,7 +12,7 @@ from schema.server.app import create_app
 from schema.server.settings import Settings
 from schema.server.store_settings import SeriesSettings
 from stores.contracts.document_store import DocumentStore
-from stores.contracts.series import SECOND, Value
+from stores.contracts.samples import SECOND, Value
 from tests.contract.series_stores import Written, written
 from tests.schema.client import Client
 from tests.schema.conftest import create_plant

@@ -4,7 +4,8 @@ from datetime import UTC, datetime
 
 import pytest
 
-from stores.contracts.series import SECOND, WritableSeriesStore
+from stores.contracts.samples import SECOND
+from stores.contracts.series import WritableSeriesStore
 from tests.schema.client import Client
 from tests.schema.machines import device, put, refused, write
 

@@ -18,7 +18,8 @@ from schema.server.memory import MemoryGauge, read_resident_bytes
 from schema.server.settings import Settings
 from stores.contracts.document_store import DocumentStore
 from stores.contracts.errors import Unavailable
-from stores.contracts.series import SECOND, WritableSeriesStore
+from stores.contracts.samples import SECOND
+from stores.contracts.series import WritableSeriesStore
 from stores.entities.devices import Device
 from stores.entities.organizations import Organization
 from stores.wrappers.deadline import REQUEST_END, Deadline

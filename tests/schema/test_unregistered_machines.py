@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from stores.contracts.series import MACHINE, SECOND, Point
+from stores.contracts.samples import MACHINE, SECOND, Point
 from tests.contract.series_stores import create, send
 from tests.schema.series_gateway import FOREIGN, OWN, UNASSIGNED, Gateway, open_gateway
 from tests.servers import InfluxDB3

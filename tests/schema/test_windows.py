@@ -6,7 +6,8 @@ from typing import Any
 
 import pytest
 
-from stores.contracts.series import SECOND, Unsigned, WritableSeriesStore
+from stores.contracts.samples import SECOND, Unsigned
+from stores.contracts.series import WritableSeriesStore
 from tests.schema.client import Client
 from tests.schema.machines import DAY, HOUR, device, put, refused, write
 

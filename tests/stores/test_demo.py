@@ -14,7 +14,9 @@ import pytest
 from schema.server import opening
 from schema.server.settings import Settings
 from stores.contracts.errors import NotFound, Unavailable
-from stores.contracts.series import Point, SeriesQuery, WritableSeriesStore
+from stores.contracts.samples import Point
+from stores.contracts.series import WritableSeriesStore
+from stores.contracts.series_queries import SeriesQuery
 from stores.demo import reporting
 from stores.demo.plant import machines
 from stores.demo.reports import generate_day, start_of_day

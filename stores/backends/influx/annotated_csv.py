@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 
 from stores.backends.influx.flux import parse_time
 from stores.backends.influx.transport import UnreadableAnswer
-from stores.contracts.series import MACHINE, Kind, Tags
+from stores.contracts.samples import MACHINE, Kind, Tags
 
 KINDS: dict[str, Kind] = {
     "boolean": "boolean",

@@ -6,7 +6,8 @@ from collections.abc import Callable, Coroutine, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Generic, TypeVar
 
-from stores.contracts.series import MACHINE, NUMERIC, AggregateFunction, Kind
+from stores.contracts.samples import MACHINE, Kind
+from stores.contracts.series_queries import NUMERIC, AggregateFunction
 
 T = TypeVar("T")
 CATALOGUE_TTL_S = 30.0

@@ -8,7 +8,8 @@ storage engine, while the server rejects a plain chain of more than about 160 co
 from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 
-from stores.contracts.series import MACHINE, SECOND, SeriesQuery, Source, SourceQuery, Unsigned
+from stores.contracts.samples import MACHINE, SECOND, Unsigned
+from stores.contracts.series_queries import SeriesQuery, Source, SourceQuery
 
 EARLIEST, LATEST = -(2**63) + 2, 2**63 - 2  # the limits of a range, in nanoseconds
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)

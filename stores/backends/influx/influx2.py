@@ -39,10 +39,9 @@ from stores.contracts.occurrences import (
     take_page,
 )
 from stores.contracts.repeats import drop_all_repeats
-from stores.contracts.series import (
+from stores.contracts.samples import (
     END_OF_TIME,
     MACHINE,
-    Aggregation,
     ByMachine,
     ByTags,
     Catalogue,
@@ -50,14 +49,10 @@ from stores.contracts.series import (
     Neighbours,
     Occurrence,
     Sample,
-    SeriesDatabase,
-    SeriesQuery,
-    Source,
-    SourceQuery,
-    Span,
     Where,
-    Windows,
 )
+from stores.contracts.series import SeriesDatabase
+from stores.contracts.series_queries import Aggregation, SeriesQuery, Source, SourceQuery, Span, Windows
 
 KEEP_SAMPLES = f'keep(columns: ["{MACHINE}", "_field", "_time", "_value"])'
 DROP_RANGE = 'drop(columns: ["_start", "_stop", "_measurement"])'

@@ -10,7 +10,8 @@ from collections.abc import Iterable, Mapping, Sequence
 from stores.backends.influx.annotated_csv import NO_TAGS, Row
 from stores.backends.influx.flux import Script, parse_time
 from stores.contracts.areas import Area, AreaCell, AreaRule
-from stores.contracts.series import MACHINE, SECOND, ByMachine, ByTags, Kind, SeriesQuery, Span, Tags
+from stores.contracts.samples import MACHINE, SECOND, ByMachine, ByTags, Kind, Tags
+from stores.contracts.series_queries import SeriesQuery, Span
 
 EXACT = 2**53  # nanoseconds; `elapsed` computes with floats, so that times are those since the span began
 TO_FLOAT: dict[Kind, str] = {"boolean": " |> toInt() |> toFloat()", "float": ""}

@@ -8,7 +8,8 @@ are too many or because it was written meanwhile, is sent each time: whoever rea
 from collections.abc import Mapping, Sequence
 
 from stores.backends.influx.flux import Script, quote
-from stores.contracts.series import Kind, SeriesQuery
+from stores.contracts.samples import Kind
+from stores.contracts.series_queries import SeriesQuery
 
 MAX_STRINGS = 40  # that get numbers: the server rejects about a hundred nested conditions
 COPY = 'duplicate(column: "_value", as: "_number")'

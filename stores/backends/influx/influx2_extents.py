@@ -5,7 +5,7 @@ from collections.abc import Iterable, Sequence
 from stores.backends.influx.annotated_csv import Row
 from stores.backends.influx.flux import Script, join_alternatives
 from stores.contracts.extents import ExtentQuery, SeriesExtent, make_too_many_series_error
-from stores.contracts.series import MACHINE, Kind, Tags
+from stores.contracts.samples import MACHINE, Kind, Tags
 
 MEASUREMENT = "_measurement"
 DROP_BOUNDS = 'drop(columns: ["_start", "_stop"])'

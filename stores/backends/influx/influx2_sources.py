@@ -6,7 +6,8 @@ from dataclasses import replace
 from stores.backends.influx.annotated_csv import Row
 from stores.backends.influx.flux import Script, quote
 from stores.contracts.occurrences import select_values
-from stores.contracts.series import MACHINE, Catalogue, Occurrence, SourceQuery, Unsigned, Where
+from stores.contracts.samples import MACHINE, Catalogue, Occurrence, Unsigned, Where
+from stores.contracts.series_queries import SourceQuery
 
 # One row for each series. Values of several types could not be in one table.
 LAST_MACHINES = f'last() |> keep(columns: ["{MACHINE}", "_time"])'

@@ -11,18 +11,8 @@ from collections.abc import Iterable, Mapping, Sequence
 from stores.backends.influx.annotated_csv import NO_TAGS, Row
 from stores.backends.influx.flux import Script, parse_time, quote
 from stores.backends.influx.tag_sets import sort_cells
-from stores.contracts.series import (
-    MACHINE,
-    Aggregation,
-    ByMachine,
-    ByTags,
-    Cell,
-    Kind,
-    SeriesQuery,
-    Span,
-    Tags,
-    Value,
-)
+from stores.contracts.samples import MACHINE, ByMachine, ByTags, Cell, Kind, Tags, Value
+from stores.contracts.series_queries import Aggregation, SeriesQuery, Span
 
 # The Flux function for each aggregate function; this `quantile` is the nearest rank.
 FUNCTIONS = {name: name for name in ("mean", "min", "max", "sum", "count")} | {

@@ -27,9 +27,8 @@ from stores.contracts.errors import Unavailable, make_too_many_changes_error, ma
 from stores.contracts.extents import ExtentQuery, SeriesExtent
 from stores.contracts.occurrences import group_by_machine, make_occurrence_order, take_page
 from stores.contracts.repeats import drop_all_repeats
-from stores.contracts.series import (
+from stores.contracts.samples import (
     MACHINE,
-    Aggregation,
     ByMachine,
     ByTags,
     Catalogue,
@@ -38,12 +37,10 @@ from stores.contracts.series import (
     Neighbours,
     Occurrence,
     Sample,
-    SeriesDatabase,
-    SeriesQuery,
-    SourceQuery,
     Where,
-    Windows,
 )
+from stores.contracts.series import SeriesDatabase
+from stores.contracts.series_queries import Aggregation, SeriesQuery, SourceQuery, Windows
 
 log = logging.getLogger(__name__)
 ARROW_KINDS: dict[str, Kind] = {

@@ -13,7 +13,8 @@ from stores.backends.influx.tag_sets import name_tags, read_tags
 from stores.backends.influx.transport import reading
 from stores.backends.influx.values import check_integer, check_string
 from stores.contracts.extents import ExtentQuery, SeriesExtent, make_too_many_series_error
-from stores.contracts.series import MACHINE, SeriesQuery, SourceQuery
+from stores.contracts.samples import MACHINE
+from stores.contracts.series_queries import SeriesQuery, SourceQuery
 
 MakeStatement = Callable[[DatabaseCatalogue, Sequence[str] | None], Statement | None]
 QueryRows = Callable[

@@ -13,15 +13,8 @@ from stores.backends.influx.transport import reading
 from stores.backends.influx.values import CHECK, check_integer
 from stores.contracts.errors import LimitExceeded
 from stores.contracts.neighbours import join_neighbours
-from stores.contracts.series import (
-    END_OF_TIME,
-    SECOND,
-    ByMachine,
-    ByTags,
-    Neighbours,
-    Sample,
-    SeriesQuery,
-)
+from stores.contracts.samples import END_OF_TIME, SECOND, ByMachine, ByTags, Neighbours, Sample
+from stores.contracts.series_queries import SeriesQuery
 
 MAX_REACH = 70 * 3600 * SECOND  # how far they may be on a server that refuses to read 72 hours
 

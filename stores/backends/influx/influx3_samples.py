@@ -5,7 +5,7 @@ from typing import Any
 
 from stores.backends.influx.tag_sets import read_tags
 from stores.backends.influx.values import CHECK, check_integer
-from stores.contracts.series import ByMachine, ByTags, Kind, Sample
+from stores.contracts.samples import ByMachine, ByTags, Kind, Sample
 
 
 def collect_samples(

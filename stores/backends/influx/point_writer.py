@@ -7,7 +7,7 @@ import aiohttp
 
 from stores.backends.influx.transport import report_errors_as_unavailable
 from stores.contracts.errors import NotFound, Unavailable
-from stores.contracts.series import Point, Unsigned, Value
+from stores.contracts.samples import Point, Unsigned, Value
 
 TIMEOUT_S = 60.0
 

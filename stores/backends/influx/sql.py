@@ -10,11 +10,8 @@ from typing import Any
 
 from stores.backends.influx.sql_values import BoundValues, quote
 from stores.backends.influx.tag_sets import name_tags
-from stores.contracts.series import (
-    MACHINE,
-    Kind,
-    SeriesQuery,
-)
+from stores.contracts.samples import MACHINE, Kind
+from stores.contracts.series_queries import SeriesQuery
 
 Statement = tuple[str, dict[str, Any]]
 CATALOGUE = """SELECT table_name, column_name, data_type FROM information_schema.columns

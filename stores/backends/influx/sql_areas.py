@@ -9,7 +9,8 @@ from stores.backends.influx.sql_windows import check_window_index, format_window
 from stores.backends.influx.tag_sets import name_tags, read_tags
 from stores.backends.influx.values import check_float, check_integer
 from stores.contracts.areas import Area, AreaCell, AreaRule
-from stores.contracts.series import SECOND, ByMachine, ByTags, Kind, SeriesQuery, Windows
+from stores.contracts.samples import SECOND, ByMachine, ByTags, Kind
+from stores.contracts.series_queries import SeriesQuery, Windows
 
 
 def select_areas(

@@ -5,7 +5,8 @@ from collections.abc import Mapping, Sequence
 from stores.backends.influx.sql import MACHINE_COLUMN, Statement, join_conditions, list_machine_conditions
 from stores.backends.influx.sql_values import BoundValues, quote
 from stores.backends.influx.tag_sets import name_tags
-from stores.contracts.series import Kind, SeriesQuery
+from stores.contracts.samples import Kind
+from stores.contracts.series_queries import SeriesQuery
 
 SQL_TYPES: dict[Kind, str] = {
     "boolean": "BOOLEAN",

@@ -11,8 +11,9 @@ from typing import Any
 from stores.backends.influx.catalogues import DatabaseCatalogue
 from stores.backends.influx.sql import MACHINE_COLUMN, NULL_STRING, Statement, join_conditions
 from stores.backends.influx.sql_values import BoundValues, quote
-from stores.contracts.occurrences import OccurrencePosition, find_stop, select_values
-from stores.contracts.series import MACHINE, Kind, SourceQuery, Value, Where
+from stores.contracts.occurrences import find_stop, select_values
+from stores.contracts.samples import MACHINE, Kind, Value, Where
+from stores.contracts.series_queries import OccurrencePosition, SourceQuery
 
 
 @dataclass(frozen=True, slots=True)

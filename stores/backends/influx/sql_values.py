@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from typing import Any
 
-from stores.contracts.series import END_OF_TIME, Kind
+from stores.contracts.samples import END_OF_TIME, Kind
 
 
 class BoundValues:

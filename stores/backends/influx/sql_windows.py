@@ -8,18 +8,8 @@ from stores.backends.influx.sql_values import BoundValues, quote
 from stores.backends.influx.tag_sets import name_tags, read_tags, sort_cells
 from stores.backends.influx.transport import UnreadableAnswer
 from stores.backends.influx.values import CHECK, check_float, check_integer
-from stores.contracts.series import (
-    INTEGRAL,
-    AggregateFunction,
-    Aggregation,
-    ByMachine,
-    ByTags,
-    Cell,
-    Kind,
-    SeriesQuery,
-    Value,
-    Windows,
-)
+from stores.contracts.samples import ByMachine, ByTags, Cell, Kind, Value
+from stores.contracts.series_queries import INTEGRAL, AggregateFunction, Aggregation, SeriesQuery, Windows
 
 
 def select_windows(

@@ -5,7 +5,7 @@ from typing import Any
 
 from stores.backends.influx.sql_values import quote
 from stores.backends.influx.values import check_string
-from stores.contracts.series import ByMachine, ByTags, Cell, Tags, Value
+from stores.contracts.samples import ByMachine, ByTags, Cell, Tags, Value
 
 
 def name_tags(tags: Sequence[str]) -> list[str]:

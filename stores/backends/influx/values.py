@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from typing import Any
 
-from stores.contracts.series import Kind, Value
+from stores.contracts.samples import Kind, Value
 
 
 def check_integer(value: Any) -> int:

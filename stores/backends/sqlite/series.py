@@ -31,8 +31,7 @@ from stores.contracts.deletions import Deletion
 from stores.contracts.extents import ExtentQuery, SeriesExtent
 from stores.contracts.machine_moves import EarlierMachine, MoveReport
 from stores.contracts.rewrites import RewriteReport
-from stores.contracts.series import (
-    Aggregation,
+from stores.contracts.samples import (
     ByMachine,
     ByTags,
     Cell,
@@ -41,13 +40,10 @@ from stores.contracts.series import (
     Occurrence,
     Point,
     Sample,
-    SeriesDatabase,
-    SeriesQuery,
-    SourceQuery,
     Where,
-    Windows,
-    WritableSeriesStore,
 )
+from stores.contracts.series import SeriesDatabase, WritableSeriesStore
+from stores.contracts.series_queries import Aggregation, SeriesQuery, SourceQuery, Windows
 
 T = TypeVar("T")
 READERS = 4

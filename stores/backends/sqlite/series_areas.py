@@ -9,7 +9,8 @@ from stores.backends.sqlite.series_queries import Names, find_series
 from stores.backends.sqlite.series_schema import StoredSeries
 from stores.backends.sqlite.series_windows import require_samples
 from stores.contracts.areas import Area, AreaCell, AreaRule
-from stores.contracts.series import SECOND, ByMachine, ByTags, SeriesQuery, Span, Tags, Windows
+from stores.contracts.samples import SECOND, ByMachine, ByTags, Tags
+from stores.contracts.series_queries import SeriesQuery, Span, Windows
 
 
 def read_areas(

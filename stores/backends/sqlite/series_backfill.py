@@ -9,7 +9,7 @@ from stores.backends.sqlite.series_changes import STORED, update_changes
 from stores.backends.sqlite.series_derived import SeriesState, read_states
 from stores.backends.sqlite.series_rollups import list_hours, roll_up
 from stores.backends.sqlite.series_schema import FIRST_HOUR, HOUR
-from stores.contracts.series import END_OF_TIME
+from stores.contracts.samples import END_OF_TIME
 
 MAX_SAMPLES = 50_000  # in one transaction, for which writers wait
 

@@ -9,7 +9,7 @@ from collections.abc import Iterable
 import apsw
 
 from stores.backends.sqlite.series_schema import CONDITIONS
-from stores.contracts.series import Kind
+from stores.contracts.samples import Kind
 
 STORED: tuple[Kind, ...] = ("boolean", "string")  # the kinds whose changes are stored
 Span = tuple[int, int, int]  # the number of a series, and the first and the last time of what was written

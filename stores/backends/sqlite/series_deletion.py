@@ -11,7 +11,7 @@ from stores.backends.sqlite.series_rollups import list_hours, roll_up
 from stores.backends.sqlite.series_schema import FIRST_HOUR, HOUR
 from stores.contracts.deletions import Deletion
 from stores.contracts.rewrites import Rewrite
-from stores.contracts.series import END_OF_TIME
+from stores.contracts.samples import END_OF_TIME
 
 MAX_DELETED = 50_000  # samples in one transaction, for which writers wait
 

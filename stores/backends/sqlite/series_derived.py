@@ -19,7 +19,7 @@ from stores.backends.sqlite.series_changes import STORED, Span, update_changes
 from stores.backends.sqlite.series_rollups import COLUMNS as ROLLUP_COLUMNS
 from stores.backends.sqlite.series_rollups import has_lost_samples, list_hours, roll_up
 from stores.backends.sqlite.series_schema import FIRST_HOUR, HOUR, TYPES
-from stores.contracts.series import Kind, Value
+from stores.contracts.samples import Kind, Value
 
 Samples = list[tuple[int, Value]]  # of one series: times and stored values, sorted by time
 

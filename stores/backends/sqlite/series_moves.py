@@ -10,7 +10,7 @@ from stores.backends.sqlite.series_derived import merge_derived
 from stores.backends.sqlite.series_rewrites import record_rewrites
 from stores.contracts.machine_moves import EarlierMachine, MoveReport
 from stores.contracts.rewrites import Rewrite
-from stores.contracts.series import END_OF_TIME
+from stores.contracts.samples import END_OF_TIME
 
 
 def list_machines(db: apsw.Connection, database: str, after: str, limit: int) -> list[str]:

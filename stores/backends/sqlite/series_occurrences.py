@@ -27,7 +27,8 @@ from stores.contracts.occurrences import (
     select_values,
     take_page,
 )
-from stores.contracts.series import Occurrence, SourceQuery, Unsigned, Value, Where
+from stores.contracts.samples import Occurrence, Unsigned, Value, Where
+from stores.contracts.series_queries import SourceQuery
 
 CHUNK_GROWTH = 4  # of the number of rows that are read of one series at a time
 

@@ -16,21 +16,18 @@ from stores.backends.sqlite.series_schema import (
 )
 from stores.backends.sqlite.series_windows import WindowQuery, aggregate
 from stores.contracts.neighbours import join_neighbours
-from stores.contracts.series import (
+from stores.contracts.samples import (
     END_OF_TIME,
-    NUMERIC,
-    Aggregation,
     ByMachine,
     ByTags,
     Cell,
     Kind,
     Neighbours,
     Sample,
-    SeriesQuery,
     Tags,
     Value,
-    Windows,
 )
+from stores.contracts.series_queries import NUMERIC, Aggregation, SeriesQuery, Windows
 from stores.contracts.tag_sets import choose_tags
 
 Names = Sequence[str]  # of databases, which are read as if they were one

@@ -9,7 +9,7 @@ from collections.abc import Iterable, Sequence
 import apsw
 
 from stores.contracts.rewrites import SETTLING_S, Rewrite, RewriteReport
-from stores.contracts.series import MACHINE, SECOND, Point
+from stores.contracts.samples import MACHINE, SECOND, Point
 
 MAX_ROWS = 10_000  # of the log; whoever has not read it for longer is told that anything may have changed
 MAX_MACHINES = 20  # that a transaction names one by one

@@ -10,7 +10,8 @@ import apsw
 
 from stores.backends.sqlite.series_rollups import COLUMNS, ONE_SERIES, SEVERAL_SERIES, select_rollup
 from stores.backends.sqlite.series_schema import HOUR, StoredSeries
-from stores.contracts.series import INTEGRAL, AggregateFunction, Cell, Kind
+from stores.contracts.samples import Cell, Kind
+from stores.contracts.series_queries import INTEGRAL, AggregateFunction
 
 Hours = tuple[int, int]  # the first of some hours, and the first one after them
 

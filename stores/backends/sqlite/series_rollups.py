@@ -13,7 +13,7 @@ from typing import Any
 import apsw
 
 from stores.backends.sqlite.series_schema import CONDITIONS, HOUR
-from stores.contracts.series import Kind
+from stores.contracts.samples import Kind
 
 COLUMNS = "n, sum, low, squares, min, max, first, last, first_time, last_time"
 # An unsigned integer of more than 63 bits is stored as a string of 20 digits. Without 2**63, it is an

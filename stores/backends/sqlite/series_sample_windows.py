@@ -6,7 +6,8 @@ from collections.abc import Iterator, Sequence
 import apsw
 
 from stores.backends.sqlite.series_schema import StoredSeries
-from stores.contracts.series import INTEGRAL, Aggregation, Cell
+from stores.contracts.samples import Cell
+from stores.contracts.series_queries import INTEGRAL, Aggregation
 
 SQL_FUNCTIONS = {"mean": "avg", "count": "count"}
 

@@ -8,7 +8,8 @@ from stores.backends.sqlite.series_changes import STORED
 from stores.backends.sqlite.series_queries import IN_RANGE, Names, find_series
 from stores.backends.sqlite.series_schema import SampleDamage, StoredSeries
 from stores.contracts.errors import LimitExceeded, make_too_many_changes_error, make_too_many_points_error
-from stores.contracts.series import ByMachine, ByTags, Sample, SeriesQuery
+from stores.contracts.samples import ByMachine, ByTags, Sample
+from stores.contracts.series_queries import SeriesQuery
 
 CONDITION = "/* and */"  # where the condition on samples that are not damaged is added if necessary
 SELECT_POINTS = f"SELECT time, value FROM samples WHERE {IN_RANGE} {CONDITION} ORDER BY time LIMIT ?"

@@ -11,7 +11,7 @@ from operator import itemgetter
 from typing import Any, NamedTuple, cast
 
 from stores.backends.sqlite.connection import FileFormat
-from stores.contracts.series import END_OF_TIME, MACHINE, SECOND, Kind, Sample, Tags, Value
+from stores.contracts.samples import END_OF_TIME, MACHINE, SECOND, Kind, Sample, Tags, Value
 
 log = logging.getLogger(__name__)
 HOUR = 3600 * SECOND

@@ -10,7 +10,8 @@ from stores.backends.sqlite.series_rolled_windows import Hours, RolledWindows
 from stores.backends.sqlite.series_sample_windows import aggregate_samples
 from stores.backends.sqlite.series_schema import FIRST_HOUR, HOUR, StoredSeries
 from stores.contracts.errors import make_points_deleted_error
-from stores.contracts.series import Aggregation, Cell, SeriesQuery, Span, Windows
+from stores.contracts.samples import Cell
+from stores.contracts.series_queries import Aggregation, SeriesQuery, Span, Windows
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,7 +9,7 @@ import apsw
 
 from stores.backends.sqlite.series_derived import write_samples
 from stores.backends.sqlite.series_rewrites import record_late_points
-from stores.contracts.series import KINDS, MACHINE, Kind, Point, Unsigned, Value
+from stores.contracts.samples import KINDS, MACHINE, Kind, Point, Unsigned, Value
 
 MAX_CACHED_BYTES = 32 * 1024 * 1024  # by estimate
 BYTES_PER_ENTRY = 400  # of a cache, beside the characters of its names and values
