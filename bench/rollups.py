@@ -113,7 +113,7 @@ def load_duckdb(count: int) -> duckdb.DuckDBPyConnection:
 async def compare(
     ask: Callable[[], Awaitable[Any]], ask_duckdb: Callable[[], Any]
 ) -> tuple[float, float, float]:
-    """The median milliseconds of both, asked in turns, and their ratio."""
+    """The median milliseconds of both, measured in turns, and their ratio."""
     taken: tuple[list[float], list[float]] = [], []
     for _ in range(ROUNDS):
         began = time.perf_counter()

@@ -215,7 +215,7 @@ async def dashboards(folder: Path, store: WritableSeriesStore, console: Console)
     ask = f'series(measurement: "peak", field: "v", {LAST_HOURS}, maxPoints: 1000) {{ values }}'
     data, spent, _ = await gateway.run(f'{{ machine(machineId: "S") {{ {ask} }} }}', gateway.compiled)
     values = data["machine"]["series"]["values"]
-    verdict = "kept" if 99.0 in values else "LOST"
+    verdict = "stored" if 99.0 in values else "LOST"
     console.print(
         f"a peak among a million points: {len(values)} values, the peak is {verdict}, {spent:.0f} ms CPU"
     )

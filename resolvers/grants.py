@@ -60,7 +60,7 @@ class Grant:
 
     @property
     def sees_limits(self) -> bool:
-        """Whether the subject is told the numbers of limits, which strangers are not."""
+        """Whether errors show the subject the numbers of limits, which strangers do not see."""
         return self.is_authenticated or self.is_operator
 
     def allows(self, role: Role) -> bool:

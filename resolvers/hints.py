@@ -36,7 +36,7 @@ class Hinted(NamedTuple):
 
 
 class Hint(NamedTuple):
-    """What a client is told about the field at `path`; `closest` are existing names, the nearest first."""
+    """The message to a client about the field at `path`; `closest` are existing names, the nearest first."""
 
     path: Path
     message: str
@@ -57,7 +57,7 @@ class Hints:
     _hints: list[Hint] = field(default_factory=list)
 
     def add(self, path: Path, absences: Sequence[Absence]) -> None:
-        """Note what the field at `path` has asked for in vain."""
+        """Note that the field at `path` has requested what does not exist."""
         self._absences += [(path, absence) for absence in absences]
 
     def clear(self) -> None:

@@ -1,4 +1,4 @@
-"""Documents that hundreds of applications are asked: each is validated once in a process."""
+"""Documents that tests send to hundreds of applications: each is validated once in a process."""
 
 from collections.abc import Iterator
 from typing import Any

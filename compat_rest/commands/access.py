@@ -14,8 +14,8 @@ CREATE = "sync-gateway keys create NAME --role operator"
 def describe_access(settings: "Settings") -> str:
     """What the banner says of credentials.
 
-    Raises `BadUserInput` if other machines can reach the gateway, no credential exists, and nobody asked for
-    that.
+    Raises `BadUserInput` if other machines can reach the gateway, no credential exists, and the operator
+    has not allowed it.
     """
     from schema.server.origins import is_loopback
     from stores.contracts.errors import BadUserInput

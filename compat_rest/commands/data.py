@@ -51,7 +51,7 @@ def restore(folder: Folder, config: ConfigOption = None, data: DataOption = None
         with _show_progress_bar() as report:
             replaced = put_back(settings.data, *store_urls(settings), folder, report)
     for path in replaced:
-        out.print(f"The file that was there is kept as {path}.", soft_wrap=True, highlight=False)
+        out.print(f"The previous file is now {path}.", soft_wrap=True, highlight=False)
     out.print(f"{folder} is restored to {settings.data}.", soft_wrap=True, highlight=False)
 
 

@@ -111,7 +111,7 @@ def reduce_points(times: Times, values: Values, max_points: int) -> tuple[Times,
     """Return at most `max_points` points, with the first, the last, and every peak and trough.
 
     The points are divided into parts of equal length; the lowest and the highest point and the first null of
-    each part are kept. Of strings and booleans, those that repeat the one before are left out. Raises
+    each part remain. Of strings and booleans, those that repeat the one before are left out. Raises
     `BadUserInput`, and `LimitExceeded` if that is not enough.
     """
     check_max_points(max_points)

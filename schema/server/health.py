@@ -33,7 +33,7 @@ class Health:
     async def answer_ready(self, request: Request) -> Response:
         """200 if every store can be read, else 503; also 503 once the process is about to stop.
 
-        Operators are told which store fails, and `writes: unavailable` if all can be read and one cannot be
+        Operators see which store fails, and `writes: unavailable` if all can be read and one cannot be
         written.
         """
         if not self._readiness.ask():

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
 from prometheus_client.process_collector import ProcessCollector
 
-MAX_NAMES = 200  # of operations and of clients; clients choose names, and each name is kept for ever
+MAX_NAMES = 200  # of operations and of clients; clients choose names, and each name is stored for ever
 MAX_NAME_LENGTH = 200  # an operation's name may be as long as a document
 OTHER = "(other)"
 SECONDS = (0.001, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30)

@@ -9,7 +9,7 @@ from resolvers.metering import Cost
 from schema.engine.structure_limits import StructureLimits
 from schema.server.load_settings import LoadLimitName, LoadSettings
 
-# The limits of an operation that can be told to warn only. `tokens` is the setting graphql.max_tokens.
+# The limits of an operation that can be set to warn only. `tokens` is the setting graphql.max_tokens.
 LimitName = Literal[
     "tokens",
     "depth",

@@ -1,4 +1,4 @@
-"""The metrics of several workers as those of one gateway: whichever worker is asked asks the others."""
+"""The metrics of several workers as those of one gateway: the scraped worker collects from the others."""
 
 import asyncio
 import logging

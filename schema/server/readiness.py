@@ -3,11 +3,11 @@
 import asyncio
 import time
 
-WATCHED_S = 60.0  # a probe that asked within this time is expected to ask again
+WATCHED_S = 60.0  # after a probe, another one is expected within this time
 
 
 class Readiness:
-    """Is asked by probes of `/health/ready`, and ended when the process is about to stop."""
+    """The answer to probes of `/health/ready`, which becomes no when the process is about to stop."""
 
     def __init__(self) -> None:
         self.is_draining = False
@@ -22,7 +22,7 @@ class Readiness:
         return not self.is_draining
 
     async def drain(self, max_seconds: float) -> None:
-        """Say no from now on. Returns when a probe was told so, or nobody seems to probe."""
+        """Say no from now on. Returns when a probe has received it, or nobody seems to probe."""
         self.is_draining = True
         if self._asked_at is None or time.monotonic() - self._asked_at > WATCHED_S:
             return

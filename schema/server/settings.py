@@ -57,7 +57,7 @@ class ServerSettings(Section):
         ge=0,
         le=600,
         description="Seconds for which, at SIGTERM, `/health/ready` says no before connections are refused."
-        " It ends as soon as a probe was told, and is left out where nothing probes.",
+        " It ends as soon as a probe has received that answer, and is left out where nothing probes.",
     )
     grace: float = Field(
         default=20.0,

@@ -26,7 +26,7 @@ def report_shared_series(settings: SeriesSettings) -> None:
     """Warn if organizations share a server's database although nobody has chosen that."""
     if not (settings.is_embedded or settings.shared or settings.organization_tag):
         log.warning(
-            "organizations%s share the time-series database %s and are told apart by machine id alone: a"
+            "organizations%s share the time-series database %s and are distinguished by machine id alone: a"
             " machine id that two of them have is answered with CONFLICT. Choose series.databases,"
             " series.organization_tag or series.shared",
             " without an entry in series.databases" if settings.databases else "",

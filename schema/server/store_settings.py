@@ -76,13 +76,13 @@ class SeriesSettings(Section):
     organization_tag: str | None = Field(
         default=None,
         min_length=1,
-        description="InfluxDB: the tag by which the points of organizations that share `database` are told"
-        " apart. Its value is the organization's id, and whoever writes points sets it.",
+        description="InfluxDB: the tag by which the points of organizations that share `database` are"
+        " distinguished. Its value is the organization's id, and whoever writes points sets it.",
     )
     shared: bool = Field(
         default=False,
-        description="InfluxDB: organizations share `database` and are told apart by machine id alone, and a"
-        " machine id that two of them have is answered with CONFLICT. This is also so if nothing is chosen,"
+        description="InfluxDB: organizations share `database` and are distinguished by machine id alone, and"
+        " a machine id that two of them have is answered with CONFLICT. This is also so if nothing is chosen,"
         " with a warning at the start.",
     )
     deadline: float = Field(

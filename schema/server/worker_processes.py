@@ -137,7 +137,7 @@ class WorkerPool:
                 return
 
     def _hear(self, channel: socket.socket) -> None:
-        """A worker ends because it was told to, or the channel of a dead one is closed."""
+        """A worker ends at the request of its parent, or the channel of a dead one is closed."""
         try:
             message = channel.recv(1)
         except OSError:

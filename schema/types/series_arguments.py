@@ -171,7 +171,7 @@ SignalArgument = Annotated[
 Per = Annotated[IntegralUnit | None, argument("The unit of time of INTEGRAL; HOUR if omitted.")]
 MaxPoints = Annotated[
     int | None,
-    argument("The maximum number of points: others are left out, but every peak and trough is kept."),
+    argument("The maximum number of points: others are left out, but every peak and trough remains."),
 ]
 WhereArgument = Annotated[
     list[TagFilter] | None, argument("Only the series that have one of the values of each of these tags.")

@@ -13,7 +13,7 @@ class DocumentColumns(Sequence[Document]):
     """A list of documents of which only some keys were read. A key that a document does not have is None.
 
     `columns` are the values by key, all of the same length; `_id` is among them. A document is made when it
-    is asked for.
+    is accessed.
     """
 
     __slots__ = ("_columns",)

@@ -170,7 +170,7 @@ R = TypeVar("R", bound=Record)
 
 
 class Records(Sequence[R]):
-    """A list of records of one class and scope. A record is made when it is asked for."""
+    """A list of records of one class and scope. A record is made when it is accessed."""
 
     __slots__ = ("class_", "documents", "scope")
 

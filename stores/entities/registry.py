@@ -58,7 +58,7 @@ def find_collection_of_name(name: str, *, is_default: bool) -> Collection:
 
 
 def find_entity_of_node(kind: str, scope: Scope) -> type[Entity] | None:
-    """The entity of a kind in global ids; kinds that two entities share are told apart by their scope."""
+    """The entity of a kind in global ids; kinds that two entities share are distinguished by their scope."""
     return next((e for e in ENTITIES if e.node_kind == kind and e.scope is scope), None)
 
 

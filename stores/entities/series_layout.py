@@ -9,7 +9,7 @@ from types import MappingProxyType
 class SeriesLocation:
     """A database and, if organizations share it by tag, the tag that all points of the organization have.
 
-    `is_shared` is whether points of other organizations are there too, told apart by the machine id alone.
+    `is_shared` is whether points of other organizations are there too, distinguished by the machine id alone.
     """
 
     database: str
@@ -50,7 +50,7 @@ class SeriesLayout:
         return SeriesLocation(self.common, is_shared=True)
 
     def shares(self, organization_id: str, other_id: str) -> bool:
-        """Whether the points of two organizations are told apart by the machine id alone."""
+        """Whether the points of two organizations are distinguished by the machine id alone."""
         location = self.find_location(organization_id)
         return location.is_shared and location == self.find_location(other_id)
 

@@ -81,7 +81,7 @@ def selection(view: GraphQLSchema, type_: Any, values: Values, expanded: set[str
 
 
 def questions(view: GraphQLSchema, values: Values, operation: str) -> Iterator[tuple[str, str]]:
-    """An operation for each root field of a view, by its name; one for each kind that it can be asked for."""
+    """An operation for each root field of a view, by its name; one for each kind that it accepts."""
     root = view.query_type if operation == "query" else view.mutation_type
     for name, field in root.fields.items() if root else ():
         enums = {n: get_nullable_type(a.type) for n, a in field.args.items() if is_required_argument(a)}

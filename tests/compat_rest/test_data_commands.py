@@ -68,7 +68,7 @@ def test_jobs_work_beside_a_running_server_and_a_second_server_does_not(tmp_path
     (data / "documents.db").write_bytes(b"")
     restored = run("restore", str(backup), *options)
     assert restored.returncode == 0, restored.stderr
-    assert "is kept as" in restored.stdout
+    assert "The previous file is now" in restored.stdout
     with serving(data) as url:
         assert count_devices(url) == 41
 

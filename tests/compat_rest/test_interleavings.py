@@ -119,7 +119,7 @@ async def gateway(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Gat
 
 
 def check(sent: Sent, response: httpx.Response) -> None:
-    """Nothing of the other tenant; and its own data, unless it asked for the other organization."""
+    """Nothing of the other tenant; and its own data, unless it requested the other organization."""
     [other] = [name for name in MARKERS if name != sent.sender]
     assert MARKERS[other] not in response.text, sent
     if sent.organization == sent.sender or "ORG" not in sent.request:

@@ -1,7 +1,7 @@
-"""No byte of another tenant: every field, mutation and old route, asked with the ids of a foreign organization.
+"""No byte of another tenant: every field, mutation and old route, requested with the ids of a foreign organization.
 
 The questions are made from the schema and from the table of routes, so that a new field, argument or route is
-asked without a change here. Everything that the foreign organization stores contains `MARKER`.
+requested without a change here. Everything that the foreign organization stores contains `MARKER`.
 """
 
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
@@ -49,7 +49,7 @@ async def tenants(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Two
 
 
 def view(name: str) -> GraphQLSchema:
-    """What a grant sees of the schema; one that sees nothing is asked for everything."""
+    """What a grant sees of the schema; one that sees nothing requests everything."""
     return view_of(GRANTS[name] if GRANTS[name].role is not None else OPEN)
 
 

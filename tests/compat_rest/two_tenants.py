@@ -56,7 +56,7 @@ class Answer:
     calls: tuple[str, ...]
 
     def without_names(self) -> "Answer":
-        """The same without the name of the organization that was asked for."""
+        """The same without the name of the requested organization."""
         text = self.text.replace(FOREIGN, "?").replace(MISSING, "?")
         return Answer(self.status, text, self.calls)
 

@@ -35,7 +35,7 @@ class Clock:
 
 
 class Reads(CallCounter):
-    """What was asked of a store: machines and range of each call of `windows` or `areas`, and all calls.
+    """What was requested of a store: machines and range of each call of `windows` or `areas`, and all calls.
 
     `after` has by operation what happens before such a call returns, after the store was read.
     """

@@ -34,7 +34,7 @@ ENTRIES = Collection("entries")
 
 
 class Notes(Journal):
-    """A journal that notes what it is told, and stores one entry for each change."""
+    """A journal that records its notifications, and stores one entry for each change."""
 
     def __init__(self, target: CappedCollection, owner: str | None = None) -> None:
         self.target, self.owner = target, owner

@@ -128,13 +128,13 @@ BROKERS = [{"host": "a", "password": "A"}, {"host": "b", "password": "B"}]
         ),
         ([{"host": "c", "password": MASK}], BROKERS, None),
         ([{"host": "a", "password": MASK}] * 2, BROKERS, None),
-        # two of one name, told apart by the host
+        # two of one name, distinguished by the host
         (
             [{"name": "x", "host": "b", "token": MASK}],
             [{"name": "x", "host": "a", "token": "A"}, {"name": "x", "host": "b", "token": "B"}],
             [{"name": "x", "host": "b", "token": "B"}],
         ),
-        # without such a key: unchanged as a whole, or one item that is told apart by its other values
+        # without such a key: unchanged as a whole, or one item that is distinguished by its other values
         ({"tokens": [MASK, MASK]}, {"tokens": ["A", "B"]}, {"tokens": ["A", "B"]}),
         ({"tokens": [MASK]}, {"tokens": ["A", "B"]}, None),
         ({"tokens": [MASK, "C"]}, {"tokens": ["A", "B"]}, None),

@@ -1,4 +1,4 @@
-"""Names say what they hold, and what a checker is told to ignore has a reason."""
+"""Names say what they hold, and what a checker ignores has a reason."""
 
 import ast
 import re

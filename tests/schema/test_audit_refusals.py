@@ -1,4 +1,4 @@
-"""Refused changes in the audit log: told to whom they concern, and bounded."""
+"""Refused changes in the audit log: shown to whom they concern, and bounded."""
 
 from collections.abc import AsyncIterator, Callable
 from pathlib import Path
@@ -54,7 +54,7 @@ async def fetch_log(http: httpx.AsyncClient, **variables: Any) -> Any:
 
 
 @pytest.mark.parametrize("backend", BACKENDS)
-# Long because each reader is asked about the same refusals.
+# Long because each reader is queried about the same refusals.
 async def test_refusals_are_in_the_log_of_whom_they_concern(
     documents: DocumentStore, keyed: Callable[[str | None], httpx.AsyncClient], client: Client, plant: str
 ) -> None:

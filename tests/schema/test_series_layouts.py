@@ -111,7 +111,7 @@ async def test_in_a_shared_database_a_machine_id_of_two_organizations_is_refused
         assert await gateway.code("operator", '{ machine(machineId: "M0") { connected } }') == "CONFLICT"
         await gateway.delete_device(FOREIGN, "M0")
         assert await gateway.execution(OWN, OWN, "M0") == "M0"
-    warned = any("told apart by machine id alone" in record.getMessage() for record in caplog.records)
+    warned = any("distinguished by machine id alone" in record.getMessage() for record in caplog.records)
     assert warned == (not chosen)
 
 

@@ -1,4 +1,4 @@
-"""Trusted documents: by id, by POST and GET, kept by clients; and no others where only they are trusted."""
+"""Trusted documents: by id, by POST and GET, cached by clients; and no others where only they are trusted."""
 
 import hashlib
 import json

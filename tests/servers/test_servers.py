@@ -1,4 +1,4 @@
-"""The servers themselves: each starts, answers, hangs and comes back when told to, and ends in time."""
+"""The servers themselves: each starts, answers, hangs and comes back on request, and ends in time."""
 
 import os
 import socket

@@ -1,4 +1,4 @@
-"""Background tasks end when they are told to."""
+"""Background tasks end on request."""
 
 import asyncio
 

@@ -25,7 +25,7 @@ class JournalWriter:
         self._trims = TrimSchedule()
 
     async def record(self, journal: Journal, database: str, changes: Sequence[DocumentChange]) -> None:
-        """Store the entries of a write. If that fails, the journal is told, and the write succeeds."""
+        """Store the entries of a write. If that fails, the journal is notified, and the write succeeds."""
         entries = journal.describe(database, changes)
         try:
             await self.append(journal.target, database, entries)

@@ -1,4 +1,4 @@
-"""What the embedded time-series file derives from samples, kept right in the transaction that changes them.
+"""What the embedded time-series file derives from samples, updated in the transaction that changes them.
 
 The hourly rollups of a series are complete before the hour `rolled_until`, which is that of its newest
 sample, or the current one if that is earlier: an hour is rolled up once a later sample arrives. Its changes

@@ -11,7 +11,7 @@ import apsw
 from stores.contracts.rewrites import SETTLING_S, Rewrite, RewriteReport
 from stores.contracts.samples import MACHINE, SECOND, Point
 
-MAX_ROWS = 10_000  # of the log; whoever has not read it for longer is told that anything may have changed
+MAX_ROWS = 10_000  # of the log; a reader that is further behind must assume that anything may have changed
 MAX_MACHINES = 20  # that a transaction names one by one
 ANY_MACHINE = ""
 
