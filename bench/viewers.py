@@ -1,6 +1,6 @@
-"""A panel of 30 days and its viewers: `python -m bench.viewers [--points N]`.
+"""A panel of 30 days and its viewers: `python -m bench.viewers [--points N] [--panels NAME ...]`.
 
-100 machines, hourly means of 30 days, through the whole gateway over HTTP; the clients are another process.
+100 machines, 30 days, through the whole gateway over HTTP; the clients are another process.
 What the panel costs when it is opened and when it is refreshed, and what 100 viewers cost who open it at
 once, all in relation to the first one: store calls, CPU time of the gateway, and time.
 """
@@ -13,11 +13,11 @@ import statistics
 import sys
 import tempfile
 import time
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import asynccontextmanager
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import httpx
 import uvicorn
@@ -40,17 +40,29 @@ from stores.wrappers.documents import WrappedDocumentStore
 from stores.wrappers.series import WrappedWritableSeriesStore
 
 MACHINES, DAYS, VIEWERS, ROUNDS, BATCH = 100, 30, 100, 5, 5000
-PANEL = """query($o: String!, $a: Aggregate!, $q: Float) {
-  application(organizationId: $o, applicationId: "cnc") { devices(first: 100) { nodes { machineId
-    series(measurement: "production", field: "temperature", range: {last: "P30D"},
-      every: {duration: "PT1H"}, aggregate: $a, quantile: $q) { timesMs numbers } } } } }"""
-# Hourly means are made of rollups; quantiles are computed from all samples.
-AGGREGATES: dict[str, dict[str, Any]] = {"MEAN": {"a": "MEAN"}, "QUANTILE": {"a": "QUANTILE", "q": 0.9}}
+MACHINES_OF = """query($o: String!) { application(organizationId: $o, applicationId: "cnc") {
+  devices(first: 100) { nodes { machineId %s } } } }"""
+SERIES = """series(measurement: "production", field: "temperature", range: {last: "P30D"},
+  every: {duration: "PT1H"}, aggregate: %s) { timesMs numbers }"""
+# Hourly means are made of rollups; quantiles are computed from all samples, and states and OEE from changes.
+PANELS = {
+    "MEAN": MACHINES_OF % SERIES % "MEAN",
+    "QUANTILE": MACHINES_OF % SERIES % "QUANTILE, quantile: 0.9",
+    "STATES": MACHINES_OF
+    % 'states(range: {last: "P30D"}, every: {unit: DAY}) { windows { start states { value share } } }',
+    "OEE": MACHINES_OF
+    % """performance(range: {last: "P30D"}, every: {unit: DAY}, idealCycleTime: "PT10M",
+      pieces: {measurement: "production", field: "pieces"}) { windows { start availability performance } }""",
+}
+STATES = ("ACTIVE", "STOPPED", "ACTIVE", "READY", "ACTIVE", "INTERRUPTED")
 PLANT, OTHER = "plant", "other"  # the latter has machines without points
 
 
 async def fill(documents: DocumentStore, series: WritableSeriesStore, count: int) -> None:
-    """Two organizations with 100 machines each, and the points of one of them."""
+    """Two organizations with 100 machines each, and the points of one of them.
+
+    Every fifth point reports a state, which changes with every second report, and a counter of pieces.
+    """
     names = [f"M{n:03}" for n in range(MACHINES)]
     for organization in (PLANT, OTHER):
         database = documents.database(organization)
@@ -66,10 +78,15 @@ async def fill(documents: DocumentStore, series: WritableSeriesStore, count: int
             Point(
                 "production",
                 ((MACHINE, names[n % MACHINES]),),
-                {"temperature": n % 977 / 10},
+                {"temperature": n % 977 / 10} | ({"pieces": n // 500} if n // MACHINES % 5 == 0 else {}),
                 now - span + span * n // count,
             )
             for n in numbers
+        ]
+        points += [
+            Point("state", point.tags, {"execution": STATES[n // 1000 % len(STATES)]}, point.time)
+            for n, point in zip(numbers, points, strict=True)
+            if n // MACHINES % 5 == 0
         ]
         await series.write(f"organization/{PLANT}", points)
 
@@ -88,10 +105,10 @@ class Server:
     def __init__(self, port: int, calls: list[CallCounter]) -> None:
         self._port, self._calls = port, calls
 
-    async def measure(self, viewers: int, aggregate: str) -> Cost:
+    async def measure(self, viewers: int, panel: str) -> Cost:
         """Let viewers open the panel at once, from another process."""
         client = await asyncio.create_subprocess_exec(
-            sys.executable, "-m", "bench.viewers", "--client", str(self._port), str(viewers), aggregate,
+            sys.executable, "-m", "bench.viewers", "--client", str(self._port), str(viewers), panel,
             stdin=asyncio.subprocess.PIPE, stdout=asyncio.subprocess.PIPE,
         )  # fmt: skip
         assert client.stdin is not None
@@ -130,15 +147,16 @@ async def serve(folder: Path) -> AsyncIterator[Server]:
     port = server.servers[0].sockets[0].getsockname()[1]
     async with httpx.AsyncClient(base_url=f"http://127.0.0.1:{port}", trust_env=False, timeout=60) as http:
         for _ in range(3):
-            await http.post("/graphql", json={"query": PANEL, "variables": {"o": OTHER, "a": "MEAN"}})
+            for query in PANELS.values():
+                await http.post("/graphql", json={"query": query, "variables": {"o": OTHER}})
     yield Server(port, [document_calls, series_calls])
     server.should_exit = True
     await serving
 
 
-def view(port: int, viewers: int, aggregate: str) -> None:
+def view(port: int, viewers: int, panel: str) -> None:
     """What the clients' process does: connect, wait for a line, open the panel, and say that all is there."""
-    body = json.dumps({"query": PANEL, "variables": {"o": PLANT, **AGGREGATES[aggregate]}}).encode()
+    body = json.dumps({"query": PANELS[panel], "variables": {"o": PLANT}}).encode()
     head = f"POST /graphql HTTP/1.1\r\nHost: 127.0.0.1:{port}\r\nContent-Type: application/json\r\n"
     request = f"{head}Connection: close\r\nContent-Length: {len(body)}\r\n\r\n".encode() + body
     connections = [socket.create_connection(("127.0.0.1", port)) for _ in range(viewers)]
@@ -152,7 +170,8 @@ def view(port: int, viewers: int, aggregate: str) -> None:
     for response in responses:
         nodes = json.loads(response.partition(b"\r\n\r\n")[2])["data"]["application"]["devices"]["nodes"]
         assert len(nodes) == MACHINES
-        assert len(nodes[0]["series"]["numbers"]) >= 24 * DAYS
+        [answer] = (value for key, value in nodes[0].items() if key != "machineId")
+        assert len(answer["numbers"]) >= 24 * DAYS if "numbers" in answer else len(answer["windows"]) >= DAYS
 
 
 def _receive(connection: socket.socket) -> bytes:
@@ -160,7 +179,7 @@ def _receive(connection: socket.socket) -> bytes:
         return b"".join(iter(lambda: connection.recv(1 << 20), b""))
 
 
-async def main(count: int) -> None:
+async def main(count: int, panels: Sequence[str]) -> None:
     console = Console(soft_wrap=True)
     console.print(machine())
     with tempfile.TemporaryDirectory() as name:
@@ -171,22 +190,22 @@ async def main(count: int) -> None:
         await documents.close()
         await series.close()
         freeze_startup_objects()  # as a serving process does
-        for aggregate in AGGREGATES:
-            console.print(await compare(folder, aggregate))
+        for panel in panels:
+            console.print(await compare(folder, panel))
 
 
-async def compare(folder: Path, aggregate: str) -> Table:
-    """The costs of a panel with an aggregate function."""
+async def compare(folder: Path, panel: str) -> Table:
+    """The costs of a panel."""
     one: list[Cost] = []
     again: list[Cost] = []
     many: list[Cost] = []
     for _ in range(ROUNDS):
         async with serve(folder) as server:
-            one.append(await server.measure(1, aggregate))
-            again.append(await server.measure(1, aggregate))
+            one.append(await server.measure(1, panel))
+            again.append(await server.measure(1, panel))
         async with serve(folder) as server:
-            many.append(await server.measure(VIEWERS, aggregate))
-    table = Table("", "store calls", "CPU", "time", title=f"{aggregate}, medians of {ROUNDS} rounds")
+            many.append(await server.measure(VIEWERS, panel))
+    table = Table("", "store calls", "CPU", "time", title=f"{panel}, medians of {ROUNDS} rounds")
     first = _median(one)
     table.add_row("opened", f"{first[0]:.0f}", f"{first[1]:.0f} ms", f"{first[2]:.0f} ms")
     for label, costs in (("refreshed", again), (f"opened by {VIEWERS} at once", many)):
@@ -204,10 +223,11 @@ if __name__ == "__main__":
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     arguments.add_argument("--points", type=int, default=2_000_000)
+    arguments.add_argument("--panels", nargs="*", default=list(PANELS), choices=PANELS)
     arguments.add_argument("--client", nargs=3, help=argparse.SUPPRESS)
     options = arguments.parse_args()
     if options.client:
-        port, viewers, aggregate = options.client
-        view(int(port), int(viewers), aggregate)
+        port, viewers, panel = options.client
+        view(int(port), int(viewers), panel)
     else:
-        asyncio.run(main(options.points))
+        asyncio.run(main(options.points, options.panels))

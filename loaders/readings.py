@@ -27,6 +27,7 @@ from stores.contracts.samples import (
     Neighbours,
     Occurrence,
     Sample,
+    SampleColumns,
     Where,
 )
 from stores.contracts.series import SeriesDatabase
@@ -87,10 +88,10 @@ class Readings:
 
     def changes(
         self, measurement: str, start: int, stop: int, where: Where = ()
-    ) -> Loader[tuple[str, str], ByTags[list[Sample]]]:
+    ) -> Loader[tuple[str, str], ByTags[SampleColumns]]:
         """Return the loader, by machine id and field, of the changes of a range, oldest first."""
 
-        async def load(keys: list[tuple[str, str]]) -> list[ByTags[list[Sample]]]:
+        async def load(keys: list[tuple[str, str]]) -> list[ByTags[SampleColumns]]:
             queries = _group_queries(measurement, keys, start, stop, where)
             by_machine = await _merge(self.series.changes(query, self._max_points) for query in queries)
             return [by_machine.get(machine, {}).get(field, {}) for machine, field in keys]

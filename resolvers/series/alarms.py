@@ -10,7 +10,16 @@ from resolvers.limits import DAY
 from resolvers.series.budget import ALARMS, spend_points
 from resolvers.series.machines import HasMachineId, get_readings
 from resolvers.series.ranges import RequestedRange, resolve_range
-from stores.contracts.samples import END_OF_TIME, SECOND, ByTags, Neighbours, Sample, Tags, Where
+from stores.contracts.samples import (
+    END_OF_TIME,
+    SECOND,
+    ByTags,
+    Neighbours,
+    Sample,
+    SampleColumns,
+    Tags,
+    Where,
+)
 from stores.entities.machine_events import EVENTS, format_value
 
 LAST_DAY = RequestedRange(last=DAY)
@@ -123,7 +132,7 @@ async def find_alarms(
 def _find_alarms_of(
     machine: HasMachineId,
     neighbours: ByTags[Neighbours],
-    changes: ByTags[list[Sample]],
+    changes: ByTags[SampleColumns],
     range_: AlarmRange,
     clear: str,
 ) -> Iterator[AlarmRun]:

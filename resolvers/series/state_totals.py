@@ -8,10 +8,9 @@ from collections import Counter, defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from itertools import chain, islice, repeat
-from operator import itemgetter
 
 from resolvers.series.windows import list_windows
-from stores.contracts.samples import SECOND, Sample, Value
+from stores.contracts.samples import SECOND, Sample, SampleColumns, Value
 from stores.contracts.series_queries import Windows
 
 
@@ -95,13 +94,12 @@ class StateRuns:
         return StateRuns(times, self.values[first:end], stop, carried_in)
 
 
-def find_states(carried: Sample | None, changes: Sequence[Sample], start: int, stop: int) -> StateRuns:
+def find_states(carried: Sample | None, changes: SampleColumns, start: int, stop: int) -> StateRuns:
     """Return the states of a range of one series. The last one lasts to `stop`.
 
     `carried` is the last sample before the range, `changes` are those of the range.
     """
-    times: tuple[int, ...] = tuple(map(itemgetter(0), changes))
-    values: tuple[Value, ...] = tuple(map(itemgetter(1), changes))
+    times, values = tuple(changes.times), tuple(changes.values)
     if carried is None:
         return StateRuns(times, values, stop, carried_in=False)
     if values and values[0] == carried.value:

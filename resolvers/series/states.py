@@ -23,10 +23,11 @@ from resolvers.series.state_totals import (
 )
 from resolvers.series.tag_sets import ALL_SERIES, GroupTag, TagSelection, group_by_tags
 from resolvers.series.windows import WindowRule, resolve_windows
-from stores.contracts.samples import END_OF_TIME, ByTags, Neighbours, Sample, Tags
+from stores.contracts.samples import END_OF_TIME, ByTags, Neighbours, Sample, SampleColumns, Tags
 from stores.contracts.series_queries import Windows
 from stores.entities.machine_events import EXECUTION, MODE, POWER, STATE, STATUS
 
+NO_CHANGES = SampleColumns((), ())
 CHANGES_PER_SLICE = 500  # that become states at once, before other requests get a turn
 
 
@@ -114,12 +115,12 @@ async def get_states(
 
 
 def _find_states_of_field(
-    neighbours: ByTags[Neighbours], changes: ByTags[list[Sample]], start: int, stop: int
+    neighbours: ByTags[Neighbours], changes: ByTags[SampleColumns], start: int, stop: int
 ) -> ByTags[StateRuns]:
     if stop <= start:  # the range has not begun yet
-        return dict.fromkeys((*neighbours, *changes), find_states(None, (), start, stop))
+        return dict.fromkeys((*neighbours, *changes), find_states(None, NO_CHANGES, start, stop))
     return {
-        tags: find_states(next_to.before, changes.get(tags, ()), start, stop)
+        tags: find_states(next_to.before, changes.get(tags, NO_CHANGES), start, stop)
         for tags, next_to in ({tags: Neighbours() for tags in changes} | neighbours).items()
     }
 

@@ -27,6 +27,7 @@ from stores.contracts.samples import (
     Occurrence,
     Point,
     Sample,
+    SampleColumns,
     Where,
 )
 from stores.contracts.series_queries import Aggregation, SeriesQuery, SourceQuery, Windows
@@ -63,10 +64,14 @@ class SeriesDatabase(ABC):
         """
 
     @abstractmethod
-    async def changes(self, query: SeriesQuery, limit: int) -> ByMachine[ByTags[list[Sample]]]:
+    async def changes(
+        self, query: SeriesQuery, limit: int, period: int | None = None
+    ) -> ByMachine[ByTags[SampleColumns]]:
         """Return of each series the first sample, and every sample whose value differs from the one before.
 
-        By machine, field and tags, oldest first. Raises `LimitExceeded` if there are more than `limit`.
+        With `period`, also the first sample of each period of so many nanoseconds, counted from 1970: what is
+        in a period then depends on its own samples only. By machine, field and tags, oldest first. Raises
+        `LimitExceeded` if there are more than `limit`.
         """
 
     @abstractmethod

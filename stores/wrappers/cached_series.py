@@ -11,9 +11,16 @@ from typing import Any, NamedTuple, TypeAlias, TypeVar
 from stores.contracts.areas import Area, AreaRule
 from stores.contracts.counters import CounterPart, CounterRule
 from stores.contracts.deletions import Deletion
-from stores.contracts.samples import END_OF_TIME, ByMachine, ByTags, Point, Value
+from stores.contracts.samples import END_OF_TIME, ByMachine, ByTags, Point, SampleColumns, Value
 from stores.contracts.series import SeriesDatabase, SeriesStore, WritableSeriesStore
 from stores.contracts.series_queries import Aggregation, SeriesQuery, Windows
+from stores.wrappers.change_pieces import (
+    PIECE,
+    PieceCells,
+    join_pieces,
+    make_pieces,
+    split_changes,
+)
 from stores.wrappers.closed_windows import CacheRules, ClosedWindows, R, ReadWindows, make_kind
 from stores.wrappers.interception import Chain
 from stores.wrappers.series import (
@@ -109,6 +116,21 @@ class CachedSeriesDatabase(WrappedSeriesDatabase):
             return await self._series.counters(query, windows, rule, limit)
 
         return await self._read_windows(query, windows, rule, read, limit)
+
+    async def changes(
+        self, query: SeriesQuery, limit: int, period: int | None = None
+    ) -> ByMachine[ByTags[SampleColumns]]:
+        pieces = make_pieces(query)
+        first, end = self._closed.find_closed(query, pieces)
+        if first >= end or period is not None:
+            return await super().changes(query, limit, period)
+
+        async def read(query: SeriesQuery, pieces: Windows, rule: str) -> PieceCells:
+            first_samples = len(query.machines) * len(query.fields) * (len(pieces.edges) - 1)
+            changes = await self._series.changes(query, limit + first_samples, PIECE)
+            return await split_changes(changes, pieces)
+
+        return await join_pieces(await self._read_windows(query, pieces, "changes", read, END_OF_TIME), limit)
 
     async def _read_windows(
         self,

@@ -19,6 +19,7 @@ from stores.contracts.samples import (
     Occurrence,
     Point,
     Sample,
+    SampleColumns,
     Where,
 )
 from stores.contracts.series import SeriesDatabase, SeriesStore, WritableSeriesStore
@@ -144,8 +145,12 @@ class WrappedSeriesDatabase(SeriesDatabase):
         call = StoreCall("points", join_fields(query), presumed_samples=presume_samples(query))
         return await self._interceptor.run(call, lambda: self._series.points(query, limit))
 
-    async def changes(self, query: SeriesQuery, limit: int) -> ByMachine[ByTags[list[Sample]]]:
-        return await self._read("changes", join_fields(query), lambda: self._series.changes(query, limit))
+    async def changes(
+        self, query: SeriesQuery, limit: int, period: int | None = None
+    ) -> ByMachine[ByTags[SampleColumns]]:
+        return await self._read(
+            "changes", join_fields(query), lambda: self._series.changes(query, limit, period)
+        )
 
     async def neighbours(self, query: SeriesQuery) -> ByMachine[ByTags[Neighbours]]:
         return await self._read("neighbours", join_fields(query), lambda: self._series.neighbours(query))

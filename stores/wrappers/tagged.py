@@ -15,6 +15,7 @@ from stores.contracts.samples import (
     Neighbours,
     Occurrence,
     Sample,
+    SampleColumns,
     Tags,
     Where,
 )
@@ -46,8 +47,10 @@ class TaggedSeriesDatabase(SeriesDatabase):
     async def points(self, query: SeriesQuery, limit: int) -> ByMachine[ByTags[list[Sample]]]:
         return self._hide_tag(await self._series.points(self._narrow(query), limit))
 
-    async def changes(self, query: SeriesQuery, limit: int) -> ByMachine[ByTags[list[Sample]]]:
-        return self._hide_tag(await self._series.changes(self._narrow(query), limit))
+    async def changes(
+        self, query: SeriesQuery, limit: int, period: int | None = None
+    ) -> ByMachine[ByTags[SampleColumns]]:
+        return self._hide_tag(await self._series.changes(self._narrow(query), limit, period))
 
     async def neighbours(self, query: SeriesQuery) -> ByMachine[ByTags[Neighbours]]:
         return self._hide_tag(await self._series.neighbours(self._narrow(query)))

@@ -11,10 +11,11 @@ from typing import Any, NamedTuple, cast
 from cachetools import LRUCache
 
 from stores.contracts.rewrites import Rewrite
-from stores.contracts.samples import END_OF_TIME, ByTags, Cell, Tags, Value
+from stores.contracts.samples import END_OF_TIME, ByTags, Cell, SampleColumns, Tags, Value
+from stores.wrappers.change_pieces import estimate_piece_bytes
 
 Edges = tuple[int, ...]
-Values = Sequence[Any]  # values, areas, parts of counters, and None
+Values = Sequence[Any]  # values, areas, parts of counters, pieces of changes, and None
 RUN_BYTES = 700  # of a run, with its key and its entries in dictionaries
 UNUSED_S = 3600.0  # after which windows that nobody asks for leave a run that grows
 TAGS_BYTES = 300  # of the values of a tag set
@@ -112,7 +113,8 @@ def _estimate_bytes(values: Values) -> int:
         return TAGS_BYTES + FLOAT_BYTES * len(values)
     characters = sum(len(value) for value in values if isinstance(value, str))
     tuples = sum(isinstance(value, tuple) for value in values)  # areas, and parts of counters
-    return TAGS_BYTES + VALUE_BYTES * len(values) + characters + TUPLE_BYTES * tuples
+    pieces = sum(estimate_piece_bytes(value) for value in values if isinstance(value, SampleColumns))
+    return TAGS_BYTES + VALUE_BYTES * len(values) + characters + TUPLE_BYTES * tuples + pieces
 
 
 class WindowRuns:

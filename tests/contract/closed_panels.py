@@ -5,7 +5,16 @@ from typing import TypeVar
 
 from stores.contracts.areas import AreaCell, AreaRule
 from stores.contracts.counters import CounterCell, CounterRule
-from stores.contracts.samples import MACHINE, SECOND, ByMachine, ByTags, Cell, Point, Value
+from stores.contracts.samples import (
+    MACHINE,
+    SECOND,
+    ByMachine,
+    ByTags,
+    Cell,
+    Point,
+    SampleColumns,
+    Value,
+)
 from stores.contracts.series import SeriesDatabase, SeriesStore, WritableSeriesStore
 from stores.contracts.series_queries import Aggregation, SeriesQuery, Windows
 from stores.wrappers.cached_series import CachedSeriesStore
@@ -35,7 +44,7 @@ class Clock:
 
 
 class Reads(CallCounter):
-    """What was requested of a store: machines and range of each call of `windows` or `areas`, and all calls.
+    """What was requested of a store: machines and range of each call that is cached, and all calls.
 
     `after` has by operation what happens before such a call returns, after the store was read.
     """
@@ -66,6 +75,12 @@ class _RecordedDatabase(WrappedSeriesDatabase):
     ) -> ByMachine[ByTags[list[Cell]]]:
         self._reads.windows.append((tuple(query.machines), query.start, query.stop))
         return await super().windows(query, windows, aggregation)
+
+    async def changes(
+        self, query: SeriesQuery, limit: int, period: int | None = None
+    ) -> ByMachine[ByTags[SampleColumns]]:
+        self._reads.windows.append((tuple(query.machines), query.start, query.stop))
+        return await super().changes(query, limit, period)
 
     async def counters(
         self, query: SeriesQuery, windows: Windows, rule: CounterRule, limit: int

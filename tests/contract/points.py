@@ -1,8 +1,9 @@
 """Points and windows for the tests of the time-series stores."""
 
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 
-from stores.contracts.samples import MACHINE, SECOND, Point, Value
+from stores.contracts.samples import MACHINE, SECOND, Point, Sample, Tags, Value
 from stores.contracts.series_queries import Windows
 
 MINUTE = 60 * SECOND
@@ -25,3 +26,8 @@ def point(at: int, machine: str | None = "M1", measurement: str = "state", **val
 def minutes(start: int, stop: int, step: int = MINUTE) -> Windows:
     edges = tuple(range(start // step * step, stop + step, step))
     return Windows(edges, step)
+
+
+def count_samples(series: Mapping[str, Mapping[str, Mapping[Tags, Sequence[Sample]]]]) -> int:
+    by_field = (by_tags for fields in series.values() for by_tags in fields.values())
+    return sum(len(samples) for by_tags in by_field for samples in by_tags.values())

@@ -2,9 +2,12 @@
 
 from dataclasses import replace
 
+import pytest
+
 from stores.contracts.areas import AreaRule
 from stores.contracts.counters import CounterRule
-from stores.contracts.samples import SECOND
+from stores.contracts.errors import LimitExceeded
+from stores.contracts.samples import MACHINE, SECOND, Point
 from stores.contracts.series import WritableSeriesStore
 from stores.contracts.series_queries import Aggregation, SeriesQuery, Windows
 from stores.wrappers.closed_windows import CacheRules
@@ -21,6 +24,7 @@ from tests.contract.closed_panels import (
     cache,
     sample,
 )
+from tests.contract.points import count_samples
 from tests.contract.series_stores import Written
 
 
@@ -179,6 +183,41 @@ async def test_counters_read_what_is_open_and_what_the_range_cuts(written: Writt
                 (MACHINES, open_from, clock.now),
             ]
         clock.now += 10 * SECOND
+
+
+async def test_changes_read_what_is_open_and_what_the_range_cuts(written: Written) -> None:
+    """A month of states that is refreshed reads days only that are cut by the range or not closed."""
+    for n in range(140):
+        at, state = START + n * 5 * HOUR, "AABBBAC"[n % 7]
+        await written.put(
+            *(sample(machine, at, state, spindle=str(n % 3)) for machine in MACHINES),
+            Point("state", ((MACHINE, "M1"),), {"y": n // 9, "z": n % 5 * 1.5}, at),
+        )
+    clock = Clock(START + 29 * DAY + 2 * HOUR)
+    store, reads = cache(written.store, clock)
+    series = store.database(written.series.database)
+    for refresh in range(3):
+        reads.clear()
+        query = SeriesQuery("state", ["x", "y", "z"], MACHINES, clock.now - 28 * DAY, clock.now)
+        changes = await series.changes(query, 1_000)
+        assert changes == await written.series.changes(query, 1_000)
+        whole_from, open_from = START + 2 * DAY, START + 29 * DAY
+        closed_reads = [] if refresh else [(MACHINES, whole_from, open_from)]
+        assert sorted(reads.windows) == [
+            (MACHINES, query.start, whole_from),
+            *closed_reads,
+            (MACHINES, open_from, query.stop),
+        ]
+        clock.now += 10 * SECOND
+    count = count_samples(changes)
+    assert await series.changes(query, count) == changes
+    with pytest.raises(LimitExceeded, match="changes"):
+        await series.changes(query, count - 1)
+    assert store.get_cached_bytes()["closed_windows"] > 11 * 28 * 300
+    reads.clear()
+    recent = replace(query, start=clock.now - DAY - HOUR, machines=MACHINES[:2])  # no whole day
+    assert await series.changes(recent, 100) == await written.series.changes(recent, 100)
+    assert reads.windows == [(MACHINES[:2], recent.start, recent.stop)]
 
 
 async def test_windows_of_a_server_are_read_again_after_a_time(written: Written) -> None:

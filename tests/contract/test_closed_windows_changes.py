@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +12,7 @@ from hypothesis import strategies as st
 
 from stores.backends.sqlite.series import SqliteSeriesStore
 from stores.contracts.deletions import Deletion
-from stores.contracts.samples import SECOND
+from stores.contracts.samples import SECOND, Sample
 from stores.contracts.series_queries import Aggregation
 from stores.wrappers.closed_windows import CacheRules
 from tests.contract.closed_panels import (
@@ -53,12 +54,14 @@ async def test_every_change_to_the_past_is_seen_at_once(store: SqliteSeriesStore
     ]
     raw = store.database("d")
     answer = await series.windows(*question, MEAN)
+    assert await series.changes(question[0], 999) == await raw.changes(question[0], 999)
     for change in changes:
         await change()
         reads.clear()
         before, answer = answer, await series.windows(*question, MEAN)
         assert answer == await raw.windows(*question, MEAN) != before
         assert reads.windows
+        assert await series.changes(question[0], 999) == await raw.changes(question[0], 999)
     await other_process.close()
 
 
@@ -75,6 +78,22 @@ async def test_a_late_point_costs_the_windows_of_its_machine(store: SqliteSeries
     reads.clear()
     await series.windows(*question, MEAN)
     assert reads.windows == []
+
+
+async def test_a_late_change_is_one_on_the_next_day_too(store: SqliteSeriesStore) -> None:
+    """A state that was repeated at midnight becomes a change there, without reading that day again."""
+    assert not any(await store.write("d", [sample("M1", START + n * 6 * HOUR, "ACTIVE") for n in range(13)]))
+    cached, reads = cache(store, Clock(START + 4 * DAY))
+    series = cached.database("d")
+    query, _ = ask(START, START + 3 * DAY, ["M1"])
+    assert await series.changes(query, 1) == {"M1": {"x": {(): [Sample(START, "ACTIVE")]}}}
+    late = Sample(START + DAY - 1, "STOPPED")
+    await store.write("d", [sample("M1", *late)])
+    reads.clear()
+    expected = [Sample(START, "ACTIVE"), late, Sample(START + DAY, "ACTIVE")]
+    assert await series.changes(query, 3) == {"M1": {"x": {(): expected}}}
+    assert await series.changes(replace(query, start=START + DAY), 1) == {"M1": {"x": {(): expected[2:]}}}
+    assert reads.windows == [(("M1",), START, START + DAY)]
 
 
 async def test_a_change_during_a_read_is_not_lost(store: SqliteSeriesStore) -> None:
@@ -134,8 +153,8 @@ async def test_windows_that_a_moving_range_leaves_behind_are_forgotten(store: Sq
 
 
 STEPS = st.sampled_from((HOUR, 2 * HOUR, 7 * HOUR))
-FUNCTIONS = st.sampled_from(("mean", "last", "count", "max"))
-TIMES = st.integers(0, 40 * 60).map(lambda minute: START + minute * 60 * SECOND)
+FUNCTIONS = st.sampled_from(("mean", "last", "count", "max", "changes"))
+TIMES = st.integers(0, 40 * 60).map(lambda tenth: START + tenth * HOUR // 10)
 WRITES = st.lists(st.tuples(st.sampled_from(MACHINES), TIMES), max_size=5)
 QUESTIONS = st.tuples(TIMES, TIMES, STEPS, FUNCTIONS, st.sets(st.sampled_from(MACHINES), min_size=1))
 
@@ -151,18 +170,20 @@ def test_whatever_is_written_and_asked_the_answers_are_those_of_the_store(
         value = 0
         for action in actions:
             if isinstance(action, int):
-                clock.now += action * HOUR
+                clock.now += action * 6 * HOUR
             elif isinstance(action, list):
-                value += 1
+                value = (value + 1) % 3
                 await store.write("d", [sample(machine, time, value) for machine, time in action])
             elif action[0] != action[1]:
                 start, stop, step, function, machines = action
-                question = (
-                    *ask(min(start, stop), max(start, stop), sorted(machines), step),
-                    Aggregation(function),
-                )
-                expected = await store.database("d").windows(*question)
-                assert await cached.database("d").windows(*question) == expected
+                query, windows = ask(min(start, stop), max(start, stop), sorted(machines), step)
+                results = [
+                    await series.changes(query, 999)
+                    if function == "changes"
+                    else await series.windows(query, windows, Aggregation(function))
+                    for series in (store.database("d"), cached.database("d"))
+                ]
+                assert results[0] == results[1]
         await store.close()
 
     asyncio.run(check())

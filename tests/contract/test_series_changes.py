@@ -3,6 +3,7 @@
 import random
 import uuid
 from dataclasses import replace
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -11,19 +12,13 @@ import pytest
 from stores.backends.influx.influx2_client import Influx2Client
 from stores.backends.influx.influx3_client import Influx3Client
 from stores.contracts.errors import LimitExceeded
-from stores.contracts.repeats import drop_all_repeats
-from stores.contracts.samples import MACHINE, ByMachine, ByTags, Point, Sample, Unsigned, Value
+from stores.contracts.samples import END_OF_TIME, MACHINE, ByMachine, ByTags, Point, Sample, Unsigned, Value
 from stores.contracts.series_queries import SeriesQuery
 from stores.opening import open_series
 from stores.wrappers.tagged import TaggedSeriesDatabase
-from tests.contract.points import HOSTILE, T, point
+from tests.contract.points import HOSTILE, T, count_samples, point
 from tests.contract.series_stores import Written, create, send
 from tests.patience import BUSY_S
-
-
-def count_samples(series: ByMachine[ByTags[list[Sample]]]) -> int:
-    by_field = (by_tags for fields in series.values() for by_tags in fields.values())
-    return sum(len(samples) for by_tags in by_field for samples in by_tags.values())
 
 
 async def test_a_change_is_the_first_sample_and_each_that_differs_from_the_one_before(
@@ -84,12 +79,40 @@ async def test_the_changes_of_every_kind_are_those_of_all_samples(written: Writt
     await written.put(*points)
     query = SeriesQuery("state", list(VALUES), ["M1", "M2"], T + 20, T + 380)
     samples = await written.series.points(query, 4000)
-    expected = drop_all_repeats(samples)
-    count = count_samples(expected)
-    assert 400 < count < 1500
-    assert await written.series.changes(query, count) == expected
-    with pytest.raises(LimitExceeded):
-        await written.series.changes(query, count - 1)
+    for period in (None, 50):
+        expected = _find_changes(samples, period or END_OF_TIME)
+        count = count_samples(expected)
+        assert 400 < count < 1500
+        assert await written.series.changes(query, count, period) == expected
+        with pytest.raises(LimitExceeded):
+            await written.series.changes(query, count - 1, period)
+
+
+def _find_changes(series: ByMachine[ByTags[list[Sample]]], period: int) -> ByMachine[ByTags[list[Sample]]]:
+    return {
+        machine: {
+            field: {
+                tags: samples[:1]
+                + [
+                    sample
+                    for before, sample in pairwise(samples)
+                    if sample.value != before.value or sample.time // period > before.time // period
+                ]
+                for tags, samples in by_tags.items()
+            }
+            for field, by_tags in by_field.items()
+        }
+        for machine, by_field in series.items()
+    }
+
+
+async def test_periods_before_1970_are_as_long_as_others(written: Written) -> None:
+    times = [-12, -9, -6, -4, -1, 0, 3, 5, 11]
+    await written.put(*(point(time, power=True, load=7) for time in times))
+    changes = await written.series.changes(SeriesQuery("state", ["power", "load"], ["M1"], -20, 20), 99, 5)
+    expected = [-12, -9, -4, 0, 5, 11]  # two of them are in the period from -10, and two in that from -5
+    for field in ("power", "load"):
+        assert [sample.time for sample in changes["M1"][field][()]] == expected
 
 
 @pytest.mark.parametrize("kind", ["influxdb3", "influxdb2"])

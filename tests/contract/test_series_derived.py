@@ -190,12 +190,15 @@ async def check(
         for spindle in SPINDLES
     }
     query = SeriesQuery("state", [field], ["M"], start, stop)
-    changes = (await series.changes(query, 1000)).get("M", {}).get(field, {})
-    assert changes == {
-        (("spindle", spindle),): drop_repeats(Sample(*sample) for sample in sorted(samples.items()))
-        for spindle, samples in by_spindle.items()
-        if samples
-    }
+    for period in (None, HOUR):
+        changes = await series.changes(query, 1000, period)
+        assert changes.get("M", {}).get(field, {}) == {
+            (("spindle", spindle),): drop_repeats(
+                (Sample(*sample) for sample in sorted(samples.items())), period
+            )
+            for spindle, samples in by_spindle.items()
+            if samples
+        }
     counts = await series.counts(SourceQuery([Source("state", field)], ["M"], start, stop))
     assert counts.get("M", 0) == sum(map(len, by_spindle.values()))
     for by, groups in (

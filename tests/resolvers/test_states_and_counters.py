@@ -13,13 +13,13 @@ from resolvers.series.counters import CounterParts, CounterSamples, Increase, fi
 from resolvers.series.state_totals import find_states, split_states, sum_states
 from stores.contracts.counters import CounterRule, split_counter
 from stores.contracts.repeats import drop_repeats
-from stores.contracts.samples import SECOND, Sample, Value
+from stores.contracts.samples import SECOND, Sample, SampleColumns, Value
 from stores.contracts.series_queries import Windows
 from tests.randomized import randomized
 
 
-def samples(*pairs: tuple[int, Value]) -> list[Sample]:
-    return [Sample(time, value) for time, value in pairs]
+def samples(*pairs: tuple[int, Value]) -> SampleColumns:
+    return SampleColumns.of([Sample(time, value) for time, value in pairs])
 
 
 def show_spans(*arguments: Any) -> list[tuple[Value, int, int, bool]]:
@@ -38,13 +38,13 @@ def test_a_state_is_carried_in_and_lasts_to_the_end() -> None:
         ("ACTIVE", 10, 40, True),
         ("READY", 40, 60, False),
     ]
-    assert show_spans(Sample(3, "READY"), [], 10, 60) == [("READY", 10, 60, True)]
+    assert show_spans(Sample(3, "READY"), samples(), 10, 60) == [("READY", 10, 60, True)]
 
 
 def test_before_the_first_sample_nothing_is_known() -> None:
     assert show_spans(None, samples((20, True)), 10, 60) == [(True, 20, 60, False)]
-    assert show_spans(None, [], 10, 60) == []
-    assert sum_states([find_states(None, [], 10, 60)]) == []
+    assert show_spans(None, samples(), 10, 60) == []
+    assert sum_states([find_states(None, samples(), 10, 60)]) == []
 
 
 def test_a_sample_at_the_start_ends_what_was_carried_in() -> None:
@@ -69,7 +69,7 @@ def test_each_moment_of_a_window_counts_for_the_state_in_force(
     changes = drop_repeats(Sample._make(report) for report in sorted(reports))
     before = [sample for sample in changes if sample.time < start]
     within = [sample for sample in changes if start <= sample.time < stop]
-    runs = find_states(before[-1] if before else None, within, start, stop)
+    runs = find_states(before[-1] if before else None, SampleColumns.of(within), start, stop)
 
     def find_state(at: int) -> Value | None:
         return next((sample.value for sample in reversed(changes) if sample.time <= at), None)

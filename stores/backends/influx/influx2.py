@@ -49,6 +49,7 @@ from stores.contracts.samples import (
     Neighbours,
     Occurrence,
     Sample,
+    SampleColumns,
     Where,
 )
 from stores.contracts.series import SeriesDatabase
@@ -125,7 +126,9 @@ class Influx2SeriesDatabase(SeriesDatabase):
         )
         return await collect(NAME, rows, lambda: _collect_samples(rows))
 
-    async def changes(self, query: SeriesQuery, limit: int) -> ByMachine[ByTags[list[Sample]]]:
+    async def changes(
+        self, query: SeriesQuery, limit: int, period: int | None = None
+    ) -> ByMachine[ByTags[SampleColumns]]:
         catalogue = await self._store.catalogues.get(self.database)
         kinds = catalogue.kinds(query.measurement, query.fields)
         fields = [name for name, kind in kinds.items() if kind == "string"]
@@ -136,9 +139,9 @@ class Influx2SeriesDatabase(SeriesDatabase):
         texts = await collect(NAME, strings, lambda: sorted({row.value for row in strings})[:MAX_STRINGS])
         rows = await self._query(
             query.machines if kinds else [],
-            lambda script, chunk: select_changes(script, query, kinds, chunk, texts, limit + 1),
+            lambda script, chunk: select_changes(script, query, kinds, chunk, texts, limit + 1, period),
         )
-        changes = await collect(NAME, rows, lambda: drop_all_repeats(_collect_samples(rows)))
+        changes = await collect(NAME, rows, lambda: drop_all_repeats(_collect_samples(rows), period))
         if (
             sum(
                 len(c)

@@ -32,6 +32,7 @@ def select_changes(
     machines: Sequence[str] | None,
     strings: Sequence[str],
     limit: int,
+    period: int | None,
 ) -> str:
     """Return the script for the changes of each field, at most `limit` of each kind.
 
@@ -43,12 +44,12 @@ def select_changes(
         if fields:
             source = script.read(query.start, query.stop, script.select(query, fields, machines))
             merged = f'group() |> limit(n: {limit}) |> yield(name: "{kind}")'
-            parts.append(f"{source} |> {_compare(kind, strings)} |> {merged}")
+            parts.append(f"{source} |> {_compare(kind, strings, period)} |> {merged}")
     return "\n".join(parts)
 
 
-def _compare(kind: Kind, strings: Sequence[str]) -> str:
-    """Return the operations that leave the first sample of each table and the changes."""
+def _compare(kind: Kind, strings: Sequence[str], period: int | None) -> str:
+    """Return the operations that leave the first sample of each table (and period) and the changes."""
     # Tags that begin with an underscore are reserved, so that the columns are of no tag.
     zero = "0.0" if kind == "float" else "0"
     changed = f"not exists r._step or r._step != {zero}"
@@ -56,6 +57,8 @@ def _compare(kind: Kind, strings: Sequence[str]) -> str:
         changed += " or r._number == 0"
     steps = 'duplicate(column: "_number", as: "_step") |> difference(columns: ["_step"], keepFirst: true)'
     drop = 'drop(columns: ["_start", "_stop", "_measurement", "_step", "_number"])'
+    if period is not None:
+        steps = f"window(every: {period}ns) |> {steps}"
     return f"{_number(kind, strings)} |> {steps} |> filter(fn: (r) => {changed}) |> {drop}"
 
 

@@ -8,6 +8,7 @@ import logging
 from asyncio import gather
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from functools import partial
 from typing import Any
 
 from stores.backends.influx import sql, sql_sources
@@ -37,6 +38,7 @@ from stores.contracts.samples import (
     Neighbours,
     Occurrence,
     Sample,
+    SampleColumns,
     Where,
 )
 from stores.contracts.series import SeriesDatabase
@@ -120,12 +122,14 @@ class Influx3SeriesDatabase(SeriesDatabase):
             raise make_too_many_points_error(limit)
         return points
 
-    async def changes(self, query: SeriesQuery, limit: int) -> ByMachine[ByTags[list[Sample]]]:
-        changes, count = await self._read_samples(query, limit, select_changes)
+    async def changes(
+        self, query: SeriesQuery, limit: int, period: int | None = None
+    ) -> ByMachine[ByTags[SampleColumns]]:
+        changes, count = await self._read_samples(query, limit, partial(select_changes, period=period))
         if count > limit:
             raise make_too_many_changes_error(limit)
         # The server tells apart what is equal here: 0.0 and -0.0.
-        return await collect(NAME, range(count), lambda: drop_all_repeats(changes))
+        return await collect(NAME, range(count), lambda: drop_all_repeats(changes, period))
 
     async def _read_samples(
         self, query: SeriesQuery, limit: int, select: SelectSamples

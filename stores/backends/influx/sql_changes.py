@@ -23,11 +23,13 @@ def select_changes(
     machines: Sequence[str] | None,
     tags: Sequence[str],
     limit: int,
+    period: int | None,
 ) -> Statement:
     """Return the statement for the changes of each field, in rows such as those of `select_points`."""
     bound = BoundValues()
     conditions = list_machine_conditions(query, machines, bound)
-    series = ", ".join([MACHINE_COLUMN, *map(quote, tags)])
+    periods = [] if period is None else [f"date_bin(INTERVAL '{int(period)} nanoseconds', time)"]
+    series = ", ".join([MACHINE_COLUMN, *map(quote, tags), *periods])
     columns = ", ".join([f"{MACHINE_COLUMN} AS m", "CAST(time AS BIGINT) AS t", *name_tags(tags)])
     # Without the earlier value, whose type differs between the fields
     selected = ", ".join(

@@ -40,6 +40,7 @@ from stores.contracts.samples import (
     Occurrence,
     Point,
     Sample,
+    SampleColumns,
     Where,
 )
 from stores.contracts.series import SeriesDatabase, WritableSeriesStore
@@ -160,9 +161,11 @@ class SqliteSeriesDatabase(SeriesDatabase):
             lambda db: read_points(db, self._names, query, limit, self._store.damage)
         )
 
-    async def changes(self, query: SeriesQuery, limit: int) -> ByMachine[ByTags[list[Sample]]]:
+    async def changes(
+        self, query: SeriesQuery, limit: int, period: int | None = None
+    ) -> ByMachine[ByTags[SampleColumns]]:
         return await self._store.read(
-            lambda db: read_changes(db, self._names, query, limit, self._store.damage)
+            lambda db: read_changes(db, self._names, query, limit, period, self._store.damage)
         )
 
     async def neighbours(self, query: SeriesQuery) -> ByMachine[ByTags[Neighbours]]:

@@ -6,12 +6,13 @@ sample of a series is found by a search in the primary key. See series_derived.p
 
 import json
 import logging
+from array import array
 from collections.abc import Callable, Iterable, Sequence
 from operator import itemgetter
 from typing import Any, NamedTuple, cast
 
 from stores.backends.sqlite.connection import FileFormat
-from stores.contracts.samples import END_OF_TIME, MACHINE, SECOND, Kind, Sample, Tags, Value
+from stores.contracts.samples import END_OF_TIME, MACHINE, SECOND, Kind, Sample, SampleColumns, Tags, Value
 
 log = logging.getLogger(__name__)
 HOUR = 3600 * SECOND
@@ -141,6 +142,12 @@ class StoredSeries(NamedTuple):
             convert = CONVERT[self.kind]
             return (Sample(time, convert(value)) for time, value in rows)
         return map(Sample._make, rows)
+
+    def make_columns(self, rows: Sequence[Any]) -> SampleColumns:
+        """Return the same as columns, in less time."""
+        times = array("q", map(itemgetter(0), rows))
+        stored = map(itemgetter(1), rows)
+        return SampleColumns(times, list(map(CONVERT[self.kind], stored) if self.kind in CONVERT else stored))
 
 
 STORED_COLUMNS = ", ".join(StoredSeries._fields)
