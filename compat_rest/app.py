@@ -4,6 +4,7 @@ from collections.abc import Awaitable, Callable
 from typing import Any
 
 from starlette.applications import Starlette
+from starlette.middleware import Middleware
 from starlette.requests import Request
 from starlette.responses import HTMLResponse, JSONResponse, Response
 from starlette.routing import Route
@@ -13,6 +14,7 @@ from compat_rest.handler import OPERATIONS, OldRoutes
 from compat_rest.pages import render_denied
 from schema.server.app import create_app as create_graph
 from schema.server.authentication import AccessDenied, AnonymousAccess, Authenticate, remember_grant
+from schema.server.dispatch import DirectOthers
 from schema.server.settings import Settings
 from stores.contracts.errors import GatewayError
 
@@ -37,7 +39,9 @@ def create_app(settings: Settings, **options: Any) -> Starlette:
         Route(openapi.PATH, _require_credential(authenticate, describe)),
     ]
     # As the default for every other path, because the router's patterns do not match line feeds in a path.
-    app.router.default = OldRoutes(state, authenticate, otherwise=app.router.default)
+    others = OldRoutes(state, authenticate, otherwise=app.router.default)
+    app.router.default = others
+    app.user_middleware.append(Middleware(DirectOthers, routes=app.router.routes, others=others))
     return app
 
 

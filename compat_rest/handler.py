@@ -1,7 +1,6 @@
 """One handler for every old route: from a request to its operation, and from the result to the old body."""
 
 import logging
-import secrets
 from pathlib import Path
 from typing import Any
 
@@ -22,6 +21,7 @@ from schema.engine.long_answers import prepare_json
 from schema.server.authentication import AccessDenied, Authenticate, authenticate_nobody
 from schema.server.bodies import BadRequest
 from schema.server.graphql_http import CLIENT_CLOSED_REQUEST
+from schema.server.http_messages import IndexedRequest, add_headers, make_request_id
 from schema.server.limit_rejection import reject_over_limit
 from schema.server.refusal_watch import ORGANIZATION
 from schema.server.state import AppState
@@ -47,14 +47,17 @@ class OldRoutes:
         if missing:
             raise LookupError(f"operations.graphql lacks {', '.join(missing)}")
         state.executor.add_own(OPERATIONS)
-        self._routes = [(route, route.path.split("/")[1:]) for route in TABLE]
+        self._routes: dict[int, list[tuple[OldRoute, list[str]]]] = {}  # by the number of their segments
+        for route in TABLE:
+            pattern = route.path.split("/")[1:]
+            self._routes.setdefault(len(pattern), []).append((route, pattern))
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
             return await self._otherwise(scope, receive, send)
-        request, request_id = Request(scope, receive), secrets.token_hex(8)
+        request, request_id = IndexedRequest(scope, receive), make_request_id()
         response = await self.respond(request, request_id)
-        response.headers["X-Request-Id"] = request_id
+        add_headers(response, {"X-Request-Id": request_id})
         await response(scope, receive, send)
 
     async def respond(self, request: Request, request_id: str) -> Response:
@@ -67,7 +70,7 @@ class OldRoutes:
             route, parameters = match
             request.scope[ORGANIZATION] = parameters.get("organizationId")
             response = await self._execute(request, request_id, route, parameters)
-            response.headers.update(make_deprecation_headers(route))
+            add_headers(response, make_deprecation_headers(route))
             if not route.is_public:
                 response.headers.add_vary_header("Authorization, X-API-Key")
             return response
@@ -90,7 +93,7 @@ class OldRoutes:
         method = "GET" if request.method == "HEAD" else request.method
         allowed: list[str] = []
         matches: list[tuple[OldRoute, dict[str, str]]] = []
-        for route, pattern in self._routes:
+        for route, pattern in self._routes.get(len(segments), ()):
             parameters = _match_path(pattern, segments)
             if parameters is not None:
                 allowed.append(route.method)
@@ -151,7 +154,7 @@ class OldRoutes:
         else:
             response = route.rendering.render(shaped, route.status, request)
         if context.budget is not None:
-            response.headers.update(context.budget.headers())
+            add_headers(response, context.budget.headers())
         return response
 
 
@@ -195,9 +198,10 @@ def _render_error(error: Any, route: OldRoute, old_request: OldRequest, request:
 
 
 def _match_path(pattern: list[str], segments: list[str]) -> dict[str, str] | None:
-    """The parameters of a path that matches the pattern. The case of literal segments does not count."""
-    if len(pattern) != len(segments):
-        return None
+    """The parameters of a path that matches a pattern of as many segments.
+
+    The case of literal segments does not count.
+    """
     parameters: dict[str, str] = {}
     for expected, segment in zip(pattern, segments, strict=True):
         if expected.startswith("{"):

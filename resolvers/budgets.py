@@ -86,8 +86,10 @@ def rate_limit_headers(accounts: Sequence[Account], levels: Sequence[float]) -> 
     if not accounts:
         return {}
     used, size, level = max(
-        (1 - level / account.per_minute, account.per_minute, level)
-        for account, level in zip(accounts, levels, strict=True)
+        [
+            (1 - level / account.per_minute, account.per_minute, level)
+            for account, level in zip(accounts, levels, strict=True)
+        ]
     )
     return {
         "X-RateLimit-Limit": str(size),

@@ -60,6 +60,11 @@ class Hints:
         """Note that the field at `path` has requested what does not exist."""
         self._absences += [(path, absence) for absence in absences]
 
+    @property
+    def has_absences(self) -> bool:
+        """Whether anything was asked for in vain."""
+        return bool(self._absences)
+
     def clear(self) -> None:
         """Forget all absences: the operation is executed anew."""
         self._absences.clear()

@@ -27,9 +27,8 @@ class Cost(NamedTuple):
 
 def cost_units(cost: Cost) -> int:
     """The cost of a request as one number, at least 1: about the milliseconds of a core that it takes."""
-    return max(
-        1, cost.calls + math.ceil(cost.documents / 100 + cost.points / SAMPLES_PER_UNIT + cost.objects / 1000)
-    )
+    calls, documents, points, objects = cost
+    return calls + math.ceil(documents / 100 + points / SAMPLES_PER_UNIT + objects / 1000) or 1
 
 
 EXPENSIVE_UNITS = 200  # more may take long: such requests have a lane of their own, and are compiled at once
@@ -71,6 +70,7 @@ class Meter(Interceptor):
         self.calls = self.documents = self.points = self.objects = 0
         self.stops = True
         self.estimate: Cost | None = None
+        self.estimated_units = 0  # of the estimate
         self.by_path: dict[str, Cost] | None = None  # the estimate, if the client asks for it
         self.is_shown = False  # whether the client asks for the cost
         self.error: LimitExceeded | None = None
@@ -87,7 +87,7 @@ class Meter(Interceptor):
     @property
     def is_expensive(self) -> bool:
         """Whether the request may take long, by its estimate."""
-        return self.estimate is not None and cost_units(self.estimate) > EXPENSIVE_UNITS
+        return self.estimated_units > EXPENSIVE_UNITS
 
     def report(self) -> dict[str, Any]:
         """The cost as the client sees it who asks for it."""
@@ -100,7 +100,7 @@ class Meter(Interceptor):
 
     def accept(self, estimate: Cost) -> None:
         """Remember what the request may cost. Raises `LimitExceeded` if that is over a limit."""
-        self.estimate = estimate
+        self.estimate, self.estimated_units = estimate, cost_units(estimate)
         error = exceeded_limit(estimate, self._limits)
         if error is not None:
             self._policy.enforce(error)
@@ -119,14 +119,17 @@ class Meter(Interceptor):
         self.calls += 1
         self._check()
         self._presumed_samples += call.presumed_samples
-        await self._give_way(self._presumed_samples / SAMPLES_PER_UNIT)
+        if self._presumed_samples:
+            await self._give_way(self._presumed_samples / SAMPLES_PER_UNIT)
         result = await proceed()
         if call.operation == "find":
             self.documents += count_documents(result)
         elif call.operation in SAMPLING:
             self.points += count_samples(result)
         self._check()
-        await self._give_way(cost_units(self.actual))
+        units = self.calls + self.documents / 100 + self.points / SAMPLES_PER_UNIT + self.objects / 1000
+        if units > EXPENSIVE_UNITS:
+            await self._give_way(units)
         return result
 
     async def _give_way(self, units: float) -> None:
@@ -147,7 +150,16 @@ class Meter(Interceptor):
     def _check(self) -> None:
         if self.error is not None:
             raise self.error
-        error = exceeded_limit(self.actual, self._limits) if self.stops else None
+        limits = self._limits
+        is_within = (
+            self.calls <= limits.calls
+            and self.documents <= limits.documents
+            and self.points <= limits.points
+            and self.objects <= limits.objects
+        )
+        if is_within or not self.stops:
+            return
+        error = exceeded_limit(self.actual, limits)
         if error is not None:
             self.error = error
             self._policy.enforce(error)

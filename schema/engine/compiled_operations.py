@@ -10,7 +10,7 @@ from graphql import OperationType
 from graphql.execution.executor import Executor
 from strawberry import Schema
 
-from schema.engine.documents import OperationKey
+from schema.engine.documents import OperationKey, find_cached
 from schema.engine.plans.compiler import Plan, compile_plan
 from schema.engine.plans.completion import FallBack
 
@@ -48,7 +48,7 @@ class CompiledOperations:
         if operation.operation is not OperationType.QUERY or operation.directives:
             return None
         plan_key = (key.valid.key, *key[1:])
-        cached = self._plans.get(plan_key)
+        cached = find_cached(self._plans, plan_key)
         if cached is None and core.context_value.meter.is_expensive:
             cached = SEEN
         if cached is None:  # it may never be requested again, and compiling costs more than executing once

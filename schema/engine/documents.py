@@ -5,9 +5,9 @@ import gc
 from collections.abc import Hashable, Iterable
 from dataclasses import dataclass, field
 from functools import cache
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, TypeVar
 
-from cachetools import LRUCache
+from cachetools import Cache, LRUCache
 from graphql import (
     DirectiveNode,
     DocumentNode,
@@ -38,6 +38,7 @@ from schema.engine.structure import measure_structure
 from schema.engine.structure_limits import StructureLimits
 from stores.contracts.errors import LimitExceeded
 
+T = TypeVar("T")
 MAX_ERRORS = 5  # of one document
 THREAD_CHARACTERS = 4096  # of a text that a thread reads, so that it does not hold up other requests
 READS_PER_COLLECTION = 64
@@ -54,7 +55,8 @@ class ValidDocument:
     """A parsed and valid document, and its memory by estimate. `key` stands for it in caches of its results.
 
     `conditions` are the variables in its `@skip` and `@include`, `warnings` the limits that it is over and
-    that only warn, `formulas` what its operations cost, by name and conditions.
+    that only warn, `operations` what is prepared of its operations, by the name in a request, and `formulas`
+    what they cost, by name and conditions.
     """
 
     document: DocumentNode
@@ -62,6 +64,7 @@ class ValidDocument:
     conditions: tuple[str, ...]
     warnings: tuple[LimitExceeded, ...] = ()
     key: object = field(default_factory=object)
+    operations: dict[str | None, Any] = field(default_factory=dict)
     formulas: LRUCache[Hashable, CostFormula] = field(default_factory=lambda: LRUCache(MAX_FORMULAS))
 
 
@@ -78,6 +81,14 @@ class OperationKey(NamedTuple):
         name = core.operation.name.value if core.operation.name else None
         variables = core.variable_values.coerced
         return cls(valid, name, tuple(variables.get(condition) for condition in valid.conditions))
+
+
+def find_cached(cache: Cache[Hashable, T], key: Hashable) -> T | None:
+    """What a cache has for a key. Its own `get` looks twice."""
+    try:
+        return cache[key]
+    except KeyError:
+        return None
 
 
 class DocumentErrors(Exception):
@@ -109,7 +120,7 @@ class Documents:
 
         Who may not introspect gets no suggestions either, which would tell the names of the schema.
         """
-        valid = self._own.get((view, text)) or self._cache.get((view, may_introspect, text))
+        valid = self._own.get((view, text)) or find_cached(self._cache, (view, may_introspect, text))
         if valid is None:
             arguments = (text, view, policy, may_introspect)
             is_long = len(text) > THREAD_CHARACTERS

@@ -22,18 +22,13 @@ from strawberry import Schema
 from resolvers.context import Context
 from schema.engine.compiled_operations import CompiledOperations, name_operation
 from schema.engine.costs.estimator import CostEstimator
-from schema.engine.documents import (
-    MAX_ERRORS,
-    DocumentErrors,
-    Documents,
-    OperationKey,
-    find_operation,
-)
+from schema.engine.documents import DocumentErrors, Documents, OperationKey
 from schema.engine.errors import get_response_position, sort_errors
 from schema.engine.introspection import PreparedAnswers, is_introspection
 from schema.engine.json_values import has_more_values
 from schema.engine.plans.compiler import Plan
 from schema.engine.plans.completion import FallBack
+from schema.engine.prepared_operations import prepare_operation
 from schema.engine.results import Execution, OperationResult, make_result, reject, reject_mutation
 from schema.engine.shared_queries import SharedQueries, Sharing
 from schema.engine.spans import describe_operation
@@ -120,23 +115,15 @@ class Executor:
         view = view or self._schema._schema
         try:
             valid = await self._documents.find(query, view, context.limits, may_introspect=may_introspect)
-            operation = find_operation(valid.document, operation_name)
+            operation = prepare_operation(valid, operation_name, self._schema.execution_context_class, view)
             self._check_values(variables, context)
         except DocumentErrors as invalid:
             return reject(invalid.errors, context)
         except LimitExceeded as error:
             return reject([GraphQLError(error.message, original_error=error)], context)
-        if read_only and operation.operation is not OperationType.QUERY:
+        if read_only and operation.definition.operation is not OperationType.QUERY:
             return reject_mutation(context)
-        core = self._schema.execution_context_class.build(
-            view,
-            valid.document,
-            context_value=context,
-            raw_variable_values=variables,
-            operation_name=operation_name,
-            max_coercion_errors=MAX_ERRORS - 1,
-            hide_suggestions=not may_introspect,
-        )
+        core = operation.make_executor(context, variables, hide_suggestions=not may_introspect)
         if isinstance(core, list):  # a variable is not of its type
             return reject(core, context)
         key = OperationKey.of(valid, core)
@@ -199,7 +186,8 @@ class Executor:
             with context.turn.watch() if is_query else nullcontext():
                 execution = await self._execute(key, core)
                 data, errors = execution.data, sort_errors(execution.errors, execution.data)
-                await context.hints.describe(context, partial(get_response_position, data=data))
+                if context.hints.has_absences:
+                    await context.hints.describe(context, partial(get_response_position, data=data))
                 return execution._replace(errors=errors, hints=context.hints.take())
         except BaseException:
             context.viewer.cancel_loads()

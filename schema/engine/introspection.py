@@ -19,11 +19,14 @@ MEMORY_FACTOR = 4
 
 def is_introspection(operation: OperationDefinitionNode) -> bool:
     """Whether an operation selects nothing of its root but the schema."""
-    names = {
-        selection.name.value if isinstance(selection, FieldNode) else ""
-        for selection in operation.selection_set.selections
-    }
-    return names <= {*INTROSPECTION_FIELDS, "__typename"} and not names.isdisjoint(INTROSPECTION_FIELDS)
+    selects_schema = False
+    for selection in operation.selection_set.selections:
+        name = selection.name.value if isinstance(selection, FieldNode) else ""
+        if name in INTROSPECTION_FIELDS:
+            selects_schema = True
+        elif name != "__typename":
+            return False
+    return selects_schema
 
 
 class PreparedAnswers:

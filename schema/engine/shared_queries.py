@@ -12,7 +12,7 @@ from graphql.execution.executor import Executor as CoreExecutor
 
 from resolvers.context import Context
 from resolvers.grants import NO_LIMITS
-from resolvers.metering import Cost, cost_units
+from resolvers.metering import Cost
 from schema.engine.documents import OperationKey
 from schema.engine.introspection import is_introspection
 from schema.engine.long_answers import prepare_json
@@ -108,9 +108,9 @@ class SharedQueries:
 def _may_share(core: CoreExecutor[Any]) -> bool:
     """Whether a query costs enough to look for an equal one. A trace shows the calls of one request."""
     context: Context = core.context_value
-    estimate = context.meter.estimate
-    is_query = core.operation.operation is OperationType.QUERY and not is_introspection(core.operation)
-    return is_query and context.trace is None and estimate is not None and cost_units(estimate) >= MIN_UNITS
+    if context.meter.estimated_units < MIN_UNITS or context.trace is not None:
+        return False
+    return core.operation.operation is OperationType.QUERY and not is_introspection(core.operation)
 
 
 def _make_key(key: OperationKey, context: Context, sharing: Sharing) -> Hashable:

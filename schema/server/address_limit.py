@@ -1,12 +1,11 @@
 """Requests without a valid credential are counted by the address that they come from."""
 
-import ipaddress
-
 from starlette.requests import Request
 
 from resolvers.budgets import Budgets
 from resolvers.grants import OPEN, Grant
 from schema.server.authentication import Authenticate
+from schema.server.origins import is_loopback
 from stores.contracts.errors import Unauthenticated
 
 
@@ -29,8 +28,10 @@ async def count_anonymous(budgets: Budgets, request: Request, grant: Grant) -> N
 
     While the gateway is open, requests from the same machine are not counted.
     """
-    is_counted = not _is_loopback(request) if grant == OPEN else not grant.is_authenticated
-    if is_counted:
+    if grant.is_authenticated:
+        return
+    is_local = request.client is None or is_loopback(request.client.host)
+    if not (is_local and grant == OPEN):
         await count_request(budgets, request)
 
 
@@ -38,10 +39,3 @@ async def count_request(budgets: Budgets, request: Request) -> None:
     """Count a request for its address. Raises `LimitExceeded`."""
     if request.client is not None:  # a socket without addresses is of this machine
         await budgets.count_address(request.client.host)
-
-
-def _is_loopback(request: Request) -> bool:
-    try:
-        return request.client is None or ipaddress.ip_address(request.client.host).is_loopback
-    except ValueError:
-        return False

@@ -24,6 +24,7 @@ from schema.server.backfill import backfill_earlier_points
 from schema.server.background import Work, run_in_background
 from schema.server.compression import Compressor
 from schema.server.cors import Cors
+from schema.server.dispatch import DirectEndpoints
 from schema.server.graphql_http import GraphQLEndpoint
 from schema.server.graphql_request import RequestLimits
 from schema.server.health import Health
@@ -65,6 +66,7 @@ from stores.contracts.series import SeriesStore, WritableSeriesStore
 from stores.embedded import has_had_api_keys, record_api_keys
 from stores.wrappers.cached_series import cache_closed_windows
 
+GRAPHQL_PATHS = ("/graphql", "/graphql/")
 # What pages of listed origins may read of an answer, beside its body and type.
 EXPOSED_HEADERS = [
     "Retry-After",
@@ -118,13 +120,13 @@ def create_app(
         budgets=budgets,
         resources=resources,
     )
-    routes_of_graph, metrics = _make_routes(state, settings)
+    graphql = _make_graphql_endpoint(state, settings)
+    routes_of_graph, metrics = _make_routes(state, settings, graphql)
+    needs_credentials = authenticate is not None or _needs_credentials(settings)
     background = {**tasks, **(check_token.tasks() if check_token else {}), **metrics.tasks()}
     app = Starlette(
         routes=[*routes_of_graph, *routes],
-        middleware=_make_middleware(
-            state, settings, needs_credentials=authenticate is not None or _needs_credentials(settings)
-        ),
+        middleware=_make_middleware(state, settings, graphql, needs_credentials),
         lifespan=lambda app: _run_lifespan(app, settings, background, key_ring),
     )
     app.state.app_state, app.state.resources_are_kept = state, False
@@ -162,14 +164,14 @@ def _may_be_open(settings: Settings) -> bool:
     return not settings.auth.issuers and (settings.server.open or is_loopback(settings.server.host))
 
 
-def _make_routes(state: AppState, settings: Settings) -> tuple[list[BaseRoute], Metrics]:
+def _make_routes(
+    state: AppState, settings: Settings, graphql: GraphQLEndpoint
+) -> tuple[list[BaseRoute], Metrics]:
     health = Health(state)
-    graphql = _make_graphql_endpoint(state, settings)
     caches = {**state.cache_sizes, "persisted_queries": graphql.persisted_queries.__len__}
     metrics = Metrics(state, health, settings.auth.metrics_token, caches)
     routes = [
-        Route("/graphql", graphql),
-        Route("/graphql/", graphql),
+        *(Route(path, graphql) for path in GRAPHQL_PATHS),
         PrintedSchema(
             state.authenticate, anonymous_introspection=settings.graphql.anonymous_introspection
         ).route(),
@@ -187,7 +189,9 @@ def _needs_credentials(settings: Settings) -> bool:
     return not _may_be_open(settings) and not settings.compat.anonymous.networks
 
 
-def _make_middleware(state: AppState, settings: Settings, *, needs_credentials: bool) -> list[Middleware]:
+def _make_middleware(
+    state: AppState, settings: Settings, graphql: GraphQLEndpoint, needs_credentials: bool
+) -> list[Middleware]:
     """What each request passes through, outermost first."""
     server = settings.server
     proxies = [Middleware(TrustedProxies, trusted=server.trusted_proxies)] if server.trusted_proxies else []
@@ -209,6 +213,7 @@ def _make_middleware(state: AppState, settings: Settings, *, needs_credentials: 
             expose_headers=EXPOSED_HEADERS,
         ),
         *([Middleware(BearerChallenge)] if settings.auth.issuers else []),
+        Middleware(DirectEndpoints, endpoints=dict.fromkeys(GRAPHQL_PATHS, graphql)),
     ]
 
 

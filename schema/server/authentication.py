@@ -61,7 +61,7 @@ class Authenticator:
 
     async def __call__(self, request: Request) -> Grant:
         """The grant of a request. Raises `Unauthenticated`, and `Unavailable` if it cannot be checked now."""
-        if self._may_be_open and await self._is_open(request):
+        if self._may_be_open and not self.key_ring.has_keys and await self._is_open(request):
             return OPEN
         credential = read_credential(request)
         if credential is not None and not self._has_warned:
@@ -146,15 +146,18 @@ def sends_token(request: Request, token: SecretStr) -> bool:
 
 def read_credential(request: Request) -> str | None:
     """The credential of a request, or None. It is never read from the URL. Raises `Unauthenticated`."""
-    headers = request.headers
-    credentials = headers.getlist("authorization") + headers.getlist("x-api-key")
-    if not credentials:
+    sent: list[tuple[bytes, bytes]] = [
+        header for header in request.scope["headers"] if header[0] in (b"authorization", b"x-api-key")
+    ]
+    if not sent:
         return None
-    if len(credentials) > 1:
+    if len(sent) > 1:
         raise Unauthenticated("Send one credential.")
-    if "authorization" not in headers:
-        return credentials[0].strip()
-    scheme, _, credential = credentials[0].strip().partition(" ")
+    [(name, value)] = sent
+    text = value.decode("latin-1").strip()
+    if name == b"x-api-key":
+        return text
+    scheme, _, credential = text.partition(" ")
     if scheme.lower() not in SCHEMES or not credential.strip():
         raise Unauthenticated("The header Authorization must be `Bearer KEY`.")
     return credential.strip()

@@ -8,7 +8,7 @@ from typing import Any
 
 import brotli
 from python_multipart.multipart import parse_options_header
-from starlette.requests import Request
+from starlette.requests import ClientDisconnect, Request
 
 from stores.contracts.errors import BadUserInput, LimitExceeded
 
@@ -51,8 +51,12 @@ async def read_body(
     length = request.headers.get("content-length", "0")
     if length.isascii() and length.isdigit():
         check_size(int(length), max_bytes)
-    body = bytearray()
-    async for chunk in request.stream():
+    body, is_complete = bytearray(), False
+    while not is_complete:
+        message = await request.receive()
+        if message["type"] == "http.disconnect":
+            raise ClientDisconnect
+        chunk, is_complete = message.get("body", b""), not message.get("more_body", False)
         body += chunk
         count(len(chunk))
         check_size(len(body), max_bytes)

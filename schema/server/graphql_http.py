@@ -5,8 +5,8 @@ https://graphql.github.io/graphql-over-http/draft/
 
 import logging
 import math
-import secrets
 from collections.abc import Awaitable, Callable, Hashable
+from functools import cache
 from typing import Any
 
 from starlette.requests import ClientDisconnect, Request
@@ -34,6 +34,7 @@ from schema.server.graphql_request import (
     negotiate_media_type,
     read_request,
 )
+from schema.server.http_messages import EncodedResponse, IndexedRequest, add_headers, make_request_id
 from schema.server.limit_rejection import reject_over_limit
 from schema.server.persisted_queries import PersistedQueries
 from schema.server.revalidation import revalidate
@@ -77,14 +78,13 @@ class GraphQLEndpoint:
         self._compressor = compressor
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        response = await self.respond(Request(scope, receive))
+        response = await self.respond(IndexedRequest(scope, receive))
         await response(scope, receive, send)
 
     async def respond(self, request: Request) -> Response:
         """The response to a request, with its id in `X-Request-Id`."""
-        request_id = secrets.token_hex(8)
-        sends_query = not {"query", "extensions", "documentId"}.isdisjoint(request.query_params)
-        if self._page is not None and accepts_html(request) and not sends_query:
+        request_id = make_request_id()
+        if self._page is not None and accepts_html(request) and not _sends_query(request):
             return self._page()
         media_type = JSON
         try:
@@ -101,7 +101,7 @@ class GraphQLEndpoint:
                 finally:
                     await context.settle()
             if context.budget is not None:
-                response.headers.update(context.budget.headers())
+                add_headers(response, context.budget.headers())
         except BadRequest as error:
             body = _make_error_body(error.message, **error.extensions)
             response = _make_json_response(body, error.status, media_type, error.headers)
@@ -112,7 +112,7 @@ class GraphQLEndpoint:
             message = f"Internal error; the log describes it under the request id {request_id}."
             body = _make_error_body(message, code=INTERNAL, requestId=request_id)
             response = _make_json_response(body, 500, media_type)
-        response.headers["X-Request-Id"] = request_id
+        add_headers(response, {"X-Request-Id": request_id})
         return response
 
     async def _answer(
@@ -143,7 +143,7 @@ class GraphQLEndpoint:
             except BadRequest as error:
                 answer = to_json(_make_error_body(error.message, **error.extensions))
             bodies.append(answer)
-        return Response(b"[%b]" % b",".join(bodies), headers=_make_headers(JSON))
+        return EncodedResponse(b"[%b]" % b",".join(bodies), 200, _encode_headers(JSON))
 
     async def _execute(
         self,
@@ -238,12 +238,20 @@ def _answer_response(answer: OperationResult, media_type: str, context: Context)
 def _make_json_response(
     body: dict[str, Any], status: int, media_type: str, headers: dict[str, str] | None = None
 ) -> Response:
-    return Response(to_json(body), status, {**_make_headers(media_type), **(headers or {})})
+    response = EncodedResponse(to_json(body), status, _encode_headers(media_type))
+    if headers:
+        add_headers(response, headers)
+    return response
 
 
-def _make_headers(media_type: str) -> dict[str, str]:
+def _sends_query(request: Request) -> bool:
+    return not {"query", "extensions", "documentId"}.isdisjoint(request.query_params)
+
+
+@cache
+def _encode_headers(media_type: str) -> tuple[tuple[bytes, bytes], ...]:
     # JSON is UTF-8 by definition; the charset is named because old clients ask for it.
-    return {
-        "content-type": f"{media_type}; charset=utf-8",
-        "vary": "Accept, Accept-Encoding, Authorization, X-API-Key",
-    }
+    return (
+        (b"content-type", f"{media_type}; charset=utf-8".encode()),
+        (b"vary", b"Accept, Accept-Encoding, Authorization, X-API-Key"),
+    )

@@ -5,6 +5,7 @@ https://graphql.github.io/graphql-over-http/draft/
 
 import asyncio
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any
 
 import orjson
@@ -81,6 +82,7 @@ def accepts_html(request: Request) -> bool:
     return request.method in ("GET", "HEAD") and "text/html" in request.headers.get("accept", "")
 
 
+@lru_cache(256)
 def negotiate_media_type(accept: str) -> str:
     """The media type of the response to an Accept header: `RESPONSE` if the client names it, else `JSON`.
 
@@ -121,7 +123,8 @@ def _parse_json(text: bytes, what: str, max_depth: int) -> Any:
         value = orjson.loads(text)
     except orjson.JSONDecodeError:
         raise BadRequest(400, f"{what} is not valid JSON.") from None
-    if is_deeper(value, max_depth):
+    # A text with fewer brackets cannot be nested more deeply, and most have few.
+    if text.count(b"{") + text.count(b"[") > max_depth and is_deeper(value, max_depth):
         raise LimitExceeded("json_depth", max_depth, advice=f"{what} is nested too deeply.")
     return value
 

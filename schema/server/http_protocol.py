@@ -55,7 +55,8 @@ class LimitedHttpProtocol(HttpToolsProtocol):
         self.peer = ""
         self._deadline = NEVER  # when the client must have sent what the server waits for
         self._in_head = self._in_body = self._is_refused = False
-        self._head_bytes = 0
+        self._head_bytes = 0  # of what the parser keeps
+        self._header_bytes = 0  # of the headers that it has passed on
         self._has_body = False  # whether the data that is parsed contains some of a body
 
     # What the sweep over all connections calls
@@ -136,7 +137,7 @@ class LimitedHttpProtocol(HttpToolsProtocol):
 
     def on_message_begin(self) -> None:
         super().on_message_begin()
-        self._in_head, self._head_bytes = True, 0
+        self._in_head, self._head_bytes, self._header_bytes = True, 0, 0
         if self._deadline == NEVER:  # the request follows another one in the same data
             self._deadline = self.loop.time() + self._limits.head_seconds
 
@@ -147,13 +148,13 @@ class LimitedHttpProtocol(HttpToolsProtocol):
 
     def on_header(self, name: bytes, value: bytes) -> None:
         if self._in_head:
+            self._header_bytes += len(name) + len(value) + HEADER_OVERHEAD_BYTES
             super().on_header(name, value)
         else:  # a trailer, which uvicorn would add to the headers while the application reads them
             self._count_head_bytes(len(name) + len(value) + HEADER_OVERHEAD_BYTES)
 
     def on_headers_complete(self) -> None:
-        size = sum(len(name) + len(value) + HEADER_OVERHEAD_BYTES for name, value in self.headers)
-        if size > self._limits.header_bytes and self._all.enforces("header_bytes"):
+        if self._header_bytes > self._limits.header_bytes and self._all.enforces("header_bytes"):
             raise _make_refusal("header_bytes")
         if len(self.pipeline) >= MAX_PIPELINED:
             raise Refusal(503, "There are too many requests at once on one connection.")

@@ -35,6 +35,10 @@ class Instruments:
     def __init__(self) -> None:
         self.registry = registry = CollectorRegistry()
         self._operations, self._clients = BoundedNames(), BoundedNames()
+        # The counter and the histogram of each combination of labels: to look them up there takes longer than
+        # to count. The labels are those of `BoundedNames` and of the code, so that there are not many.
+        self._of_operations: dict[tuple[str, str, str], tuple[Counter, Histogram]] = {}
+        self._of_store_calls: dict[tuple[str, str, str], tuple[Counter, Histogram]] = {}
         ProcessCollector(registry=registry)
         self._requests = Counter(
             "sync_gateway_requests",
@@ -77,13 +81,22 @@ class Instruments:
         self._connections = Gauge("sync_gateway_connections", "Open connections.", registry=registry)
 
     def count_operation(self, operation: str, role: str, code: str, seconds: float) -> None:
-        name = self._operations(operation)
-        self._requests.labels(name, role, code).inc()
-        self._request_seconds.labels(name).observe(seconds)
+        labels = (self._operations(operation), role, code)
+        metrics = self._of_operations.get(labels)
+        if metrics is None:
+            metrics = self._requests.labels(*labels), self._request_seconds.labels(labels[0])
+            self._of_operations[labels] = metrics
+        metrics[0].inc()
+        metrics[1].observe(seconds)
 
     def count_store_call(self, store: str, kind: str, seconds: float, code: str) -> None:
-        self._store_calls.labels(store, kind, code).inc()
-        self._store_seconds.labels(store, kind).observe(seconds)
+        labels = (store, kind, code)
+        metrics = self._of_store_calls.get(labels)
+        if metrics is None:
+            metrics = self._store_calls.labels(*labels), self._store_seconds.labels(store, kind)
+            self._of_store_calls[labels] = metrics
+        metrics[0].inc()
+        metrics[1].observe(seconds)
 
     def count_old_route(self, route: str, client: str) -> None:
         self._old_routes.labels(route, self._clients(client)).inc()

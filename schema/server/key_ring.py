@@ -1,6 +1,7 @@
 """The API keys that requests are checked against, read from the store every few seconds."""
 
 import asyncio
+import hashlib
 import hmac
 import logging
 import time
@@ -26,7 +27,8 @@ MIN_USE_INTERVAL_S = 60.0  # between two writes of the time of last use
 @dataclass(slots=True)
 class _State:
     keys: dict[str, ApiKey] = field(default_factory=dict)
-    grants: dict[str, Grant] = field(default_factory=dict)  # of the keys that were checked
+    # Of texts that were compared with what is stored, by their hashes, so that no secret is kept.
+    known: dict[bytes, tuple[ApiKey, Grant]] = field(default_factory=dict)
     exists: bool = False  # whether a key was ever created, be it one that cannot be read
     read_at: float | None = None  # when the last reading began; None: never read
     failed_at: float | None = None
@@ -59,6 +61,11 @@ class KeyRing:
         """The number of cached entries."""
         return len(self._state.keys)
 
+    @property
+    def has_keys(self) -> bool:
+        """Whether a key is known to have been created, as far as this was read yet."""
+        return self._state.exists
+
     async def is_empty(self, max_age_s: float = MAX_AGE_S) -> bool:
         """Whether no key was ever created, as known at most `max_age_s` ago.
 
@@ -73,6 +80,18 @@ class KeyRing:
 
     async def check(self, text: str) -> Grant:
         """The grant of a key. Raises `Unauthenticated`, or `Unavailable` if it cannot be checked now."""
+        digest, now, state = hashlib.sha256(text.encode()).digest(), self._clock(), self._state
+        known = state.known.get(digest)
+        if known is not None and state.read_at is not None and now - state.read_at < MAX_AGE_S:
+            key, grant = known
+            if grant.expires_at is None or grant.expires_at > utc_now():
+                self._checked[grant.subject] = now
+                self._record_use(key, grant.subject, now)
+                return grant
+        return await self._compare(text, digest)
+
+    async def _compare(self, text: str, digest: bytes) -> Grant:
+        """The grant of a key, which is compared with those that are stored. Raises as `check` does."""
         presented = parse_key(text)
         if presented is None:
             raise Unauthenticated("The API key is not valid.")
@@ -89,11 +108,9 @@ class KeyRing:
             raise Unauthenticated("The API key is not valid.")
         if is_fresh:
             self._checked[key.key_id] = now
-        self._record_use(key, now)
-        grants = self._state.grants
-        if key.key_id not in grants:
-            grants[key.key_id] = grant_of(key)
-        return grants[key.key_id]
+        self._record_use(key, key.key_id, now)
+        _, grant = self._state.known.setdefault(digest, (key, grant_of(key)))
+        return grant
 
     def _find(self, presented: KeyText) -> ApiKey | None:
         """The stored key with the id and the secret. The time does not tell which of them is wrong."""
@@ -135,16 +152,16 @@ class KeyRing:
         read_at = self._state.read_at
         return read_at is not None and self._clock() - read_at < max_age_s
 
-    def _record_use(self, key: ApiKey, now: float) -> None:
-        if now - self._used.get(key.key_id, -MIN_USE_INTERVAL_S) < MIN_USE_INTERVAL_S:
+    def _record_use(self, key: ApiKey, key_id: str, now: float) -> None:
+        if now - self._used.get(key_id, -MIN_USE_INTERVAL_S) < MIN_USE_INTERVAL_S:
             return
-        self._used[key.key_id] = now
+        self._used[key_id] = now
         if key.last_used_at is not None:
             age_s = (utc_now() - key.last_used_at).total_seconds()
             if 0 <= age_s < MIN_USE_INTERVAL_S:  # another process has written it
-                self._used[key.key_id] = now - age_s
+                self._used[key_id] = now - age_s
                 return
-        task = asyncio.get_running_loop().create_task(self._write_use(key.key_id))
+        task = asyncio.get_running_loop().create_task(self._write_use(key_id))
         self._writes.add(task)
         task.add_done_callback(self._writes.discard)
 

@@ -1,7 +1,7 @@
 """What the routes of one application share."""
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 from starlette.requests import Request
 
@@ -73,7 +73,7 @@ class AppState:
             documents = WrappedDocumentStore(documents, document_calls)
             series = wrap_series(series, series_calls)
             trace = {"documentCalls": document_calls.calls, "seriesCalls": series_calls.calls}
-        access = replace(self.series, store=wrap_series(series, meter))
+        access = self.series.with_store(wrap_series(series, meter))
         return Context(
             Viewer(MeteredDocumentStore(documents, meter), access, grant),
             self.icons,

@@ -4,8 +4,8 @@ The record is in a context variable, so that a store knows for which request it 
 """
 
 import contextvars
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Iterator, Mapping
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from contextvars import ContextVar
 from dataclasses import dataclass, field
 
@@ -47,22 +47,34 @@ def get_request_id() -> str | None:
     return None if record is None else record.request_id
 
 
-@contextmanager
+UNTRACED = nullcontext[None]()
+
+
 def trace(
     name: str, kind: SpanKind = SpanKind.INTERNAL, **attributes: AttributeValue
-) -> Iterator[Span | None]:
+) -> AbstractContextManager[Span | None]:
     """A span of the request that runs, None if it is not traced. Dots are `__` in the names of attributes.
 
     An exception marks it as failed; its message is left out, because it may quote what a client sent.
     """
     record = CURRENT_REQUEST.get()
     if record is None or record.tracer is None:
-        yield None
-        return
+        return UNTRACED
+    return _trace(record.tracer, record.parent, name, kind, attributes)
+
+
+@contextmanager
+def _trace(
+    tracer: Tracer,
+    parent: Context | None,
+    name: str,
+    kind: SpanKind,
+    attributes: Mapping[str, AttributeValue],
+) -> Iterator[Span]:
     named = {key.replace("__", "."): value for key, value in attributes.items()}
-    is_outermost = not get_current_span().get_span_context().is_valid
-    parent = record.parent if is_outermost else None  # None is the span around this one
-    with record.tracer.start_as_current_span(
+    if get_current_span().get_span_context().is_valid:
+        parent = None  # which is the span around this one
+    with tracer.start_as_current_span(
         name, parent, kind, named, record_exception=False, set_status_on_exception=False
     ) as span:
         try:

@@ -4,6 +4,7 @@ import asyncio
 import logging
 from collections.abc import Awaitable, Callable
 from contextvars import ContextVar
+from types import TracebackType
 from typing import TypeVar
 
 from stores.contracts.errors import Unavailable
@@ -14,6 +15,36 @@ T = TypeVar("T")
 log = logging.getLogger(__name__)
 # When the work for the current request ends, in the time of its event loop; None if it may take any time.
 REQUEST_END: ContextVar[float | None] = ContextVar("REQUEST_END", default=None)
+
+
+class TimeBound:
+    """A block that is cancelled at `end`, in the time of the event loop, and raises `TimeoutError` then.
+
+    It does what `asyncio.timeout_at` does, which takes three times as long, for every call to a store.
+    """
+
+    __slots__ = ("_cancelling", "_end", "_is_over", "_task", "_timer")
+
+    def __init__(self, end: float) -> None:
+        self._end = end
+
+    def __enter__(self) -> None:
+        task = asyncio.current_task()
+        assert task is not None
+        self._task, self._cancelling, self._is_over = task, task.cancelling(), False
+        self._timer = asyncio.get_running_loop().call_at(self._end, self._cancel)
+
+    def _cancel(self) -> None:
+        self._is_over = True
+        self._task.cancel()
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._timer.cancel()
+        # Who else has cancelled the task meanwhile wants it to end, and not only this block.
+        if self._is_over and self._task.uncancel() <= self._cancelling and kind is asyncio.CancelledError:
+            raise TimeoutError from error
 
 
 class Deadline(Interceptor):
@@ -42,7 +73,7 @@ class Deadline(Interceptor):
         if request_end is not None and request_end < end:
             end = request_end
         try:
-            async with asyncio.timeout_at(end):
+            with TimeBound(end):
                 return await proceed()
         except TimeoutError:
             log.warning(

@@ -173,4 +173,6 @@ class WrappedDocumentDatabase(DocumentDatabase):
 
 def join_names(collections: Sequence[Collection]) -> str:
     """The different names of collections, for a log line or a trace."""
+    if len(collections) == 1:
+        return collections[0].name
     return " ".join(dict.fromkeys(collection.name for collection in collections))

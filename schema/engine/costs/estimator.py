@@ -9,7 +9,7 @@ from resolvers.metering import Cost
 from schema.engine.costs.declarations import Costs, CostScope
 from schema.engine.costs.formula import CostFormula
 from schema.engine.costs.paths import costs_by_path
-from schema.engine.documents import OperationKey
+from schema.engine.documents import OperationKey, find_cached
 from stores.contracts.series import WritableSeriesStore
 
 MINUTE = 60 * 1_000_000_000  # in nanoseconds
@@ -34,7 +34,7 @@ class CostEstimator:
 
     def _formula(self, key: OperationKey, core: Executor[Any]) -> CostFormula:
         formulas, operation = key.valid.formulas, key[1:]
-        formula = formulas.get(operation)
+        formula = find_cached(formulas, operation)
         if formula is None:
             formula = formulas[operation] = CostFormula(core, self._costs)
         return formula

@@ -73,7 +73,7 @@ class Selection:
             results += self._complete_columns(objects[start : start + OBJECTS_PER_SLICE])
         if objects and len(self._fields) == 1:
             await self._fields[0].fill(objects, results, run)
-        elif objects:
+        elif objects and self._fields:
             fills = (field.fill(objects, results, run) for field in self._fields)
             for failure in await asyncio.gather(*fills, return_exceptions=True):
                 if failure is not None:
