@@ -64,15 +64,16 @@ class Readings:
         self._loaders: dict[Hashable, Loader[Any, Any]] = {}
 
     def latest(
-        self, measurement: str, fields: tuple[str, ...], before: int = END_OF_TIME
+        self, measurement: str, fields: tuple[str, ...], before: int = END_OF_TIME, where: Where = ()
     ) -> Loader[str, dict[str, Sample]]:
         """Return the loader, by machine id, of the newest sample of each field before a time."""
 
         async def load(machines: list[str]) -> list[dict[str, Sample]]:
-            by_machine = await self.series.latest(SeriesQuery(measurement, fields, machines, stop=before))
+            query = SeriesQuery(measurement, fields, machines, stop=before, where=where)
+            by_machine = await self.series.latest(query)
             return [by_machine.get(machine, {}) for machine in machines]
 
-        return self._loader(("latest", measurement, fields, before), load)
+        return self._loader(("latest", measurement, fields, before, where), load)
 
     def points(
         self, measurement: str, start: int, stop: int, where: Where = ()

@@ -17,7 +17,8 @@ Path: TypeAlias = Sequence[str | int]
 class Absence(NamedTuple):
     """A field that a machine has never written, or tags that its series do not have.
 
-    `where` are the tags by which series were selected, and `by` those by which they were grouped.
+    `where` are the tags by which series were selected, and `by` those by which they were grouped. With
+    `classes`, it is about events of these classes, which neither the machine nor the `others` have written.
     """
 
     organization_id: str | None
@@ -26,6 +27,8 @@ class Absence(NamedTuple):
     field: str
     where: Where = ()
     by: tuple[str, ...] = ()
+    classes: tuple[str, ...] = ()
+    others: tuple[str, ...] = ()
 
 
 class Hinted(NamedTuple):

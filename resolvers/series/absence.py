@@ -7,10 +7,12 @@ from typing import Any
 from loaders.batching import load_by_group
 from resolvers.context import Context
 from resolvers.hints import Absence, Hinted
+from resolvers.series.catalogues import make_catalogue
 from resolvers.series.machines import HasMachineId, UnregisteredMachine, get_readings
 from resolvers.series.tag_sets import ALL_SERIES, TagSelection
 from stores.contracts.extents import SeriesExtent
 from stores.contracts.samples import Kind, Tags, Where
+from stores.entities.machine_events import EVENTS
 
 MAX_CLOSEST = 3
 MIN_SIMILARITY = 0.5  # a ratio of `difflib`: `pieces` is near `pieces_produced`
@@ -55,6 +57,14 @@ def hint_at_tags(hinted: Hinted, all_tags: Iterable[Tags]) -> Hinted:
     return hinted._replace(absences=()) if names.issuperset(hinted.absences[0].by) else hinted
 
 
+def hint_at_classes(
+    organization_id: str | None, machines: Sequence[str], classes: Sequence[str], value: Any
+) -> Hinted:
+    """Return a value with the hint that machines have never written events of some classes."""
+    events = Absence(organization_id, machines[0], EVENTS.measurement, EVENTS.field)
+    return Hinted(value, [events._replace(classes=tuple(classes), others=tuple(machines[1:]))])
+
+
 async def describe_absences(
     context: Context, absences: Sequence[Absence]
 ) -> list[tuple[str, list[str]] | None]:
@@ -65,18 +75,55 @@ async def describe_absences(
     """
 
     async def load(indexes: list[int]) -> list[list[SeriesExtent] | Exception]:
-        machines = [UnregisteredMachine(absences[i].machine_id, absences[i].organization_id) for i in indexes]
-        loader = get_readings(context, machines[0]).extents()
-        return await loader.load_settled([machine.machine_id for machine in machines])
+        chosen = [absences[i] for i in indexes]
+        machine = UnregisteredMachine(chosen[0].machine_id, chosen[0].organization_id)
+        loader = get_readings(context, machine).extents()
+        ids = list(dict.fromkeys(id_ for absence in chosen for id_ in (absence.machine_id, *absence.others)))
+        by_id = dict(zip(ids, await loader.load_settled(ids), strict=True))
+        return [_join([by_id[id_] for id_ in (absence.machine_id, *absence.others)]) for absence in chosen]
 
     all_extents = await load_by_group([absence.organization_id for absence in absences], load)
     descriptions: list[tuple[str, list[str]] | None] = []
     for absence, extents in zip(absences, all_extents, strict=True):
         await context.turn.pause()
-        descriptions.append(
-            (_name_field(absence), []) if isinstance(extents, Exception) else _describe(absence, extents)
-        )
+        if absence.classes:
+            descriptions.append(_describe_classes(absence, extents))
+        elif isinstance(extents, Exception):
+            descriptions.append((_name_field(absence), []))
+        else:
+            descriptions.append(_describe(absence, extents))
     return descriptions
+
+
+def _join(all_extents: Sequence[list[SeriesExtent] | Exception]) -> list[SeriesExtent] | Exception:
+    joined: list[SeriesExtent] = []
+    for extents in all_extents:
+        if isinstance(extents, Exception):
+            return extents
+        joined += extents
+    return joined
+
+
+def _describe_classes(
+    absence: Absence, extents: Sequence[SeriesExtent] | Exception
+) -> tuple[str, list[str]] | None:
+    """Return that there are no events of some classes, unless there are or the store cannot tell."""
+    if isinstance(extents, Exception):
+        return None
+    written = {event_class.name for event_class in make_catalogue(extents).event_classes}
+    if not written.isdisjoint(absence.classes):
+        return None
+    machines = len(absence.others) + 1
+    who = (
+        f"None of {machines} machines has ever"
+        if absence.others
+        else f"{_shorten(absence.machine_id)} has never"
+    )
+    message = (
+        f"{who} written events of the class {' or '.join(map(_shorten, absence.classes[:MAX_CLOSEST]))}."
+    )
+    closest = [match for name in absence.classes[:MAX_CLOSEST] for match in _find_closest(name, written)]
+    return message, list(dict.fromkeys(closest))[:MAX_CLOSEST]
 
 
 def _describe(absence: Absence, extents: Sequence[SeriesExtent]) -> tuple[str, list[str]] | None:

@@ -5,9 +5,10 @@ from dataclasses import replace
 
 from loaders.readings import Readings
 from resolvers.context import Context
+from resolvers.hints import Hinted
 from resolvers.limits import DAY
 from resolvers.rules.paging import Page
-from resolvers.series.events import LAST_DAY, EventGroup, EventRequest, list_events_of_groups
+from resolvers.series.events import LAST_DAY, EventGroup, EventRequest, find_classes, list_events_of_groups
 from resolvers.series.local_time import localize
 from resolvers.series.machines import list_machine_ids
 from stores.entities.applications import Application
@@ -36,13 +37,14 @@ async def get_last_activity(context: Context, application: Application) -> int |
 
 async def list_events(
     context: Context, application: Application, request: EventRequest
-) -> Page[MachineEvent]:
+) -> Page[MachineEvent] | Hinted:
     """Return a page of the events of all devices together, newest first."""
     request = replace(request, range=await localize(context, application, request.range or LAST_DAY))
     readings, machines = await _find_devices(context, application)
     group = EventGroup("", readings, tuple(machines))
     name = ("application", application.organization_id or "", application.application_id)
-    return await list_events_of_groups(context, [group], request, name)
+    page = await list_events_of_groups(context, [group], request, name)
+    return await find_classes(page, request, readings, application.organization_id, machines)
 
 
 async def _find_devices(context: Context, application: Application) -> tuple[Readings, list[str]]:

@@ -9,6 +9,7 @@ from typing import TypeAlias
 import orjson
 
 from resolvers.context import Context
+from resolvers.hints import Absence, Hinted
 from resolvers.rules.cursors import Cursors, Position
 from resolvers.rules.paging import Page, page_size
 from resolvers.series.alarms import AlarmRange, AlarmRequest, AlarmRun, find_alarms, resolve_alarm_range
@@ -80,12 +81,12 @@ GROUP_KEYS: dict[AlarmGrouping, Callable[[AlarmRun], tuple[str, ...]]] = {
 
 async def list_alarms(
     context: Context, owner: AlarmOwner, request: AlarmRequest, first: int | None, after: str | None
-) -> Page[AlarmRun]:
+) -> Page[AlarmRun] | Hinted:
     """Return a page of the alarms of a machine, or of all devices of an owner, the latest start first."""
     size = page_size(first)
     cursors = Cursors(context, ("alarms", *_name(owner)))
     position = cursors.decode(after)
-    alarms, _ = await _find_alarms_of(context, owner, request)
+    alarms, absences, _ = await _find_alarms_of(context, owner, request)
     alarms.sort(key=_make_order_key)
     if position is not None:
         begin = bisect_right(alarms, (-position[0], position[1]), key=_make_order_key)
@@ -96,22 +97,23 @@ async def list_alarms(
     async def count_alarms() -> int:
         return count
 
-    return Page(
+    page = Page(
         nodes=alarms[begin : begin + size],
         encode_cursor=lambda alarm: cursors.encode(_make_position(alarm)),
         has_next=begin + size < count,
         has_previous=position is not None,
         count=count_alarms,
     )
+    return Hinted(page, absences) if absences else page
 
 
 async def summarize_alarms(
     context: Context, owner: AlarmOwner, request: AlarmRequest, by: AlarmGrouping, first: int
-) -> list[AlarmTotal]:
+) -> list[AlarmTotal] | Hinted:
     """Return the groups with most alarms; of several with as many, those with more seconds come first."""
     if not 0 <= first <= MAX_TOTALS:
         raise BadUserInput(f"`first` must be from 0 to {MAX_TOTALS}.", fields=["first"])
-    alarms, range_ = await _find_alarms_of(context, owner, request)
+    alarms, absences, range_ = await _find_alarms_of(context, owner, request)
     totals: dict[tuple[str, ...], AlarmTotal] = {}
     for alarm in alarms:
         total = totals.setdefault(GROUP_KEYS[by](alarm), AlarmTotal(by, alarm))
@@ -119,7 +121,8 @@ async def summarize_alarms(
         total.active += alarm.end is None
         total.nanoseconds += min(alarm.seen, range_.stop) - max(alarm.start, range_.start)
     ordered = sorted(totals.items(), key=lambda item: (-item[1].count, -item[1].nanoseconds, item[0]))
-    return [total for _, total in ordered[:first]]
+    summary = [total for _, total in ordered[:first]]
+    return Hinted(summary, absences) if absences else summary
 
 
 def _name(owner: AlarmOwner) -> tuple[str, ...]:
@@ -133,8 +136,8 @@ def _name(owner: AlarmOwner) -> tuple[str, ...]:
 
 async def _find_alarms_of(
     context: Context, owner: AlarmOwner, request: AlarmRequest
-) -> tuple[list[AlarmRun], AlarmRange]:
-    """Return the alarms of an owner's machines, and their range."""
+) -> tuple[list[AlarmRun], Sequence[Absence], AlarmRange]:
+    """Return the alarms of an owner's machines, what these have never written, and the range."""
     if isinstance(owner, Organization):
         requested = request.range
         ids = [application.application_id for application in owner.applications]
@@ -147,7 +150,8 @@ async def _find_alarms_of(
             else [owner]
         )
     range_ = resolve_alarm_range(context, requested)
-    return await find_alarms(context, machines, range_, request), range_
+    alarms = await find_alarms(context, machines, range_, request)
+    return (*alarms, range_) if isinstance(alarms, Hinted) else (alarms, (), range_)
 
 
 def _make_position(alarm: AlarmRun) -> Position:

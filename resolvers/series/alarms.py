@@ -6,7 +6,9 @@ from dataclasses import dataclass, replace
 
 from loaders.readings import Readings
 from resolvers.context import Context
+from resolvers.hints import Hinted
 from resolvers.limits import DAY
+from resolvers.series.absence import hint_at_classes
 from resolvers.series.budget import ALARMS, spend_points
 from resolvers.series.machines import HasMachineId, get_readings
 from resolvers.series.ranges import RequestedRange, resolve_range
@@ -94,11 +96,12 @@ def resolve_alarm_range(context: Context, requested: RequestedRange) -> AlarmRan
 
 async def find_alarms(
     context: Context, machines: Sequence[HasMachineId], range_: AlarmRange, request: AlarmRequest
-) -> list[AlarmRun]:
+) -> list[AlarmRun] | Hinted:
     """Return the alarms of machines of one organization that were active in a range, in no order.
 
     All machines are two queries: the changes, and the samples next to the range. A third one finds the ends
-    of alarms that are reported again after a range in the past.
+    of alarms that are reported again after a range in the past. There is a hint at classes that no machine
+    has written.
     """
     if request.machines is not None:
         chosen = frozenset(request.machines)
@@ -114,6 +117,8 @@ async def find_alarms(
         readings.neighbours(EVENTS.measurement, range_.start, after, where).load_many(keys),
         readings.changes(EVENTS.measurement, range_.start, range_.stop, where).load_many(keys),
     )
+    if request.classes and not any(neighbours) and not any(changes):
+        return hint_at_classes(machines[0].organization_id, list(by_id), request.classes, [])
     clear = context.viewer.series.alarm_clear
     alarms: list[AlarmRun] = []
     pending = 0

@@ -9,9 +9,11 @@ from typing import Any, NamedTuple
 
 from loaders.readings import Readings
 from resolvers.context import Context
+from resolvers.hints import Hinted
 from resolvers.limits import DAY
 from resolvers.rules.cursors import Cursors
 from resolvers.rules.paging import Page, page_size
+from resolvers.series.absence import hint_at_classes
 from resolvers.series.local_time import localize
 from resolvers.series.machines import HasMachineId, get_readings
 from resolvers.series.ranges import RequestedRange, resolve_range
@@ -20,6 +22,8 @@ from stores.contracts.occurrences import make_occurrence_order
 from stores.contracts.samples import END_OF_TIME, Occurrence
 from stores.contracts.series_queries import OccurrencePosition, Source, SourceQuery
 from stores.entities.machine_events import (
+    EVENTS,
+    SOURCES,
     EventConditions,
     MachineEvent,
     find_source_number,
@@ -28,6 +32,7 @@ from stores.entities.machine_events import (
 )
 
 MAX_MACHINES = 1000
+FIELD_CLASSES = frozenset(source.field for source in SOURCES if not source.tags)
 LAST_DAY = RequestedRange(last=DAY)
 
 
@@ -64,8 +69,8 @@ class _Entry(NamedTuple):
 
 async def list_events_of_machine(
     context: Context, machine: HasMachineId, request: EventRequest
-) -> Page[MachineEvent]:
-    """Return a page of the events of a machine, newest first.
+) -> Page[MachineEvent] | Hinted:
+    """Return a page of the events of a machine, newest first; with a hint at classes that it has not written.
 
     The first pages of machines with the same arguments are one query, and so are their numbers.
     """
@@ -76,8 +81,28 @@ async def list_events_of_machine(
     if request.after is None:
         loader = readings.last_by_machine(sources, listing.limit, listing.start, listing.stop)
         entries = [_Entry(occurrence, "") for occurrence in await loader.load(machine.machine_id)]
-        return listing.make_page(entries, [group])
+        page = listing.make_page(entries, [group])
+        return await find_classes(page, request, readings, machine.organization_id, [machine.machine_id])
     return await listing.load_page([group])
+
+
+async def find_classes(
+    page: Page[MachineEvent],
+    request: EventRequest,
+    readings: Readings,
+    organization_id: str | None,
+    machines: Sequence[str],
+) -> Page[MachineEvent] | Hinted:
+    """Return the first page of a list, with a hint if it is empty and there were never such classes."""
+    classes = request.conditions.classes
+    if page.nodes or request.after is not None or not classes or not machines:
+        return page
+    if not FIELD_CLASSES.isdisjoint(classes):
+        return page
+    loader = readings.written((("event_class", classes),))
+    if any(await loader.load_many([(machine, EVENTS.measurement, EVENTS.field) for machine in machines])):
+        return page
+    return hint_at_classes(organization_id, machines, classes, page)
 
 
 async def list_events_of_groups(

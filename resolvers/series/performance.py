@@ -149,8 +149,8 @@ async def get_performance(
         planned = list_planned_spans(requested.shifts, start, known)
     else:
         planned = ((start, known),) if start < known else ()
-    stop = max(known, start + 1)
-    inputs = await _load_inputs(context, machine, request, planned, start, stop)
+    stop = max(known, start)
+    inputs = await _load_inputs(context, machine, request, planned, start, max(stop, start + 1))
     [total] = _list_figures(inputs, request, Windows((start, stop)), start, stop)
     if windows.edges:
         total = replace(total, windows=_list_figures(inputs, request, windows, start, stop))

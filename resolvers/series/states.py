@@ -84,18 +84,17 @@ async def get_states(
     requested = await localize(context, machine, requested, every)
     start, stop = resolve_range(context, requested)
     windows = Windows(()) if every is None else resolve_windows(context, requested, every, start, stop)
-    stop = max(min(stop, context.now), start + 1)  # future states are not known
+    stop = max(min(stop, context.now), start)  # future states are not known
     readings, keys = get_readings(context, machine), [(machine.machine_id, field) for field in STATUS]
     neighbours, changes = await gather(
         readings.neighbours(STATE, start, END_OF_TIME, selection.where).load_many(keys),
-        readings.changes(STATE, start, stop, selection.where).load_many(keys),
+        readings.changes(STATE, start, max(stop, start + 1), selection.where).load_many(keys),
     )
     is_silent, where = not any(neighbours) and not any(changes), selection.where
     if is_silent and not await has_written(context, machine, STATE, STATUS, where):
         return hint_at_absence(machine, STATE, EXECUTION, selection)
     await _spend_changes(context, changes)
-    known = stop if start <= context.now else start
-    series = [_find_states_of_field(*field, start, known) for field in zip(neighbours, changes, strict=True)]
+    series = [_find_states_of_field(*field, start, stop) for field in zip(neighbours, changes, strict=True)]
 
     def combine(members: Sequence[Tags], tags: tuple[GroupTag, ...] = ()) -> StateHistory:
         of_members = {

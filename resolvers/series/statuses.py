@@ -10,6 +10,7 @@ from resolvers.hints import Hinted
 from resolvers.limits import DAY
 from resolvers.series.absence import hint_at_absence
 from resolvers.series.machines import HasMachineId, get_readings, machine_ids, organization_ids
+from resolvers.series.tag_sets import ALL_SERIES, TagSelection
 from stores.contracts.records import Attribute, read_bool, read_string
 from stores.contracts.samples import END_OF_TIME, Sample
 from stores.entities.machine_events import EXECUTION, MODE, POWER, POWER_ON, STATE, STATUS
@@ -74,16 +75,22 @@ class Status:
 
 
 async def get_latest(
-    context: Context, machine: HasMachineId, measurement: str, field: str, *, include_future: bool
+    context: Context,
+    machine: HasMachineId,
+    measurement: str,
+    field: str,
+    tags: TagSelection = ALL_SERIES,
+    *,
+    include_future: bool,
 ) -> Sample | Hinted:
     """Return the newest sample of one field, or None with a hint if the machine has never written it.
 
     All machines with the same arguments are one query.
     """
     end = END_OF_TIME if include_future else context.viewer.series.find_end_of_present(context.now)
-    loader = get_readings(context, machine).latest(measurement, (field,), end)
+    loader = get_readings(context, machine).latest(measurement, (field,), end, tags.where)
     sample = (await loader.load(machine.machine_id)).get(field)
-    return hint_at_absence(machine, measurement, field) if sample is None else sample
+    return hint_at_absence(machine, measurement, field, tags) if sample is None else sample
 
 
 async def get_statuses(

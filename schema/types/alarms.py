@@ -12,6 +12,7 @@ from resolvers.series.alarm_lists import MAX_TOTALS, AlarmGrouping, AlarmOwner, 
 from resolvers.series.alarms import LAST_DAY, AlarmRequest, AlarmRun
 from resolvers.series.machines import HasMachineId
 from schema.engine.fields import Info, argument, attribute, derived, find_selected_keys
+from schema.engine.hints import show_hints
 from schema.engine.scalars import DateTime
 from schema.types.event_arguments import EventRange
 from schema.types.paging import Connection
@@ -113,7 +114,8 @@ class AlarmsOfMachine:
         after: After = None,
     ) -> Any:
         request = _to_request(range, classes, active_only=active_only)
-        return await alarm_lists.list_alarms(info.context, root, request, first, after)
+        alarms = await alarm_lists.list_alarms(info.context, root, request, first, after)
+        return show_hints(info, alarms)
 
     @derived(
         "The number and the duration of the machine's alarms, most first.",
@@ -129,7 +131,9 @@ class AlarmsOfMachine:
         first: MaxTotals = 20,
     ) -> Any:
         request = _to_request(range, classes)
-        return await alarm_lists.summarize_alarms(info.context, root, request, AlarmGrouping(by.value), first)
+        grouping = AlarmGrouping(by.value)
+        summary = await alarm_lists.summarize_alarms(info.context, root, request, grouping, first)
+        return show_hints(info, summary)
 
 
 @strawberry.type
@@ -148,7 +152,8 @@ class AlarmsOfDevices:
         after: After = None,
     ) -> Any:
         request = _to_request(range, classes, machines, active_only=active_only)
-        return await alarm_lists.list_alarms(info.context, root, request, first, after)
+        alarms = await alarm_lists.list_alarms(info.context, root, request, first, after)
+        return show_hints(info, alarms)
 
     @derived(
         "The number and the duration of the alarms of its devices, most first.", list[AlarmSummary] | None
@@ -163,4 +168,6 @@ class AlarmsOfDevices:
         first: MaxTotals = 20,
     ) -> Any:
         request = _to_request(range, classes, machines)
-        return await alarm_lists.summarize_alarms(info.context, root, request, AlarmGrouping(by.value), first)
+        grouping = AlarmGrouping(by.value)
+        summary = await alarm_lists.summarize_alarms(info.context, root, request, grouping, first)
+        return show_hints(info, summary)

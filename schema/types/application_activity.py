@@ -6,6 +6,7 @@ import strawberry
 
 from resolvers.series import activity, catalogues, fleet
 from schema.engine.fields import Info, attribute, derived
+from schema.engine.hints import show_hints
 from schema.engine.scalars import DateTime
 from schema.types.alarms import AlarmsOfDevices
 from schema.types.catalogue import Catalogue, CatalogueRange
@@ -77,7 +78,7 @@ class ApplicationActivity(AlarmsOfDevices):
         request = to_event_request(
             first, after, range, classes, event_ids, values, include_heartbeats, include_future, machines
         )
-        return await activity.list_events(info.context, root, request)
+        return show_hints(info, await activity.list_events(info.context, root, request))
 
     @derived("What its devices write: measurements, fields, tags and classes of events.", Catalogue | None)
     async def catalogue(root: Parent, info: Info, range: CatalogueRange = None) -> Any:

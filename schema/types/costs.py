@@ -100,6 +100,7 @@ from stores.entities.shift_plans import MAX_BREAKS, MAX_SHIFTS
 CONFIGURATION = Reads(calls={ORGANIZATION: 1}, documents={ORGANIZATION: 2})
 ROOT_CONFIGURATION = Reads(calls={OBJECT: 2}, documents={})  # what there is, and whether it exists at all
 HINTS = Reads(calls={TENANT: 1}, documents={})  # of what machines have written, if something is absent
+CLASSES = Reads(calls={TENANT: 2}, documents={})  # whether machines have written them, and what they have
 MACHINE_IDS = Reads(calls={LEVEL: 1}, documents={MACHINE: 1})
 ALL_ORGANIZATIONS = Reads(
     calls={PAGE: 2}, documents={PAGE: lambda _, scope: 2 * scope.organizations}
@@ -154,13 +155,20 @@ def _read_time_zone(arguments: Arguments) -> Reads | None:
     return CONFIGURATION if needs_application(arguments) else None
 
 
+def _read_classes(arguments: Arguments) -> Reads | None:
+    """Whether there were ever events of the classes, and what there is instead."""
+    return CLASSES if arguments.get("classes") else None
+
+
 def _alarms(machines: Basis, *shared: SharedReads) -> dict[str, FieldCost]:
     """Alarms and their summary. The changes that they are found in are limited while the request runs.
 
     A third call finds the ends of alarms that are reported again after a range in the past.
     """
     reads = FieldCost(
-        calls={TENANT: 3}, points={machines: 2 * EVENTS_OF_MACHINE}, shared=(_read_time_zone, *shared)
+        calls={TENANT: 3},
+        points={machines: 2 * EVENTS_OF_MACHINE},
+        shared=(_read_time_zone, _read_classes, *shared),
     )
     applications: dict[Basis, Terms] = {APPLICATION: {ORGANIZATION: APPLICATIONS}}
     page: dict[Basis, Terms] = {PAGE: {OBJECT: 1}, **applications}
@@ -196,7 +204,7 @@ SERIES_FIELDS: dict[str, FieldCost] = {
     "connected": FieldCost(calls={TENANT: 1}),
     "latest": FieldCost(calls={TENANT: 1}, points={OBJECT: 1}, shared=(HINTS,)),
     "catalogue": FieldCost(calls={TENANT: 1}, shared=(_read_time_zone,)),
-    "events": _event_page(OBJECT, _read_time_zone),
+    "events": _event_page(OBJECT, _read_time_zone, _read_classes),
     # Of a range without samples, also whether the field was ever written; if the store cannot tell, the
     # catalogue.
     "series": FieldCost(
@@ -345,7 +353,7 @@ COSTS: dict[str, FieldCost] = {
     ),
     "Application.connectedDeviceCount": FieldCost(calls={TENANT: 1}, shared=(MACHINE_IDS,)),
     "Application.lastActivity": FieldCost(calls={TENANT: 2}, points={MACHINE: 4}, shared=(MACHINE_IDS,)),
-    "Application.events": _event_page(OBJECT, MACHINE_IDS, _read_time_zone),
+    "Application.events": _event_page(OBJECT, MACHINE_IDS, _read_time_zone, _read_classes),
     **{f"Application.{name}": cost for name, cost in _alarms(MACHINE, MACHINE_IDS).items()},
     "Application.catalogue": FieldCost(calls={TENANT: 1}, shared=(MACHINE_IDS,)),
     "Application.devices": _device_page(DEVICES_OF_APPLICATION, APPLICATION, 1, {}),

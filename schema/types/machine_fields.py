@@ -88,9 +88,11 @@ class MachineFields(AlarmsOfMachine):
         measurement: Measurement,
         field: Field,
         include_future: IncludeFuture = False,
+        where: WhereArgument = None,
     ) -> Any:
+        tags = to_tag_selection(where, None)
         latest = await statuses.get_latest(
-            info.context, root, measurement, field, include_future=include_future
+            info.context, root, measurement, field, tags, include_future=include_future
         )
         return show_hints(info, latest)
 
@@ -120,7 +122,7 @@ class MachineFields(AlarmsOfMachine):
         request = to_event_request(
             first, after, range, classes, event_ids, values, include_heartbeats, include_future
         )
-        return await events.list_events_of_machine(info.context, root, request)
+        return show_hints(info, await events.list_events_of_machine(info.context, root, request))
 
     @derived("The series of one field of the machine.", Series | None, needs=NEEDS)
     async def series(

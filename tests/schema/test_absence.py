@@ -113,6 +113,19 @@ async def test_an_empty_range_of_what_was_written_is_empty(
         assert (await refused(client, plant, refusal))["code"] == "BAD_USER_INPUT"
 
 
+async def test_the_latest_value_is_that_of_the_selected_series(
+    client: Client, plant: str, series: WritableSeriesStore
+) -> None:
+    points = [put("c", "M0", NOW - n * HOUR, {"spindle": str(n)}, v=n) for n in (1, 2)]
+    await write(series, points)
+    latest = 'latest(measurement: "c", field: "v", where: [{tag: "spindle", in: ["%s"]}]) { value }'
+    selection = "\n".join(f"s{spindle}: {latest % spindle}" for spindle in "123")
+    machine, [hint] = await ask(client, plant, selection)
+    assert machine == {"s1": {"value": 1}, "s2": {"value": 2}, "s3": None}
+    assert (hint["path"], hint["closest"]) == (["s3"], [])
+    assert "such a value of the tag spindle" in hint["message"]
+
+
 async def test_tags_that_no_series_has_are_hinted_at(
     client: Client, plant: str, series: WritableSeriesStore
 ) -> None:

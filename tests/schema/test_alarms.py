@@ -197,3 +197,39 @@ async def test_the_alarms_of_all_machines_are_two_queries(
         assert sorted(client.series_calls) == ["changes events event_value", "neighbours events event_value"]
     error = await client.fail(query.replace("by: MACHINE", "by: MACHINE, first: 1001"), o=plant)
     assert error["extensions"]["code"] == "BAD_USER_INPUT"
+
+
+async def test_classes_that_no_machine_has_written_are_hinted_at(stored_gateway: StoredGateway) -> None:
+    """Whatever the range and the conditions are, unless a machine has written them at another time."""
+    await put_points(stored_gateway)
+    await stored_gateway.put(put("state", "M0", START, execution="ACTIVE"))
+    await stored_gateway.gateway.add_device(OWN, "M1")
+    now = 'range: {last: "PT1M"}'
+    alarms = f"""alarms({SINCE_START}, classes: ["Alrm"]) {{ totalCount }}
+        summary: alarmSummary(by: CLASS, {SINCE_START}, classes: ["WARNINGS"]) {{ count }}
+        right: alarms({now}, classes: ["WARNING"], activeOnly: true) {{ totalCount }}"""
+    events = f"""events({SINCE_START}, classes: ["alarms"]) {{ nodes {{ value }} }}
+        field: events({SINCE_START}, classes: ["executon", "x"]) {{ nodes {{ value }} }}
+        named: events({now}, classes: ["WARNING", "x"]) {{ totalCount }}
+        state: events({now}, classes: ["execution"]) {{ totalCount }}"""
+    device = 'device(organizationId: "%s", applicationId: "cnc", machineId: "M0") { %s }'
+    for owner, selection, subject in (
+        (device, alarms + events, "M0 has never"),
+        (
+            'application(organizationId: "%s", applicationId: "cnc") { %s }',
+            alarms + events,
+            "None of 2 machines has ever",
+        ),
+        ('organization(organizationId: "%s") { %s }', alarms, "None of 2 machines has ever"),
+    ):
+        answer = await stored_gateway.gateway.ask(OWN, f"{{ {owner % (OWN, selection)} }}")
+        assert "errors" not in answer
+        [data] = answer["data"].values()
+        assert data["alarms"] == {"totalCount": 0}
+        hints = {hint["path"][-1]: hint for hint in answer["extensions"]["hints"]}
+        assert hints["alarms"]["message"] == f"{subject} written events of the class Alrm."
+        closest = {name: hint["closest"] for name, hint in hints.items()}
+        assert closest.items() <= {
+            "alarms": ["ALARM"], "summary": ["WARNING"], "events": ["ALARM"], "field": ["execution"]
+        }.items()  # fmt: skip
+        assert len(closest) == (4 if "events" in data else 2)

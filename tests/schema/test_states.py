@@ -61,13 +61,26 @@ async def test_nothing_is_known_of_a_range_that_has_not_begun(stored_gateway: St
         put("state", "M0", now - HOUR, execution="ACTIVE"),
         put("events", "M0", now - HOUR, {"event_class": "ALARM", "event_id": "a"}, event_value="HOT"),
     )
-    later = f'range: {{from: "{iso(now + 24 * HOUR)}", to: "{iso(now + 48 * HOUR)}"}}'
+    at, window = now + 24 * HOUR, {"complete": False}
+    start = f"{iso(at)[:19]}.000Z"
+    later = f'range: {{from: "{start}", to: "{iso(at + 24 * HOUR)}"}}'
+    every = 'every: {duration: "P1D"}'
     device = await stored_gateway.read(
-        f"""states({later}) {{ durations {{ value }} execution {{ value }} }}
+        f"""states({later}, {every}) {{ start stop durations {{ value }} execution {{ value }}
+              windows {{ complete states {{ value }} }} }}
+            performance({later}, {every}, pieces: {{measurement: "c", field: "n"}}) {{
+              end plannedSeconds availability oee windows {{ complete plannedSeconds }} }}
             alarms({later}) {{ totalCount }} alarmSummary({later}, by: VALUE) {{ value }}"""
     )
+    empty = {"plannedSeconds": 0, "availability": None, "oee": None}
     assert device == {
-        "states": {"durations": [], "execution": []}, "alarms": {"totalCount": 0}, "alarmSummary": []
+        "states": {
+            "start": start, "stop": start, "durations": [], "execution": [],
+            "windows": [window | {"states": []}] * 2,
+        },
+        "performance": empty | {"end": start, "windows": [window | {"plannedSeconds": 0}] * 2},
+        "alarms": {"totalCount": 0},
+        "alarmSummary": [],
     }  # fmt: skip
 
 
