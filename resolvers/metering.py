@@ -10,6 +10,7 @@ from resolvers.turns import FREE_TURN, Turn
 from stores.contracts.document_store import DocumentDatabase, DocumentStore
 from stores.contracts.documents import Collection, Document, Query
 from stores.contracts.errors import LimitExceeded
+from stores.contracts.samples import SampleColumns
 from stores.wrappers.documents import WrappedDocumentDatabase, WrappedDocumentStore
 from stores.wrappers.interception import Interceptor, StoreCall
 
@@ -178,7 +179,7 @@ def count_samples(result: Any) -> int:
         return sum(map(count_samples, result.values()))
     if isinstance(result, list) and result and isinstance(result[0], list):  # pages of occurrences
         return sum(map(len, result))
-    return len(result) if isinstance(result, list) else 1
+    return len(result) if isinstance(result, (list, SampleColumns)) else 1
 
 
 # The calls to a time-series store that return samples. Others return names and numbers of machines.
