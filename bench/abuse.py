@@ -26,6 +26,7 @@ from bench.abuse_inputs import BIG_ANSWER, DOCUMENTS, GZIP_BODY, HEAVY, RAW_SERI
 from bench.execution import DATABASE, Peer, gateway
 from bench.lag import prepare
 from bench.machine import machine
+from schema.server.settings import Settings
 
 DASHBOARD = """{ organization(organizationId: "ferro-works") { applications { devices(first: 50) {
   nodes { machineId name connected status { power execution mode } connectors { name } } } } } }"""
@@ -169,7 +170,7 @@ async def main(seconds: float) -> int:
     console = Console(soft_wrap=True)
     console.print(machine())
     with tempfile.TemporaryDirectory() as name, contextlib.ExitStack() as stack:
-        await prepare(Path(name))
+        await prepare(Settings(data=Path(name)))
         peer = stack.enter_context(gateway("gateway", Path(name), {}))
         return await compare(peer, seconds, console)
 

@@ -48,6 +48,38 @@ LONG_SERIES = f"""{{ device({_MACHINE}) {{ series(measurement: "process", field:
 # More than limits.input_values, and as many as these.
 RAW_SERIES = f"""{{ device({_MACHINE}) {{ states(range: {{last: "P30D"}}) {{ power {{ start }} }}
   series(measurement: "process", field: "temperature", range: {{last: "P30D"}}) {{ timesMs numbers }} }} }}"""
+_LONG_MACHINE = 'organizationId: "long", applicationId: "app0", machineId: "M000000"'
+_LONG_FIELD = 'measurement: "long", field: "level"'
+_LAST_DAY = 'range: {last: "P1D"}'
+SAMPLES = 200_000  # of each of two fields of that machine, in the last day
+
+
+def _read_long_series(arguments: str, selection: str) -> str:
+    return f"""{{ device({_LONG_MACHINE}) {{
+      series({_LONG_FIELD}, {_LAST_DAY} {arguments}) {{ {selection} }} }} }}"""
+
+
+_WINDOWS = 'every: {duration: "PT2S"}, aggregate:'
+SERIES = {
+    "columns of all samples": _read_long_series("", "timesMs numbers"),
+    "all samples as objects": _read_long_series("", "points { time value }"),
+    "the peaks of all samples": _read_long_series("maxPoints: 1000", "times values"),
+    "43,200 windows": _read_long_series(f"{_WINDOWS} MEAN", "timesMs numbers"),
+    "43,200 windows of an integral": _read_long_series(f"{_WINDOWS} INTEGRAL", "timesMs numbers complete"),
+    "rows of all samples": f"""{{ seriesRows(machines: [{{{_LONG_MACHINE}}}], fields: [{{{_LONG_FIELD}}}],
+      {_LAST_DAY}) {{ time value }} }}""",
+    "100,000 states": f"""{{ device({_LONG_MACHINE}) {{ states({_LAST_DAY}) {{
+      execution {{ value start end }} durations {{ value seconds }} }} }} }}""",
+    "the performance of 200,000 samples": f"""{{ device({_LONG_MACHINE}) {{ performance(
+      pieces: {{{_LONG_FIELD}}}, {_LAST_DAY}, every: {{duration: "PT1M"}}) {{ windows {{ pieces }} }} }} }}
+    """,
+    "100,000 states in windows": f"""{{ device({_LONG_MACHINE}) {{ states({_LAST_DAY},
+      every: {{duration: "PT1M"}}) {{ windows {{ states {{ value share }} }} }} }} }}""",
+    "50,000 alarms": f"""{{ device({_LONG_MACHINE}) {{ alarms({_LAST_DAY}, first: 1000) {{
+      nodes {{ start end }} }} alarmSummary(by: EVENT, {_LAST_DAY}) {{ eventId }} }} }}""",
+    "1,000 of 100,000 events": f"""{{ device({_LONG_MACHINE}) {{ events({_LAST_DAY},
+      includeHeartbeats: true, first: 1000) {{ nodes {{ time value }} }} }} }}""",
+}
 _SELECT_TAGS = f"""query($tags: [String!]!) {{ device({_MACHINE}) {{ series(measurement: "process",
   field: "temperature", range: {{last: "PT1H"}}, where: [{{tag: "spindle", in: $tags}}]) {{ count }} }} }}"""
 

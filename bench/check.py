@@ -31,6 +31,7 @@ from stores.contracts.series import WritableSeriesStore
 from stores.contracts.series_queries import SeriesQuery
 from stores.entities.icons import check_content
 from stores.opening import open_documents, open_series
+from tests.servers import ServerUnavailable
 
 ROUNDS = 5
 DEADLINE_S = 0.5
@@ -153,9 +154,22 @@ async def check_deadlines(folder: Path) -> list[Measured]:
 
 
 async def check_event_loop(folder: Path) -> list[Measured]:
-    """No request holds the event loop for long: the three that hold it longest."""
-    holds = sorted(((hold, name) for name, (hold, _, _) in (await lag.measure(folder)).items()), reverse=True)
-    return [Measured(f"the event loop held by {name}", hold, lag.MAX_HOLD_MS) for hold, name in holds[:3]]
+    """No request holds the event loop for long, over any store: of each, the three that hold it longest."""
+    measured = []
+    for store, open_store in lag.STORES.items():
+        folder.joinpath(store).mkdir()
+        try:
+            async with open_store(folder / store) as settings:
+                holds = await lag.measure(settings)
+        except ServerUnavailable as unavailable:
+            print(f"not measured: {store}: {unavailable}")
+            continue
+        longest = sorted(((hold, request) for request, (hold, _, _) in holds.items()), reverse=True)[:3]
+        measured += [
+            Measured(f"the event loop held by {request}, over {store}", hold, lag.MAX_HOLD_MS)
+            for hold, request in longest
+        ]
+    return measured
 
 
 async def _fails(call: Awaitable[Any]) -> None:

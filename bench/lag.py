@@ -1,19 +1,22 @@
-"""How long one request holds the event loop: `python -m bench.lag`, and a part of `make bench-check`.
+"""How long one request holds the event loop: `python -m bench.lag [NAME]`, and a part of `make bench-check`.
 
-The queries of the docs and the abuse inputs are sent one after the other to an application in this process.
-What counts is the CPU time of the loop's thread between two turns of a probe, which a busy machine does not
-lengthen.
+The queries of the docs and the abuse inputs are sent one after the other to an application in this process,
+over the embedded stores and over the servers of the tests. What counts is the CPU time of the loop's thread
+between two turns of a probe, which a busy machine does not lengthen.
 """
 
 import asyncio
 import contextlib
 import json
+import sys
 import tempfile
 import time
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Iterator, Sequence
+from itertools import islice
 from pathlib import Path
 from typing import NamedTuple
 
+from pydantic import SecretStr
 from rich.console import Console
 from starlette.types import ASGIApp, Message
 
@@ -22,13 +25,21 @@ from bench.graph import fill
 from compat_rest.app import create_app
 from compat_rest.commands.demo import load_demo
 from schema.server.gc_tuning import freeze_startup_objects
+from schema.server.opening import make_series_layout, open_documents, open_point_writer, open_series
 from schema.server.settings import Settings
-from stores.opening import open_documents
+from schema.server.store_settings import DocumentSettings, SeriesSettings
+from stores.contracts.samples import MACHINE, SECOND, Point
+from stores.entities.machine_events import STATISTICS
+from tests.contract.series_stores import make_bucket
 from tests.docs.markdown import list_documents, read_blocks
+from tests.servers import influxdb2, influxdb3, mongodb
 
 DEMO_DAYS, DEVICES, APPLICATIONS = 2, 5_000, 10
 MAX_HOLD_MS = 50.0
 PART_BYTES = 256 * 1024  # of a body at a time
+DAY, BATCH = 86_400 * SECOND, 10_000
+SHORTEST = 1_000  # bytes of an answer with a long series
+OWN_DATABASES = {name: name for name in ("big", "long")}  # their machines have the same ids
 
 
 class LagProbe:
@@ -113,7 +124,7 @@ def list_requests() -> dict[str, Probed]:
     """All requests by their names. Threads parse points, and may hold the interpreter's lock."""
     queries = {**list_docs_queries(), **abuse_inputs.DOCUMENTS}
     queries |= {"a big answer": abuse_inputs.BIG_ANSWER, "a heavy query": abuse_inputs.HEAVY}
-    queries |= {"a long series": abuse_inputs.LONG_SERIES}
+    queries |= {"a long series": abuse_inputs.LONG_SERIES, **abuse_inputs.SERIES}
     bodies = {name: json.dumps({"query": query}).encode() for name, query in queries.items()}
     bodies |= {f"{n:,} values": abuse_inputs.select_tags(n) for n in (19_000, 300_000)}
     bodies |= {f"{n:,} event classes": abuse_inputs.make_event_classes(n) for n in (700, 10_000)}
@@ -133,20 +144,82 @@ def list_requests() -> dict[str, Probed]:
     }
 
 
-async def prepare(folder: Path) -> Settings:
-    """The demo plant and the organization `big`."""
-    settings = Settings(data=folder)
+@contextlib.asynccontextmanager
+async def open_embedded(folder: Path) -> AsyncIterator[Settings]:
+    yield Settings(data=folder)
+
+
+@contextlib.asynccontextmanager
+async def open_influxdb3(folder: Path) -> AsyncIterator[Settings]:
+    """MongoDB and InfluxDB 3. Raises `ServerUnavailable`."""
+    names = (SeriesSettings().database, STATISTICS, *OWN_DATABASES)
+    with mongodb() as documents, influxdb3(databases=names, own=True) as series:
+        yield Settings(
+            data=folder,
+            documents=DocumentSettings(url=SecretStr(f"{documents.url}/lag")),
+            series=SeriesSettings(url=SecretStr(series.url), databases=OWN_DATABASES),
+        )
+
+
+@contextlib.asynccontextmanager
+async def open_influxdb2(folder: Path) -> AsyncIterator[Settings]:
+    """MongoDB and InfluxDB 2. Raises `ServerUnavailable`."""
+    with mongodb() as documents, influxdb2(own=True) as series:
+        for name in (SeriesSettings().database, STATISTICS, *OWN_DATABASES):
+            await make_bucket(series, name)
+        yield Settings(
+            data=folder,
+            documents=DocumentSettings(url=SecretStr(f"{documents.url}/lag")),
+            series=SeriesSettings(
+                url=SecretStr(f"influxdb2+{series.url}"),
+                token=SecretStr(series.token),
+                org=series.org,
+                databases=OWN_DATABASES,
+            ),
+        )
+
+
+STORES = {"embedded": open_embedded, "InfluxDB 3": open_influxdb3, "InfluxDB 2": open_influxdb2}
+
+
+def make_samples() -> Iterator[Point]:
+    """Samples of a day: levels of two lanes, an execution that is another each second time, and alarms."""
+    tags, now = ((MACHINE, "M000000"),), time.time_ns()
+    alarm = ("event_class", "ALARM"), ("event_id", "a")
+    for n in range(abuse_inputs.SAMPLES):
+        at = now - (abuse_inputs.SAMPLES - n) * (DAY // abuse_inputs.SAMPLES)
+        yield Point("long", (("lane", "ab"[n % 2]), *tags), {"level": n / 7}, at)
+        yield Point("state", tags, {"execution": ("ACTIVE", "READY")[n // 2 % 2]}, at)
+        if n % 2:
+            yield Point("events", (*alarm, *tags), {"event_value": ("NONE", "HOT")[n // 2 % 2]}, at)
+
+
+async def prepare(settings: Settings) -> None:
+    """The demo plant, and the organizations `big` and `long`."""
     await load_demo(settings, DEMO_DAYS)
-    documents = open_documents(None, data=folder, deadline=60)
+    documents = open_documents(settings)
     await fill(documents, "big", DEVICES, APPLICATIONS)
     await fill(documents, "long", DEVICES, 1)
     await documents.close()
-    return settings
 
 
-async def measure(folder: Path) -> dict[str, tuple[float, int, int]]:
+async def write_samples(settings: Settings) -> None:
+    """Write the samples of a machine of `long`."""
+    series = open_series(settings)
+    writer = open_point_writer(settings, series)
+    database = make_series_layout(settings.series, series).find_location("long").database
+    samples = make_samples()
+    while batch := list(islice(samples, BATCH)):
+        assert not any(await writer.write(database, batch))
+    await writer.close()
+    await series.close()
+
+
+async def measure(settings: Settings) -> dict[str, tuple[float, int, int]]:
     """By name of each request: the longest hold in milliseconds, the status and the length of the answer."""
-    app = create_app(await prepare(folder))
+    await prepare(settings)
+    await write_samples(settings)
+    app = create_app(settings)
     results: dict[str, tuple[float, int, int]] = {}
     async with app.router.lifespan_context(app):
         await ask(app, b'{"query": "{ __typename }"}')
@@ -158,18 +231,22 @@ async def measure(folder: Path) -> dict[str, tuple[float, int, int]]:
                 async with probe.watch():
                     status, length = await ask(app, body, path, method)
                 holds.append(probe.longest_ms)
+                assert name not in abuse_inputs.SERIES or length > SHORTEST, (name, length)
             # On a busy machine, the clock of the process also counts what runs beside the waiting loop.
             longest = max(holds) if clock is time.thread_time else min(holds)
             results[name] = longest, status, length
     return results
 
 
-async def main() -> None:
+async def main(stores: Sequence[str]) -> None:
     console = Console(soft_wrap=True)
-    with tempfile.TemporaryDirectory() as name:
-        for request, (hold, status, length) in (await measure(Path(name))).items():
-            console.print(f"{hold:8.1f} ms  {status}  {length:>10,} bytes  {request}", markup=False)
+    for name in stores or STORES:
+        with tempfile.TemporaryDirectory() as folder:
+            async with STORES[name](Path(folder)) as settings:
+                for request, (hold, status, length) in (await measure(settings)).items():
+                    line = f"{hold:8.1f} ms  {status}  {length:>10,} bytes  {name}: {request}"
+                    console.print(line, markup=False)
 
 
 if __name__ == "__main__":
-    asyncio.run(main())
+    asyncio.run(main(sys.argv[1:]))

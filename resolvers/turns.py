@@ -1,7 +1,12 @@
 """When the work for a request begins, pauses and ends, as whoever executes it has to ask."""
 
 import asyncio
+from collections.abc import Awaitable, Callable
 from contextlib import AbstractContextManager, nullcontext
+from typing import TypeVar
+
+T = TypeVar("T")
+THREAD_ITEMS = 2_000  # that are computed at once; more take longer than other requests should wait
 
 
 class Turn:
@@ -34,3 +39,13 @@ class Turn:
 
 
 FREE_TURN = Turn()
+
+
+async def compute(work: Callable[[], T], count: int) -> T:
+    """Return the result of work on `count` items. If they are many, a thread does it."""
+    return await asyncio.to_thread(work) if count > THREAD_ITEMS else work()
+
+
+def begin_to_compute(work: Callable[[], T], count: int) -> T | Awaitable[T]:
+    """As `compute`, but if a thread does the work, return an awaitable."""
+    return asyncio.to_thread(work) if count > THREAD_ITEMS else work()

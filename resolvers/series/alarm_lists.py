@@ -4,6 +4,7 @@ from bisect import bisect_right
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from enum import Enum
+from functools import partial
 from typing import TypeAlias
 
 import orjson
@@ -15,6 +16,7 @@ from resolvers.rules.paging import Page, page_size
 from resolvers.series.alarms import AlarmRange, AlarmRequest, AlarmRun, find_alarms, resolve_alarm_range
 from resolvers.series.local_time import localize
 from resolvers.series.machines import HasMachineId, list_devices_of
+from resolvers.turns import compute
 from stores.contracts.errors import BadUserInput
 from stores.contracts.samples import SECOND
 from stores.entities.applications import Application
@@ -87,7 +89,7 @@ async def list_alarms(
     cursors = Cursors(context, ("alarms", *_name(owner)))
     position = cursors.decode(after)
     alarms, absences, _ = await _find_alarms_of(context, owner, request)
-    alarms.sort(key=_make_order_key)
+    alarms = await compute(partial(sorted, alarms, key=_make_order_key), len(alarms))
     if position is not None:
         begin = bisect_right(alarms, (-position[0], position[1]), key=_make_order_key)
     else:
@@ -114,6 +116,11 @@ async def summarize_alarms(
     if not 0 <= first <= MAX_TOTALS:
         raise BadUserInput(f"`first` must be from 0 to {MAX_TOTALS}.", fields=["first"])
     alarms, absences, range_ = await _find_alarms_of(context, owner, request)
+    summary = (await compute(partial(_count_by, by, alarms, range_), len(alarms)))[:first]
+    return Hinted(summary, absences) if absences else summary
+
+
+def _count_by(by: AlarmGrouping, alarms: Sequence[AlarmRun], range_: AlarmRange) -> list[AlarmTotal]:
     totals: dict[tuple[str, ...], AlarmTotal] = {}
     for alarm in alarms:
         total = totals.setdefault(GROUP_KEYS[by](alarm), AlarmTotal(by, alarm))
@@ -121,8 +128,7 @@ async def summarize_alarms(
         total.active += alarm.end is None
         total.nanoseconds += min(alarm.seen, range_.stop) - max(alarm.start, range_.start)
     ordered = sorted(totals.items(), key=lambda item: (-item[1].count, -item[1].nanoseconds, item[0]))
-    summary = [total for _, total in ordered[:first]]
-    return Hinted(summary, absences) if absences else summary
+    return [total for _, total in ordered]
 
 
 def _name(owner: AlarmOwner) -> tuple[str, ...]:

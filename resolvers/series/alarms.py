@@ -3,6 +3,7 @@
 from asyncio import gather
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 
 from loaders.readings import Readings
 from resolvers.context import Context
@@ -12,6 +13,7 @@ from resolvers.series.absence import hint_at_classes
 from resolvers.series.budget import ALARMS, spend_points
 from resolvers.series.machines import HasMachineId, get_readings
 from resolvers.series.ranges import RequestedRange, resolve_range
+from resolvers.turns import compute
 from stores.contracts.samples import (
     END_OF_TIME,
     SECOND,
@@ -125,7 +127,7 @@ async def find_alarms(
     for machine, next_to, of_machine in zip(by_id.values(), neighbours, changes, strict=True):
         count = sum(map(len, of_machine.values()))
         spend_points(context, count, ALARMS)
-        alarms += _find_alarms_of(machine, next_to, of_machine, range_, clear)
+        alarms += await compute(partial(_list_alarms_of, machine, next_to, of_machine, range_, clear), count)
         pending += count
         if pending > CHANGES_PER_SLICE:
             pending = 0
@@ -134,14 +136,15 @@ async def find_alarms(
     return [alarm for alarm in alarms if alarm.end is None] if request.active_only else alarms
 
 
-def _find_alarms_of(
+def _list_alarms_of(
     machine: HasMachineId,
     neighbours: ByTags[Neighbours],
     changes: ByTags[SampleColumns],
     range_: AlarmRange,
     clear: str,
-) -> Iterator[AlarmRun]:
-    """Yield the alarms of each series of a machine."""
+) -> list[AlarmRun]:
+    """Return the alarms of each series of a machine."""
+    alarms = []
     for tags in dict.fromkeys((*neighbours, *changes)):
         next_to = neighbours.get(tags, Neighbours())
         before = () if next_to.before is None else (next_to.before,)
@@ -153,7 +156,9 @@ def _find_alarms_of(
                 end = after.time
             if value != clear and (end is None or end > range_.start):
                 seen = range_.now if end is None else end
-                yield AlarmRun(machine, tags, value, start, end, seen, carried_in=start < range_.start)
+                carried_in = start < range_.start
+                alarms.append(AlarmRun(machine, tags, value, start, end, seen, carried_in=carried_in))
+    return alarms
 
 
 def find_runs(samples: Iterable[Sample]) -> Iterator[tuple[str, int, int | None]]:
@@ -180,8 +185,10 @@ async def _find_ends(
     """Return alarms with the ends of those that were reported again after the range."""
 
     def is_repeated(alarm: AlarmRun) -> bool:
+        if alarm.end is not None:
+            return False
         after = neighbours[alarm.machine_id].get(alarm.tags, Neighbours()).after
-        return alarm.end is None and after is not None and after.time <= range_.now
+        return after is not None and after.time <= range_.now
 
     repeated = {alarm.machine_id: None for alarm in alarms if is_repeated(alarm)}
     if range_.reaches_now or not repeated:

@@ -8,6 +8,7 @@ from typing import Generic, TypeVar
 from loaders.readings import Readings
 from resolvers.series.integrals import Extent, TimeWeighting, combine_sums, sum_over_time
 from resolvers.series.tag_sets import GroupTag, TagSelection, group_by_tags, merge_samples
+from resolvers.turns import compute
 from stores.contracts.samples import ByTags, Cell, Neighbours, Sample
 from stores.contracts.series_queries import Aggregation, Windows
 
@@ -46,14 +47,18 @@ class FieldReader:
         """Return the samples, oldest first."""
         loader = self.readings.points(self.measurement, self.start, self.stop, self.tags.where)
         by_tags = await loader.load((self.machine_id, self.field))
-        groups = group_by_tags(by_tags, self.tags.by) if self.tags.by else {}
-        return Grouped(
-            merge_samples(by_tags),
-            {
-                tags: merge_samples({member: by_tags[member] for member in members})
-                for tags, members in groups.items()
-            },
-        )
+
+        def merge() -> Grouped[list[Sample]]:
+            groups = group_by_tags(by_tags, self.tags.by) if self.tags.by else {}
+            return Grouped(
+                merge_samples(by_tags),
+                {
+                    tags: merge_samples({member: by_tags[member] for member in members})
+                    for tags, members in groups.items()
+                },
+            )
+
+        return await compute(merge, sum(map(len, by_tags.values())) if len(by_tags) > 1 else 0)
 
     async def read_windows(self, windows: Windows, aggregation: Aggregation) -> Grouped[list[Cell]]:
         """Return the windows that have samples, aggregated. The groups are a query of their own."""
@@ -90,13 +95,17 @@ class FieldReader:
             self.readings.neighbours(self.measurement, self.start, stop, where).load(key),
         )
         extent = Extent(self.start, self.stop, now)
-        sums = {
-            tags: sum_over_time(areas.get(tags, ()), next_to, windows.edges, extent, rule)
-            for tags, next_to in ({tags: Neighbours() for tags in areas} | neighbours).items()
-        }
-        groups = {
-            tags: combine_sums((sums[member] for member in members), weighting)
-            for tags, members in (group_by_tags(sums, self.tags.by) if self.tags.by else {}).items()
-        }
-        covered_groups = {tags: cells for tags, cells in groups.items() if cells}
-        return Grouped(combine_sums(sums.values(), weighting), covered_groups)
+
+        def combine() -> Grouped[list[Cell]]:
+            sums = {
+                tags: sum_over_time(areas.get(tags, ()), next_to, windows.edges, extent, rule)
+                for tags, next_to in ({tags: Neighbours() for tags in areas} | neighbours).items()
+            }
+            groups = {
+                tags: combine_sums((sums[member] for member in members), weighting)
+                for tags, members in (group_by_tags(sums, self.tags.by) if self.tags.by else {}).items()
+            }
+            covered_groups = {tags: cells for tags, cells in groups.items() if cells}
+            return Grouped(combine_sums(sums.values(), weighting), covered_groups)
+
+        return await compute(combine, sum(map(len, areas.values())))

@@ -5,7 +5,8 @@ from bisect import bisect_right
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import get_args
+from functools import partial
+from typing import Any, get_args
 
 from loaders.batching import gather_settled
 from resolvers.context import Context
@@ -13,7 +14,7 @@ from resolvers.devices import get_device
 from resolvers.hints import Hinted
 from resolvers.series.absence import find_written_kind, hint_at_absence, hint_at_tags
 from resolvers.series.budget import spend_points
-from resolvers.series.groups import FieldReader
+from resolvers.series.groups import FieldReader, Grouped
 from resolvers.series.integrals import TimeFunction, TimeWeighting
 from resolvers.series.local_time import localize, names_shifts
 from resolvers.series.machines import HasMachineId, get_readings
@@ -31,7 +32,9 @@ from resolvers.series.shaping import (
 )
 from resolvers.series.tag_sets import ALL_SERIES, GroupTag, TagSelection, to_tags
 from resolvers.series.windows import WindowRule, find_shift_names, resolve_windows
+from resolvers.turns import compute
 from stores.contracts.errors import BadUserInput, LimitExceeded, NotFound
+from stores.contracts.samples import Cell, Sample
 from stores.contracts.series_queries import NUMERIC, AggregateFunction, Aggregation, Windows
 from stores.contracts.times import WrittenDuration
 from stores.entities.devices import Device
@@ -133,32 +136,42 @@ async def _get_series(
     names = find_shift_names(windows)
     readings = get_readings(context, machine)
     reader = FieldReader(readings, machine.machine_id, measurement, field, start, stop, request.tags)
+    points: Grouped[list[Sample]] | Grouped[list[Cell]]
+    whole = None
     if request.aggregation is None:
-        columns = (await reader.read_samples()).convert(split_samples)
-        is_empty, whole = not columns.total.times, None
+        points = await reader.read_samples()
     else:
         if isinstance(request.aggregation, TimeWeighting):
-            cells = await reader.read_over_time(windows, request.aggregation, context.now)
+            points = await reader.read_over_time(windows, request.aggregation, context.now)
         else:
-            cells = await reader.read_windows(windows, request.aggregation)
-        columns = cells.convert(lambda cells: arrange_cells(cells, windows, request.fill))
-        is_empty = not cells.total
+            points = await reader.read_windows(windows, request.aggregation)
         whole = start, windows.edges[bisect_right(windows.edges, min(stop, context.now + 1)) - 1]
-    if is_empty and (absent := await _find_absence(context, machine, measurement, field, request)):
+    if not points.total and (absent := await _find_absence(context, machine, measurement, field, request)):
         return absent
 
     def make(columns: Columns, tags: tuple[GroupTag, ...] = ()) -> SeriesResult:
-        times, values, coverage = columns
-        if request.max_points is not None:
-            times, values = reduce_points(times, values, request.max_points)
+        times, values, coverage, is_reduced = columns
         spend_points(context, len(times))
-        is_reduced = len(times) < len(columns.times)
         return SeriesResult(
             measurement, field, start, stop, times, values, coverage, is_reduced, whole, None, tags, (), names
         )
 
+    columns = await compute(lambda: points.convert(partial(_shape, request, windows)), len(points.total))
+
     groups = [make(of_group, tags) for tags, of_group in columns.groups.items()]
     return replace(make(columns.total), groups=groups)
+
+
+def _shape(request: SeriesRequest, windows: Windows, points: Any) -> Columns:
+    """Return samples or, of an aggregation, cells as the columns that are requested."""
+    if request.aggregation is None:
+        columns = split_samples(points)
+    else:
+        columns = arrange_cells(points, windows, request.fill)
+    if request.max_points is None:
+        return columns
+    times, values = reduce_points(columns.times, columns.values, request.max_points)
+    return Columns(times, values, columns.coverage, len(times) < len(columns.times))
 
 
 def _resolve_request(context: Context, request: SeriesRequest) -> tuple[int, int, Windows]:

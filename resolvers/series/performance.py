@@ -18,6 +18,7 @@ from resolvers.series.ranges import RequestedRange, resolve_range
 from resolvers.series.shifts import list_planned_spans
 from resolvers.series.spans import Spans, intersect_spans, measure_spans, unite_spans
 from resolvers.series.windows import WindowRule, list_windows, resolve_windows
+from resolvers.turns import compute
 from stores.contracts.errors import BadUserInput
 from stores.contracts.samples import END_OF_TIME, SECOND, Neighbours
 from stores.contracts.series_queries import Windows
@@ -129,6 +130,10 @@ class _Inputs:
     scrap: list[tuple[int, float]] | None
     absences: list[Absence]
 
+    def count_spans(self) -> int:
+        """Return about how much has to be added up."""
+        return sum(len(part) for part in (self.running, self.pieces, self.scrap) if part is not None)
+
 
 async def get_performance(
     context: Context, machine: HasMachineId, request: PerformanceRequest
@@ -151,9 +156,14 @@ async def get_performance(
         planned = ((start, known),) if start < known else ()
     stop = max(known, start)
     inputs = await _load_inputs(context, machine, request, planned, start, max(stop, start + 1))
-    [total] = _list_figures(inputs, request, Windows((start, stop)), start, stop)
-    if windows.edges:
-        total = replace(total, windows=_list_figures(inputs, request, windows, start, stop))
+
+    def list_figures() -> PerformanceResult:
+        [total] = _list_figures(inputs, request, Windows((start, stop)), start, stop)
+        if not windows.edges:
+            return total
+        return replace(total, windows=_list_figures(inputs, request, windows, start, stop))
+
+    total = await compute(list_figures, inputs.count_spans())
     return Hinted(total, inputs.absences) if inputs.absences else total
 
 
@@ -178,18 +188,23 @@ async def _load_inputs(
     if count > CHANGES_PER_SLICE:
         await context.turn.pause()
     values = context.viewer.series.running_states if request.running is None else request.running
-    running = [_list_running_spans(series, frozenset(values), start, stop) for series in states]
-    return _Inputs(
-        planned,
-        intersect_spans(unite_spans(chain.from_iterable(running)), planned) if running else None,
-        _list_steps(pieces, planned) if pieces else None,
-        _list_steps(scrap[0], planned) if scrap and scrap[0] else None,
-        [
-            Absence(machine.organization_id, machine.machine_id, *field)
-            for field, of_field in zip(fields, loaded, strict=True)
-            if not of_field
-        ],
-    )
+    absences = [
+        Absence(machine.organization_id, machine.machine_id, *field)
+        for field, of_field in zip(fields, loaded, strict=True)
+        if not of_field
+    ]
+
+    def combine() -> _Inputs:
+        running = [_list_running_spans(series, frozenset(values), start, stop) for series in states]
+        return _Inputs(
+            planned,
+            intersect_spans(unite_spans(chain.from_iterable(running)), planned) if running else None,
+            _list_steps(pieces, planned) if pieces else None,
+            _list_steps(scrap[0], planned) if scrap and scrap[0] else None,
+            absences,
+        )
+
+    return await compute(combine, count)
 
 
 def _check_numbers(argument: str, field: FieldName, counters: Iterable[CounterSamples]) -> None:

@@ -2,13 +2,15 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from operator import attrgetter
 
 from resolvers.context import Context
 from resolvers.hints import Absence, Hinted
 from resolvers.series.columns import select_numbers
 from resolvers.series.machine_series import SeriesRequest, SeriesResult, get_series_of_machines
+from stores.contracts.lazy_lists import ObjectColumns
 from stores.contracts.samples import Value
+
+TIME = 3  # the column by which rows are ordered
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,7 +44,7 @@ async def list_rows(
     Errors are raised as by `get_series_of_machines`.
     """
     errors: list[Exception] = []
-    rows: list[PointOfSeries] = []
+    parts: list[ObjectColumns[PointOfSeries]] = []
     absences: list[Absence] = []
     for result in await get_series_of_machines(context, machines, fields, request):
         if isinstance(result, Exception):
@@ -51,14 +53,18 @@ async def list_rows(
             absences += result.series.absences
         else:
             await context.turn.pause()
-            rows += _make_rows(result.device.machine_id, result.series)
-    rows.sort(key=attrgetter("time"))  # merges series, which are in order
-    return Hinted([*errors, *rows], absences)
+            parts.append(_make_rows(result.device.machine_id, result.series))
+    rows = _merge(parts)
+    return Hinted([*errors, *rows] if errors else rows, absences)
 
 
-def _make_rows(machine_id: str, series: SeriesResult) -> list[PointOfSeries]:
-    columns = zip(series.times, series.values, select_numbers(series.values), strict=True)
-    return [
-        PointOfSeries(machine_id, series.measurement, series.field, time, value, number)
-        for time, value, number in columns
-    ]
+def _make_rows(machine_id: str, series: SeriesResult) -> ObjectColumns[PointOfSeries]:
+    names = ([name] * len(series.times) for name in (machine_id, series.measurement, series.field))
+    return ObjectColumns(PointOfSeries, *names, series.times, series.values, select_numbers(series.values))
+
+
+def _merge(parts: Sequence[ObjectColumns[PointOfSeries]]) -> Sequence[PointOfSeries]:
+    """Return the rows of series, each of which is in the order of time, in this order."""
+    if len(parts) <= 1:
+        return parts[0] if parts else []
+    return ObjectColumns.join(PointOfSeries, parts).order_by(TIME)

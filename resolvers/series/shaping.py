@@ -36,11 +36,15 @@ NO_FILL = FillRule()
 
 
 class Columns(NamedTuple):
-    """The times and values of points, and the share of the windows that have samples."""
+    """The times and values of points, and the share of the windows that have samples.
+
+    `is_reduced` is whether points were left out.
+    """
 
     times: Times
     values: Values
     coverage: float | None = None
+    is_reduced: bool = False
 
 
 def split_samples(samples: Sequence[Sample]) -> Columns:
@@ -117,7 +121,7 @@ def reduce_points(times: Times, values: Values, max_points: int) -> tuple[Times,
     check_max_points(max_points)
     if len(times) <= max_points:
         return times, values
-    if any(isinstance(value, str | bool) for value in values):
+    if not {str, bool}.isdisjoint(map(type, values)):
         changes = [i for i in range(len(values)) if i == 0 or values[i] != values[i - 1]]
         if len(changes) > max_points:
             raise LimitExceeded(

@@ -7,9 +7,10 @@ from bisect import bisect_left, bisect_right
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from itertools import chain, islice, repeat
+from itertools import chain, islice
 
 from resolvers.series.windows import list_windows
+from stores.contracts.lazy_lists import ObjectColumns
 from stores.contracts.samples import SECOND, Sample, SampleColumns, Value
 from stores.contracts.series_queries import Windows
 
@@ -75,11 +76,12 @@ class StateRuns:
     stop: int
     carried_in: bool
 
-    def list_spans(self) -> list[StateSpan]:
+    def list_spans(self) -> ObjectColumns[StateSpan]:
         """Return the states as objects."""
-        ends = chain(islice(self.times, 1, None), (self.stop,))
-        carried_in = chain((self.carried_in,), repeat(False))
-        return list(map(StateSpan, self.values, self.times, ends, carried_in))
+        ends = (*self.times[1:], self.stop) if self.times else ()
+        carried_in = [False] * len(self.times)
+        carried_in[:1] = [self.carried_in] * len(carried_in[:1])
+        return ObjectColumns(StateSpan, self.values, self.times, ends, carried_in)
 
     def cut(self, start: int, stop: int) -> "StateRuns":
         """Return the states of a part of the time. A state that goes on from before it is carried in."""
@@ -107,6 +109,19 @@ def find_states(carried: Sample | None, changes: SampleColumns, start: int, stop
     if times and times[0] == start:
         return StateRuns(times, values, stop, carried_in=False)
     return StateRuns((start, *times), (carried.value, *values), stop, carried_in=True)
+
+
+def count_states(series: Iterable[StateRuns]) -> int:
+    """Return the number of states of all series."""
+    return sum(len(runs.times) for runs in series)
+
+
+def merge_spans(series: Sequence[StateRuns]) -> Sequence[StateSpan]:
+    """Return the states of all series as objects, in the order in which they begin."""
+    if not series:
+        return []
+    spans = ObjectColumns.join(StateSpan, [runs.list_spans() for runs in series])
+    return spans.order_by(1) if len(series) > 1 else spans
 
 
 def sum_states(series: Iterable[StateRuns]) -> list[StateTotal]:

@@ -1,9 +1,9 @@
 """The states that a machine was in over time."""
 
 from asyncio import gather
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Awaitable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from itertools import chain
+from functools import partial
 
 from resolvers.context import Context
 from resolvers.hints import Hinted
@@ -17,12 +17,15 @@ from resolvers.series.state_totals import (
     StateSpan,
     StateTotal,
     WindowTotals,
+    count_states,
     find_states,
+    merge_spans,
     split_states,
     sum_states,
 )
 from resolvers.series.tag_sets import ALL_SERIES, GroupTag, TagSelection, group_by_tags
 from resolvers.series.windows import WindowRule, resolve_windows
+from resolvers.turns import begin_to_compute
 from stores.contracts.samples import END_OF_TIME, ByTags, Neighbours, Sample, SampleColumns, Tags
 from stores.contracts.series_queries import Windows
 from stores.entities.machine_events import EXECUTION, MODE, POWER, STATE, STATUS
@@ -46,28 +49,27 @@ class StateHistory:
     groups: Sequence["StateHistory"] = ()
 
     @property
-    def power(self) -> list[StateSpan]:
-        return self._list_spans(POWER)
+    def power(self) -> Sequence[StateSpan]:
+        return merge_spans(self.series[POWER])
 
     @property
-    def execution(self) -> list[StateSpan]:
-        return self._list_spans(EXECUTION)
+    def execution(self) -> Sequence[StateSpan]:
+        return merge_spans(self.series[EXECUTION])
 
     @property
-    def mode(self) -> list[StateSpan]:
-        return self._list_spans(MODE)
+    def mode(self) -> Sequence[StateSpan]:
+        return merge_spans(self.series[MODE])
 
-    def _list_spans(self, field: str) -> list[StateSpan]:
-        spans = chain.from_iterable(runs.list_spans() for runs in self.series[field])
-        return sorted(spans, key=lambda span: span.start)
+    def sum(self, field: str) -> list[StateTotal] | Awaitable[list[StateTotal]]:
+        """Return the total of each state of a field, or an awaitable if that takes long."""
+        series = self.series[field]
+        return begin_to_compute(partial(sum_states, series), count_states(series))
 
-    def sum(self, field: str) -> list[StateTotal]:
-        """Return the total of each state of a field."""
-        return sum_states(self.series[field])
-
-    def split(self, field: str) -> list[WindowTotals]:
-        """Return the total of each state of a field in each window."""
-        return split_states(self.series[field], self.windows, self.start, self.stop)
+    def split(self, field: str) -> list[WindowTotals] | Awaitable[list[WindowTotals]]:
+        """Return the total of each state of a field in each window, or an awaitable if that takes long."""
+        series = self.series[field]
+        work = partial(split_states, series, self.windows, self.start, self.stop)
+        return begin_to_compute(work, count_states(series))
 
 
 async def get_states(

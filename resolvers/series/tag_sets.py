@@ -1,8 +1,8 @@
 """The series of a machine by their tags: each tag set is a series of its own; groups combine some of them."""
 
-import heapq
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import chain
 from typing import TypeVar
 
 from stores.contracts.errors import BadUserInput
@@ -55,7 +55,7 @@ def merge_samples(by_tags: ByTags[list[Sample]]) -> list[Sample]:
     """Return the samples of all series together, oldest first."""
     if len(by_tags) == 1:
         return next(iter(by_tags.values()))
-    return list(heapq.merge(*by_tags.values()))
+    return sorted(chain.from_iterable(by_tags.values()))
 
 
 def select(by_tags: Mapping[Tags, T], all_tags: Iterable[Tags]) -> list[T]:

@@ -10,7 +10,7 @@ from graphql.execution.collect_fields import FieldDetailsList
 from graphql.pyutils import AwaitableOrValue, Path, gather_with_cancel
 from strawberry.schema.schema import StrawberryGraphQLCoreExecutionContext
 
-from stores.contracts.records import Records
+from stores.contracts.lazy_lists import LazyList
 
 ITEMS_PER_SLICE = 100
 
@@ -38,7 +38,7 @@ class SlicedExecutionContext(StrawberryGraphQLCoreExecutionContext):
         position_context: Any,
     ) -> AwaitableOrValue[list[Any]]:
         complete = super().complete_iterable_value
-        if not isinstance(items, list | tuple | Records) or len(items) <= ITEMS_PER_SLICE:
+        if not isinstance(items, list | tuple | LazyList) or len(items) <= ITEMS_PER_SLICE:
             return complete(item_type, field_details_list, info, path, items, position_context)
 
         async def complete_slices() -> list[Any]:

@@ -10,6 +10,8 @@ from resolvers.series.machine_series import SeriesResult
 from schema.engine.fields import argument, attribute, derived
 from schema.engine.plans.completion import CompletedList
 from schema.engine.scalars import JSON, BigInt, DateTime, Duration
+from stores.contracts.lazy_lists import ObjectColumns
+from stores.contracts.samples import Sample
 
 SHIFT = "The name of the shift that the window is; null without `every: {unit: SHIFT}`."
 COMPLETE = "Whether the range includes the whole window, and the window is over."
@@ -55,9 +57,12 @@ class Series:
     def count(root: strawberry.Parent[SeriesResult]) -> int:
         return len(root.times)
 
-    @derived("The points as objects. For many points, columns (`timesMs`, `numbers`) are much cheaper.")
-    def points(root: strawberry.Parent[SeriesResult]) -> list[SeriesPoint]:
-        return [SeriesPoint(time=t, value=v) for t, v in zip(root.times, root.values, strict=True)]  # type: ignore[arg-type]  # nanoseconds
+    @derived(
+        "The points as objects. For many points, columns (`timesMs`, `numbers`) are much cheaper.",
+        list[SeriesPoint],
+    )
+    def points(root: strawberry.Parent[SeriesResult]) -> Any:
+        return ObjectColumns(Sample, root.times, root.values)
 
     @derived("The times of all points.", list[DateTime])
     def times(root: strawberry.Parent[SeriesResult]) -> Any:

@@ -11,6 +11,7 @@ from bson import ObjectId
 
 from stores.contracts.columns import read_key
 from stores.contracts.documents import Document
+from stores.contracts.lazy_lists import LazyList, ObjectColumns
 from stores.contracts.values import format_id, format_scalar
 
 T = TypeVar("T")
@@ -169,10 +170,10 @@ class Record:
 R = TypeVar("R", bound=Record)
 
 
-class Records(Sequence[R]):
+class Records(LazyList[R]):
     """A list of records of one class and scope. A record is made when it is accessed."""
 
-    __slots__ = ("class_", "documents", "scope")
+    __slots__ = ("documents", "scope")
 
     def __init__(
         self, class_: type[R], documents: Sequence[Document], scope: tuple[str | None, str | None]
@@ -197,10 +198,15 @@ class Records(Sequence[R]):
         return (class_(document, organization_id, application_id) for document in self.documents)
 
 
+LISTS = frozenset((list, tuple, Records, ObjectColumns))  # the types of lists of objects
+
+
 def join_lists(lists: Collection[Sequence[Any]]) -> Sequence[Any]:
-    """One list of the objects of all lists. Of records of one class and scope, none is made."""
+    """One list of the objects of all lists. Of lazy ones of one class and scope, no object is made."""
     if len(lists) == 1:
         return next(iter(lists))
+    if {ObjectColumns}.issuperset(map(type, lists)) and len({part.class_ for part in lists}) == 1:  # type: ignore[attr-defined]  # as was just tested
+        return ObjectColumns.join(next(iter(lists)).class_, lists)  # type: ignore[arg-type,attr-defined]
     if {Records}.issuperset(map(type, lists)):
         records: Collection[Records[Any]] = lists  # type: ignore[assignment]  # as was just tested
         kinds = {(part.class_, part.scope) for part in records}

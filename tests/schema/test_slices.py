@@ -6,6 +6,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from resolvers import turns
 from resolvers.series import states
 from schema.engine import long_answers, sliced_execution
 from schema.engine.long_answers import prepare_json
@@ -13,10 +14,14 @@ from schema.engine.plans import columns, completion, selections
 from schema.engine.scalars import to_json
 from schema.server.execution_gate import RequestTurn
 from stores.contracts.errors import LimitExceeded
+from stores.contracts.lazy_lists import ObjectColumns
+from stores.contracts.records import join_lists
+from stores.contracts.samples import SECOND, Sample
 from stores.contracts.series import WritableSeriesStore
 from tests.schema.client import Client
-from tests.schema.machines import NOW, put, write
+from tests.schema.machines import NOW, iso, put, write
 
+MINUTE = 60 * SECOND
 LEAVES = st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False) | st.text(max_size=40)
 VALUES = st.recursive(
     LEAVES,
@@ -130,3 +135,55 @@ async def test_errors_in_slices_have_their_paths(
     sliced = await client.send(f"# again\n{query}", o=plant)
     assert len(whole["errors"]) > 1
     assert [error["path"] for error in sliced["errors"]] == [error["path"] for error in whole["errors"]]
+
+
+LONG = """query($o: String!, $m: [MachineRef!]!, $r: TimeRange!) {
+  seriesRows(machines: $m, fields: [{measurement: "production", field: "pieces_produced"}],
+    range: $r) { machineId time value }
+  device(organizationId: $o, applicationId: "cnc", machineId: "M1") {
+    states(range: $r, every: {duration: "PT10M"}) { execution { value start end carriedIn }
+      durations { value seconds } windows { states { value share } } }
+    alarms(range: $r) { nodes { value start } } alarmSummary(by: VALUE) { value count }
+    performance(pieces: {measurement: "production", field: "pieces_produced"}, range: $r) { oee pieces }
+    samples: series(measurement: "production", field: "pieces_produced", range: $r, by: ["lane"],
+      maxPoints: 9) { truncated points { time value } groups { tags { value } points { value } } }
+    integral: series(measurement: "production", field: "pieces_produced", range: $r,
+      aggregate: INTEGRAL, every: {duration: "PT10M"}) { numbers } } }"""
+
+
+async def test_what_a_thread_computes_is_the_same(
+    client: Client, plant: str, series: WritableSeriesStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for machine in ("M0", "M1"):
+        for n in range(40):
+            time, lane = NOW - (40 - n) * MINUTE, "ab"[n % 2]
+            points = [
+                put("production", machine, time, {"lane": lane}, pieces_produced=n),
+                put("state", machine, time, {"lane": lane}, execution=("ACTIVE", "READY")[n // 2 % 2]),
+                put("events", machine, time, {"event_class": "ALARM"}, event_value=("NONE", "HOT")[n % 2]),
+            ]
+            await write(series, points)
+    machines = [
+        {"organizationId": plant, "applicationId": "cnc", "machineId": machine} for machine in ("M0", "M1")
+    ]
+    past = {"from": iso(NOW - 60 * MINUTE), "to": iso(NOW)}
+    whole = await client.run(LONG, o=plant, m=machines, r=past)
+    rows, device = whole["seriesRows"], whole["device"]
+    assert [row["value"] for row in rows] == [n for n in range(40) for _ in machines]
+    assert len(device["states"]["execution"]) > 20
+    assert device["samples"]["truncated"]
+    assert len(device["alarms"]["nodes"]) == 20
+    monkeypatch.setattr(turns, "THREAD_ITEMS", -1)
+    for query in (LONG, f"# again\n{LONG}"):  # by a plan, and by graphql-core
+        assert await client.run(query, o=plant, m=machines, r=past) == whole
+
+
+def test_lists_that_are_made_of_columns() -> None:
+    pairs = ObjectColumns(Sample, [3, 1, 2], ["c", "a", "b"])
+    both = ObjectColumns.join(Sample, [pairs.order_by(0), ObjectColumns(Sample, [2], ["d"])])
+    ordered = both.order_by(0)
+    samples = [Sample(1, "a"), Sample(2, "b"), Sample(2, "d"), Sample(3, "c")]
+    assert list(ordered) == samples == [ordered[index] for index in range(4)]
+    assert ordered[1:3] == samples[1:3]
+    assert (len(ordered), ordered[-1], both[0]) == (4, samples[-1], samples[0])
+    assert list(join_lists([pairs, pairs])) == [*pairs, *pairs]

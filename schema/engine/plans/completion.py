@@ -8,7 +8,7 @@ from typing import Any, TypeAlias
 from graphql import GraphQLError, GraphQLList, GraphQLNonNull, GraphQLOutputType, Undefined, is_leaf_type
 
 from stores.contracts.errors import GatewayError
-from stores.contracts.records import Records
+from stores.contracts.lazy_lists import LazyList
 
 # The failures that a plan answers or leaves to graphql-core. Any other exception ends the plan.
 EXPECTED = (GatewayError, GraphQLError)
@@ -103,17 +103,17 @@ async def complete_leaves(
 
 def contains_none(values: Sequence[Any]) -> bool:
     """Whether a value is None. `None in values` would ask each of them whether it equals None."""
-    return not isinstance(values, Records) and any(map(is_, values, repeat(None)))
+    return not isinstance(values, LazyList) and any(map(is_, values, repeat(None)))
 
 
 def contains_exception(values: Sequence[Any]) -> bool:
     """Whether a value is an exception."""
-    return not isinstance(values, Records) and any(map(isinstance, values, repeat(Exception)))
+    return not isinstance(values, LazyList) and any(map(isinstance, values, repeat(Exception)))
 
 
 def list_examples(objects: Sequence[Any]) -> dict[type, Any]:
     """One of the objects of each class, on which alone depends whether they are of a type."""
-    if isinstance(objects, Records):
+    if isinstance(objects, LazyList):
         return {objects.class_: objects[0]}
     return dict(zip(map(type, objects), objects, strict=True))
 

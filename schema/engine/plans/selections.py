@@ -40,7 +40,7 @@ from schema.engine.plans.completion import (
     split_nullable,
 )
 from schema.engine.plans.run import PlanRun
-from stores.contracts.records import Records, join_lists
+from stores.contracts.records import LISTS, join_lists
 
 OBJECTS_PER_SLICE = 250  # response objects that are built between two looks at the clock
 AWAITED_PER_SLICE = 250  # resolvers that run concurrently
@@ -189,7 +189,7 @@ class SelectedField:
         ids = list(map(id, lists))
         distinct = dict(zip(ids, lists, strict=True))
         distinct.pop(id(None), None)
-        if not {list, tuple, Records}.issuperset(map(type, distinct.values())):
+        if not LISTS.issuperset(map(type, distinct.values())):
             raise FallBack
         flat = join_lists(distinct.values())
         if contains_exception(flat):  # items that failed have errors of their own

@@ -1,7 +1,9 @@
 """Recording changes on a server without transactions: right after the write, as one more command."""
 
+import asyncio
 from collections import defaultdict
 from collections.abc import Sequence
+from functools import partial
 
 from pymongo import DESCENDING
 
@@ -16,6 +18,8 @@ from stores.contracts.journal import (
     TrimSchedule,
 )
 
+THREAD_CHANGES = 100  # of a write; more are described in a thread
+
 
 class JournalWriter:
     """Stores the entries of journals. The write is applied already, so that a failure does not undo it."""
@@ -26,7 +30,12 @@ class JournalWriter:
 
     async def record(self, journal: Journal, database: str, changes: Sequence[DocumentChange]) -> None:
         """Store the entries of a write. If that fails, the journal is notified, and the write succeeds."""
-        entries = journal.describe(database, changes)
+        describe = partial(journal.describe, database, changes)
+        try:
+            entries = await asyncio.to_thread(describe) if len(changes) > THREAD_CHANGES else describe()
+        except asyncio.CancelledError as error:
+            journal.report_written(describe(), error)
+            raise
         try:
             await self.append(journal.target, database, entries)
         except GatewayError as error:
