@@ -2,23 +2,56 @@
 
 import asyncio
 import socket
+import ssl
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from typing import Any
 
+import httpx
 import uvicorn
 from starlette.applications import Starlette
+
+# Reading the certificates of the system takes longer than most tests.
+TRUSTS_NOBODY = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+
+
+class PromptServer(uvicorn.Server):
+    """uvicorn's server without the pauses of a tenth of a second in which it looks whether it should end."""
+
+    def __init__(self, app: Starlette) -> None:
+        super().__init__(uvicorn.Config(app, log_level="critical"))
+        self.ready, self.ended = asyncio.Event(), asyncio.Event()
+
+    async def main_loop(self) -> None:
+        await self.on_tick(0)  # makes the headers of all responses
+        self.ready.set()
+        await self.ended.wait()
+
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        for server in self.servers:
+            server.close()
+        for connection in list(self.server_state.connections):
+            connection.shutdown()
+        while self.server_state.connections or self.server_state.tasks:  # noqa: ASYNC110 - as uvicorn does
+            await asyncio.sleep(0.001)
+        await self.lifespan.shutdown()
 
 
 @asynccontextmanager
 async def served(app: Starlette, port: int = 0) -> AsyncIterator[str]:
     """The URL of the application."""
     listening = socket.create_server(("127.0.0.1", port))
-    server = uvicorn.Server(uvicorn.Config(app, log_level="critical"))
+    server = PromptServer(app)
     serving = asyncio.create_task(server.serve([listening]))
-    while not server.started:  # noqa: ASYNC110 - uvicorn offers no event for it
-        await asyncio.sleep(0.01)
+    serving.add_done_callback(lambda _: server.ready.set())  # a start that fails is over, too
+    await server.ready.wait()
     try:
         yield f"http://127.0.0.1:{listening.getsockname()[1]}"
     finally:
-        server.should_exit = True
+        server.ended.set()
         await serving
+
+
+def open_client(url: str, **options: Any) -> httpx.AsyncClient:
+    """A client of a server on this machine."""
+    return httpx.AsyncClient(base_url=url, trust_env=False, verify=TRUSTS_NOBODY, **options)

@@ -32,10 +32,8 @@ from tests.compat_rest.two_tenants import (
     open_tenants,
 )
 
-pytestmark = pytest.mark.slow
-
 # One application for all tests: none of them changes what another one reads.
-pytestmark = pytest.mark.asyncio(loop_scope="module")
+pytestmark = [pytest.mark.slow, pytest.mark.asyncio(loop_scope="module")]
 ICON = "/api/library/{category}/{name}/icon"
 WITHOUT_CREDENTIALS = {"/status", ICON, f"{ICON}/{{format}}"}
 Ask = Callable[[], Awaitable[Answer]]

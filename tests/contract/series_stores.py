@@ -7,7 +7,6 @@ from dataclasses import dataclass
 from itertools import chain
 from pathlib import Path
 
-import httpx
 import pytest
 
 from stores.contracts.samples import ByMachine, Cell, Occurrence, Point, Sample, Unsigned, Value
@@ -16,6 +15,7 @@ from stores.contracts.series_queries import Aggregation, SeriesQuery, SourceQuer
 from stores.opening import open_series
 from tests.patience import BUSY_S
 from tests.servers import InfluxDB2, InfluxDB3
+from tests.serving import open_client
 
 STORES = ("sqlite", "influxdb3", "influxdb2")
 Put = Callable[..., Awaitable[None]]
@@ -121,13 +121,13 @@ async def send(server: InfluxDB2 | InfluxDB3, database: str, points: Sequence[Po
     else:
         path = f"/api/v2/write?bucket={database}&org={server.org}&precision=ns"
     body = "\n".join(map(line, points)).encode()
-    async with httpx.AsyncClient(base_url=server.url, headers=_headers(server), trust_env=False) as client:
+    async with open_client(server.url, headers=_headers(server)) as client:
         response = await client.post(path, content=body, timeout=60)
         assert response.status_code == 204, response.text
 
 
 async def make_bucket(server: InfluxDB2, name: str) -> None:
-    async with httpx.AsyncClient(base_url=server.url, headers=_headers(server), trust_env=False) as client:
+    async with open_client(server.url, headers=_headers(server)) as client:
         organizations = await client.get("/api/v2/orgs", params={"org": server.org}, timeout=60)
         body = {"orgID": organizations.json()["orgs"][0]["id"], "name": name, "retentionRules": []}
         created = await client.post("/api/v2/buckets", json=body, timeout=60)
@@ -143,7 +143,7 @@ async def create(server: InfluxDB2 | InfluxDB3, database: str) -> None:
 
 
 async def make_database(server: InfluxDB3, name: str) -> None:
-    async with httpx.AsyncClient(base_url=server.url, headers=_headers(server), trust_env=False) as client:
+    async with open_client(server.url, headers=_headers(server)) as client:
         created = await client.post("/api/v3/configure/database", json={"db": name}, timeout=60)
         assert created.status_code in (200, 201, 204), created.text
 

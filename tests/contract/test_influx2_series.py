@@ -4,7 +4,6 @@ import asyncio
 import itertools
 import time
 
-import httpx
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -20,6 +19,7 @@ from tests.contract.influx2 import MINUTE, T, every_call, opened, point
 from tests.contract.series_stores import over, read_last, read_points, read_windows, send
 from tests.randomized import randomized
 from tests.servers import InfluxDB2
+from tests.serving import open_client
 
 numbers = itertools.count()
 TEXTS = st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\r"), max_size=30)
@@ -187,7 +187,7 @@ async def test_bytes_that_are_no_text_do_not_cost_the_others(
     influx2_series: Influx2SeriesDatabase, influxdb2_server: InfluxDB2
 ) -> None:
     """The server takes them."""
-    async with httpx.AsyncClient(base_url=influxdb2_server.url, trust_env=False) as client:
+    async with open_client(influxdb2_server.url) as client:
         written = await client.post(
             "/api/v2/write",
             params={"bucket": influx2_series.database, "org": influxdb2_server.org},

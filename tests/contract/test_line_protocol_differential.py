@@ -22,6 +22,7 @@ from tests.contract.line_protocol_bodies import UNITS, BodyGenerator
 from tests.contract.series_stores import make_bucket
 from tests.randomized import FACTOR
 from tests.servers import InfluxDB2
+from tests.serving import open_client
 
 BODIES = 500 * FACTOR
 BATCH = 50  # bodies that are written into one bucket and then compared
@@ -35,9 +36,7 @@ Stored = dict[tuple[str, tuple[tuple[str, str], ...], str, int], tuple[Kind, Val
 @pytest.fixture
 async def client(influxdb2_server: InfluxDB2) -> AsyncIterator[httpx.AsyncClient]:
     headers = {"Authorization": f"Token {influxdb2_server.token}"}
-    async with httpx.AsyncClient(
-        base_url=influxdb2_server.url, headers=headers, trust_env=False, timeout=60
-    ) as client:
+    async with open_client(influxdb2_server.url, headers=headers, timeout=60) as client:
         yield client
 
 

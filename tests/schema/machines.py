@@ -15,6 +15,7 @@ from tests.schema.client import Client
 MINUTE, HOUR = 60 * SECOND, 3600 * SECOND
 DAY = 24 * HOUR
 NOW = time.time_ns()
+SIX = int(datetime(2026, 3, 2, 6, tzinfo=UTC).timestamp()) * SECOND
 
 
 def put(

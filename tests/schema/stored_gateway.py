@@ -1,15 +1,16 @@
 """A gateway with a machine, on every time-series store."""
 
 import uuid
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from stores.contracts.samples import Point
+from stores.contracts.samples import Point, Value
 from tests.contract.series_stores import STORES, Put, create, line, send
+from tests.schema import machines
 from tests.schema.series_gateway import OWN, Gateway, open_gateway
 from tests.servers import InfluxDB2, InfluxDB3
 
@@ -21,11 +22,26 @@ class StoredGateway:
     gateway: Gateway
     put: Put
 
+    async def write(self, measurement: str, *points: tuple[int, str | None, Mapping[str, Value]]) -> None:
+        """Write points of M0: of each its time, its spindle if it has one, and its fields."""
+        await self.put(
+            *(
+                machines.put(measurement, "M0", at, {"spindle": spindle} if spindle else {}, **fields)
+                for at, spindle, fields in points
+            )
+        )
+
     async def read(self, selection: str, **variables: Any) -> Any:
-        """Return the data of the device M0, and what the request cost."""
+        """Return the data of the device M0."""
+        return (await self.send(selection, **variables))["data"]["device"]
+
+    async def send(self, selection: str, **variables: Any) -> Any:
+        """Return the whole answer about the device M0, which has no errors."""
         query = f"""query($o: String!) {{
           device(organizationId: $o, applicationId: "cnc", machineId: "M0") {{ {selection} }} }}"""
-        return (await self.gateway.data(OWN, query, o=OWN, **variables))["device"]
+        answer = await self.gateway.ask(OWN, query, o=OWN, **variables)
+        assert "errors" not in answer, answer
+        return answer
 
 
 @pytest.fixture(params=STORES)

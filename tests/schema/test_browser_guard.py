@@ -4,7 +4,6 @@ from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-import httpx
 import pytest
 from starlette.applications import Starlette
 from starlette.requests import Request
@@ -13,7 +12,7 @@ from starlette.routing import Route
 
 from compat_rest.app import create_app
 from schema.server.settings import Settings
-from tests.serving import served
+from tests.serving import open_client, served
 
 if TYPE_CHECKING:
     from playwright.async_api import Browser
@@ -42,8 +41,8 @@ document.title = "done";
 async def url(tmp_path: Path) -> AsyncIterator[str]:
     """The gateway, served on a free port, with the organization `acme`."""
     async with served(create_app(Settings(data=tmp_path))) as url:
-        async with httpx.AsyncClient(trust_env=False) as client:
-            await client.put(f"{url}/api/organizations/acme", json={"name": "Acme"})
+        async with open_client(url) as client:
+            await client.put("/api/organizations/acme", json={"name": "Acme"})
         yield url
 
 
@@ -59,7 +58,7 @@ async def test_a_page_of_another_origin_changes_nothing(url: str, chromium: "Bro
         await page.goto(foreign.replace("127.0.0.1", "localhost"))
         await page.wait_for_function("document.title === 'done'", timeout=60_000)
     assert len(refused) == 4
-    async with httpx.AsyncClient(base_url=url, trust_env=False) as client:
+    async with open_client(url) as client:
         assert (await client.get("/api/organizations/acme/users")).json() == []
         answer = await client.post("/graphql", json={"query": "{ analytics { eventsProcessed } }"})
         assert answer.json() == {"data": {"analytics": {"eventsProcessed": 0}}}

@@ -19,7 +19,7 @@ from schema.server import ingest, ingest_parsing
 from schema.server.app import create_app
 from schema.server.settings import Settings
 from tests.servers import InfluxDB3
-from tests.serving import served
+from tests.serving import open_client, served
 
 TOKEN = "writers-token"
 WRITE = "/api/v2/write?bucket=machines&precision=ns"
@@ -38,7 +38,7 @@ async def url(tmp_path: Path) -> AsyncIterator[str]:
 @pytest.fixture
 async def writer(url: str) -> AsyncIterator[httpx.AsyncClient]:
     headers = {"Authorization": f"Token {TOKEN}"}
-    async with httpx.AsyncClient(base_url=url, headers=headers, trust_env=False) as client:
+    async with open_client(url, headers=headers) as client:
         yield client
 
 
@@ -209,7 +209,7 @@ async def test_nothing_is_taken_in_where_a_server_keeps_the_series(
     settings = Settings.model_validate({"data": tmp_path, "series": {"url": influxdb3_server.url}})
     async with (
         served(create_app(settings)) as url,
-        httpx.AsyncClient(base_url=url, trust_env=False) as client,
+        open_client(url) as client,
     ):
         assert (await client.post(WRITE, content=b"state f=1")).status_code == 404
         assert (await client.get("/health/ready")).json()["series"] == "ok"
@@ -229,7 +229,7 @@ async def test_old_points_are_deleted_while_it_runs(tmp_path: Path) -> None:
         settings = Settings.model_validate({"data": tmp_path, "series": {"retention_days": retention_days}})
         async with (
             served(create_app(settings)) as url,
-            httpx.AsyncClient(base_url=url, trust_env=False) as client,
+            open_client(url) as client,
         ):
             if retention_days is None:
                 await client.post(WRITE, content=lines.encode())
@@ -249,7 +249,7 @@ async def test_a_key_writes_the_database_of_its_organizations_only(tmp_path: Pat
         name: (await create_api_key(keys, KeySpec(name, (name,), ingest=True), created_by="test"))[1]
         for name in ("acme", "other")
     }
-    async with served(app) as url, httpx.AsyncClient(base_url=url, trust_env=False) as client:
+    async with served(app) as url, open_client(url) as client:
         for name, bucket, status in (
             ("acme", "acme_machines", 204),
             ("acme", "machines", 404),

@@ -16,7 +16,7 @@ from schema.server.app import create_app
 from schema.server.settings import Settings
 from stores.contracts.samples import END_OF_TIME, Sample
 from stores.contracts.series_queries import SeriesQuery
-from tests.serving import served
+from tests.serving import open_client, served
 
 T = 1_772_452_800  # seconds
 V1, V2, V3 = "/write?db=machines", "/api/v2/write?bucket=machines", "/api/v3/write_lp?db=machines"
@@ -30,7 +30,7 @@ class Gateway:
 
     async def send(self, path: str, content: bytes, **headers: str) -> httpx.Response:
         headers = {"Authorization": f"Token {self.key}", **headers}
-        async with httpx.AsyncClient(base_url=self.url, trust_env=False) as http:
+        async with open_client(self.url) as http:
             return await http.post(path, content=content, headers=headers)
 
     async def read(self, field: str = "f") -> list[Sample]:
@@ -83,7 +83,7 @@ async def test_telegraf_writes(gateway: Gateway, output: str) -> None:
     basic = base64.b64encode(f"telegraf:{gateway.key}".encode()).decode()
     authorization = f"Basic {basic}" if scheme == "basic" else f"Token {gateway.key}"
     body = f"state,host=pi,machine_id=M1 f=7i {T}000000000\n".encode()
-    async with httpx.AsyncClient(base_url=gateway.url, trust_env=False) as http:
+    async with open_client(gateway.url) as http:
         if output == "influxdb":  # before the first write, unless skip_database_creation is set
             created = await http.post(
                 "/query",

@@ -23,7 +23,7 @@ from stores.opening import open_series
 from tests.contract.series_stores import make_bucket
 from tests.patience import BUSY_S
 from tests.servers import InfluxDB2
-from tests.serving import served
+from tests.serving import open_client, served
 
 SECONDS = 1_772_452_800  # of the first point; each machine has one in every minute
 LINES = "\n".join(
@@ -52,7 +52,7 @@ class Plant:
 
     async def send(self, key: str, path: str, **content: Any) -> httpx.Response:
         headers = {"Authorization": f"Token {self.keys.get(key, key)}"}
-        async with httpx.AsyncClient(base_url=self.url, trust_env=False, headers=headers) as http:
+        async with open_client(self.url, headers=headers) as http:
             return await http.post(path, **content)
 
     async def count(self, organization_id: str) -> int:
@@ -208,9 +208,7 @@ async def test_what_is_deleted_and_rejected_is_what_influxdb_2_does(
         names = {"org": org, "bucket": uuid.uuid4().hex}
         await make_bucket(influxdb2_server, names["bucket"])
         headers = {"Authorization": f"Token {token}"}
-        async with httpx.AsyncClient(
-            base_url=url, headers=headers, trust_env=False, timeout=BUSY_S, params=names
-        ) as http:
+        async with open_client(url, headers=headers, timeout=BUSY_S, params=names) as http:
             written = await http.post("/api/v2/write", content=LINES, params={"precision": "s", **names})
             assert written.status_code == 204
             status = (await http.post("/api/v2/delete", json=body(*case))).status_code

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from itertools import pairwise
+from pathlib import Path
 
 import httpx
 import pytest
@@ -24,14 +25,16 @@ Connect = Callable[[Grant], Client]
 
 
 @pytest.fixture
-def connect(documents: DocumentStore, series: WritableSeriesStore) -> Connect:
+def connect(documents: DocumentStore, series: WritableSeriesStore, tmp_path: Path) -> Connect:
     """A client of the whole application, old routes included, whose requests all have one grant."""
 
     def connect(grant: Grant) -> Client:
         async def authenticate(request: Request) -> Grant:
             return grant
 
-        app = create_app(Settings(), documents=documents, series=series, authenticate=authenticate)
+        app = create_app(
+            Settings(data=tmp_path), documents=documents, series=series, authenticate=authenticate
+        )
         return Client(app, documents)
 
     return connect
@@ -125,12 +128,12 @@ async def test_old_routes_require_the_role_of_their_operation(connect: Connect) 
 
 
 async def test_without_a_credential_only_what_is_public_is_answered(
-    documents: DocumentStore, series: WritableSeriesStore
+    documents: DocumentStore, series: WritableSeriesStore, tmp_path: Path
 ) -> None:
     async def authenticate(request: Request) -> Grant:
         raise Unauthenticated("Send a key")
 
-    app = create_app(Settings(), documents=documents, series=series, authenticate=authenticate)
+    app = create_app(Settings(data=tmp_path), documents=documents, series=series, authenticate=authenticate)
     async with httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://gateway") as http:
         for path in ("/status", "/health/live", "/api/library/drivers/fanuc/icon"):
             assert (await http.get(path)).status_code == 200, path

@@ -1,82 +1,32 @@
 """Questions about series through GraphQL, over every time-series store: the answers are the same."""
 
 import time
-from collections.abc import AsyncIterator, Mapping
 from datetime import UTC, datetime
-from pathlib import Path
 from typing import Any
 
 import pytest
 
-from schema.server.app import create_app
-from schema.server.settings import Settings
-from schema.server.store_settings import SeriesSettings
-from stores.contracts.document_store import DocumentStore
-from stores.contracts.samples import SECOND, Value
-from tests.contract.series_stores import Written, written
-from tests.schema.client import Client
-from tests.schema.conftest import create_plant
-from tests.schema.machines import HOUR, MINUTE, put
+from stores.contracts.samples import SECOND
+from tests.schema.machines import HOUR, MINUTE, SIX
+from tests.schema.stored_gateway import StoredGateway, stored_gateway
 
-__all__ = ["written"]
-
-SIX = int(datetime(2026, 3, 2, 6, tzinfo=UTC).timestamp()) * SECOND
+__all__ = ["stored_gateway"]
 
 
-class Machine:
-    """The registered machine M0, with the store that it writes to."""
-
-    def __init__(self, client: Client, organization: str, written: Written) -> None:
-        self._client, self._organization, self._written = client, organization, written
-
-    async def write(self, measurement: str, *points: tuple[int, str | None, Mapping[str, Value]]) -> None:
-        """Write points: of each its time, its spindle if it has one, and its fields."""
-        await self._written.put(
-            *(
-                put(measurement, "M0", at, {"spindle": spindle} if spindle else {}, **fields)
-                for at, spindle, fields in points
-            )
-        )
-
-    async def ask(self, selection: str) -> Any:
-        """The fields of the machine."""
-        return (await self.send(selection))["data"]["device"]
-
-    async def send(self, selection: str) -> Any:
-        """The whole answer, which has no errors."""
-        query = f"""query($o: String!) {{
-          device(organizationId: $o, applicationId: "cnc", machineId: "M0") {{ {selection} }} }}"""
-        answer = await self._client.send(query, o=self._organization)
-        assert "errors" not in answer, answer["errors"]
-        return answer
-
-
-@pytest.fixture
-async def machine(
-    documents: DocumentStore, written: Written, organization: str, tmp_path: Path
-) -> AsyncIterator[Machine]:
-    series = SeriesSettings(databases={organization: written.series.database})
-    settings = Settings(data=tmp_path, series=series)
-    client = Client(create_app(settings, documents=documents, series=written.store), documents)
-    await create_plant(client, organization)
-    yield Machine(client, organization, written)
-    await client.http.aclose()
-
-
-async def test_tag_sets_are_counters_and_states_of_their_own(machine: Machine) -> None:
+async def test_tag_sets_are_counters_and_states_of_their_own(stored_gateway: StoredGateway) -> None:
     times = [SIX + n * 10 * SECOND for n in range(3)]
-    await machine.write(
+    await stored_gateway.write(
         "c",
         *((at, "1", {"v": 1000 + 10 * n}) for n, at in enumerate(times)),
         *((at + 1, "2", {"v": 5 + n}) for n, at in enumerate(times)),
     )
-    await machine.write(
+    await stored_gateway.write(
         "state",
         *((at, "1", {"execution": "ACTIVE"}) for at in times),
         *((at + 1, "2", {"execution": "READY"}) for at in times),
     )
     range_ = 'range: {from: "2026-03-02T06:00:00Z", to: "2026-03-02T06:01:00Z"}'
-    answer = await machine.ask(
+    answer = await stored_gateway.read(
         f"""counter(measurement: "c", field: "v", {range_}, by: ["spindle"]) {{
               increase resets groups {{ increase tags {{ value }} }} }}
             states({range_}, by: ["spindle"]) {{ execution {{ value }}
@@ -103,12 +53,12 @@ async def test_tag_sets_are_counters_and_states_of_their_own(machine: Machine) -
     assert answer["one"]["numbers"] == [3]
 
 
-async def test_a_steady_counter_has_the_rate_1_in_every_window(machine: Machine) -> None:
+async def test_a_steady_counter_has_the_rate_1_in_every_window(stored_gateway: StoredGateway) -> None:
     """A counter that grows by 1 each second, in windows that the range cuts."""
     now = time.time_ns() // SECOND
     seconds = range(now - 2 * 3600, now, 60)
-    await machine.write("c", *((second * SECOND, None, {"v": second}) for second in seconds))
-    answer = await machine.ask(
+    await stored_gateway.write("c", *((second * SECOND, None, {"v": second}) for second in seconds))
+    answer = await stored_gateway.read(
         "\n".join(
             f"""{name}: counter(measurement: "c", field: "v", range: {{last: "PT1H"}}, every: {every}) {{
               increase rate windows {{ increase rate complete }} }}"""
@@ -124,13 +74,13 @@ async def test_a_steady_counter_has_the_rate_1_in_every_window(machine: Machine)
         assert not counter["windows"][-1]["complete"]
 
 
-async def test_bounds_of_ranges_are_exact_to_the_nanosecond(machine: Machine) -> None:
+async def test_bounds_of_ranges_are_exact_to_the_nanosecond(stored_gateway: StoredGateway) -> None:
     first = int(datetime(2025, 1, 1, tzinfo=UTC).timestamp()) * SECOND + 123_456_789
-    await machine.write("n", (first, None, {"v": 1}), (first + 543_210, None, {"v": 2}))
+    await stored_gateway.write("n", (first, None, {"v": 1}), (first + 543_210, None, {"v": 2}))
 
     async def ask(start: str, stop: str) -> Any:
         range_ = f'{{from: "2025-01-01T00:00:00.{start}Z", to: "2025-01-01T00:00:00.{stop}Z"}}'
-        answer = await machine.ask(
+        answer = await stored_gateway.read(
             f'series(measurement: "n", field: "v", range: {range_}) {{ times integers }}'
         )
         return answer["series"]["integers"], answer["series"]["times"]
@@ -140,12 +90,12 @@ async def test_bounds_of_ranges_are_exact_to_the_nanosecond(machine: Machine) ->
     assert (integers, times) == (["2"], ["2025-01-01T00:00:00.123999999Z"])
 
 
-async def test_a_local_day_that_does_not_exist_has_no_window(machine: Machine) -> None:
+async def test_a_local_day_that_does_not_exist_has_no_window(stored_gateway: StoredGateway) -> None:
     begin = int(datetime(2011, 12, 28, 12, tzinfo=UTC).timestamp()) * SECOND
-    await machine.write("c", *((begin + n * HOUR, None, {"v": n}) for n in range(4 * 24)))
+    await stored_gateway.write("c", *((begin + n * HOUR, None, {"v": n}) for n in range(4 * 24)))
     arguments = """measurement: "c", field: "v", every: {unit: DAY}, range: {
       from: "2011-12-28T00:00:00", to: "2012-01-02T00:00:00", timeZone: "Pacific/Apia"}"""
-    answer = await machine.ask(
+    answer = await stored_gateway.read(
         f"""series({arguments}, aggregate: COUNT, fill: NULL) {{ times numbers }}
             energy: series({arguments}, aggregate: INTEGRAL, per: HOUR, fill: NULL) {{ times numbers }}
             counter({arguments}) {{ increase windows {{ start end increase }} }}"""
@@ -163,15 +113,15 @@ async def test_a_local_day_that_does_not_exist_has_no_window(machine: Machine) -
     assert sum(window["increase"] for window in windows) == answer["counter"]["increase"] == 93
 
 
-async def test_energy_of_tag_sets_is_cut_at_the_edges(machine: Machine) -> None:
+async def test_energy_of_tag_sets_is_cut_at_the_edges(stored_gateway: StoredGateway) -> None:
     """10 kW from 05:50 to 06:30, then 20 kW to 07:15; another spindle takes 4 kW from 06:45 to 07:45."""
     at = ((-10, "1", 10.0), (30, "1", 20.0), (75, "1", 0.0), (45, "2", 4.0), (105, "2", 0.0))
-    await machine.write(
+    await stored_gateway.write(
         "energy", *((SIX + minute * MINUTE, spindle, {"power": kw}) for minute, spindle, kw in at)
     )
     arguments = """measurement: "energy", field: "power", every: {unit: HOUR}, by: ["spindle"],
       range: {from: "2026-03-02T06:00:00Z", to: "2026-03-02T08:00:00Z"}"""
-    answer = await machine.ask(
+    answer = await stored_gateway.read(
         f"""step: series({arguments}, aggregate: INTEGRAL) {{ numbers groups {{ numbers }} }}
             gap: series({arguments}, aggregate: INTEGRAL, maxGap: "PT50M") {{ numbers }}
             mean: series({arguments}, aggregate: TIME_WEIGHTED_MEAN, maxGap: "PT1H") {{ numbers }}

@@ -25,7 +25,7 @@ from stores.wrappers.documents import WrappedDocumentStore
 from stores.wrappers.interception import Interceptor, StoreCall
 from tests.house.sources import modules
 from tests.patience import BUSY_S
-from tests.serving import served
+from tests.serving import open_client, served
 
 T = TypeVar("T")
 OWN, OTHERS = frozenset({"o"}), frozenset({"o", "p"})
@@ -73,7 +73,7 @@ class Gateway:
     def __init__(self, url: str, reads: HeldReads, app: Starlette) -> None:
         self.reads, state = reads, app.state.app_state
         self.gate, self._executor = state.gate, state.executor
-        self.http = httpx.AsyncClient(base_url=url, trust_env=False, timeout=BUSY_S)
+        self.http = open_client(url, timeout=BUSY_S)
 
     @property
     def shared(self) -> int:

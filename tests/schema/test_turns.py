@@ -27,7 +27,7 @@ from stores.wrappers.documents import WrappedDocumentStore
 from stores.wrappers.interception import Interceptor, StoreCall
 from stores.wrappers.series import WrappedWritableSeriesStore
 from tests.schema.machines import NOW, put
-from tests.serving import served
+from tests.serving import open_client, served
 
 T = TypeVar("T")
 WAIT_S = 30.0  # every test ends much earlier
@@ -75,7 +75,7 @@ class Gateway:
 
     async def send(self, query: str, number: int = 0) -> httpx.Response:
         """Send a query. Those of different numbers are not equal, so that they do not share an answer."""
-        async with httpx.AsyncClient(base_url=self.url, trust_env=False, timeout=WAIT_S) as http:
+        async with open_client(self.url, timeout=WAIT_S) as http:
             return await http.post("/graphql", json={"query": query, "variables": {"number": number}})
 
     async def send_and_leave(self, query: str, is_reached: Callable[[], bool]) -> None:
@@ -152,7 +152,7 @@ async def test_requests_wait_for_a_place_and_more_are_rejected_at_once(serve: Se
     rejected = await gateway.send(SIMPLE)
     assert (rejected.status_code, rejected.headers["retry-after"]) == (503, "1")
     assert rejected.json()["errors"][0]["extensions"]["limit"] == "queued"
-    async with httpx.AsyncClient(base_url=gateway.url, trust_env=False, timeout=WAIT_S) as http:
+    async with open_client(gateway.url, timeout=WAIT_S) as http:
         assert (await http.get("/api/organizations/o/applications")).status_code == 503
         assert (await http.get("/health/live")).status_code == 200
     second.cancel()  # its client leaves
@@ -267,7 +267,7 @@ async def test_health_and_metrics_answer_while_the_queue_is_full(serve: Serve) -
     gateway = await serve(Holding(), executing=1, queued=0)
     first = asyncio.create_task(gateway.send(SIMPLE))
     await eventually(lambda: gateway.gate.cheap.executing == 1)
-    async with httpx.AsyncClient(base_url=gateway.url, trust_env=False, timeout=WAIT_S) as http:
+    async with open_client(gateway.url, timeout=WAIT_S) as http:
         for path in ("/health/live", "/health/ready", "/metrics"):
             assert (await http.get(path)).status_code == 200, path
     gateway.holding.released.set()
