@@ -9,7 +9,7 @@ from stores.backends.sqlite.backup import Databases
 from stores.backends.sqlite.checking import find_damage, find_unassigned_machines
 from stores.backends.sqlite.folder import DOCUMENTS, KEYS, SERIES, DataFolder
 from stores.contracts.errors import BadUserInput, Unavailable
-from stores.entities.cipher import KEY_ADVICE, SecretCipher, add_key, read_keys
+from stores.entities.cipher import KEY_ADVICE, SecretCipher, add_key, create_key_file, read_keys
 from stores.entities.secrets import ENCRYPTED, SecretRules
 
 Progress = Callable[[str, int, int], None]  # what is done, how much of it, of how much
@@ -64,7 +64,8 @@ def open_cipher(
     if key_file is None and not keys and not plain_text:
         key_file = data / KEYS
         if not key_file.exists():
-            add_folder_key(data)
+            _check_keys_are_not_lost(folder)
+            create_key_file(key_file)
         folder.record(KEYS)
     all_keys = [*keys, *(read_keys(key_file) if key_file else ())]
     cipher = SecretCipher(all_keys, SecretRules(paths), plain_text=plain_text)
@@ -84,15 +85,20 @@ def add_folder_key(data: Path) -> list[str]:
 
     Raises `BadUserInput` if there is no key file although secrets were encrypted with one.
     """
-    folder, path = DataFolder(data), data / KEYS
+    folder = DataFolder(data)
+    _check_keys_are_not_lost(folder)
+    keys = add_key(data / KEYS)
+    folder.record(KEYS)
+    return keys
+
+
+def _check_keys_are_not_lost(folder: DataFolder) -> None:
+    path = folder.path / KEYS
     is_lost = folder.expects(KEYS) or folder.contains(DOCUMENTS, ENCRYPTED.encode())
     if not path.exists() and is_lost and not folder.has_given_up_keys():
         raise BadUserInput(
             f"{path} is missing, and stored secrets were encrypted with its keys. {KEY_ADVICE}"
         )
-    keys = add_key(path)
-    folder.record(KEYS)
-    return keys
 
 
 def make_backup(

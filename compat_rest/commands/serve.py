@@ -136,7 +136,7 @@ def _serve(
 
         def serve_worker(index: int, channel: socket.socket) -> None:
             with _exit_process():
-                serve_process(WorkerPlace(index, number, Path(folder)), channel)
+                serve_process(WorkerPlace.take(index, number, Path(folder)), channel)
 
         return WorkerPool(number, listener, serve_worker, reread).run()
 

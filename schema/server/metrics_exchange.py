@@ -20,18 +20,46 @@ HIGHEST = ("sync_gateway_store_suspended", "process_max_fds")
 
 @dataclass(frozen=True, slots=True)
 class WorkerPlace:
-    """Which of how many workers a process is, and the folder in which they meet."""
+    """Which of how many workers a process is, and the folder in which they meet.
+
+    `earlier` are the totals of the processes that were in this place before, which have died.
+    """
 
     index: int
     number: int
     folder: Path
+    earlier: bytes = b""
+
+    @classmethod
+    def take(cls, index: int, number: int, folder: Path) -> "WorkerPlace":
+        """The place of a process that begins."""
+        return cls(index, number, folder, cls(index, number, folder).read_totals(index))
 
     def socket_of(self, index: int) -> Path:
         return self.folder / f"{index}.sock"
 
+    def record(self, text: bytes) -> None:
+        """Store the metrics that are sent now: counters must not fall when this process dies."""
+        temporary = self.folder / f"{self.index}.new"
+        try:
+            temporary.write_bytes(text)
+            temporary.replace(self._record_of(self.index))
+        except OSError as error:
+            log.warning("the metrics of this worker are not recorded: %s", error)
+
+    def read_totals(self, index: int) -> bytes:
+        """The counts of a worker when it last sent its metrics."""
+        try:
+            return merge([self._record_of(index).read_bytes()], _is_total)
+        except FileNotFoundError:  # it has sent none
+            return b""
+
+    def _record_of(self, index: int) -> Path:
+        return self.folder / f"{index}.metrics"
+
 
 class MetricsExchange:
-    """Tells other workers the metrics of this one, as `generate` writes them, and asks them for theirs."""
+    """Sends other workers the metrics of this one, as `generate` writes them, and requests theirs."""
 
     def __init__(self, place: WorkerPlace, generate: Callable[[], bytes]) -> None:
         self._place, self._generate = place, generate
@@ -45,35 +73,45 @@ class MetricsExchange:
             await server.serve_forever()
 
     async def _answer(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        writer.write(self._generate())
+        writer.write(self._make_text())
         writer.close()
         await writer.wait_closed()
 
     async def gather(self) -> bytes:
-        """The metrics of all workers. One that does not answer in time is left out, and logged."""
+        """The metrics of all workers; of one that does not answer in time, its last totals."""
         others = (index for index in range(self._place.number) if index != self._place.index)
         texts = await asyncio.gather(*map(self._ask, others))
-        return merge([self._generate(), *filter(None, texts)])
+        return await asyncio.to_thread(merge, [self._make_text(), *texts])
+
+    def _make_text(self) -> bytes:
+        """The metrics of this place; what is in both parts adds up as that of several workers does."""
+        text = self._generate() + self._place.earlier
+        self._place.record(text)
+        return text
 
     async def _ask(self, index: int) -> bytes:
         try:
             async with asyncio.timeout(MAX_WAIT_S):
                 reader, writer = await asyncio.open_unix_connection(self._place.socket_of(index))
                 try:
-                    return await reader.read()
+                    text = await reader.read()
                 finally:
                     writer.close()
+            if text:
+                return text
+            reason = "it ended meanwhile"
         except (OSError, TimeoutError) as error:
-            log.warning("the metrics of worker %d are missing: %s", index, error)
-            return b""
+            reason = str(error) or "it does not answer"
+        log.warning("the metrics of worker %d are those that it sent last: %s", index, reason)
+        return self._place.read_totals(index)
 
 
-def merge(texts: Iterable[bytes]) -> bytes:
+def merge(texts: Iterable[bytes], is_included: Callable[[Metric], bool] = lambda _: True) -> bytes:
     """The metrics of several processes in Prometheus's text format as those of one."""
     families: dict[str, Metric] = {}
     samples: dict[tuple[str, str, tuple[tuple[str, str], ...]], float] = {}
     for text in texts:
-        for family in text_string_to_metric_families(text.decode()):
+        for family in filter(is_included, text_string_to_metric_families(text.decode())):
             families.setdefault(family.name, Metric(family.name, family.documentation, family.type))
             for sample in family.samples:
                 key = (family.name, sample.name, tuple(sample.labels.items()))
@@ -84,6 +122,11 @@ def merge(texts: Iterable[bytes]) -> bytes:
     registry = CollectorRegistry()
     registry.register(_Merged(families.values()))
     return generate_latest(registry)
+
+
+def _is_total(family: Metric) -> bool:
+    """Whether a metric says what has happened so far, rather than what is so now."""
+    return family.type in ("counter", "histogram") or family.name.endswith("_created")
 
 
 def _find_combination(name: str) -> Callable[[Iterable[float]], float]:

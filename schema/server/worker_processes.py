@@ -2,7 +2,8 @@
 
 The first process holds the listening socket, no store and no event loop. It gives each connection to the next
 worker in turn, so that workers get equal parts however the system wakes them; a connection costs it two
-system calls, and a request nothing. It replaces a worker that dies.
+system calls, and a request nothing. It replaces a worker that dies, ever later if the next ones cannot
+start, and answers 503 itself while none can.
 """
 
 import logging
@@ -13,25 +14,16 @@ import socket
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+
+from schema.server.unserved_connections import UnservedConnections
+from schema.server.worker_restarts import WorkerProcess, WorkerSlot
 
 log = logging.getLogger(__name__)
 # What is sent with a connection, and by a worker that accepts connections, and that accepts no more.
 CONNECTION, READY, CLOSED = b"c", b"r", b"x"
 FORWARDED = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP)
-YOUNG_S = 5.0  # a worker that ends earlier could not start: the next one waits a while
-RESTART_S = 1.0
+WAKE_S = 1.0  # how often it looks whether a worker is due
 ACCEPTED_AT_ONCE = 64
-
-
-@dataclass(slots=True)
-class WorkerProcess:
-    """A process that serves connections, and the socket on which it gets them."""
-
-    pid: int
-    channel: socket.socket
-    accepts: bool = False
-    began_at: float = field(default_factory=time.monotonic)
 
 
 class WorkerPool:
@@ -48,12 +40,15 @@ class WorkerPool:
         reload: Callable[[], None],
     ) -> None:
         self._listener, self._serve, self._reload = listener, serve, reload
-        self._workers: dict[int, WorkerProcess | None] = dict.fromkeys(range(number))
+        self._slots = [WorkerSlot(index) for index in range(number)]
         self._next = 0
         self._is_ending = self._has_started = False
         self._status = 0
-        self._restart_at = 0.0
         self._selector = selectors.DefaultSelector()
+        self._unserved = UnservedConnections(self._selector)
+
+    def _list_workers(self) -> list[WorkerProcess]:
+        return [slot.worker for slot in self._slots if slot.worker is not None]
 
     def run(self) -> int:
         """Deal out connections until a signal ends the workers. Returns the exit status.
@@ -64,18 +59,17 @@ class WorkerPool:
         with _signals_as_bytes() as signals:
             self._selector.register(signals, selectors.EVENT_READ, self._handle_signals)
             self._start_missing()
-            while any(self._workers.values()) or not self._is_ending:
-                for key, _ in self._selector.select(RESTART_S):
-                    key.data(key.fileobj)
+            while self._list_workers() or not self._is_ending:
+                for key, _ in self._selector.select(WAKE_S):
+                    if key.fileobj in self._selector.get_map():  # what came before it has not closed it
+                        key.data(key.fileobj)
                 self._start_missing()
         return self._status
 
     def _start_missing(self) -> None:
-        if self._is_ending or time.monotonic() < self._restart_at:
-            return
-        for index, worker in self._workers.items():
-            if worker is None:
-                self._workers[index] = self._start(index)
+        for slot in self._slots:
+            if not self._is_ending and slot.is_due():
+                slot.worker = self._start(slot.index)
 
     def _start(self, index: int) -> WorkerProcess:
         ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
@@ -104,12 +98,11 @@ class WorkerPool:
         signal.set_wakeup_fd(-1)
         for number in (*FORWARDED, signal.SIGCHLD):
             signal.signal(number, signal.SIG_DFL)
+        for key in list(self._selector.get_map().values()):
+            key.fileobj.close()  # type: ignore[union-attr]  # sockets, of which none is registered by its number
         self._selector.close()
         self._listener.close()
         ours.close()
-        for worker in self._workers.values():
-            if worker is not None:
-                worker.channel.close()
 
     def _accept(self, listener: socket.socket) -> None:
         for _ in range(ACCEPTED_AT_ONCE):
@@ -121,14 +114,17 @@ class WorkerPool:
                 log.warning("a connection cannot be accepted: %s", error.strerror)
                 time.sleep(0.01)
                 return
-            with connection:
-                self._deal_out(connection)
+            if any(worker.accepts for worker in self._list_workers()):
+                with connection:
+                    self._deal_out(connection)
+            else:
+                self._unserved.answer(connection)
 
     def _deal_out(self, connection: socket.socket) -> None:
         """Give a connection to the next worker that takes it."""
-        for _ in self._workers:
-            self._next = (self._next + 1) % len(self._workers)
-            worker = self._workers[self._next]
+        for _ in self._slots:
+            self._next = (self._next + 1) % len(self._slots)
+            worker = self._slots[self._next].worker
             if worker is not None and worker.accepts:
                 try:
                     socket.send_fds(worker.channel, [CONNECTION], [connection.fileno()])
@@ -142,23 +138,27 @@ class WorkerPool:
             message = channel.recv(1)
         except OSError:
             message = b""
-        for worker in filter(None, self._workers.values()):
-            if worker.channel is channel:
-                worker.accepts = message == READY
+        for slot in self._slots:
+            if slot.worker is not None and slot.worker.channel is channel:
+                slot.note_accepting(slot.worker, accepts=message == READY)
         if not message:
             self._selector.unregister(channel)
         self._has_started |= message == READY
         self._accept_while_served()
 
     def _accept_while_served(self) -> None:
-        """Accept connections only while a worker takes them; else the system keeps them waiting."""
+        """Accept connections only while a worker takes them; else the system keeps them waiting.
+
+        If none of them can start, connections are accepted to be answered here.
+        """
         if self._listener.fileno() == -1:
             return
-        is_served = any(worker.accepts for worker in filter(None, self._workers.values()))
+        is_served = any(worker.accepts for worker in self._list_workers())
+        is_answered = not self._is_ending and all(slot.is_failing for slot in self._slots)
         is_accepting = self._listener in self._selector.get_map()
-        if is_served and not is_accepting:
+        if (is_served or is_answered) and not is_accepting:
             self._selector.register(self._listener, selectors.EVENT_READ, self._accept)
-        elif is_accepting and not is_served:
+        elif is_accepting and not (is_served or is_answered):
             self._selector.unregister(self._listener)
         if self._is_ending and not is_served:
             self._listener.close()
@@ -170,33 +170,36 @@ class WorkerPool:
             elif number in FORWARDED:
                 if number == signal.SIGHUP:
                     self._reload()
+                    for slot in self._slots:
+                        slot.try_at_once()
                 else:
                     self._is_ending = True
                 self._send(number)
 
     def _send(self, number: int) -> None:
-        for worker in filter(None, self._workers.values()):
+        for worker in self._list_workers():
             os.kill(worker.pid, number)
 
     def _bury(self) -> None:
         """Note which workers have died."""
-        for index, worker in self._workers.items():
+        for slot in self._slots:
+            worker = slot.worker
             if worker is None:
                 continue
-            pid, status = os.waitpid(worker.pid, os.WNOHANG)
+            pid, wait_status = os.waitpid(worker.pid, os.WNOHANG)
             if pid == 0:
                 continue
-            self._workers[index] = None
             if worker.channel in self._selector.get_map():
                 self._selector.unregister(worker.channel)
             worker.channel.close()
-            if not self._is_ending and not self._has_started:
-                self._is_ending, self._status = True, os.waitstatus_to_exitcode(status) or 1
+            status = os.waitstatus_to_exitcode(wait_status)
+            if self._is_ending:
+                slot.worker = None
+            elif self._has_started:
+                slot.note_end(status)
+            else:
+                slot.worker, self._is_ending, self._status = None, True, status or 1
                 self._send(signal.SIGTERM)
-            elif not self._is_ending:
-                log.error("worker %d ended with %d; it is replaced", index, os.waitstatus_to_exitcode(status))
-                if time.monotonic() - worker.began_at < YOUNG_S:
-                    self._restart_at = time.monotonic() + RESTART_S
         self._accept_while_served()
 
 

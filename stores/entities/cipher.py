@@ -3,7 +3,9 @@
 import hmac
 import os
 import secrets
-from collections.abc import Sequence
+import tempfile
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from cryptography.fernet import Fernet, InvalidToken, MultiFernet
@@ -142,24 +144,33 @@ def read_keys(path: Path) -> list[str]:
     return keys
 
 
-def add_key(path: Path) -> list[str]:
-    """Add a new key in front of the keys of a file and return all keys.
+def create_key_file(path: Path) -> None:
+    """Create a file with one key, which only its owner may read. One of another process stays."""
+    with _write_temporarily([Fernet.generate_key().decode()], path) as temporary, suppress(FileExistsError):
+        os.link(temporary, path)
 
-    A file that does not exist is created; only its owner may read it.
-    """
-    keys = [Fernet.generate_key().decode(), *(read_keys(path) if path.exists() else ())]
-    path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = path.with_name(f".{path.name}.{os.getpid()}")
-    handle = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-    with os.fdopen(handle, "w", encoding="ascii") as file:
-        file.write("\n".join(keys) + "\n")
-        file.flush()
-        os.fsync(file.fileno())
-    if len(keys) > 1:
+
+def add_key(path: Path) -> list[str]:
+    """Add a new key in front of the keys of a file, or create the file, and return all keys."""
+    if not path.exists():
+        create_key_file(path)
+        return read_keys(path)
+    keys = [Fernet.generate_key().decode(), *read_keys(path)]
+    with _write_temporarily(keys, path) as temporary:
         temporary.replace(path)
-    else:  # never replace a key that another process has created meanwhile
-        try:
-            os.link(temporary, path)
-        finally:
-            temporary.unlink()
     return keys
+
+
+@contextmanager
+def _write_temporarily(keys: Sequence[str], path: Path) -> Iterator[Path]:
+    """A complete file of keys beside `path`, which is deleted if it is still there afterwards."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    handle, name = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.parent)
+    try:
+        with os.fdopen(handle, "w", encoding="ascii") as file:
+            file.write("\n".join(keys) + "\n")
+            file.flush()
+            os.fsync(file.fileno())
+        yield Path(name)
+    finally:
+        Path(name).unlink(missing_ok=True)

@@ -19,6 +19,7 @@ from uvicorn.lifespan.on import LifespanOn
 
 from compat_rest.commands.serving import Serving
 from schema.server.settings import Settings
+from schema.server.unserved_connections import MAX_OPEN
 from tests.compat_rest.test_commands import GATEWAY, fails
 from tests.servers import Server
 
@@ -245,6 +246,8 @@ def test_workers_share_connections_and_are_replaced(
             assert serving.is_up()
         workers = first.children()
         assert serving.get_ready() == (200, "ok")
+        metrics = httpx.get(f"{serving.url}/metrics", trust_env=False).text  # what the dead one counted stays
+        assert 'sync_gateway_requests_total{code="OK",operation="Counted",role="operator"} 8.0' in metrics
         with half_a_request(serving.port) as finish:
             time.sleep(0.2)
             serving.send(signal.SIGTERM)
@@ -277,6 +280,37 @@ def test_a_worker_that_is_replaced_begins_with_the_latest_settings(
         serving.wait_for(lambda: serving.log.read_text().count("the old ones stay") == 2)
         assert all(serving.ask(deep)["errors"] for _ in range(2))
         assert serving.log.read_text().count(" is process ") == 4
+
+
+def test_a_worker_that_cannot_start_is_tried_ever_later(
+    tmp_path: Path, mongodb_server: Server, influxdb3_server: Server
+) -> None:
+    environment = {"MONGODB_URI": f"{mongodb_server.url}/default", "INFLUXDB_HOST": influxdb3_server.url}
+    manifest = tmp_path / "manifest.json"
+    environment["SYNC_GATEWAY_GRAPHQL__DOCUMENTS"] = str(manifest)
+    manifest.write_text("{}")
+    with gateway(tmp_path, "--workers", "2", **environment) as serving:
+        first = psutil.Process(serving.process.pid)
+        serving.wait_for(lambda: spread(serving, first.children(), 2) == [1, 1])
+        manifest.unlink()
+        lost, kept = first.children()
+        lost.kill()
+        serving.wait_for(lambda: serving.log.read_text().count("No such file") == 2)
+        assert all(serving.is_up() for _ in range(4))
+        assert serving.get_ready() == (200, "ok")
+        kept.kill()
+        serving.wait_for_log("worker 1 cannot start")
+        with contextlib.ExitStack() as stack:
+            for _ in range(MAX_OPEN + 1):  # clients that read no answer
+                stack.enter_context(socket.create_connection(("127.0.0.1", serving.port)))
+            assert serving.get_ready() == (503, "unavailable")
+        assert serving.log.read_text().count("worker 0 cannot start") == 1
+        manifest.write_text("{}")
+        serving.send(signal.SIGHUP)  # at once: the next try would be in seconds
+        serving.wait_for(lambda: serving.log.read_text().count("serves again") == 2)
+        assert serving.get_ready() == (200, "ok")
+        serving.send(signal.SIGTERM)
+        assert serving.process.wait(PATIENCE_S) == 0
 
 
 def test_workers_that_cannot_start_end_the_gateway(

@@ -5,7 +5,9 @@ import shutil
 import subprocess
 import sys
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from threading import Barrier
 
 import apsw
 import pytest
@@ -143,6 +145,19 @@ async def test_a_lost_key_is_refused_until_it_is_given_up(tmp_path: Path, adopte
     start_anew(tmp_path, None, None)
     assert await read_password(tmp_path) != "demo-only"
     assert open_cipher([], None, data=tmp_path, embedded=True).has_keys
+
+
+def test_workers_that_start_at_once_have_one_key(tmp_path: Path) -> None:
+    together = Barrier(8)
+
+    def open_new(number: int) -> list[str]:
+        together.wait()
+        return open_cipher([], None, data=tmp_path / str(number), embedded=False).list_key_checks()
+
+    with ThreadPoolExecutor(together.parties) as threads:
+        for number in range(5):
+            checks = list(threads.map(open_new, [number] * together.parties))
+            assert checks == [checks[0]] * together.parties
 
 
 async def test_another_key_is_refused_and_a_rotated_one_is_not(tmp_path: Path) -> None:
