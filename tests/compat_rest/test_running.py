@@ -293,12 +293,12 @@ def test_a_worker_that_cannot_start_is_tried_ever_later(
         first = psutil.Process(serving.process.pid)
         serving.wait_for(lambda: spread(serving, first.children(), 2) == [1, 1])
         manifest.unlink()
-        lost, kept = first.children()
+        lost, other = first.children()
         lost.kill()
         serving.wait_for(lambda: serving.log.read_text().count("No such file") == 2)
         assert all(serving.is_up() for _ in range(4))
         assert serving.get_ready() == (200, "ok")
-        kept.kill()
+        other.kill()
         serving.wait_for_log("worker 1 cannot start")
         with contextlib.ExitStack() as stack:
             for _ in range(MAX_OPEN + 1):  # clients that read no answer
