@@ -179,9 +179,12 @@ DEMO_STATES = """organizations { nodes { devices(first: 100) { nodes { machineId
     states(range: {last: "P30D"}) { durations { value seconds share entries } } } } } }"""
 
 
-async def measure_states(settings: Settings, query: str) -> tuple[float, float]:
-    """The median milliseconds of a query to the application in this process, and those of CPU time."""
-    app = create_app(settings)
+async def measure_states(folder: Path, query: str, cached_bytes: int = 0) -> tuple[float, float]:
+    """The median milliseconds of a query to the application in this process, and those of CPU time.
+
+    All changes are read each time, unless those of closed days are cached.
+    """
+    app = create_app(Settings.model_validate({"data": folder, "series": {"closed_bytes": cached_bytes}}))
     taken, spent = [], []
     async with (
         app.router.lifespan_context(app),
@@ -199,13 +202,13 @@ async def measure_states(settings: Settings, query: str) -> tuple[float, float]:
 async def measure_heartbeats(folder: Path, console: Console) -> None:
     took = {}
     for interval_s in (5, 10):
-        settings = Settings.model_validate({"data": folder / str(interval_s)})
-        store = SqliteSeriesStore(settings.data / "series.db")
+        data = folder / str(interval_s)
+        store = SqliteSeriesStore(data / "series.db")
         numbered_points = heartbeats(interval_s)
         while batch := list(islice(numbered_points, BATCH)):
             await store.write(DATABASE, batch)
         await store.close()
-        took[interval_s] = await measure_states(settings, HEARTBEAT_STATES)
+        took[interval_s] = await measure_states(data, HEARTBEAT_STATES)
     console.print(
         f"states of 20 machines, 7 days of heartbeats every 5 s: {took[5][1]:.0f} ms of CPU,"
         f" {took[5][1] / took[10][1]:.2f} of those every 10 s"
@@ -215,9 +218,13 @@ async def measure_heartbeats(folder: Path, console: Console) -> None:
 async def measure_demo(folder: Path, console: Console) -> None:
     settings = Settings.model_validate({"data": folder / "demo"})
     await load_demo(settings, DAYS)
-    took, spent = await measure_states(settings, DEMO_STATES)
+    took, spent = await measure_states(settings.data, DEMO_STATES)
     console.print(
         f"states of a month of all machines of the demo plant: {took:.0f} ms, {spent:.0f} ms of CPU"
+    )
+    _, refreshed = await measure_states(settings.data, DEMO_STATES, settings.series.closed_bytes)
+    console.print(
+        f"refreshed, with the changes of closed days in the cache: {refreshed / spent:.2f} of the CPU"
     )
 
 
