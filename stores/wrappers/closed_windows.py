@@ -64,7 +64,12 @@ class ClosedWindows:
         self._rewrites: dict[object, list[Rewrite]] = {}  # since each of the running reads began
 
     def find_closed(self, query: SeriesQuery, windows: Windows) -> tuple[int, int]:
-        """Return the index of the first window that is closed and whole, and of the first one after these."""
+        """Return the index of the first window that is closed and whole, and of the first one after these.
+
+        They are equal if there are none, or if nothing is cached.
+        """
+        if not self._rules.max_bytes:
+            return 0, 0
         now = self._now()
         if now < self._latest_now - SECOND:  # the clock was ahead: windows may not have been closed
             self.runs.clear()
