@@ -11,6 +11,7 @@ from stores.contracts.errors import BadUserInput, GatewayError, LimitExceeded, f
 
 log = logging.getLogger(__name__)
 INTERNAL = "INTERNAL"
+MAX_MESSAGE = 1_000  # characters of a message about a document
 REST_STATUS = {code: error.rest_status for code, error in GatewayError.by_code.items()} | {INTERNAL: 500}
 
 
@@ -32,13 +33,20 @@ def format_error(error: GraphQLError, request_id: str, *, is_authenticated: bool
         message, extensions = cause.describe(is_authenticated=is_authenticated)
         return {**formatted, "message": message, "extensions": extensions}
     if _is_fault_of_document(error):
-        return {**formatted, "extensions": {"code": BadUserInput.code}}
+        message = shorten(error.message)  # which may repeat a name or a value that the client sends
+        return {**formatted, "message": message, "extensions": {"code": BadUserInput.code}}
     log.error("request %s failed at %s", request_id, error.path, exc_info=cause or error)
     return {
         **formatted,
         "message": make_internal_message(request_id),
         "extensions": {"code": INTERNAL, "requestId": request_id},
     }
+
+
+def shorten(message: str) -> str:
+    """The message without its middle, if it is long."""
+    half = MAX_MESSAGE // 2
+    return message if len(message) <= MAX_MESSAGE else f"{message[:half]} ... {message[-half:]}"
 
 
 def _is_fault_of_document(error: GraphQLError) -> bool:

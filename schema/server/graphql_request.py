@@ -4,6 +4,7 @@ https://graphql.github.io/graphql-over-http/draft/
 """
 
 import asyncio
+from codecs import BOM_UTF8
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any
@@ -120,7 +121,7 @@ def _read_parameters(request: Request, max_depth: int) -> GraphQLRequest:
 def _parse_json(text: bytes, what: str, max_depth: int) -> Any:
     """The value of a JSON text. Raises `BadRequest` and `LimitExceeded`."""
     try:
-        value = orjson.loads(text)
+        value = orjson.loads(text.removeprefix(BOM_UTF8))
     except orjson.JSONDecodeError:
         raise BadRequest(400, f"{what} is not valid JSON.") from None
     # A text with fewer brackets cannot be nested more deeply, and most have few.

@@ -21,6 +21,9 @@ from stores.contracts.errors import BadUserInput, LimitExceeded
 log = logging.getLogger(__name__)
 NEVER = math.inf
 LINGER_S = 1.0  # how long what a client still sends is discarded, so that it can read the answer
+VERSIONS = ("1.0", "1.1")  # of HTTP
+TRANSFER_ENCODING = b"transfer-encoding"
+LENGTH_OF_TRANSFER_ENCODING = len(TRANSFER_ENCODING)
 MAX_PIPELINED = 32  # requests on one connection that wait for the answer to an earlier one
 HEADER_OVERHEAD_BYTES = 32  # what a header costs beside its name and its value, as HTTP/2 counts it
 RETRY_AFTER_S = 1
@@ -55,6 +58,7 @@ class LimitedHttpProtocol(HttpToolsProtocol):
         self.peer = ""
         self._deadline = NEVER  # when the client must have sent what the server waits for
         self._in_head = self._in_body = self._is_refused = False
+        self._late_refusal: Refusal | None = None  # what is sent after the answers to earlier requests
         self._head_bytes = 0  # of what the parser keeps
         self._header_bytes = 0  # of the headers that it has passed on
         self._has_body = False  # whether the data that is parsed contains some of a body
@@ -111,12 +115,13 @@ class LimitedHttpProtocol(HttpToolsProtocol):
         ):  # otherwise the connection is new or in a request, and its time is running
             self._deadline = self.loop.time() + self._limits.head_seconds
         is_continued, self._has_body = self._in_head or self._in_body, False
+        rest: bytes | None = None
         try:
             self.parser.feed_data(data)
             if (self._in_head or self._in_body) and is_continued and not self._has_body:
                 self._count_head_bytes(len(data))
-        except httptools.HttpParserUpgrade:
-            pass  # the server speaks no other protocol: the request is answered as it is
+        except httptools.HttpParserUpgrade as upgrade:
+            rest = data[upgrade.args[0] :]
         except httptools.HttpParserError as error:
             cause = error.__context__
             self._refuse(
@@ -124,6 +129,8 @@ class LimitedHttpProtocol(HttpToolsProtocol):
             )
         except Refusal as refusal:
             self._refuse(refusal)
+        if rest is not None:
+            self._ignore_upgrade(rest)
 
     def pause_writing(self) -> None:
         super().pause_writing()
@@ -149,15 +156,25 @@ class LimitedHttpProtocol(HttpToolsProtocol):
     def on_header(self, name: bytes, value: bytes) -> None:
         if self._in_head:
             self._header_bytes += len(name) + len(value) + HEADER_OVERHEAD_BYTES
+            if len(name) == LENGTH_OF_TRANSFER_ENCODING and name.lower() == TRANSFER_ENCODING:
+                _check_transfer_encoding(value)
             super().on_header(name, value)
         else:  # a trailer, which uvicorn would add to the headers while the application reads them
             self._count_head_bytes(len(name) + len(value) + HEADER_OVERHEAD_BYTES)
 
     def on_headers_complete(self) -> None:
+        if self.parser.should_upgrade():
+            if self.parser.get_method() == b"CONNECT":
+                raise Refusal(405, "The server is no proxy.")
+            return  # see `_ignore_upgrade`
+        if self.parser.get_http_version() not in VERSIONS:
+            raise Refusal(505, "The server speaks HTTP/1.1.")
         if self._header_bytes > self._limits.header_bytes and self._all.enforces("header_bytes"):
             raise _make_refusal("header_bytes")
         if len(self.pipeline) >= MAX_PIPELINED:
             raise Refusal(503, "There are too many requests at once on one connection.")
+        if not self.url.startswith((b"/", b"*")):
+            self._take_host_of_target()
         super().on_headers_complete()
         self._in_head, self._in_body, self._head_bytes = False, True, 0
         self._deadline = self.loop.time() + self._limits.body_seconds
@@ -171,14 +188,38 @@ class LimitedHttpProtocol(HttpToolsProtocol):
         super().on_body(body)
 
     def on_message_complete(self) -> None:
+        if self._in_head:
+            return  # see `_ignore_upgrade`
         self._in_body = False
         self._deadline = NEVER
         super().on_message_complete()
 
     def on_response_complete(self) -> None:
+        is_last = not self.pipeline
         super().on_response_complete()
         if self._is_discarding():
             self._deadline = self.loop.time() + LINGER_S
+        if is_last and self._late_refusal is not None and not self.transport.is_closing():
+            self._send_refusal(self._late_refusal)
+
+    def _ignore_upgrade(self, rest: bytes) -> None:
+        """Parse a head again without `Upgrade`, with which the parser would take the request to be over.
+
+        The server speaks no other protocol, and answers the request as it is. Java's client requests HTTP/2
+        in this way, and sends the body at once.
+        """
+        version = self.parser.get_http_version().encode()
+        lines = [b"%b %b HTTP/%b" % (self.parser.get_method(), self.url, version)]
+        lines += [b"%b: %b" % header for header in self.headers if header[0] != b"upgrade"]
+        self.parser = httptools.HttpRequestParser(self)
+        self.data_received(b"\r\n".join([*lines, b"", rest]))
+
+    def _take_host_of_target(self) -> None:
+        """Replace the header Host by the host of a target such as `http://host/path`, which precedes it."""
+        target = httptools.parse_url(self.url)
+        if target.host is not None:
+            host = target.host if target.port is None else b"%b:%d" % (target.host, target.port)
+            self.headers[:] = [header for header in self.headers if header[0] != b"host"] + [(b"host", host)]
 
     # Limits
 
@@ -194,21 +235,38 @@ class LimitedHttpProtocol(HttpToolsProtocol):
         return self._in_body and self.cycle is not None and self.cycle.response_complete
 
     def _refuse(self, refusal: Refusal) -> None:
-        """Answer a request that is not read to its end, and close the connection soon."""
+        """Answer a request that is not read to its end, and close the connection soon.
+
+        If earlier requests of the connection are not answered yet, their answers come first.
+        """
         self._is_refused = True
         if self._is_discarding():
             return  # the request is answered, and the connection will be closed
         cycle = self.cycle
         if cycle is not None and not cycle.response_complete:
-            if cycle.response_started or not self._in_body:
-                self.transport.close()  # the client sees that the answer to an earlier request is incomplete
+            if self._in_body and self.pipeline:
+                self.pipeline.popleft()  # the request itself, which waits for earlier ones
+                self._in_body = False
+            if not self._in_body:
+                self._late_refusal, self._deadline = refusal, NEVER
+                return
+            if cycle.response_started:
+                self.transport.close()  # the client sees that the answer is incomplete
                 return
             cycle.disconnected = True  # the application reads no more of the body, and sends no answer
             cycle.message_event.set()
+        self._send_refusal(refusal)
+
+    def _send_refusal(self, refusal: Refusal) -> None:
         self.transport.write(_render(refusal))
         self._deadline = self.loop.time() + LINGER_S
         if self.transport.can_write_eof():
             self.transport.write_eof()
+
+
+def _check_transfer_encoding(value: bytes) -> None:
+    if value.lower() != b"chunked":
+        raise Refusal(501, "The server knows no Transfer-Encoding but chunked.")
 
 
 def _make_refusal(limit: str) -> Refusal:

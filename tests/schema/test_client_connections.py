@@ -1,6 +1,7 @@
 """Connections of slow, greedy and too many clients, over sockets to a real server."""
 
 import asyncio
+import re
 import socket
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager, suppress
@@ -34,6 +35,10 @@ async def answer_long(request: Request) -> PlainTextResponse:
     return PlainTextResponse("x" * LONG_ANSWER)
 
 
+async def answer_host(request: Request) -> PlainTextResponse:
+    return PlainTextResponse(",".join(request.headers.getlist("host")))
+
+
 async def answer_early(request: Request) -> PlainTextResponse:
     return PlainTextResponse("too large", 413)
 
@@ -41,7 +46,7 @@ async def answer_early(request: Request) -> PlainTextResponse:
 @asynccontextmanager
 async def serving(limits: ConnectionLimits) -> AsyncIterator[tuple[int, ClientConnections]]:
     """The port of a server with these limits, and its connections."""
-    paths = {"/": answer, "/long": answer_long, "/early": answer_early}
+    paths = {"/": answer, "/long": answer_long, "/early": answer_early, "/host": answer_host}
     app = Starlette(
         routes=[Route(path, endpoint, methods=["GET", "POST"]) for path, endpoint in paths.items()]
     )
@@ -151,6 +156,60 @@ async def test_requests_follow_each_other_on_one_connection() -> None:
 async def test_the_head_of_a_request_has_a_size(request_: bytes, expected: int) -> None:
     async with serving(replace(SHORT, head_seconds=WAIT_S)) as (port, _):
         assert status(await exchange(port, request_)) == expected
+
+
+H2C = b"Connection: Upgrade, HTTP2-Settings\r\nUpgrade: h2c\r\nHTTP2-Settings: AAMAAABk\r\n"
+BODY = b"Content-Length: 5\r\n\r\n01234"
+CHUNKS = b"5\r\n01234\r\n0\r\n\r\n"
+
+
+@pytest.mark.parametrize(
+    ("data", "expected"),
+    [
+        # A request that cannot be read is answered after those before it.
+        pytest.param(POST + BODY + b"trailing", [200, 400], id="trailing bytes"),
+        pytest.param(GET * 3 + b"GARBAGE\r\n\r\n", [200, 200, 200, 400], id="garbage after requests"),
+        pytest.param(GET + CHUNKED + b"zz", [200, 400], id="a chunk without a size after a request"),
+        pytest.param(GET * 2 + GET[:-2] + b"X: " + b"a" * 40_000 + b"\r\n\r\n", [200, 200, 431], id="header"),
+        pytest.param(GET * 40, [200] * 33 + [503], id="too many requests at once"),
+        # The server ignores an Upgrade, and reads the body.
+        pytest.param(POST + H2C + BODY + GET, [200, 200], id="h2c"),
+        pytest.param(POST + H2C + b"Transfer-Encoding: chunked\r\n\r\n" + CHUNKS, [200], id="chunked h2c"),
+        pytest.param(POST + H2C + b"Transfer-Encoding: chunked\r\n\r\nzz", [400], id="h2c without a size"),
+        pytest.param(UPGRADE + b"X: " + b"a" * 40_000 + b"\r\n\r\n", [431], id="long upgrade"),
+        pytest.param(b"CONNECT a:443 HTTP/1.1\r\nHost: a\r\n\r\n", [405], id="proxy"),
+        pytest.param(b"CONNECT / HTTP/1.1\r\nHost: a\r\n\r\n", [405], id="proxy of a path"),
+        # What cannot be understood is not guessed.
+        pytest.param(GET.replace(b"/1.1", b"/2.0"), [505], id="HTTP/2.0"),
+        pytest.param(b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n", [400], id="HTTP/2"),
+        pytest.param(b"\x16\x03\x01\x02\x00\x01\x00", [400], id="TLS"),
+        pytest.param(POST + b"Transfer-Encoding: gzip, chunked\r\n\r\n" + CHUNKS, [501], id="gzip, chunked"),
+        pytest.param(POST + b"Transfer-Encoding: identity\r\n" + BODY, [501], id="identity"),
+        pytest.param(POST + b"Transfer-Encoding: chunked\r\n" + BODY, [400], id="length and chunks"),
+        pytest.param(POST + b"Content-Length: 5\r\n" + BODY, [400], id="two lengths"),
+        pytest.param(POST + b"Content-Length: +5\r\n\r\n01234", [400], id="signed length"),
+        pytest.param(POST + b"Content-Length: 99999999999999999999\r\n\r\n", [400], id="huge length"),
+        pytest.param(CHUNKED + b"-1\r\n", [400], id="negative chunk"),
+        pytest.param(CHUNKED + b"5\r\n01234XX", [400], id="chunk without an end"),
+        pytest.param(GET[:-2] + b"X: a\r\n b\r\n\r\n", [400], id="folded header"),
+        pytest.param(GET[:-2] + b"X : a\r\n\r\n", [400], id="space before the colon"),
+        pytest.param(GET[:-2] + b"X: a\0b\r\n\r\n", [400], id="NUL"),
+        pytest.param(GET.replace(b"\r\n", b"\n"), [400], id="line feeds only"),
+    ],
+)
+async def test_each_request_on_a_connection_is_answered(data: bytes, expected: list[int]) -> None:
+    async with serving(replace(SHORT, head_seconds=WAIT_S, body_seconds=WAIT_S)) as (port, _):
+        answer = await exchange(port, data)
+        statuses = [int(code) for code in re.findall(rb"HTTP/1\.1 (\d{3}) ", answer)]
+        assert statuses == expected
+        assert answer.count(b"5 bytes") == (b"01234" in data and expected[0] == 200)
+
+
+async def test_the_host_of_a_target_precedes_that_of_the_header() -> None:
+    async with serving(SHORT) as (port, _):
+        for target in (b"http://b:1/host", b"HTTPS://b:1/host?a=/", b"http://b:1/host"):
+            answer = await exchange(port, GET.replace(b" / ", b" " + target + b" "))
+            assert answer.endswith(b"\r\n\r\nb:1")
 
 
 async def test_trailers_are_no_headers() -> None:

@@ -59,6 +59,12 @@ async def test_every_check_of_the_specification_answers_ok(url: str, graphql_aud
         (b'{"query": "{ ' + b"__typename " * 4900 + b'}"}', 400),
         (b'{"query": "{ ' + b"viewer { subject } " * 1200 + b'}"}', 400),
         (b'{"query": "{ ' + b"__typename " * 6000 + b'}"}', 400),
+        (b'{"query": "{ ' + b"a" * 500_000 + b'}"}', 400),
+        (b'{"query": "{ organizations(first: ' + b"9" * 5000 + b') { totalCount } }"}', 400),
+        *(
+            (b'{"query": "{ __typename }", "variables": {"v": %b}}' % value, 400)
+            for value in (b"NaN", b"-Infinity", b"1e999", b"9" * 5000, b"01", b'"\\ud800"', b'"\0"', b"1} }")
+        ),
     ],
 )
 async def test_a_malformed_request_is_rejected_in_json(client: Client, body: bytes, status: int) -> None:
@@ -68,6 +74,21 @@ async def test_a_malformed_request_is_rejected_in_json(client: Client, body: byt
     [error] = response.json()["errors"]
     assert error["extensions"]["code"] in ("BAD_USER_INPUT", "LIMIT_EXCEEDED")
     assert "data" not in response.json()
+    assert len(response.content) < 2_000  # nothing long is repeated
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        pytest.param(b'\xef\xbb\xbf{"query": "{ __typename }"}', id="byte order mark"),
+        pytest.param(b'\r\n\t {"query": "{ __typename }"}\n', id="white space"),
+        pytest.param(b'{"query": "{ a }", "query": "{ __typename }"}', id="repeated key"),
+        pytest.param(b'{"query": "{ __typename }", "other": [1]}', id="other members"),
+    ],
+)
+async def test_what_json_permits_is_read(client: Client, body: bytes) -> None:
+    response = await client.http.post("/graphql", content=body, headers={"Content-Type": "application/json"})
+    assert response.json() == {"data": {"__typename": "Query"}}
 
 
 @pytest.mark.parametrize(
