@@ -7,6 +7,7 @@ from resolvers.context import Context
 from resolvers.hints import Absence, Hinted
 from resolvers.series.columns import select_numbers
 from resolvers.series.machine_series import SeriesRequest, SeriesResult, get_series_of_machines
+from resolvers.series.tag_sets import GroupTag
 from stores.contracts.lazy_lists import ObjectColumns
 from stores.contracts.samples import Value
 
@@ -17,7 +18,8 @@ TIME = 3  # the column by which rows are ordered
 class PointOfSeries:
     """A point of a series: its time in nanoseconds, the machine and the field that it is of, and its value.
 
-    `number` is the value if it is a number that a double represents exactly, otherwise None.
+    `number` is the value if it is a number that a double represents exactly, otherwise None. `tags` are those
+    of its group, if series are answered apart.
     """
 
     machine_id: str
@@ -26,6 +28,7 @@ class PointOfSeries:
     time: int
     value: Value | None
     number: float | None
+    tags: tuple[GroupTag, ...]
 
     @property
     def time_ms(self) -> float:
@@ -38,7 +41,7 @@ async def list_rows(
     fields: Sequence[tuple[str, str]],
     request: SeriesRequest,
 ) -> Hinted:
-    """Return the points of each field of each machine as rows, oldest first, as Grafana requires it.
+    """Return the points of each field (and group) of each machine as rows, oldest first, as Grafana needs it.
 
     At the beginning are the errors of series that cannot be read; fields that were never written have hints.
     Errors are raised as by `get_series_of_machines`.
@@ -49,18 +52,23 @@ async def list_rows(
     for result in await get_series_of_machines(context, machines, fields, request):
         if isinstance(result, Exception):
             errors.append(result)
-        elif isinstance(result.series, Hinted):
-            absences += result.series.absences
-        else:
+            continue
+        series = result.series
+        if isinstance(series, Hinted):
+            absences += series.absences
+            series = series.value
+        if series is not None:
             await context.turn.pause()
-            parts.append(_make_rows(result.device.machine_id, result.series))
+            groups = series.groups if request.tags.by else (series,)
+            parts += (_make_rows(result.device.machine_id, group) for group in groups)
     rows = _merge(parts)
     return Hinted([*errors, *rows] if errors else rows, absences)
 
 
 def _make_rows(machine_id: str, series: SeriesResult) -> ObjectColumns[PointOfSeries]:
-    names = ([name] * len(series.times) for name in (machine_id, series.measurement, series.field))
-    return ObjectColumns(PointOfSeries, *names, series.times, series.values, select_numbers(series.values))
+    count, numbers = len(series.times), select_numbers(series.values)
+    names = ([name] * count for name in (machine_id, series.measurement, series.field))
+    return ObjectColumns(PointOfSeries, *names, series.times, series.values, numbers, [series.tags] * count)
 
 
 def _merge(parts: Sequence[ObjectColumns[PointOfSeries]]) -> Sequence[PointOfSeries]:

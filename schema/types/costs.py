@@ -444,6 +444,7 @@ COSTS: dict[str, FieldCost] = {
     "CatalogueMeasurement.tags": FieldCost(size=TAGS),
     "Series.points": FieldCost(below={OBJECT: {PAGE: 1}}),
     "Series.tags": FieldCost(size=TAGS),
+    "SeriesRow.tags": FieldCost(size=TAGS),
     "Series.groups": FieldCost(size=GROUPS, below={PAGE: {PAGE: GROUPS}}),
     "Counter.windows": FieldCost(below={OBJECT: {PAGE: 1}}),
     "Performance.windows": FieldCost(below={OBJECT: {PAGE: 1}}),

@@ -9,6 +9,7 @@ from schema.engine.fields import Info, argument, attribute, derived
 from schema.engine.hints import show_hints
 from schema.engine.inputs import UNSET
 from schema.engine.scalars import JSON, DateTime
+from schema.types.series import Tag
 from schema.types.series_arguments import (
     AggregateArgument,
     EveryArgument,
@@ -36,6 +37,7 @@ class SeriesRow:
     time: DateTime = attribute("The time of the sample, or the start of its window.")
     time_ms: float = attribute("The same in milliseconds since 1970.")
     value: JSON | None = attribute("The value; null in a window without samples.")
+    tags: list[Tag] = attribute("The values of the tags of `by`; empty without it.")
     number: float | None = attribute(
         "The value as a number; null for others, and for integers that a double cannot represent exactly."
     )
@@ -63,6 +65,9 @@ class SeriesRowQueries:
         max_gap: MaxGap = None,
         max_points: MaxPoints = None,
         where: WhereArgument = None,
+        by: Annotated[
+            list[str] | None, argument("Tags by whose values the series of a machine have rows of their own.")
+        ] = None,
         signal: SignalArgument = None,
         per: Per = None,
     ) -> Any:
@@ -71,6 +76,6 @@ class SeriesRowQueries:
             info.context,
             [(ref.organization_id, ref.application_id, ref.machine_id) for ref in machines],
             [(ref.measurement, ref.field) for ref in fields],
-            to_series_request(range, every, UNSET, *shape, None, where, None, signal, per),
+            to_series_request(range, every, UNSET, *shape, None, where, by, signal, per),
         )
         return show_hints(info, rows)

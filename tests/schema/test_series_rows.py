@@ -106,3 +106,21 @@ async def test_all_rows_are_one_query_of_each_measurement(
     query = ROWS.format(machines=name(plant, "M0", "M1", "M2"), range='{last: "PT1H"}', arguments="")
     assert len((await client.run(query))["seriesRows"]) == 6
     assert sorted(client.series_calls) == ["points process temperature", "points state execution"]
+
+
+async def test_rows_of_tags_are_apart_and_say_which_they_are_of(
+    client: Client, plant: str, series: WritableSeriesStore
+) -> None:
+    for spindle in ("1", "2"):
+        await write(series, [put("c", "M0", NOW - HOUR, {"spindle": spindle}, v=int(spindle))])
+    await write(series, [put("c", "M0", NOW - HOUR, v=3)])
+    query = f"""{{ %s: seriesRows(machines: [{name(plant, "M0")}], range: {{last: "P1D"}}, aggregate: SUM,
+      fields: [{{measurement: "c", field: "v"}}], by: ["%s"]) {{ number tags {{ name value }} }} }}"""
+    answer = await request_rows(client, query % ("rows", "spindle"))
+    assert [(row["number"], row["tags"][0]["value"]) for row in answer["data"]["rows"]] == [
+        (3, None), (1, "1"), (2, "2")
+    ]  # fmt: skip
+    answer = await request_rows(client, query % ("rows", "spindel"))
+    assert answer["data"]["rows"] == [{"number": 6, "tags": [{"name": "spindel", "value": None}]}]
+    [hint] = answer["extensions"]["hints"]
+    assert hint["closest"] == ["spindle"]
