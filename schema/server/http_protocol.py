@@ -218,7 +218,8 @@ class LimitedHttpProtocol(HttpToolsProtocol):
         """Replace the header Host by the host of a target such as `http://host/path`, which precedes it."""
         target = httptools.parse_url(self.url)
         if target.host is not None:
-            host = target.host if target.port is None else b"%b:%d" % (target.host, target.port)
+            host = b"[%b]" % target.host if b":" in target.host else target.host
+            host = host if target.port is None else b"%b:%d" % (host, target.port)
             self.headers[:] = [header for header in self.headers if header[0] != b"host"] + [(b"host", host)]
 
     # Limits

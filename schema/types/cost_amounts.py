@@ -130,9 +130,19 @@ def count_queries(arguments: Arguments, scope: CostScope) -> int:
 
 
 def count_series_points(arguments: Arguments, scope: CostScope) -> int:
-    """The points of a series and of its groups, and what else is read for them."""
+    """The points of a series and of its groups, and the samples next to each series of an integral.
+
+    A field of a machine counts as one series unless its groups are requested.
+    """
+    groups = GROUPS if arguments.get("by") else 0
     beside = count_comparisons(arguments, scope) if _is_over_time(arguments) else 0
-    return count_windows(arguments, scope) * (1 + GROUPS if arguments.get("by") else 1) + beside
+    return count_windows(arguments, scope) * (1 + groups) + beside * max(groups, 1)
+
+
+def count_counter_points(arguments: Arguments, scope: CostScope) -> int:
+    """The windows of a counter, or of each of its groups, and the samples next to the range."""
+    windows = 1 if arguments["every"] is None else count_windows(arguments, scope)
+    return (windows + 1) * (GROUPS if arguments.get("by") else 1)
 
 
 def _is_over_time(arguments: Arguments) -> bool:

@@ -70,6 +70,7 @@ from schema.types.cost_amounts import (
     count_calls_for_id,
     count_calls_for_one_series,
     count_calls_for_series,
+    count_counter_points,
     count_databases_of_viewer,
     count_device_list_calls,
     count_devices_for_operator,
@@ -223,7 +224,7 @@ SERIES_FIELDS: dict[str, FieldCost] = {
     ),
     "counter": FieldCost(
         calls={TENANT: 4},
-        points={OBJECT: 1},
+        points={OBJECT: count_counter_points},
         below={PAGE: {OBJECT: count_windows}},
         shared=(_read_time_zone, HINTS),
     ),

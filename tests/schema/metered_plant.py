@@ -28,7 +28,7 @@ from schema.types.roles import view_of
 from schema.types.root import schema
 from stores.backends.sqlite.documents import SqliteDocumentStore
 from stores.backends.sqlite.series import SqliteSeriesStore
-from stores.contracts.samples import SECOND, Point
+from stores.contracts.samples import SECOND, Point, SampleColumns
 from stores.entities.applications import SHIFT_PLAN
 from stores.entities.cipher import SecretCipher
 from stores.entities.connectors import Connector, ConnectorTemplate
@@ -90,7 +90,7 @@ def count_items(value: Any, *, is_document: bool) -> int:
     """How many items there are in nested lists, sets and, unless they are documents, dictionaries."""
     if isinstance(value, dict) and not is_document:
         return sum(count_items(item, is_document=False) for item in value.values())
-    if isinstance(value, list | set):
+    if isinstance(value, list | set | SampleColumns):
         return sum(count_items(item, is_document=is_document) for item in value)
     return 1
 
@@ -105,6 +105,11 @@ def list_points(now: int) -> list[Point]:
             ("state", {"power": n % 3 > 0, "execution": ("ACTIVE", "READY")[n % 2], "mode": "AUTOMATIC"}),
             ("production", {"pieces_produced": n, "scrap": n % 2}),
         )
+    ]
+    points += [  # of two series, which queries may ask about by groups
+        Point("lanes", (("lane", "ab"[n % 2]), ("machine_id", machine)), {"scrap": n}, now - n * 600 * SECOND)
+        for machine in MACHINES
+        for n in range(1, 40)
     ]
     tags = (("event_class", "ALARM"), ("event_id", "f"))
     points += [
@@ -235,6 +240,7 @@ class MeteredPlant:
             "name": lambda random: random.choice(["S0", "fanuc"]),
             "subject": lambda _: "open",
             "compare": lambda _: "P1D",
+            "by": lambda _: ["lane"],
             "category": lambda _: "drivers",
             "key": lambda random: random.choice(["ip", "hall"]),
             "measurement": lambda random: random.choice(["state", "production"]),

@@ -207,9 +207,13 @@ async def test_each_request_on_a_connection_is_answered(data: bytes, expected: l
 
 async def test_the_host_of_a_target_precedes_that_of_the_header() -> None:
     async with serving(SHORT) as (port, _):
-        for target in (b"http://b:1/host", b"HTTPS://b:1/host?a=/", b"http://b:1/host"):
+        for host, target in (
+            (b"b:1", b"http://b:1/host"),
+            (b"b", b"HTTPS://b/host?a=/"),
+            (b"[::1]:2", b"http://[::1]:2/host"),
+        ):
             answer = await exchange(port, GET.replace(b" / ", b" " + target + b" "))
-            assert answer.endswith(b"\r\n\r\nb:1")
+            assert answer.endswith(b"\r\n\r\n" + host)
 
 
 async def test_trailers_are_no_headers() -> None:
