@@ -96,6 +96,7 @@ class LimitExceeded(GatewayError, code="LIMIT_EXCEEDED", rest_status=400):
 LIMIT_STATUS = {
     "body_bytes": 413,
     "icon_bytes": 413,
+    "svg_bytes": 413,
     "compression_ratio": 413,
     "query_files": 503,  # of a server: the old routes cannot ask for less
     "queued": 503,

@@ -70,7 +70,10 @@ OTHERS = (
 )
 FIXED = (
     ("page_size", "1000", "`first` of lists"),
-    ("series", "3000", "machines times fields of `series`"),
+    ("series", "3000", "machines times fields of `series` and `seriesRows`"),
+    ("series", "50,000", "series of machines whose names and kinds one query reads"),
+    ("maxPoints", "the argument", "changes of strings and booleans, none of which is left out"),
+    ("query_files", "432", "files that an InfluxDB 3 Core reads for a query, or its `--query-file-limit`"),
     ("body_bytes", "102,400", "bodies of the old routes"),
     ("body_bytes", "33,554,432", "bodies of writes of points, before and after decompression"),
     ("compression_ratio", "200", "of the content of such a body to its size"),

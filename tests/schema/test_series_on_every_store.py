@@ -8,6 +8,7 @@ import pytest
 
 from stores.contracts.samples import SECOND
 from tests.schema.machines import HOUR, MINUTE, SIX
+from tests.schema.series_gateway import OWN
 from tests.schema.stored_gateway import StoredGateway, stored_gateway
 
 __all__ = ["stored_gateway"]
@@ -141,3 +142,31 @@ async def test_energy_of_tag_sets_is_cut_at_the_edges(stored_gateway: StoredGate
         pytest.approx(first),
         pytest.approx(second),
     ]
+
+
+async def test_every_store_is_metered_alike(stored_gateway: StoredGateway) -> None:
+    """Points are what the store returns, and no request costs more of them than its estimate."""
+    times = [SIX + n * MINUTE for n in range(30)]
+    await stored_gateway.write("c", *((at, spindle, {"v": 5.0}) for at in times for spindle in "12"))
+    field = """measurement: "c", field: "v", by: ["spindle"],
+      range: {from: "2026-03-02T06:00:00Z", to: "2026-03-02T06:30:00Z"}"""
+    every = 'every: {duration: "PT10M"}'
+    selections = (
+        f"series({field}) {{ count }}",
+        f"series({field}, aggregate: MEAN, {every}) {{ count }}",
+        f"series({field}, aggregate: QUANTILE, quantile: 0.5, {every}) {{ count }}",
+        f"series({field}, aggregate: INTEGRAL, {every}) {{ count }}",
+        f"counter({field}, {every}) {{ increase }}",
+    )
+    costs = []
+    for selection in selections:
+        device = f'device(organizationId: "{OWN}", applicationId: "cnc", machineId: "M0") {{ {selection} }}'
+        body = {"query": f"{{ {device} }}", "extensions": {"cost": True}}
+        answer = await stored_gateway.gateway.http.post("/graphql", json=body, headers={"X-API-Key": OWN})
+        costs.append(answer.json()["extensions"]["cost"])
+    samples, *windows = costs
+    assert samples["actual"]["points"] == 60
+    # Three windows together and of each of two series; integrals and counters only of each series, and the
+    # samples next to the range, of which there are none.
+    assert [cost["actual"]["points"] for cost in windows] == [9, 9, 6, 6]
+    assert [cost["estimate"]["points"] >= cost["actual"]["points"] for cost in windows] == [True] * 4
