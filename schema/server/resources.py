@@ -16,6 +16,7 @@ from stores.contracts.series import SeriesStore
 from stores.wrappers.documents import WrappedDocumentStore
 from stores.wrappers.observing import ObservedCalls
 from stores.wrappers.series import wrap_series
+from stores.wrappers.shared_reads import SharedReadsStore
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,8 +51,10 @@ def open_resources(
     documents, series = documents or open_documents(settings), series or open_series(settings)
     of_documents, of_series = map(_name_system, store_urls(settings))
     observe = instruments.count_store_call
+    # An embedded store reads on the spot what others would wait for.
+    wrap = WrappedDocumentStore if of_documents == "sqlite" else SharedReadsStore
     return Resources(
-        WrappedDocumentStore(documents, ObservedCalls("documents", of_documents, observe)),
+        wrap(documents, ObservedCalls("documents", of_documents, observe)),
         wrap_series(series, ObservedCalls("series", of_series, observe)),
         open_buckets(settings),
         Tracing(settings.tracing),
