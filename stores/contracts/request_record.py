@@ -33,7 +33,9 @@ class RequestRecord:
     stores: dict[str, StoreUse] = field(default_factory=dict)  # by name
 
     def add_call(self, store: str, seconds: float) -> None:
-        use = self.stores.setdefault(store, StoreUse())
+        use = self.stores.get(store)
+        if use is None:
+            use = self.stores[store] = StoreUse()
         use.calls += 1
         use.seconds += seconds
 

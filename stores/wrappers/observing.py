@@ -7,7 +7,7 @@ from typing import TypeVar
 from opentelemetry.trace import SpanKind
 
 from stores.contracts.errors import GatewayError
-from stores.contracts.request_record import CURRENT_REQUEST, trace
+from stores.contracts.request_record import CURRENT_REQUEST, RequestRecord, trace
 from stores.wrappers.interception import Interceptor, StoreCall
 
 T = TypeVar("T")
@@ -22,7 +22,9 @@ class ObservedCalls(Interceptor):
         self._store, self._system, self._observe = store, system, observe
 
     async def run(self, call: StoreCall, proceed: Callable[[], Awaitable[T]]) -> T:
-        began, code = perf_counter(), "INTERNAL"
+        record = CURRENT_REQUEST.get()
+        if record is None or record.tracer is None:
+            return await self._time(call, proceed, record)
         with trace(
             str(call),
             SpanKind.CLIENT,
@@ -30,15 +32,21 @@ class ObservedCalls(Interceptor):
             db__operation__name=call.operation,
             db__collection__name=call.subject,
         ):
-            try:
-                result = await proceed()
-                code = "OK"
-                return result
-            except GatewayError as error:
-                code = error.code
-                raise
-            finally:
-                seconds = perf_counter() - began
-                self._observe(self._store, call.operation, seconds, code)
-                if (record := CURRENT_REQUEST.get()) is not None:
-                    record.add_call(self._store, seconds)
+            return await self._time(call, proceed, record)
+
+    async def _time(
+        self, call: StoreCall, proceed: Callable[[], Awaitable[T]], record: RequestRecord | None
+    ) -> T:
+        began, code = perf_counter(), "INTERNAL"
+        try:
+            result = await proceed()
+            code = "OK"
+            return result
+        except GatewayError as error:
+            code = error.code
+            raise
+        finally:
+            seconds = perf_counter() - began
+            self._observe(self._store, call.operation, seconds, code)
+            if record is not None:
+                record.add_call(self._store, seconds)

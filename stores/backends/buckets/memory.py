@@ -9,30 +9,39 @@ from stores.contracts.buckets import Account, Buckets, Slots, Verdict
 MAX_BUCKETS = 10_000  # of one limit; the least recently used one is forgotten, and so is full again
 
 
+class Bucket:
+    """How much is in a bucket, and since when."""
+
+    __slots__ = ("level", "since")
+
+    def __init__(self, level: float, since: float) -> None:
+        self.level, self.since = level, since
+
+
 class MemoryBuckets(Buckets):
     """The buckets of one process. `clock` returns seconds."""
 
     def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
         self._clock = clock
-        # By limit and owner: the level of a bucket, and the time when it had this level
-        self._buckets: dict[str, OrderedDict[str, tuple[float, float]]] = {}
+        self._buckets: dict[str, OrderedDict[str, Bucket]] = {}  # by limit and owner
         self._running: dict[Slots, int] = {}
 
     async def acquire(
         self, accounts: Sequence[Account], amount: float, slots: Slots | None = None, request_id: str = ""
     ) -> Verdict:
-        now = self._clock()
-        levels = [self._find_level(account, now) for account in accounts]
-        if slots is not None and self._running.get(slots, 0) >= slots.maximum:
-            return Verdict(tuple(levels), slots.limit, slots.maximum, retry_after_s=1.0)
-        for account, level in zip(accounts, levels, strict=True):
-            size = account.per_minute
-            if level < amount and level < size:
-                missing = min(amount, size) - max(level, -size)
-                return Verdict(tuple(levels), account.limit, size, missing * 60 / size)
+        buckets = self._fill(accounts)
+        running = 0 if slots is None else self._running.get(slots, 0)
+        if slots is not None and running >= slots.maximum:
+            return Verdict(_list_levels(buckets), slots.limit, slots.maximum, retry_after_s=1.0)
+        for (limit, _, size), bucket in zip(accounts, buckets, strict=True):
+            if bucket.level < amount and bucket.level < size:
+                missing = min(amount, size) - max(bucket.level, -size)
+                return Verdict(_list_levels(buckets), limit, size, missing * 60 / size)
         if slots is not None:
-            self._running[slots] = self._running.get(slots, 0) + 1
-        return Verdict(self._set_levels(accounts, [level - amount for level in levels], now))
+            self._running[slots] = running + 1
+        for bucket in buckets:
+            bucket.level -= amount
+        return Verdict(_list_levels(buckets))
 
     async def release(
         self, accounts: Sequence[Account], amount: float, slots: Slots | None = None, request_id: str = ""
@@ -41,31 +50,30 @@ class MemoryBuckets(Buckets):
             running = self._running.pop(slots, 0)
             if running > 1:
                 self._running[slots] = running - 1
-        now = self._clock()
-        levels = [max(self._find_level(account, now) + amount, -account.per_minute) for account in accounts]
-        return self._set_levels(accounts, levels, now)
+        buckets = self._fill(accounts)
+        for (_, _, size), bucket in zip(accounts, buckets, strict=True):
+            bucket.level = min(max(bucket.level + amount, -size), size)
+        return _list_levels(buckets)
 
-    def _find_level(self, account: Account, now: float) -> float:
-        limit, owner, size = account
-        buckets = self._buckets.get(limit)
-        bucket = None if buckets is None else buckets.get(owner)
-        if bucket is None:
-            return size
-        level = bucket[0] + (now - bucket[1]) * size / 60
-        return level if level < size else size
-
-    def _set_levels(
-        self, accounts: Sequence[Account], levels: Sequence[float], now: float
-    ) -> tuple[float, ...]:
-        changed = []
-        for (limit, owner, size), new in zip(accounts, levels, strict=True):
-            level = min(new, size)
+    def _fill(self, accounts: Sequence[Account]) -> list[Bucket]:
+        """The buckets of accounts as they are now, with what has flowed in meanwhile."""
+        now, filled = self._clock(), []
+        for limit, owner, size in accounts:
             buckets = self._buckets.get(limit)
             if buckets is None:
                 buckets = self._buckets[limit] = OrderedDict()
-            buckets[owner] = level, now
-            buckets.move_to_end(owner)
-            if len(buckets) > MAX_BUCKETS:
-                buckets.popitem(last=False)
-            changed.append(level)
-        return tuple(changed)
+            bucket = buckets.get(owner)
+            if bucket is None:
+                bucket = buckets[owner] = Bucket(size, now)
+                if len(buckets) > MAX_BUCKETS:
+                    buckets.popitem(last=False)
+            else:
+                level = bucket.level + (now - bucket.since) * size / 60
+                bucket.level, bucket.since = (level if level < size else size), now
+                buckets.move_to_end(owner)
+            filled.append(bucket)
+        return filled
+
+
+def _list_levels(buckets: list[Bucket]) -> tuple[float, ...]:
+    return tuple([bucket.level for bucket in buckets])
