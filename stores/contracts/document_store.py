@@ -22,6 +22,7 @@ from stores.contracts.documents import (
     Where,
     Write,
 )
+from stores.contracts.errors import GatewayError
 from stores.contracts.journal import CappedCollection, Journal, JournalEntry
 
 T = TypeVar("T")
@@ -216,7 +217,13 @@ class DocumentStore(CacheOwner, ABC):
         collections: Sequence[DatabaseCollection],
         call: Callable[[DocumentDatabase, Sequence[Collection]], Awaitable[Sequence[T]]],
     ) -> list[T | Exception]:
-        """The results for each collection, by one call for each database."""
+        """The results for each collection, by one call for each database. Most requests are about one."""
+        if len({database for database, _ in collections}) == 1:
+            documents = self.database(collections[0][0])
+            try:
+                return [*await call(documents, [collection for _, collection in collections])]
+            except GatewayError as error:
+                return [error] * len(collections)
         indexes: defaultdict[str, list[int]] = defaultdict(list)
         for index, (database, _) in enumerate(collections):
             indexes[database].append(index)
