@@ -45,7 +45,7 @@ async def measure(rounds: int) -> None:
         async with httpx.AsyncClient(trust_env=False, timeout=60) as client:
             for label, (query, number) in REQUESTS.items():
                 ours, theirs = await compare(client, peers, label, query, number, rounds)
-                print(f"{label:42} gateway {ours:6.2f}  bare {theirs:6.2f}  ratio {ours / theirs:.2f}")
+                print(f"{label:42} {ours:6.2f}  bare {theirs:6.2f}  ratio {ours / theirs:.2f}", flush=True)
 
 
 async def compare(
