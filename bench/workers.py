@@ -15,8 +15,9 @@ import psutil
 from rich.console import Console
 from rich.table import Table
 
-from bench.execution import DATABASE, QUERIES, Peer, fill, gateway, states
+from bench.execution import Peer, gateway
 from bench.machine import machine
+from bench.plant import DATABASE, QUERIES, fill, states
 from stores.opening import open_documents
 from tests.contract.series_stores import send
 from tests.servers import influxdb3, mongodb

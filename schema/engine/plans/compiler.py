@@ -116,6 +116,7 @@ def _generate_build(entries: list[str], columns: int) -> BuildObjects:
     """
     names = [f"c{index}" for index in range(columns)]
     source = f"lambda {', '.join(['objects', *names])}: [{{{', '.join(entries)}}} "
-    source += f"for {', '.join(['_', *names])}, in zip({', '.join(['objects', *names])})]"
+    # Records are not iterated over: that would make each of them.
+    source += f"for {', '.join(names)}, in zip({', '.join(names)})]" if names else "for _ in range(len(objects))]"
     build: BuildObjects = eval(source)  # noqa: S307 - the names are quoted
     return build
