@@ -1,6 +1,7 @@
 """Loads of what machines have reported, except for machines that must not be read."""
 
 from collections.abc import Awaitable, Callable, Collection, Coroutine, Hashable, Mapping, Sequence
+from itertools import chain
 from typing import Any, TypeVar
 
 from loaders.batching import Loader
@@ -19,7 +20,9 @@ class GuardedLoader(Loader[K, V]):
     ) -> None:
         async def load_allowed(keys: list[K]) -> list[V | Exception]:
             machines = [_list_machines(key) for key in keys]
-            conflicts = await find_conflicts({machine for of_key in machines for machine in of_key})
+            conflicts = await find_conflicts(set(chain.from_iterable(machines)))
+            if not conflicts:
+                return [*await load(keys)]
             errors = [next((conflicts[m] for m in of_key if m in conflicts), None) for of_key in machines]
             allowed = [key for key, error in zip(keys, errors, strict=True) if error is None]
             values = iter(await load(allowed) if allowed else [])

@@ -23,6 +23,5 @@ async def list_documents(
         application_id = None
     elif application_id is None:
         raise BadUserInput("applicationId is required.", fields=["applicationId"])
-    records = await Repository(context, entity, organization_id, application_id).list_all()
-    documents = [record.document for record in records]
+    documents = await Repository(context, entity, organization_id, application_id).load_all()
     return [show_secrets(context, document) for document in documents] if entity.secrets else documents

@@ -1,7 +1,9 @@
 """Which organizations have registered a machine id, for points and questions that name no organization."""
 
+import asyncio
 import time
 from collections.abc import Callable, Collection, Mapping
+from weakref import WeakValueDictionary
 
 from stores.contracts.document_store import DocumentStore
 from stores.contracts.documents import AnyOf, Document, OneOf, Query
@@ -17,6 +19,7 @@ from stores.entities.organizations import (
 from stores.entities.series_layout import SeriesLayout
 
 Owners = Mapping[str, frozenset[str]]  # by machine id, the organizations of its devices
+Cache = dict[str, tuple[float, frozenset[str]]]  # with the time when an entry expires
 TTL_S = 5.0
 MAX_CACHED = 100_000
 MAX_CACHED_CHARACTERS = 200  # of an id; a longer one is looked up each time
@@ -38,7 +41,8 @@ class MachineOwners:
 
     def __init__(self, documents: DocumentStore, clock: Callable[[], float] = time.monotonic) -> None:
         self._documents, self._clock = documents, clock
-        self._cached: dict[str, tuple[float, frozenset[str]]] = {}
+        self._cached: Cache = {}
+        self._reading: WeakValueDictionary[frozenset[str], asyncio.Lock] = WeakValueDictionary()
 
     def get_cache_size(self) -> int:
         """The number of cached entries."""
@@ -49,20 +53,34 @@ class MachineOwners:
 
         What is not cached is read from `documents`, which may count the calls of a request.
         """
-        now, cached = self._clock(), self._cached
-        expired = [id_ for id_ in machine_ids if id_ not in cached or cached[id_][0] <= now]
-        if expired:
-            try:
-                owners = await self._load(expired, documents or self._documents)
-            except Unavailable:
-                if not all(id_ in cached for id_ in expired):
-                    raise
-            else:
-                cached |= {id_: (now + TTL_S, owners[id_]) for id_ in expired}
-        owners_by_id = {id_: cached[id_][1] for id_ in machine_ids}
+        cached = self._cached
+        if not self._list_expired(cached, machine_ids):
+            return {id_: cached[id_][1] for id_ in machine_ids}
+        # Requests for the same machines wait for the first one, and find in the cache what it has read.
+        async with self._reading.setdefault(frozenset(machine_ids), asyncio.Lock()):
+            cached = self._cached
+            expired = self._list_expired(cached, machine_ids)
+            if expired:
+                await self._load_into(cached, expired, documents or self._documents)
+            owners_by_id = {id_: cached[id_][1] for id_ in machine_ids}
         if len(cached) > MAX_CACHED or any(len(id_) > MAX_CACHED_CHARACTERS for id_ in expired):
             self.forget()
         return owners_by_id
+
+    def _list_expired(self, cached: Cache, machine_ids: Collection[str]) -> list[str]:
+        now = self._clock()
+        return [id_ for id_ in machine_ids if id_ not in cached or cached[id_][0] <= now]
+
+    async def _load_into(self, cached: Cache, machine_ids: list[str], documents: DocumentStore) -> None:
+        """Read the owners of these. Those that were known stay as they are if the store is down."""
+        expires = self._clock() + TTL_S
+        try:
+            owners = await self._load(machine_ids, documents)
+        except Unavailable:
+            if not all(id_ in cached for id_ in machine_ids):
+                raise
+        else:
+            cached |= {id_: (expires, owners[id_]) for id_ in machine_ids}
 
     async def is_organization(self, organization_id: str) -> bool:
         """Whether there is an organization with this id. Raises `Unavailable`."""
@@ -121,10 +139,11 @@ async def find_conflicts(
     machine_ids: Collection[str],
 ) -> dict[str, Exception]:
     """The machines of an organization that another one has too, in the database that they share."""
+    alone = frozenset((organization_id,))
     return {
         machine_id: Conflict(MACHINE_CONFLICT.format(machine_id))
         for machine_id, ids in (await owners.find(machine_ids, documents)).items()
-        if any(layout.shares(organization_id, id_) for id_ in ids if id_ != organization_id)
+        if ids != alone and any(layout.shares(organization_id, id_) for id_ in ids - alone)
     }
 
 

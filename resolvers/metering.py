@@ -125,6 +125,8 @@ class Meter(Interceptor):
         result = await proceed()
         if call.operation == "find":
             self.documents += count_documents(result)
+        elif call.operation == "latest":
+            self.points += _count_latest(result)
         elif call.operation in SAMPLING:
             self.points += count_samples(result)
         self._check()
@@ -171,6 +173,11 @@ class Meter(Interceptor):
 def count_documents(results: Any) -> int:
     """The number of documents that a `find` returned: lists, or exceptions in their places."""
     return sum(len(documents) for documents in results if not isinstance(documents, Exception))
+
+
+def _count_latest(by_machine: Any) -> int:
+    """As `count_samples`, of the one sample of each field of a machine."""
+    return sum(map(len, by_machine.values()))
 
 
 def count_samples(result: Any) -> int:

@@ -14,7 +14,9 @@ DATABASE = "bench"
 class Data:
     def __init__(self, mongodb_url: str, influx_url: str) -> None:
         self.database = AsyncMongoClient(mongodb_url)[DATABASE]
-        self.http = httpx.AsyncClient(base_url=influx_url, trust_env=False)
+        # The server closes connections that are idle for five seconds: these are not used so long.
+        limits = httpx.Limits(keepalive_expiry=2)
+        self.http = httpx.AsyncClient(base_url=influx_url, trust_env=False, limits=limits)
 
     async def applications(self) -> list[dict[str, Any]]:
         entry = await self.database["config"].find_one({"key": "applications"})

@@ -65,16 +65,15 @@ class Repository(Generic[E]):
         return Records(self.entity, documents, (self._organization_id, self._application_id))
 
     async def list_all(self) -> list[E]:
-        """All of them, in the declared order of the entity.
+        """All of them, in the declared order of the entity."""
+        return [self.record(document) for document in await self.load_all()]
 
-        One call to the store for all applications that share a collection.
-        """
+    async def load_all(self) -> list[Document]:
+        """Their documents. One call to the store for all applications that share a collection."""
         loaders = self.tenant.loaders
         if self.entity.shares_collection and self._application_id is not None:
-            documents = await loaders.by_field(self.collection, (APPLICATION_ID,)).load(self._application_id)
-        else:
-            documents = await self.load(self._query())
-        return [self.record(document) for document in documents]
+            return await loaders.by_field(self.collection, (APPLICATION_ID,)).load(self._application_id)
+        return await self.load(self._query())
 
     async def load(self, query: Query) -> list[Document]:
         """The documents of a query, in one call with the other queries of the request."""

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from types import NoneType
 from typing import Any, TypeVar
 
 from loaders.batching import load_by_group
@@ -11,7 +12,7 @@ from resolvers.limits import DAY
 from resolvers.series.absence import hint_at_absence
 from resolvers.series.machines import HasMachineId, get_readings, machine_ids, organization_ids
 from resolvers.series.tag_sets import ALL_SERIES, TagSelection
-from stores.contracts.records import Attribute, read_bool, read_string
+from stores.contracts.records import UNCHANGED_TYPES, Attribute, read_bool, read_string
 from stores.contracts.samples import END_OF_TIME, Sample
 from stores.entities.machine_events import EXECUTION, MODE, POWER, POWER_ON, STATE, STATUS
 
@@ -23,13 +24,17 @@ class LatestValue(Attribute[T | None]):
 
     def __init__(self, read: Callable[[Any], T | None], field: str) -> None:
         self._read, self._field = read, field
+        unchanged, _ = UNCHANGED_TYPES[read]
+        self._plain = {unchanged, NoneType}
 
     def __get__(self, status: "Status | None", owner: type) -> Any:
         return self if status is None else self.of([status])[0]
 
     def of(self, objects: "Sequence[Status]") -> list[T | None]:
-        samples = [status.samples.get(self._field) for status in objects]
-        return [self._read(sample.value) if sample else None for sample in samples]
+        field = self._field
+        samples = [status.samples.get(field) for status in objects]
+        values: list[Any] = [sample and sample.value for sample in samples]
+        return values if self._plain.issuperset(map(type, values)) else list(map(self._read, values))
 
 
 class LatestTime(Attribute[int | None]):
@@ -46,7 +51,7 @@ class LatestTime(Attribute[int | None]):
         return [sample.time if sample else None for sample in samples]
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)  # not frozen: there is one for each machine, and those take twice as long to create
 class Status:
     """The latest samples of a machine's state, at least one. Times and durations are in nanoseconds."""
 

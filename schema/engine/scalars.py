@@ -28,6 +28,7 @@ BigInt = NewType("BigInt", int)
 
 def to_json(value: Any) -> bytes:
     """The JSON of a response. It may contain stored values, which the encoder converts."""
+    value = _format_columns(value)
     try:
         return _encode(value)
     except orjson.JSONEncodeError:
@@ -36,6 +37,26 @@ def to_json(value: Any) -> bytes:
 
 def _encode(value: Any) -> bytes:
     return orjson.dumps(value, default=_convert_stored, option=orjson.OPT_PASSTHROUGH_DATETIME)
+
+
+def _format_columns(value: Any) -> Any:
+    """A list of documents in which ids and times are strings, if all of them have one under the same key.
+
+    The encoder converts one value at a time, which takes twice as long as all the rest of its work.
+    """
+    if not (type(value) is list and len(value) > 1 and {dict}.issuperset(map(type, value))):
+        return value
+    documents = value
+    for key, first in value[0].items():
+        if type(first) not in (ObjectId, datetime):
+            continue
+        column = [document.get(key) for document in value]
+        if {type(first)}.issuperset(map(type, column)):
+            texts = list(map(str, column)) if type(first) is ObjectId else format_datetimes(column)
+            documents = list(map(dict.copy, value)) if documents is value else documents
+            for document, text in zip(documents, texts, strict=True):
+                document[key] = text
+    return documents
 
 
 def _embed_large_integers(value: Any) -> Any:

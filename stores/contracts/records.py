@@ -82,6 +82,11 @@ class Attribute(ABC, Generic[T]):
     def of(self, objects: Sequence[Any]) -> Sequence[T]:
         """Its value for each object."""
 
+    def read_typed(self, objects: Sequence[Any]) -> tuple[Sequence[T], set[type]]:
+        """Its value for each object, and the types of the values."""
+        values = self.of(objects)
+        return values, set(map(type, values))
+
 
 class Stored(Attribute[T]):
     """A field that is stored under the first of `keys` that exists; `default` if it cannot be read."""
@@ -106,13 +111,18 @@ class Stored(Attribute[T]):
         return self.default
 
     def of(self, objects: "Sequence[Record]") -> Sequence[T]:
-        """The values of many records at once, if none of them needs to be converted."""
+        return self.read_typed(objects)[0]
+
+    def read_typed(self, objects: "Sequence[Record]") -> tuple[Sequence[T], set[type]]:
+        """Values that need not be converted are read together."""
         values = read_stored(objects, self.keys[0])
-        if self._plain.issuperset(map(type, values)) and (
+        types = set(map(type, values))
+        if types <= self._plain and (
             self._items is None or {self._items}.issuperset(map(type, chain.from_iterable(values)))
         ):
-            return values
-        return [self.__get__(record, type(record)) for record in objects]
+            return values, types
+        converted = [self.__get__(record, type(record)) for record in objects]
+        return converted, set(map(type, converted))
 
 
 class Identity(Stored[str]):
@@ -121,10 +131,10 @@ class Identity(Stored[str]):
     def __init__(self) -> None:
         super().__init__(format_id, "_id", default="")
 
-    def of(self, objects: "Sequence[Record]") -> list[str]:
+    def read_typed(self, objects: "Sequence[Record]") -> tuple[list[str], set[type]]:
         ids = read_stored(objects, "_id")
         format_one = str if {ObjectId}.issuperset(map(type, ids)) else format_id
-        return list(map(format_one, ids))
+        return list(map(format_one, ids)), {str}
 
 
 def optional(read: Callable[[Any], T | None], *keys: str) -> Stored[T | None]:

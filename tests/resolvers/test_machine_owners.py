@@ -1,5 +1,6 @@
 """Who has registered a machine id: found by id, cached for seconds, and known while the store is down."""
 
+import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable
 from pathlib import Path
 from typing import TypeVar
@@ -86,6 +87,19 @@ async def test_owners_are_cached_until_they_change_or_expire(store: DocumentStor
     await store.database("east").delete(Device.collection_of("cnc"), [])
     clock.now += TTL_S
     assert await owners.find(["7"]) == {"7": {"west"}}
+
+
+async def test_requests_for_the_same_machines_at_one_time_read_them_once(store: DocumentStore) -> None:
+    """A dashboard of a thousand machines, opened by many, read all devices for each of them."""
+    counter, outage = CallCounter(), Outage()
+    owners = MachineOwners(WrappedDocumentStore(WrappedDocumentStore(store, counter), outage))
+    outage.is_down = True
+    failures = await asyncio.gather(*(owners.find(["M1", "7"]) for _ in range(3)), return_exceptions=True)
+    assert {type(failure) for failure in failures} == {Unavailable}
+    outage.is_down = False
+    results = await asyncio.gather(*(owners.find(["M1", "7"]) for _ in range(16)))
+    assert all(result == {"M1": {"acme", "nord"}, "7": {"west"}} for result in results)
+    assert len(counter.calls) == 3  # the organizations, their settings, and the devices
 
 
 async def test_what_a_request_looks_up_is_counted_by_its_meter(store: DocumentStore, tmp_path: Path) -> None:

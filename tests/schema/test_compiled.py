@@ -2,17 +2,21 @@
 
 import asyncio
 from pathlib import Path
+from typing import Any
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis_graphql import queries
 
+from resolvers.event_bindings import EventBinding
 from schema.engine import compiled_operations, execution
 from schema.engine.execution import Executor
 from schema.engine.scalars import to_json
 from schema.types.root import schema
 from stores.backends.sqlite.series import SqliteSeriesStore
+from stores.contracts.records import Record
+from stores.entities.devices import Device
 from tests.randomized import randomized
 from tests.schema.executors import DEVICES, LIMITS, ExecutorPair, stores
 from tests.schema.test_generated import SCALARS
@@ -39,6 +43,33 @@ async def test_a_compiled_list_is_the_same(pair: ExecutorPair, selection: str) -
     answer = await pair.compare(query)
     assert answer.compiled is not None
     assert any(path.startswith("application.devices") for path in answer.compiled)
+
+
+async def test_a_list_of_columns_makes_no_record_of_each_document(
+    pair: ExecutorPair, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    created: list[type] = []
+    create = Record.__init__
+
+    def count(self: Record, *arguments: Any) -> None:
+        created.append(type(self))
+        create(self, *arguments)
+
+    # The broken devices, whose values are converted one by one, are left out.
+    arguments = 'filter: {search: "LATHE"}, first: 30'
+    fields = "nodes { documentId machineId name createdAt eventBindings { sourceId label class } status { power } }"
+    query = "{ " + DEVICES.replace("first: 30", arguments) % fields + " }"
+    monkeypatch.setattr(Record, "__init__", count)
+    answer = await pair.compare(query)
+    created.clear()
+    again = await pair.run(pair.compiled, query)
+    assert again.data == answer.data
+    assert again.data is not None
+    nodes = again.data["application"]["devices"]["nodes"]
+    assert len(nodes) > 2
+    assert sum(len(node["eventBindings"]) for node in nodes) > 2
+    # One of each list tells its type, and one device where the points of all are.
+    assert (created.count(Device), created.count(EventBinding)) == (2, 1)
 
 
 async def test_conditions_are_those_of_the_request(pair: ExecutorPair) -> None:

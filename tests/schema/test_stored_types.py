@@ -1,13 +1,15 @@
 """Documents as other programs store them: every BSON type is data, which is read, paged and changed."""
 
+import copy
 import math
 import uuid
 from datetime import datetime
 from typing import Any
 
 import pytest
-from bson import Binary, Decimal128, Int64, ObjectId
+from bson import Binary, DatetimeMS, Decimal128, Int64, ObjectId
 
+from schema.engine.scalars import to_json
 from stores.entities.connectors import ConnectorTemplate
 from stores.entities.devices import Device
 from stores.entities.event_classes import EventClass
@@ -16,6 +18,7 @@ from stores.entities.users import User
 from tests.schema.client import Client
 from tests.schema.conftest import BACKENDS
 
+TIME = datetime(2026, 1, 31, 9, 5, 7, 123000)
 UUID = uuid.UUID("5f0c9a52-7f59-4a3b-9a51-1d2d8f2a7c11")
 # By name: an id, and how it is shown.
 IDS: dict[str, tuple[Any, str]] = {
@@ -29,6 +32,15 @@ IDS: dict[str, tuple[Any, str]] = {
     "bytes": (b"\x01\x02", '{"$binary": {"base64": "AQI=", "subType": "00"}}'),
     "object": ({"line": "a", "cell": "b"}, '{"line": "a", "cell": "b"}'),
     "boolean": (True, "true"),
+}
+LISTS: dict[str, list[dict[str, Any]]] = {
+    "alike": [{"_id": ObjectId(), "a": TIME, "b": [TIME]} for _ in range(3)],
+    "second": [{"a": TIME.replace(microsecond=0)}, {"a": TIME.replace(microsecond=1)}, {"a": datetime.min}],
+    "missing": [{"_id": ObjectId(), "a": TIME}, {"_id": ObjectId()}, {"a": TIME}],
+    "null": [{"_id": ObjectId(), "a": TIME}, {"_id": None, "a": None}],
+    "mixed": [{"_id": ObjectId(), "a": TIME}, {"_id": "press-1", "a": "2026-01-31"}],
+    "out of range": [{"_id": 1, "a": DatetimeMS(2**60)}, {"_id": 2, "a": DatetimeMS(0)}],
+    "large": [{"_id": ObjectId(), "a": TIME, "n": 2**70}, {"_id": ObjectId(), "a": TIME, "n": 1}],
 }
 CONNECTORS = """query($o: String!, $d: String!) { organization(organizationId: $o) {
   connectors { id documentId name } connector(documentId: $d) { id documentId name } } }"""
@@ -172,3 +184,11 @@ async def test_the_default_database_does_not_become_an_organization(client: Clie
       createIfMissing: true}) { organization { id } } }"""
     assert await client.code(update, o=name) == "BAD_USER_INPUT"
     assert await client.documents.database(name).count([Organization.collection_of()]) == [0]
+
+
+@pytest.mark.parametrize("documents", LISTS.values(), ids=LISTS)
+def test_the_json_of_a_list_is_that_of_its_documents(documents: list[dict[str, Any]]) -> None:
+    """The ids and times of a list are written together, and those of one document one by one."""
+    stored = copy.deepcopy(documents)
+    assert to_json(documents) == b"[" + b",".join(map(to_json, documents)) + b"]"
+    assert documents == stored

@@ -43,10 +43,12 @@ class Column:
     def values(self, objects: Sequence[Any], class_: type) -> Sequence[Any]:
         """The response values of objects. All of them are of `class_`, unless that is `object`."""
         attribute = getattr(class_, self._attribute, None) if self._attribute else None
-        values = (
-            attribute.of(objects) if isinstance(attribute, Attribute) else read_objects(self._read, objects)
-        )
-        classes = set(map(type, values))
+        values: Sequence[Any]
+        if isinstance(attribute, Attribute):
+            values, classes = attribute.read_typed(objects)
+        else:
+            values = read_objects(self._read, objects)
+            classes = set(map(type, values))
         if classes <= self._unchanged:
             return values
         if self._are_times and classes == {datetime}:

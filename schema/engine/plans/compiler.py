@@ -116,7 +116,10 @@ def _generate_build(entries: list[str], columns: int) -> BuildObjects:
     """
     names = [f"c{index}" for index in range(columns)]
     source = f"lambda {', '.join(['objects', *names])}: [{{{', '.join(entries)}}} "
-    # Records are not iterated over: that would make each of them.
-    source += f"for {', '.join(names)}, in zip({', '.join(names)})]" if names else "for _ in range(len(objects))]"
+    # Records are not iterated over, which would make each of them.
+    if names:
+        source += f"for {', '.join(names)}, in zip({', '.join(names)})]"
+    else:
+        source += "for _ in range(len(objects))]"
     build: BuildObjects = eval(source)  # noqa: S307 - the names are quoted
     return build

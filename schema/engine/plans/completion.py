@@ -108,7 +108,9 @@ def contains_none(values: Sequence[Any]) -> bool:
 
 def contains_exception(values: Sequence[Any]) -> bool:
     """Whether a value is an exception."""
-    return not isinstance(values, LazyList) and any(map(isinstance, values, repeat(Exception)))
+    return not isinstance(values, LazyList) and any(
+        issubclass(type_, Exception) for type_ in set(map(type, values))
+    )
 
 
 def list_examples(objects: Sequence[Any]) -> dict[type, Any]:

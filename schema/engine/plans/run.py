@@ -2,7 +2,6 @@
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
-from itertools import repeat
 from typing import Any, NamedTuple, TypeAlias
 
 from graphql import FieldNode, GraphQLError, located_error
@@ -45,7 +44,7 @@ class PlanRun:
 
     def take_hints(self, owners: Sequence[dict[str, Any]], key: str, values: Sequence[Any]) -> Sequence[Any]:
         """Record the hints that values have. Return the values; `owners` are the response objects."""
-        if not any(map(isinstance, values, repeat(Hinted))):
+        if Hinted not in set(map(type, values)):
             return values
         self.hinted += [
             (owner, key, value.absences)
