@@ -1,6 +1,7 @@
 """`sync-gateway demo`: the demo plant and what its machines report."""
 
 import asyncio
+import time
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -17,12 +18,15 @@ from compat_rest.commands.terminal import (
 )
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from schema.server.settings import Settings
     from stores.contracts.document_store import DocumentStore
     from stores.contracts.series import SeriesStore
     from stores.demo.reporting import ReportingPlant
 
 DAYS = 30
+LINE_EVERY_S = 5.0
 
 
 def demo(
@@ -50,8 +54,6 @@ async def load_demo(settings: "Settings", days: int) -> int:
 
     Return the time up to which the machines have reported, in nanoseconds since 1970.
     """
-    from rich.progress import track
-
     from schema.server.opening import open_cipher, open_documents, open_point_writer, open_series
     from schema.server.store_names import name_documents, name_series
     from stores.demo.plant import load, machines
@@ -63,19 +65,37 @@ async def load_demo(settings: "Settings", days: int) -> int:
     out.print(f"The demo plant is {result}.")
     series = open_series(settings)
     writer = open_point_writer(settings, series)
-    steps = (days + 1) * len(list(machines()))
-    bar = iter(track(range(steps), "writing points", console=err, disable=not err.is_terminal))
+    advance = _show_progress((days + 1) * len(list(machines())))
     try:
         with name_store_in_errors(name_series(settings)):
             await run_and_close(open_documents(settings), lambda store: _migrate(settings, store, series))
             plant = _make_plant(settings, series)
-            history = await plant.write_history(series, writer, days, lambda: next(bar, None))
+            history = await plant.write_history(series, writer, days, advance)
     finally:
         await series.close()
         await writer.close()
     points = f"{history.written} points written to {name_series(settings)}"
     out.print(f"The machines have reported for {days} days and today: {points}.", soft_wrap=True)
     return history.until
+
+
+def _show_progress(steps: int) -> "Callable[[], object]":
+    """What is called after each step. It moves a bar on a terminal, and prints some lines elsewhere."""
+    from rich.progress import track
+
+    if err.is_terminal:
+        bar = iter(track(range(steps), "writing points", console=err))
+        return lambda: next(bar, None)
+    done, next_at = 0, time.monotonic() + LINE_EVERY_S
+
+    def advance() -> None:
+        nonlocal done, next_at
+        done += 1
+        if time.monotonic() >= next_at:
+            next_at = time.monotonic() + LINE_EVERY_S
+            err.print(f"writing points: {done} of {steps} days of machines")
+
+    return advance
 
 
 async def report_live(settings: "Settings", since: int) -> None:

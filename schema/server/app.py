@@ -173,7 +173,9 @@ def _make_routes(
     routes = [
         *(Route(path, graphql) for path in GRAPHQL_PATHS),
         PrintedSchema(
-            state.authenticate, anonymous_introspection=settings.graphql.anonymous_introspection
+            state.authenticate,
+            anonymous_introspection=settings.graphql.anonymous_introspection,
+            only_trusted=settings.graphql.only_trusted,
         ).route(),
         *([make_resource_metadata_route(settings.auth.issuers)] if settings.auth.issuers else []),
         *health.routes(),

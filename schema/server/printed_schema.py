@@ -16,10 +16,16 @@ FILE = Path(__file__).parents[1] / "schema.graphql"
 
 
 class PrintedSchema:
-    """Answers `GET /graphql/schema.graphql`: the committed file to operators, to others what they see."""
+    """Answers `GET /graphql/schema.graphql`: the committed file to operators, to others what they see.
 
-    def __init__(self, authenticate: Authenticate, *, anonymous_introspection: bool) -> None:
+    Whoever may not introspect is answered 403. With `only_trusted`, that is everybody but operators.
+    """
+
+    def __init__(
+        self, authenticate: Authenticate, *, anonymous_introspection: bool, only_trusted: bool
+    ) -> None:
         self._authenticate, self._anonymous_introspection = authenticate, anonymous_introspection
+        self._only_trusted = only_trusted
 
     def route(self) -> Route:
         return Route(PATH, self._respond)
@@ -31,6 +37,8 @@ class PrintedSchema:
             view = view_of(grant)
             if not (grant.is_authenticated or self._anonymous_introspection):
                 raise Forbidden("Clients without a credential may not introspect.")
+            if self._only_trusted and not grant.is_operator:
+                raise Forbidden("Only trusted documents are executed: the schema is for operators.")
         except GatewayError as error:
             denied = AccessDenied(error)
             return PlainTextResponse(denied.message, denied.status, denied.headers)

@@ -17,6 +17,7 @@ from typing import Any
 import httpx
 import pytest
 
+from compat_rest.commands import demo
 from tests.servers import Server
 
 pytestmark = pytest.mark.slow
@@ -139,6 +140,18 @@ def test_an_unreachable_store_is_reported_at_start(tmp_path: Path) -> None:
         assert not any("demo-only" in line for line in (banner, *messages))
         serving.send_signal(signal.SIGTERM)
         serving.communicate(timeout=30)
+
+
+def test_loading_shows_its_progress_without_a_terminal(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(demo, "LINE_EVERY_S", 0.0)
+    advance = demo._show_progress(2)
+    advance()
+    advance()
+    assert capsys.readouterr().err.splitlines() == [
+        f"writing points: {done} of 2 days of machines" for done in (1, 2)
+    ]
 
 
 def test_the_demo_is_served_and_the_port_is_checked_before_it_is_loaded(tmp_path: Path) -> None:

@@ -29,6 +29,7 @@ from schema.server.logs import configure_logging
 from schema.server.settings import LogSettings, Settings
 from schema.server.tracing_settings import TracingSettings
 from stores.backends.mongo.documents import MongoDocumentStore
+from stores.backends.mongo.locks import HIDDEN_PREFIX
 from stores.contracts.document_store import DocumentStore
 from stores.entities.organizations import Organization
 from stores.opening import open_series
@@ -159,14 +160,19 @@ async def test_a_request_is_a_trace_of_its_operation_batches_and_store_calls(
 
 
 class Comments(CommandListener):
-    """The comments of the commands that read organizations."""
+    """The comments of commands that read organizations, and of all that change what is no lock or record."""
 
     def __init__(self) -> None:
-        self.comments: list[Any] = []
+        self.reads: list[Any] = []
+        self.writes: list[tuple[str, Any]] = []
 
     def started(self, event: CommandStartedEvent) -> None:
-        if event.command.get(event.command_name) == Organization.collection_of().name:
-            self.comments.append(event.command.get("comment"))
+        target, comment = event.command.get(event.command_name), event.command.get("comment")
+        if event.command_name in {"insert", "update", "delete", "findAndModify"}:
+            if not str(target).startswith(HIDDEN_PREFIX):
+                self.writes.append((event.command_name, comment))
+        elif target == Organization.collection_of().name:
+            self.reads.append(comment)
 
     def succeeded(self, event: CommandSucceededEvent) -> None: ...
 
@@ -182,20 +188,41 @@ async def test_mongodb_is_told_the_id_of_the_request(mongodb_server: Server, tmp
         query = '{ organization(organizationId: "observed") { name } }'
         response = await client.http.post("/graphql", json={"query": query})
         ids.append(response.headers["x-request-id"])
-    assert comments.comments == ids
+    assert comments.reads == ids
+    of = 'organizationId: "observed-changes", applicationId: "a"'
+    kinds = set()
+    for change in (
+        'createOrganization(input: {organizationId: "observed-changes"})',
+        f'createApplication(input: {{{of}, name: "A"}})',
+        f'createDevice(input: {{{of}, machineId: "M", name: "M"}})',
+        f'updateDevice(input: {{{of}, machineId: "M", name: "N"}})',
+        f'deleteDevice(input: {{{of}, machineId: "M"}})',
+    ):
+        comments.writes.clear()
+        body = {"query": f"mutation {{ {change} {{ __typename }} }}"}
+        response = await client.http.post("/graphql", json=body)
+        assert "errors" not in response.json(), response.text
+        assert {comment for _, comment in comments.writes} == {response.headers["x-request-id"]}
+        kinds |= {kind for kind, _ in comments.writes}
+    assert kinds >= {"insert", "findAndModify"}
     await store.close()
 
 
-async def test_influxdb_is_told_the_place_in_the_trace(documents: DocumentStore, tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    ("scheme", "path", "no_rows"), [("", "/api/v3/query_sql", b"[]"), ("influxdb2+", "/api/v2/query", b"")]
+)
+async def test_influxdb_is_told_the_place_in_the_trace(
+    documents: DocumentStore, tmp_path: Path, scheme: str, path: str, no_rows: bytes
+) -> None:
     received: list[str | None] = []
 
     async def answer(request: Request) -> Response:
         received.append(request.headers.get("traceparent"))
-        return Response(b"[]", media_type="application/json")
+        return Response(no_rows)
 
-    influxdb = Starlette(routes=[Route("/api/v3/query_sql", answer, methods=["POST"])])
+    influxdb = Starlette(routes=[Route(path, answer, methods=["POST"])])
     async with otlp_receiver() as (endpoint, _), served(influxdb) as url:
-        series = open_series(url, data=tmp_path)
+        series = open_series(scheme + url, data=tmp_path)
         settings = Settings(data=tmp_path, tracing=TracingSettings(endpoint=endpoint))
         app = create_app(settings, documents=documents, series=series)
         client = Client(app, documents)

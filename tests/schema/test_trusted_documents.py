@@ -120,9 +120,12 @@ async def test_where_only_trusted_documents_are_executed_operators_may_send_othe
         [error] = response.json()["errors"]
         assert error["extensions"]["code"] == "FORBIDDEN"
         assert "documentId" in error["message"]
+    schema = await client.http.get("/graphql/schema.graphql")
+    assert (schema.status_code, "operators" in schema.text) == (403, True)
     response = await client.http.get("/graphql", params={"documentId": "ab12"})
     assert response.json() == {"data": {"organizations": {"nodes": []}}}
     operator = make_client(documents, tmp_path, only=True)
+    assert "type Query" in (await operator.http.get("/graphql/schema.graphql")).text
     assert (await operator.http.post("/graphql", json=query)).status_code == 200
 
 

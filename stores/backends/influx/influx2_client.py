@@ -1,7 +1,9 @@
 """Flux scripts over HTTP to an InfluxDB 2, by `influxdb-client`."""
 
 import logging
+from typing import Any
 
+import aiohttp
 from influxdb_client.client.exceptions import InfluxDBError
 from influxdb_client.client.influxdb_client_async import InfluxDBClientAsync
 from influxdb_client.domain.dialect import Dialect
@@ -17,6 +19,7 @@ from stores.backends.influx.transport import (
     report_errors_as_unavailable,
 )
 from stores.contracts.errors import Unavailable
+from stores.contracts.request_record import make_trace_headers
 
 log = logging.getLogger(__name__)
 NAME = "InfluxDB 2"
@@ -69,6 +72,24 @@ class Influx2Client:
         if self._client is None:
             # The client's own timeout would raise CancelledError in the caller while a body is read.
             self._client = InfluxDBClientAsync(
-                self._url, self._token, self._org, timeout=NO_TIMEOUT, allow_redirects=False
+                self._url,
+                self._token,
+                self._org,
+                timeout=NO_TIMEOUT,
+                allow_redirects=False,
+                client_session_type=_open_session,
             )
         return self._client
+
+
+def _open_session(**options: Any) -> aiohttp.ClientSession:
+    """The session of the client, whose requests carry their place in the trace."""
+    config = aiohttp.TraceConfig()
+    config.on_request_start.append(_add_trace_headers)
+    return aiohttp.ClientSession(**{**options, "trace_configs": [config]})
+
+
+async def _add_trace_headers(
+    session: aiohttp.ClientSession, context: object, request: aiohttp.TraceRequestStartParams
+) -> None:
+    request.headers.update(make_trace_headers())

@@ -82,12 +82,16 @@ class WriteApplier:
         async with self._unique_keys.claim(self.database, collection, document):
             async with self._connection.command(is_write=True):
                 # The driver would add a missing _id to the caller's own dict.
-                await self._open_collection(collection).insert_one(dict(document))
+                await self._open_collection(collection).insert_one(
+                    dict(document), comment=self._connection.write_comment
+                )
             try:
                 await self.check_guard(guard)
             except NotFound:
                 async with self._connection.command():
-                    await self._open_collection(collection).delete_one(match_id(document["_id"]))
+                    await self._open_collection(collection).delete_one(
+                        match_id(document["_id"]), comment=self._connection.write_comment
+                    )
                 raise
         self._note(collection, None, document)
 
@@ -146,9 +150,12 @@ class WriteApplier:
             matched = all_of([matched, {"_id": {"$in": [document["_id"] for document in documents]}}])
         target = self._open_collection(collection)
         async with self._connection.command(is_write=True):
+            comment = self._connection.write_comment
             if not first_only:
-                return int((await target.delete_many(matched)).deleted_count)
-            deleted: Document | None = await target.find_one_and_delete(matched, sort=[("_id", 1)])
+                return int((await target.delete_many(matched, comment=comment)).deleted_count)
+            deleted: Document | None = await target.find_one_and_delete(
+                matched, sort=[("_id", 1)], comment=comment
+            )
         if deleted is not None:
             self._note(collection, deleted, None)
         return int(deleted is not None)
@@ -240,14 +247,16 @@ class WriteApplier:
                 self._note(write.collection, None, document)
         for _ in range(MAX_ATTEMPTS):
             async with self._connection.command(is_write=True):
+                comment = self._connection.write_comment
                 old = all_of([to_filter(write.where), {"_id": {"$nin": ids}}])
-                await target.delete_many(old)
+                await target.delete_many(old, comment=comment)
                 stored = await target.find({"_id": {"$in": ids}}, {"_id": 1}, batch_size=BATCH).to_list(None)
                 known = [document["_id"] for document in stored]
                 missing = [document for document in write.documents if document["_id"] not in known]
                 try:
                     if missing:
-                        await target.insert_many([dict(document) for document in missing], ordered=False)
+                        fresh = [dict(document) for document in missing]
+                        await target.insert_many(fresh, ordered=False, comment=comment)
                     return
                 except BulkWriteError as error:
                     if any(e.get("code") != DUPLICATE_KEY for e in error.details.get("writeErrors", ())):

@@ -17,6 +17,7 @@ from stores.contracts.outcomes import NOT_APPLIED, mark_failed, mark_sent
 from stores.contracts.request_record import get_request_id
 
 MAX_WAITING = 1000  # commands that wait for a connection: more are rejected at once
+COMMENTS_WIRE_VERSION = 9  # MongoDB 4.4
 RAW = CODEC.with_options(document_class=RawBSONDocument)
 
 
@@ -47,6 +48,7 @@ class MongoConnection:
         self._collections: LRUCache[tuple[str, str], Any] = LRUCache(1024)
         self._slots = asyncio.Semaphore(pool)
         self._waiting = 0
+        self._takes_write_comments = False
 
     @property
     def client(self) -> Any:
@@ -93,6 +95,18 @@ class MongoConnection:
             cursor = await cursor
         documents: list[Document] = await cursor.to_list(None)
         return documents
+
+    @property
+    def write_comment(self) -> str | None:
+        """The `comment` of a write: the id of the request, unless the server refuses it (before MongoDB 4.4).
+
+        The server is known as soon as it has answered for the first time.
+        """
+        if not self._takes_write_comments:
+            servers = self.client.topology_description.server_descriptions().values()
+            versions = [server.max_wire_version for server in servers if server.is_server_type_known]
+            self._takes_write_comments = bool(versions) and min(versions) >= COMMENTS_WIRE_VERSION
+        return get_request_id() if self._takes_write_comments else None
 
     def command(self, *, is_write: bool = False) -> "Command":
         """The context of one command, or of several concurrent reads."""

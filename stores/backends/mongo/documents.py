@@ -204,4 +204,4 @@ class MongoDocumentDatabase(DocumentDatabase):
             writes = [ReplaceOne(match_id(d["_id"]), d, upsert=True) for d in documents]
             async with self._store.command(is_write=True):
                 target = self._store.collection(self.database, collection.name)
-                await target.bulk_write(writes, ordered=False)
+                await target.bulk_write(writes, ordered=False, comment=self._store.write_comment)

@@ -62,7 +62,7 @@ class JournalWriter:
     async def _insert(self, target: CappedCollection, database: str, documents: Sequence[Document]) -> None:
         collection = self._connection.collection(database, target.collection.name)
         async with self._connection.command(is_write=True):
-            await collection.insert_many(documents)
+            await collection.insert_many(documents, comment=self._connection.write_comment)
         if self._trims.is_due(database, target, len(documents)):
             async with self._connection.command(is_write=True):
                 oldest = await collection.find_one(

@@ -70,6 +70,7 @@ async def _update(
                 to_operators(change, stamp),
                 sort=[("_id", 1)],
                 return_document=ReturnDocument.BEFORE if with_before else ReturnDocument.AFTER,
+                comment=connection.write_comment,
             )
         if document is not None:
             if not with_before:
@@ -161,7 +162,7 @@ async def _swap(
             else:
                 operators.setdefault("$set", {})[name] = new
         async with connection.command(is_write=True):
-            result = await collection.update_one(all_of(filters), operators)
+            result = await collection.update_one(all_of(filters), operators, comment=connection.write_comment)
         if result.matched_count:
             return Updated(stored, changed)
     raise Unavailable(BUSY, reason="OVERLOADED", outcome=NOT_APPLIED)
