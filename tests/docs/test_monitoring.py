@@ -30,12 +30,20 @@ NAME = re.compile(r"[A-Za-z_]\w*(?!\w|\s*\()")
 OPERATORS = {"and", "or", "unless", "bool", "offset", "by", "without", "on", "ignoring"}
 
 
-def list_queries() -> list[str]:
-    """Every query of the dashboard and of the rules, without Grafana's variables of times."""
+def list_panel_queries() -> list[str]:
+    """The queries of the dashboard, with Grafana's variables."""
     panels = json.loads(DASHBOARD.read_text())["panels"]
-    queries = [target["expr"] for panel in panels for target in panel["targets"]]
-    rules = [rule for group in yaml.safe_load(ALERTS.read_text())["groups"] for rule in group["rules"]]
-    return [re.sub(r"\[[^]]*\]", "", query) for query in (*queries, *(rule["expr"] for rule in rules))]
+    return [target["expr"] for panel in panels for target in panel["targets"]]
+
+
+def list_rules() -> list[dict[str, Any]]:
+    return [rule for group in yaml.safe_load(ALERTS.read_text())["groups"] for rule in group["rules"]]
+
+
+def list_queries() -> list[str]:
+    """Every query of the dashboard and of the rules, without their times."""
+    queries = (*list_panel_queries(), *(rule["expr"] for rule in list_rules()))
+    return [re.sub(r"\[[^]]*\]", "", query) for query in queries]
 
 
 async def scrape(folder: Path) -> list[Metric]:
