@@ -172,11 +172,7 @@ def _make_routes(
     metrics = Metrics(state, health, settings.auth.metrics_token, caches)
     routes = [
         *(Route(path, graphql) for path in GRAPHQL_PATHS),
-        PrintedSchema(
-            state.authenticate,
-            anonymous_introspection=settings.graphql.anonymous_introspection,
-            only_trusted=settings.graphql.only_trusted,
-        ).route(),
+        PrintedSchema(state.authenticate, settings.graphql).route(),
         *([make_resource_metadata_route(settings.auth.issuers)] if settings.auth.issuers else []),
         *health.routes(),
         Route("/metrics", metrics.answer),

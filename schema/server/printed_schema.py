@@ -8,6 +8,7 @@ from starlette.responses import FileResponse, PlainTextResponse, Response
 from starlette.routing import Route
 
 from schema.server.authentication import AccessDenied, Authenticate
+from schema.server.settings import GraphQLSettings
 from schema.types.roles import view_of
 from stores.contracts.errors import Forbidden, GatewayError
 
@@ -18,14 +19,12 @@ FILE = Path(__file__).parents[1] / "schema.graphql"
 class PrintedSchema:
     """Answers `GET /graphql/schema.graphql`: the committed file to operators, to others what they see.
 
-    Whoever may not introspect is answered 403. With `only_trusted`, that is everybody but operators.
+    Whoever may not introspect is answered 403: strangers if the settings say so, and where only trusted
+    documents are executed, everybody but operators.
     """
 
-    def __init__(
-        self, authenticate: Authenticate, *, anonymous_introspection: bool, only_trusted: bool
-    ) -> None:
-        self._authenticate, self._anonymous_introspection = authenticate, anonymous_introspection
-        self._only_trusted = only_trusted
+    def __init__(self, authenticate: Authenticate, settings: GraphQLSettings) -> None:
+        self._authenticate, self._settings = authenticate, settings
 
     def route(self) -> Route:
         return Route(PATH, self._respond)
@@ -35,9 +34,9 @@ class PrintedSchema:
         try:
             grant = await self._authenticate(request)
             view = view_of(grant)
-            if not (grant.is_authenticated or self._anonymous_introspection):
+            if not (grant.is_authenticated or self._settings.anonymous_introspection):
                 raise Forbidden("Clients without a credential may not introspect.")
-            if self._only_trusted and not grant.is_operator:
+            if self._settings.only_trusted and not grant.is_operator:
                 raise Forbidden("Only trusted documents are executed: the schema is for operators.")
         except GatewayError as error:
             denied = AccessDenied(error)
