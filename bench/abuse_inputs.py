@@ -66,6 +66,8 @@ SERIES = {
     "the peaks of all samples": _read_long_series("maxPoints: 1000", "times values"),
     "43,200 windows": _read_long_series(f"{_WINDOWS} MEAN", "timesMs numbers"),
     "43,200 windows of an integral": _read_long_series(f"{_WINDOWS} INTEGRAL", "timesMs numbers complete"),
+    "43,200 windows of a counter": f"""{{ device({_LONG_MACHINE}) {{ counter({_LONG_FIELD}, {_LAST_DAY},
+      every: {{duration: "PT2S"}}) {{ windows {{ increase }} }} }} }}""",
     "rows of all samples": f"""{{ seriesRows(machines: [{{{_LONG_MACHINE}}}], fields: [{{{_LONG_FIELD}}}],
       {_LAST_DAY}) {{ time value }} }}""",
     "100,000 states": f"""{{ device({_LONG_MACHINE}) {{ states({_LAST_DAY}) {{

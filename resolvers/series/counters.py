@@ -2,8 +2,9 @@
 
 from asyncio import gather
 from bisect import bisect_right
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from itertools import pairwise
 from math import isfinite
 from typing import NamedTuple
@@ -18,9 +19,10 @@ from resolvers.series.machines import HasMachineId, get_readings
 from resolvers.series.ranges import RequestedRange, resolve_range
 from resolvers.series.tag_sets import ALL_SERIES, GroupTag, TagSelection, group_by_tags, select
 from resolvers.series.windows import WindowRule, list_windows, resolve_windows
+from resolvers.turns import compute
 from stores.contracts.counters import CounterCell, CounterPart, CounterRule, find_step
 from stores.contracts.errors import BadUserInput
-from stores.contracts.samples import SECOND, Neighbours, Sample
+from stores.contracts.samples import SECOND, Neighbours, Sample, Tags
 from stores.contracts.series_queries import Windows
 
 # The windows of a counter that is answered as a whole: those that are over are cached.
@@ -173,22 +175,36 @@ async def get_counter(
         for tags, next_to in ({tags: Neighbours() for tags in cells} | neighbours).items()
     }
 
+    sum_up = partial(_sum_counters, context, request, counters, windows, (start, known))
+    total = await compute(sum_up, len(windows.edges))
+    if not request.tags.by:
+        return total
+    return hint_at_tags(hint_at_absence(machine, measurement, field, request.tags, total), counters)
+
+
+def _sum_counters(
+    context: Context,
+    request: CounterRequest,
+    counters: Mapping[Tags, CounterParts],
+    windows: Windows,
+    span: tuple[int, int],
+) -> CounterResult:
+    """Return the increase of all counters within a span of time, and of those of each group."""
+    rule = CounterRule(request.max_gap)
+
     def count(chosen: Sequence[CounterParts], tags: tuple[GroupTag, ...] = ()) -> CounterResult:
-        total, increases = find_increases(chosen, windows.edges, (start, known), rule)
+        total, increases = find_increases(chosen, windows.edges, span, rule)
         listed: list[Increase] = []
-        if every is not None:
+        if request.every is not None:
             spend_points(context, len(windows.edges))
             listed = [replace(increases[index], shift=shift) for index, _, _, shift in list_windows(windows)]
         return CounterResult(total.increase, total.rate, total.resets, listed, tags)
 
-    total = count(list(counters.values()))
-    if not request.tags.by:
-        return total
-    groups = group_by_tags(counters, request.tags.by)
-    total = replace(
-        total, groups=[count(select(counters, members), tags) for tags, members in groups.items()]
+    groups = group_by_tags(counters, request.tags.by) if request.tags.by else {}
+    return replace(
+        count(list(counters.values())),
+        groups=[count(select(counters, members), tags) for tags, members in groups.items()],
     )
-    return hint_at_tags(hint_at_absence(machine, measurement, field, request.tags, total), counters)
 
 
 async def _find_absence(
@@ -210,9 +226,14 @@ async def _find_absence(
     return None
 
 
+def find_plain_step(length: int) -> int:
+    """Return the length in nanoseconds of the windows that a range without `every` is divided into."""
+    return HOUR if length <= LONG_RANGE else DAY
+
+
 def _make_plain_windows(start: int, stop: int) -> Windows:
     """Return the hours, or in a long range the days, that a range is in."""
-    step = HOUR if stop - start <= LONG_RANGE else DAY
+    step = find_plain_step(stop - start)
     return Windows(tuple(range(start // step * step, stop + step, step)), step)
 
 

@@ -7,6 +7,7 @@ from resolvers.rules.checks import find_zone
 from resolvers.rules.ids import is_object_id
 from resolvers.rules.paging import DEFAULT_PAGE_SIZE, MAX_PAGE_SIZE
 from resolvers.series.alarm_lists import MAX_TOTALS
+from resolvers.series.counters import find_plain_step
 from resolvers.series.integrals import TimeFunction
 from resolvers.series.machine_series import MAX_SERIES
 from resolvers.series.ranges import RequestedRange, merge_time, to_nanoseconds
@@ -141,7 +142,11 @@ def count_series_points(arguments: Arguments, scope: CostScope) -> int:
 
 def count_counter_points(arguments: Arguments, scope: CostScope) -> int:
     """The windows of a counter, or of each of its groups, and the samples next to the range."""
-    windows = 1 if arguments["every"] is None else count_windows(arguments, scope)
+    if arguments["every"] is None:  # it is read by the hour or by the day
+        length = max(_find_range_length(arguments, scope, now) for now in (scope.now, scope.now - MINUTE))
+        windows = length // find_plain_step(length) + 2
+    else:
+        windows = count_windows(arguments, scope)
     return (windows + 1) * (GROUPS if arguments.get("by") else 1)
 
 
