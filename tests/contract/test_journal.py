@@ -3,6 +3,7 @@
 import uuid
 from collections.abc import Sequence
 from datetime import datetime
+from threading import get_ident
 from typing import Any
 
 import bson
@@ -40,11 +41,13 @@ class Notes(Journal):
         self.target, self.owner = target, owner
         self.changes: list[DocumentChange] = []
         self.written: list[tuple[int, BaseException | None]] = []
+        self.threads: set[int] = set()  # that have described changes
 
     def describe(self, database: str, changes: Sequence[DocumentChange]) -> list[JournalEntry]:
         if any((change.after or {}).get("name") == "fault" for change in changes):
             raise Conflict("the journal refuses this")
         self.changes += changes
+        self.threads.add(get_ident())
         owner = self.owner or database
         return [JournalEntry(owner, {"_id": ObjectId(), "name": str(change)}) for change in changes]
 
@@ -119,6 +122,14 @@ async def test_operations_tell_all_that_they_change_but_what_goes_along(
     is_missing = UpdateOne(DEVICES, [equals("machineId", "C")], Change(set={("name",): "c"}))
     assert await journaled.write_all([is_missing, ReplaceMany(CLASSES, [], [old])]) is None
     assert notes.take() == []
+
+
+async def test_many_changes_are_described_in_a_thread(journaled: DocumentDatabase, notes: Notes) -> None:
+    classes = [{"_id": ObjectId(), "id": f"E{n}", "applicationId": "cnc"} for n in range(150)]
+    await journaled.write_all([ReplaceMany(CLASSES, [equals("applicationId", "cnc")], classes)])
+    assert notes.take() == [(None, document) for document in classes]
+    assert notes.written == [(150, None)]
+    assert get_ident() not in notes.threads
 
 
 async def test_a_repetition_changes_nothing(journaled: DocumentDatabase, notes: Notes) -> None:

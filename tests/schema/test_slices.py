@@ -145,6 +145,8 @@ LONG = """query($o: String!, $m: [MachineRef!]!, $r: TimeRange!) {
       durations { value seconds } windows { states { value share } } }
     alarms(range: $r) { nodes { value start } } alarmSummary(by: VALUE) { value count }
     performance(pieces: {measurement: "production", field: "pieces_produced"}, range: $r) { oee pieces }
+    counter(measurement: "production", field: "pieces_produced", range: $r, every: {duration: "PT10M"},
+      by: ["lane"]) { increase windows { increase rate } groups { increase } }
     samples: series(measurement: "production", field: "pieces_produced", range: $r, by: ["lane"],
       maxPoints: 9) { truncated points { time value } groups { tags { value } points { value } } }
     integral: series(measurement: "production", field: "pieces_produced", range: $r,
