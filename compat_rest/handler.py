@@ -1,6 +1,7 @@
 """One handler for every old route: from a request to its operation, and from the result to the old body."""
 
 import logging
+from collections import defaultdict
 from pathlib import Path
 from typing import Any
 
@@ -47,10 +48,11 @@ class OldRoutes:
         if missing:
             raise LookupError(f"operations.graphql lacks {', '.join(missing)}")
         state.executor.add_own(OPERATIONS)
-        self._routes: dict[int, list[tuple[OldRoute, list[str]]]] = {}  # by the number of their segments
+        # By the number of segments: the routes of each pattern, by method
+        self._routes: defaultdict[int, dict[tuple[str, ...], dict[str, OldRoute]]] = defaultdict(dict)
         for route in TABLE:
-            pattern = route.path.split("/")[1:]
-            self._routes.setdefault(len(pattern), []).append((route, pattern))
+            pattern = tuple(route.path.split("/")[1:])
+            self._routes[len(pattern)].setdefault(pattern, {})[route.method] = route
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
@@ -93,12 +95,12 @@ class OldRoutes:
         method = "GET" if request.method == "HEAD" else request.method
         allowed: list[str] = []
         matches: list[tuple[OldRoute, dict[str, str]]] = []
-        for route, pattern in self._routes.get(len(segments), ()):
+        for pattern, routes in self._routes.get(len(segments), {}).items():
             parameters = _match_path(pattern, segments)
             if parameters is not None:
-                allowed.append(route.method)
-                if route.method == method:
-                    matches.append((route, parameters))
+                allowed += routes
+                if method in routes:
+                    matches.append((routes[method], parameters))
         if matches:
             return min(matches, key=lambda match: len(match[1]))
         page = None if allowed else render_unknown_path(request)
@@ -197,7 +199,7 @@ def _render_error(error: Any, route: OldRoute, old_request: OldRequest, request:
     return response
 
 
-def _match_path(pattern: list[str], segments: list[str]) -> dict[str, str] | None:
+def _match_path(pattern: tuple[str, ...], segments: list[str]) -> dict[str, str] | None:
     """The parameters of a path that matches a pattern of as many segments.
 
     The case of literal segments does not count.

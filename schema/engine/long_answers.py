@@ -12,6 +12,7 @@ from stores.contracts.errors import LimitExceeded
 PIECE = 50_000  # leaf values that are encoded at once, about five milliseconds
 SLICE_S = 0.005  # of encoding before other requests get a turn
 SAMPLED_ITEMS = 8
+CONTAINERS = (dict, list, tuple, str)
 CHARACTERS_PER_LEAF = 32  # longer strings count as several leaf values
 
 
@@ -46,7 +47,13 @@ def estimate_leaves(value: Any) -> int:
     if isinstance(value, str):
         return 1 + len(value) // CHARACTERS_PER_LEAF
     if isinstance(value, dict):
-        return sum(map(estimate_leaves, value.values())) + 1
+        leaves = 1
+        for member in value.values():  # most are leaves, and a call for each of them would be the whole cost
+            if type(member) is str:
+                leaves += 1 + len(member) // CHARACTERS_PER_LEAF
+            else:
+                leaves += estimate_leaves(member) if isinstance(member, CONTAINERS) else 1
+        return leaves
     if isinstance(value, list | tuple) and value:
         sample = value[:: len(value) // SAMPLED_ITEMS] if len(value) > SAMPLED_ITEMS else value
         if isinstance(sample[0], dict | list | tuple | str):

@@ -9,11 +9,13 @@ from typing import Any
 
 import orjson
 import pytest
+from bson import ObjectId
 from starlette.types import Message, Scope
 
 from compat_rest.app import create_app
 from resolvers.api_keys import KeySpec, create_api_key
 from resolvers.grants import Role
+from schema.engine.long_answers import estimate_leaves
 from schema.server.settings import Settings
 from stores.wrappers.deadline import TimeBound
 
@@ -142,3 +144,8 @@ async def test_a_task_that_is_cancelled_within_a_time_bound_is_cancelled() -> No
     task.cancel()
     with pytest.raises(asyncio.CancelledError):
         await task
+
+
+def test_the_leaves_of_an_object_are_counted_as_those_of_its_members_one_by_one() -> None:
+    object_ = {"a": "x" * 64, "b": 1, "c": None, "d": [1, 2.0, "y" * 32], "e": {"f": ObjectId(), "g": ()}}
+    assert estimate_leaves(object_) == 1 + sum(map(estimate_leaves, object_.values())) == 12
