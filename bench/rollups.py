@@ -13,6 +13,7 @@ import statistics
 import tempfile
 import time
 from collections.abc import Awaitable, Callable, Iterator, Sequence
+from dataclasses import replace
 from itertools import islice
 from pathlib import Path
 from typing import Any
@@ -49,6 +50,7 @@ class EarlierStore(SqliteSeriesStore):
 
     def __init__(self, path: Path) -> None:
         super().__init__(path)
+        self._file._format = replace(series_schema.FORMAT, checkpoint_pages=4000)
         self._is_prepared = False
 
     async def write(self, database: str, points: Sequence[Point]) -> list[str | None]:

@@ -143,8 +143,8 @@ def make_points_deleted_error(time_ns: int) -> BadUserInput:
     until = datetime.fromtimestamp(time_ns // 10**9, UTC).isoformat().replace("+00:00", "Z")
     return BadUserInput(
         f"The points before {until} were deleted (series.retention_days); hourly rollups are left of them."
-        " Request a later range, or a series of windows of whole hours, without QUANTILE, INTEGRAL and"
-        " TIME_WEIGHTED_MEAN.",
+        " Request a later range, or a series of windows of whole hours, without QUANTILE. INTEGRAL and"
+        " TIME_WEIGHTED_MEAN require besides that no gap between points is longer than `maxGap`.",
         fields=["range"],
     )
 

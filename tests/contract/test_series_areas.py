@@ -44,12 +44,12 @@ def add_up(samples: Sequence[Sample], edges: Sequence[int], rule: AreaRule) -> l
     return areas
 
 
-def are_close(cells: Sequence[AreaCell], expected: Sequence[AreaCell]) -> bool:
+def are_close(cells: Sequence[AreaCell], expected: Sequence[AreaCell], tolerance: float = 1e-9) -> bool:
     exact, exact_expected = (
         [(window, area._replace(area=0.0)) for window, area in both] for both in (cells, expected)
     )
     sums, expected_sums = ([area.area for _, area in both] for both in (cells, expected))
-    return exact == exact_expected and sums == pytest.approx(expected_sums, rel=1e-12, abs=1e-9)
+    return exact == exact_expected and sums == pytest.approx(expected_sums, rel=1e-12, abs=tolerance)
 
 
 # Long because every kind of values is written once and then read in every way.

@@ -15,9 +15,11 @@ from hypothesis import strategies as st
 from stores.backends.sqlite import series_backfill
 from stores.backends.sqlite.series import SqliteSeriesStore
 from stores.backends.sqlite.series_schema import FIRST_HOUR, HOUR
+from stores.contracts.areas import AreaRule
 from stores.contracts.deletions import Deletion
 from stores.contracts.repeats import drop_repeats
 from stores.contracts.samples import MACHINE, Cell, Point, Sample, Unsigned, Value
+from stores.contracts.series import SeriesDatabase
 from stores.contracts.series_queries import (
     NUMERIC,
     AggregateFunction,
@@ -27,6 +29,7 @@ from stores.contracts.series_queries import (
     SourceQuery,
     Windows,
 )
+from tests.contract.test_series_areas import add_up, are_close
 from tests.randomized import randomized
 
 FUNCTIONS: tuple[AggregateFunction, ...] = (
@@ -201,6 +204,8 @@ async def check(
         }
     counts = await series.counts(SourceQuery([Source("state", field)], ["M"], start, stop))
     assert counts.get("M", 0) == sum(map(len, by_spindle.values()))
+    if field != "s":
+        await check_areas(series, query, windows, by_spindle)
     for by, groups in (
         (("spindle",), {(("spindle", s),): list(v.items()) for s, v in by_spindle.items()}),
         ((), {(): [sample for v in by_spindle.values() for sample in v.items()]}),
@@ -209,6 +214,19 @@ async def check(
             cells = await series.windows(query, windows, Aggregation(function, q, by))
             for tags, samples in groups.items():
                 check_cells(cells.get("M", {}).get(field, {}).get(tags, []), samples, windows, function, q)
+
+
+async def check_areas(
+    series: SeriesDatabase, query: SeriesQuery, windows: Windows, by_spindle: dict[str, dict[int, Value]]
+) -> None:
+    for rule in (AreaRule(), AreaRule("linear", HOUR // 2)):
+        by_tags = (await series.areas(query, windows, rule)).get("M", {}).get(query.fields[0], {})
+        for spindle, by_time in by_spindle.items():
+            samples = [Sample(*sample) for sample in sorted(by_time.items())]
+            scale = max((abs(float(value)) for value in by_time.values()), default=0.0)
+            cells = by_tags.pop((("spindle", spindle),), [])
+            assert are_close(cells, add_up(samples, windows.edges, rule), 1e-7 + 1e-9 * scale * 3600)
+    assert not by_tags
 
 
 def check_cells(

@@ -113,15 +113,49 @@ async def test_areas_and_counters_that_need_deleted_points_are_refused(store: Sq
     windows = Windows(tuple(range(START, START + 11 * HOUR, 5 * HOUR)), 5 * HOUR)
     query = SeriesQuery("state", ["a"], ["M"], START, START + 10 * HOUR)
     series = store.database("d")
-    assert [index for index, _ in (await series.areas(query, windows, AreaRule()))["M"]["a"][()]] == [0, 1]
+    rules = [AreaRule(), AreaRule("linear", MINUTE), AreaRule("step", MINUTE - 1)]
+    before = [await series.areas(query, windows, rule) for rule in rules]
+    assert [index for index, _ in before[0]["M"]["a"][()]] == [0, 1]
     await store.retain(START + 4 * HOUR)
-    with pytest.raises(BadUserInput, match="INTEGRAL"):
-        await series.areas(query, windows, AreaRule())
+    # Rollups answer whole hours if no gap in them is longer than the longest that counts.
+    assert [await series.areas(query, windows, rule) for rule in rules[:2]] == before[:2]
+    cut = await series.areas(replace(query, start=START + 1, stop=START + 2 * HOUR + 1), windows, rules[0])
+    [(_, area)] = cut["M"]["a"][()]
+    assert (area.first_time, area.last_time) == (START + HOUR, START + 2 * HOUR - MINUTE)
+    halves = Windows((START, START + HOUR // 2, START + HOUR), HOUR // 2)
+    for refused, refused_windows, rule in (
+        (query, windows, rules[2]),
+        (replace(query, stop=START + HOUR), halves, rules[0]),
+    ):
+        with pytest.raises(BadUserInput, match="INTEGRAL"):
+            await series.areas(refused, refused_windows, rule)
     with pytest.raises(BadUserInput, match="were deleted"):
         await series.counters(query, windows, CounterRule(None), 1000)
     later = replace(query, start=START + 4 * HOUR)
     assert list(await series.counters(later, windows, CounterRule(None), 1000)) == ["M"]
     assert [index for index, _ in (await series.areas(later, windows, AreaRule()))["M"]["a"][()]] == [0, 1]
+
+
+async def test_areas_of_the_rollups_of_an_earlier_version_are_backfilled(
+    store: SqliteSeriesStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(series_backfill, "MAX_SAMPLES", 150)
+    await store.retain(START + HOUR + 30 * MINUTE)
+    await store._file.write(
+        lambda db: db.execute("UPDATE rollups SET step = NULL, linear = NULL, longest = NULL")
+    )
+    windows = Windows((START, START + 10 * HOUR), 10 * HOUR)
+    later = SeriesQuery("state", ["a"], ["M"], START + 2 * HOUR, START + 10 * HOUR)
+    series, progress = store.database("d"), list[tuple[int, int]]()
+    while not progress or progress[-1] != (1, 1):
+        [(_, area)] = (await series.areas(later, windows, AreaRule("linear")))["M"]["a"][()]
+        assert (area.first, area.last, area.area) == (120, 599, 359.5 * 479 * 60)
+        with pytest.raises(BadUserInput, match="INTEGRAL"):
+            await series.areas(replace(later, start=START), windows, AreaRule())
+        progress.append(await store.backfill())
+    assert 3 < len(progress) < 6
+    sql = "SELECT count(*) FROM rollups WHERE longest = 60 * 1000000000"
+    assert await store.read(lambda db: db.execute(sql).get) == 7  # the first two hours cannot be made
 
 
 async def test_points_that_come_after_their_hour_was_deleted_leave_its_rollup(

@@ -1,9 +1,9 @@
 """What the embedded time-series file derives from samples, updated in the transaction that changes them.
 
-The hourly rollups of a series are complete before the hour `rolled_until`, which is that of its newest
-sample, or the current one if that is earlier: an hour is rolled up once a later sample arrives. Its changes
-are always complete. Series of files of earlier versions are behind until they have been backfilled: they have
-both before `rolled_until` only.
+The hourly rollups of a series are complete before the hour `rolled_until`. Hours that are over are rolled up
+once a later sample arrives, those with few samples several at a time: until then, these are cheaper to read
+than a page with their rollup is to write. The changes of a series are always complete. Series of files of
+earlier versions are behind until they have been backfilled: they have both before `rolled_until` only.
 """
 
 import json
@@ -16,11 +16,18 @@ from typing import Any, NamedTuple
 import apsw
 
 from stores.backends.sqlite.series_changes import STORED, Span, update_changes
-from stores.backends.sqlite.series_rollups import COLUMNS as ROLLUP_COLUMNS
-from stores.backends.sqlite.series_rollups import has_lost_samples, list_hours, roll_up
+from stores.backends.sqlite.series_rollups import (
+    AREA_COLUMNS,
+    COLUMNS,
+    has_lost_samples,
+    list_hours,
+    roll_up,
+)
 from stores.backends.sqlite.series_schema import FIRST_HOUR, HOUR, TYPES
 from stores.contracts.samples import Kind, Value
 
+MAX_PENDING_SAMPLES = 64  # about, that are in hours which are over and not rolled up
+MAX_PENDING_HOURS = 24
 Samples = list[tuple[int, Value]]  # of one series: times and stored values, sorted by time
 
 
@@ -77,29 +84,43 @@ def _derive_rollups(
     current_hour = time.time_ns() // HOUR
     for state in states:
         number, until, of_series = state.number, state.rolled_until, samples[state.number]
-        first_hour, last_hour = of_series[0][0] // HOUR, of_series[-1][0] // HOUR
-        if first_hour == last_hour == until:  # the open hour
+        newest_hour = min(of_series[-1][0] // HOUR, current_hour)
+        is_due = newest_hour > until and _is_due(db, state, of_series, newest_hour)
+        if of_series[0][0] >= until * HOUR and not is_due:
             continue
-        hours = {first_hour, last_hour}
-        if last_hour - first_hour > 1:
-            hours.update(at // HOUR for at, _ in of_series)
-        newest_hour = min(last_hour, current_hour)
-        if newest_hour > until and not state.is_behind:
-            if state.newest is not None:
-                last = state.newest // HOUR  # after `until` if it was in the future when it was written
-                hours.update([until] if last == until else list_hours(db, number, until, last + 1))
+        hours = {at // HOUR for at, _ in of_series if FIRST_HOUR * HOUR <= at < until * HOUR}
+        if is_due:
+            is_long = newest_hour - until > MAX_PENDING_HOURS
+            hours.update(list_hours(db, number, until, newest_hour) if is_long else range(until, newest_hour))
             closed[newest_hour].append(number)
-            until = newest_hour
         rolled[state.kind] += [
             (number, hour)
             for hour in hours
-            if FIRST_HOUR <= hour < until
-            and not (hour * HOUR < state.points_from and has_lost_samples(db, number, hour))
+            if hour * HOUR >= state.points_from or not has_lost_samples(db, number, hour)
         ]
     for kind, hours_of_series in rolled.items():
         roll_up(db, kind, hours_of_series)
     sql = "UPDATE series SET rolled_until = ? WHERE number IN (SELECT value FROM json_each(?))"
     db.executemany(sql, ((hour, json.dumps(numbers)) for hour, numbers in closed.items()))
+
+
+def _is_due(db: apsw.Connection, state: SeriesState, samples: Samples, newest_hour: int) -> bool:
+    """Whether the hours before `newest_hour`, that of the latest one of new samples, are rolled up now.
+
+    Their samples are counted only if the time from the one before the new ones suggests that they are many.
+    """
+    last, until, newest = samples[-1][0], state.rolled_until, state.newest
+    if state.is_behind or (newest is not None and last <= newest):
+        return False
+    # Days that begin at another hour for each series: not all of them are due at once.
+    offset = state.number % MAX_PENDING_HOURS
+    if newest is None or (newest_hour + offset) // MAX_PENDING_HOURS > (until + offset) // MAX_PENDING_HOURS:
+        return True
+    if (last - until * HOUR) * len(samples) < MAX_PENDING_SAMPLES * (last - newest):
+        return False
+    sql = "SELECT 1 FROM samples WHERE series = ? AND time >= ? AND time < ? LIMIT 1 OFFSET ?"
+    values = state.number, until * HOUR, newest_hour * HOUR, MAX_PENDING_SAMPLES - 1
+    return db.execute(sql, values).get is not None
 
 
 def _derive_changes(
@@ -147,7 +168,8 @@ def merge_derived(db: apsw.Connection, source: int, target: int) -> None:
     points_from: Any = db.execute(sql, (source, target)).get
     db.execute("UPDATE series SET points_from = ? WHERE number = ?", (points_from, target))
     # Of hours without samples, the target's rollups stay, as its samples do.
-    sql = f"""INSERT INTO rollups SELECT ?, hour, {ROLLUP_COLUMNS} FROM rollups
+    columns = f"hour, {COLUMNS}, {AREA_COLUMNS}"
+    sql = f"""INSERT INTO rollups (series, {columns}) SELECT ?, {columns} FROM rollups
         WHERE series = ? AND hour < ? ON CONFLICT DO NOTHING"""
     db.execute(sql, (target, source, -(-points_from // HOUR)))
     for start, last in db.execute("SELECT min(time), max(time) FROM samples WHERE series = ?", (source,)):

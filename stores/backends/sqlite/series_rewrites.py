@@ -34,8 +34,12 @@ def record_late_points(db: apsw.Connection, database: str, points: Sequence[Poin
     if not late:
         return
     times = [point.time for point in late]
-    machines = {dict(tags).get(MACHINE) for tags in {point.tags for point in late}}
-    named = machines if len(machines) <= MAX_MACHINES else {None}
+    named: set[str | None] = set()
+    for point in late:
+        named.add(dict(point.tags).get(MACHINE))
+        if len(named) > MAX_MACHINES:
+            named = {None}
+            break
     record_rewrites(db, (Rewrite(database, machine, min(times), max(times) + 1) for machine in named))
 
 

@@ -83,12 +83,19 @@ CREATE TABLE rollups (
 CREATE TABLE changes (
     series INTEGER NOT NULL, time INTEGER NOT NULL, value NOT NULL, PRIMARY KEY (series, time)) WITHOUT ROWID;
 """
+# Areas in rollups: see series_areas.py. The index has the rollups of earlier versions, which have none yet.
+DERIVE_AREAS = """
+ALTER TABLE rollups ADD COLUMN step;
+ALTER TABLE rollups ADD COLUMN linear;
+ALTER TABLE rollups ADD COLUMN longest;
+CREATE INDEX rollups_without_areas ON rollups (series, hour) WHERE longest IS NULL;
+"""
 FORMAT = FileFormat(
     application_id=0x53475453,  # "SGTS"
     schema=SCHEMA,
-    upgrades=(LIST_EARLIER_MACHINES, LOG_REWRITES, DERIVE),
+    upgrades=(LIST_EARLIER_MACHINES, LOG_REWRITES, DERIVE, DERIVE_AREAS),
     tables=frozenset({"series", "samples"}),
-    checkpoint_pages=4000,
+    checkpoint_pages=16_000,
 )
 
 
