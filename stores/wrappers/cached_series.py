@@ -32,6 +32,7 @@ from stores.wrappers.series import (
 from stores.wrappers.window_runs import Edges, Run, RunKey
 
 MAX_SLICE_SAMPLES = 600_000  # of areas, for which a store compares each sample with the next one
+MAX_SLICE_STATES = 30_000_000  # of changes, which a store finds without sending or comparing each sample
 MAX_GROUPS = 2  # of machines of which different windows are cached: what each lacks is a call of its own
 
 
@@ -130,7 +131,8 @@ class CachedSeriesDatabase(WrappedSeriesDatabase):
             changes = await self._series.changes(query, limit + first_samples, PIECE)
             return await split_changes(changes, pieces)
 
-        return await join_pieces(await self._read_windows(query, pieces, "changes", read, END_OF_TIME), limit)
+        cells = await self._read_windows(query, pieces, "changes", read, MAX_SLICE_STATES)
+        return await join_pieces(cells, limit)
 
     async def _read_windows(
         self,

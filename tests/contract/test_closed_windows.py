@@ -149,6 +149,19 @@ async def test_areas_of_many_samples_are_read_in_slices(written: Written) -> Non
     assert max(len(machines) for machines, _, _ in reads.windows) == 1
 
 
+async def test_changes_of_many_machines_are_read_in_slices(written: Written) -> None:
+    await written.put(*(sample(name, START + n * DAY, "AB"[n % 2]) for name in MACHINES for n in range(5)))
+    store, reads = cache(written.store, Clock(START + 40 * DAY))
+    machines = [*map(str, range(37)), *MACHINES]
+    query = SeriesQuery("state", ["x", "y", "z"], machines, START, START + 30 * DAY)
+    for count in (3, 0):
+        reads.clear()
+        changes = await store.database(written.series.database).changes(query, 15)
+        assert changes == await written.series.changes(query, 15)
+        assert len(changes) == 3
+        assert len(reads.windows) == count
+
+
 def _move(query: SeriesQuery) -> SeriesQuery:
     return replace(query, start=query.start + HOUR // 3, stop=query.stop + HOUR // 3)
 
