@@ -16,7 +16,7 @@ AUDIT_FIELDS = (  # of the lines of the logger `audit`
     *("subject", "operation", "outcome", "code", "requestId", "database"),
     *("entityKind", "entityId", "applicationId", "changes"),
 )
-SLOW_FIELDS = ("seconds", "stores", "cost")  # of the lines of the logger `slow`, beside those
+SLOW_FIELDS = ("seconds", "stores", "cost")  # of the lines of the logger `slow`: numbers, by names of ours
 _UNPRINTABLE = re.compile(r"[^\x20-\x7e]")
 
 
@@ -74,7 +74,7 @@ def escape_and_clip(logger: WrappedLogger, method: str, event: EventDict) -> Eve
         if name == "exception":
             lines = _clip(str(value), MAX_TRACEBACK_LENGTH).split("\n")
             event[name] = "\n".join(f"    {_escape(line)}" for line in lines)
-        elif not isinstance(value, bool | int | float | None):
+        elif name not in SLOW_FIELDS and not isinstance(value, bool | int | float | None):
             event[name] = _escape(_clip(str(value), MAX_FIELD_LENGTH))
     return event
 

@@ -29,7 +29,7 @@ class Observation:
     def _log_slow(self, name: str, code: str, seconds: float, context: Context) -> None:
         record, cost = CURRENT_REQUEST.get(), context.meter.actual
         split = {
-            store: f"{use.calls} calls, {use.seconds:.3f} s"
+            store: {"calls": use.calls, "seconds": round(use.seconds, 3)}
             for store, use in (record.stores if record is not None else {}).items()
         }
         log.warning(

@@ -43,7 +43,9 @@ def _make_provider(settings: TracingSettings) -> "TracerProvider":
         from opentelemetry.sdk.trace.export import BatchSpanProcessor
         from opentelemetry.sdk.trace.sampling import ParentBased, TraceIdRatioBased
     except ImportError:
-        raise SettingsError("tracing.endpoint needs an extra: pip install 'sync-gateway[tracing]'") from None
+        raise SettingsError(
+            "tracing.endpoint needs the extra tracing: docs/operations.md says how to install it"
+        ) from None
     resource = Resource.create({"service.name": NAME, "service.version": version(NAME)})
     provider = TracerProvider(resource=resource, sampler=ParentBased(TraceIdRatioBased(settings.sample)))
     provider.add_span_processor(

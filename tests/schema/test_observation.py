@@ -104,8 +104,8 @@ async def test_a_slow_operation_is_logged_with_what_each_store_took(
     entry = httpx.Response(200, text=line).json()
     assert entry["operation"] == "Slow"
     assert entry["requestId"] == response.headers["x-request-id"]
-    assert "calls" in entry["stores"]
-    assert "documents" in entry["stores"]
+    assert entry["stores"]["documents"]["calls"] > 0
+    assert entry["cost"]["calls"] > 0
     assert entry["level"] == "warning"
     assert "demo-only-secret" not in line
 
