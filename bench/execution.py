@@ -56,6 +56,8 @@ class Peer:
     headers: dict[str, str] = field(default_factory=dict)
     cpu: dict[str, list[float]] = field(default_factory=dict)
     latency: dict[str, list[float]] = field(default_factory=dict)
+    sizes: dict[str, int] = field(default_factory=dict)  # bytes of the answer to each query
+    failed: int = 0  # answers of another length, such as errors
 
     async def ask(self, client: httpx.AsyncClient, query: str, number: int = 0) -> bytes:
         """The answer to a query, or to a GET request if it is a path.
@@ -79,7 +81,8 @@ class Peer:
         async def answer_one_after_another() -> None:
             for number in waiting:
                 began = time.perf_counter()
-                await self.ask(client, query, number)
+                size = len(await self.ask(client, query, number))
+                self.failed += size != self.sizes.setdefault(label, size)
                 self.latency.setdefault(label, []).append((time.perf_counter() - began) * 1e3)
 
         before = self._read_cpu_seconds()
@@ -192,6 +195,7 @@ async def main(rounds: int) -> None:
             await measure(client, tasks, rounds)
     console.print(f"{machine()}; {rounds} rounds, {CONCURRENT_REQUESTS} requests at a time")
     console.print(make_table(peers), make_ratios(peers))
+    console.print("failed:", *(f"{peer.name} {peer.failed}" for peer in peers if peer.failed))
 
 
 async def measure(client: httpx.AsyncClient, tasks: list[Task], rounds: int) -> None:
@@ -215,6 +219,7 @@ async def compare(client: httpx.AsyncClient, tasks: list[Task]) -> None:
     for peer, label, query, _ in tasks:
         for _ in range(3):
             content = await peer.ask(client, query)
+        peer.sizes[label] = len(content)
         if peer.name != EMBEDDED:
             body = httpx.Response(200, content=content).json()
             assert "errors" not in body, (peer.name, body)
