@@ -8,8 +8,9 @@ Names are data: quotes, backslashes, line feeds and pieces of query languages in
 """
 
 from abc import ABC, abstractmethod
-from asyncio import sleep
-from collections.abc import Sequence
+from asyncio import sleep, to_thread
+from collections.abc import Mapping, Sequence
+from functools import partial
 
 from stores.contracts.areas import AreaCell, AreaRule
 from stores.contracts.caches import CacheOwner
@@ -31,6 +32,20 @@ from stores.contracts.samples import (
     Where,
 )
 from stores.contracts.series_queries import Aggregation, SeriesQuery, SourceQuery, Windows
+
+THREAD_SAMPLES = 2_000  # of a machine; the windows of more counters are found in a thread
+
+
+def _split_counters(
+    by_field: Mapping[str, ByTags[list[Sample]]], edges: Sequence[int], rule: CounterRule
+) -> dict[str, ByTags[list[CounterCell]]]:
+    """Return by field and tags what the counters of a machine did in the windows that have samples."""
+    return {
+        field: {
+            tags: cells for tags, samples in by_tags.items() if (cells := split_counter(samples, edges, rule))
+        }
+        for field, by_tags in by_field.items()
+    }
 
 
 class SeriesDatabase(ABC):
@@ -107,14 +122,9 @@ class SeriesDatabase(ABC):
         """
         points, counters = await self.points(query, limit), {}
         for machine, by_field in points.items():
-            counters[machine] = {
-                field: {
-                    tags: cells
-                    for tags, samples in by_tags.items()
-                    if (cells := split_counter(samples, windows.edges, rule))
-                }
-                for field, by_tags in by_field.items()
-            }
+            count = sum(len(samples) for by_tags in by_field.values() for samples in by_tags.values())
+            split = partial(_split_counters, by_field, windows.edges, rule)
+            counters[machine] = await to_thread(split) if count > THREAD_SAMPLES else split()
             await sleep(0)  # other requests get a turn
         return counters
 
