@@ -1,5 +1,6 @@
 """The entry point: `sync-gateway --help` lists the commands."""
 
+import gc
 from importlib.metadata import version
 from typing import Annotated
 
@@ -59,6 +60,7 @@ app.add_typer(keys, name="keys")
 
 def main() -> None:
     """Run the command that the arguments name."""
+    gc.set_threshold(100_000)  # imports create many objects and no garbage
     app()
 
 

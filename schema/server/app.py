@@ -6,6 +6,7 @@ import math
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from functools import partial
 from types import MappingProxyType
+from typing import TYPE_CHECKING
 
 from starlette.applications import Starlette
 from starlette.middleware import Middleware
@@ -55,7 +56,6 @@ from schema.server.series_migration import migrate_later, try_to_migrate
 from schema.server.settings import Settings
 from schema.server.startup_check import report_unreachable_stores
 from schema.server.state import TRACE_HEADER, AppState
-from schema.server.token_check import TokenCheck
 from schema.server.trusted_documents import TrustedDocuments, load_manifest
 from schema.types.cost_amounts import ORGANIZATIONS
 from schema.types.costs import field_costs
@@ -67,6 +67,9 @@ from stores.embedded import has_had_api_keys, record_api_keys
 from stores.wrappers.cached_series import cache_closed_windows
 
 GRAPHQL_PATHS = ("/graphql", "/graphql/")
+if TYPE_CHECKING:
+    from schema.server.token_check import TokenCheck
+
 # What pages of listed origins may read of an answer, beside its body and type.
 EXPOSED_HEADERS = [
     "Retry-After",
@@ -154,7 +157,7 @@ def _make_executor(settings: Settings, resources: Resources) -> Executor:
     )
 
 
-def _list_cache_sizes(key_ring: KeyRing, check_token: TokenCheck | None) -> dict[str, Callable[[], int]]:
+def _list_cache_sizes(key_ring: KeyRing, check_token: "TokenCheck | None") -> dict[str, Callable[[], int]]:
     caches = {"keys": key_ring, "tokens": check_token}
     return {name: cache.get_cache_size for name, cache in caches.items() if cache is not None}
 

@@ -10,6 +10,7 @@ import sqlite3
 import subprocess
 import sys
 import time
+from concurrent.futures import ThreadPoolExecutor
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
@@ -96,7 +97,9 @@ def test_it_serves_until_it_is_stopped(tmp_path: Path) -> None:
 def test_connections_leave_file_descriptors_for_the_rest(tmp_path: Path) -> None:
     serve = shlex.join([*GATEWAY, "serve", "--port", "0", "--data", str(tmp_path)])
     command = ["sh", "-c", f"ulimit -n 150; exec {serve}"]
-    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as serving:
+    environment = os.environ | {"SYNC_GATEWAY_SERVER__DRAIN": "0"}
+    pipe = subprocess.PIPE
+    with subprocess.Popen(command, stdout=pipe, stderr=pipe, text=True, env=environment) as serving:
         assert serving.stdout is not None
         assert serving.stderr is not None
         banner = serving.stdout.readline()
@@ -221,12 +224,11 @@ def test_a_copy_names_the_side_and_the_server_that_fail(tmp_path: Path) -> None:
     from_mongodb, nowhere = f"sqlite:///{tmp_path}/one.db", "mongodb://user:demo-only@127.0.0.1:1/plant"
     run("demo", "--days", "0", "--data", str(tmp_path))
     (tmp_path / "documents.db").rename(tmp_path / "one.db")
-    for arguments, name in (
-        ((from_mongodb, nowhere), "the target, MongoDB at 127.0.0.1:1: "),
-        ((nowhere, f"sqlite:///{tmp_path}/new.db"), "the source, MongoDB at 127.0.0.1:1: "),
-    ):
-        message = fails("copy", *arguments)
-        assert name in message
+    sides = {"target": (from_mongodb, nowhere), "source": (nowhere, f"sqlite:///{tmp_path}/new.db")}
+    with ThreadPoolExecutor() as pool:  # each waits for some seconds
+        messages = list(pool.map(lambda arguments: fails("copy", *arguments), sides.values()))
+    for side, message in zip(sides, messages, strict=True):
+        assert f"the {side}, MongoDB at 127.0.0.1:1: " in message
         assert "demo-only" not in message
     assert not (tmp_path / "new.db").exists()
 

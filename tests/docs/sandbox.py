@@ -40,7 +40,10 @@ class Sandbox:
         self._servers: list[subprocess.Popen[bytes]] = []
         names = ("SYNC_GATEWAY_", "INFLUXDB_", "MONGODB_", "PORT", "CORS_")
         inherited = {name: value for name, value in os.environ.items() if not name.startswith(names)}
-        self._environment = inherited | {"SYNC_GATEWAY_SERVER__PORT": str(port)}
+        settings = {"PORT": str(port), "DRAIN": "0"}  # nobody probes whether it ends
+        self._environment = inherited | {
+            f"SYNC_GATEWAY_SERVER__{key}": value for key, value in settings.items()
+        }
         _install(folder / ".venv")
         for name in ("Makefile", "pyproject.toml", "config.yaml"):
             shutil.copy(PROJECT / name, folder)

@@ -7,7 +7,6 @@ import sys
 import tempfile
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from pathlib import Path
 from typing import TypeVar
 
 import httpx
@@ -26,7 +25,6 @@ __all__ = [
     "redis",
 ]
 
-HERE = Path(__file__).parent
 S = TypeVar("S", bound=Server)
 
 
@@ -54,10 +52,10 @@ def mongodb(*, own: bool = False) -> Iterator[Server]:
     if shutil.which("java") is None:
         raise ServerUnavailable("java is not installed: the MongoDB server of the tests runs on Java 17")
     port = free_port()
-    classes = str(building.MONGODB_JARS.ensure() / "lib" / "*")
+    classes = f"{building.MONGODB_MAIN.ensure()}:{building.MONGODB_JARS.ensure() / 'lib' / '*'}"
     # In a run of minutes, thorough compilation and parallel collection of garbage cost more than they save.
     flags = ["-XX:TieredStopAtLevel=1", "-XX:+UseSerialGC"]
-    command = ["java", *flags, "-cp", classes, str(HERE / "mongodb" / "Main.java"), str(port)]
+    command = ["java", *flags, "-cp", classes, "Main", str(port)]
     with _running(Server("the tests' MongoDB", f"mongodb://127.0.0.1:{port}", command)) as server:
         yield server
 
