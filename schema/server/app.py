@@ -3,10 +3,9 @@
 import asyncio
 import contextlib
 import math
-from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
 from functools import partial
 from types import MappingProxyType
-from typing import TYPE_CHECKING
 
 from starlette.applications import Starlette
 from starlette.middleware import Middleware
@@ -67,9 +66,6 @@ from stores.embedded import has_had_api_keys, record_api_keys
 from stores.wrappers.cached_series import cache_closed_windows
 
 GRAPHQL_PATHS = ("/graphql", "/graphql/")
-if TYPE_CHECKING:
-    from schema.server.token_check import TokenCheck
-
 # What pages of listed origins may read of an answer, beside its body and type.
 EXPOSED_HEADERS = [
     "Retry-After",
@@ -118,7 +114,10 @@ def create_app(
             math.inf if limits.only_warns("answer_bytes") else settings.graphql.max_answer_bytes
         ),
         audit=open_audit_trail(settings, documents),
-        cache_sizes=_list_cache_sizes(key_ring, check_token),
+        cache_sizes={
+            "keys": key_ring.get_cache_size,
+            **({"tokens": check_token.get_cache_size} if check_token else {}),
+        },
         max_cost=settings.limits.costs(),
         budgets=budgets,
         resources=resources,
@@ -155,11 +154,6 @@ def _make_executor(settings: Settings, resources: Resources) -> Executor:
         counts=resources.query_events,
         record=Observation(resources.instruments, settings.log.slow).record,
     )
-
-
-def _list_cache_sizes(key_ring: KeyRing, check_token: "TokenCheck | None") -> dict[str, Callable[[], int]]:
-    caches = {"keys": key_ring, "tokens": check_token}
-    return {name: cache.get_cache_size for name, cache in caches.items() if cache is not None}
 
 
 def _may_be_open(settings: Settings) -> bool:

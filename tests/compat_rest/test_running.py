@@ -6,6 +6,7 @@ import sys
 import time
 from pathlib import Path
 
+import psutil
 import pytest
 from uvicorn.lifespan.on import LifespanOn
 
@@ -45,6 +46,8 @@ def test_what_does_not_finish_is_cancelled(tmp_path: Path) -> None:
 def test_the_second_signal_ends_it_at_once(tmp_path: Path) -> None:
     with gateway(tmp_path, SYNC_GATEWAY_SERVER__DRAIN="600") as serving:
         assert serving.get_ready() == (200, "ok")
+        libraries = {library.path for library in psutil.Process(serving.process.pid).memory_maps()}
+        assert not any("aiohttp" in path for path in libraries)  # starts sooner without what nobody needs
         serving.send(signal.SIGINT)
         time.sleep(0.3)
         serving.send(signal.SIGINT)
