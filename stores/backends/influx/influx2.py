@@ -15,7 +15,14 @@ from stores.backends.influx.annotated_csv import Row
 from stores.backends.influx.catalogues import DatabaseCatalogue
 from stores.backends.influx.flux import Script
 from stores.backends.influx.influx2_areas import collect_areas, select_areas, split_spans
-from stores.backends.influx.influx2_changes import MAX_STRINGS, select_changes, select_strings
+from stores.backends.influx.influx2_changes import (
+    DROP_RANGE,
+    MAX_STRINGS,
+    add_first_samples,
+    select_changes,
+    select_first_samples,
+    select_strings,
+)
 from stores.backends.influx.influx2_client import NAME, Influx2Client
 from stores.backends.influx.influx2_extents import join_extents, make_extents_script
 from stores.backends.influx.influx2_sources import (
@@ -56,7 +63,6 @@ from stores.contracts.series import SeriesDatabase
 from stores.contracts.series_queries import Aggregation, SeriesQuery, Source, SourceQuery, Span, Windows
 
 KEEP_SAMPLES = f'keep(columns: ["{MACHINE}", "_field", "_time", "_value"])'
-DROP_RANGE = 'drop(columns: ["_start", "_stop", "_measurement"])'
 KEEP_VALUES = f'keep(columns: ["{MACHINE}", "_value"])'
 
 
@@ -139,16 +145,18 @@ class Influx2SeriesDatabase(SeriesDatabase):
         texts = await collect(NAME, strings, lambda: sorted({row.value for row in strings})[:MAX_STRINGS])
         rows = await self._query(
             query.machines if kinds else [],
-            lambda script, chunk: select_changes(script, query, kinds, chunk, texts, limit + 1, period),
+            lambda script, chunk: select_changes(script, query, kinds, chunk, texts, limit + 1),
         )
-        changes = await collect(NAME, rows, lambda: drop_all_repeats(_collect_samples(rows), period))
-        if (
-            sum(
-                len(c)
-                for by_field in changes.values()
-                for by_tags in by_field.values()
-                for c in by_tags.values()
+        changes = await collect(NAME, rows, lambda: drop_all_repeats(_collect_samples(rows)))
+        if period is not None and changes:
+            first_rows = await self._query(
+                query.machines, lambda script, chunk: select_first_samples(script, query, chunk, period)
             )
+            changes = await collect(
+                NAME, first_rows, lambda: add_first_samples(changes, _collect_samples(first_rows))
+            )
+        if (
+            sum(len(c) for fields in changes.values() for tags in fields.values() for c in tags.values())
             > limit
         ):
             raise make_too_many_changes_error(limit)
