@@ -3,7 +3,6 @@
 import asyncio
 import time
 from collections.abc import Callable, Collection, Mapping
-from weakref import WeakValueDictionary
 
 from stores.contracts.document_store import DocumentStore
 from stores.contracts.documents import AnyOf, Document, OneOf, Query
@@ -42,7 +41,8 @@ class MachineOwners:
     def __init__(self, documents: DocumentStore, clock: Callable[[], float] = time.monotonic) -> None:
         self._documents, self._clock = documents, clock
         self._cached: Cache = {}
-        self._reading: WeakValueDictionary[frozenset[str], asyncio.Lock] = WeakValueDictionary()
+        # Of the machines that are being read, whether the store turns out to be down.
+        self._reading: dict[frozenset[str], asyncio.Future[bool]] = {}
 
     def get_cache_size(self) -> int:
         """The number of cached entries."""
@@ -53,16 +53,10 @@ class MachineOwners:
 
         What is not cached is read from `documents`, which may count the calls of a request.
         """
-        cached = self._cached
-        if not self._list_expired(cached, machine_ids):
-            return {id_: cached[id_][1] for id_ in machine_ids}
-        # Requests for the same machines wait for the first one, and find in the cache what it has read.
-        async with self._reading.setdefault(frozenset(machine_ids), asyncio.Lock()):
-            cached = self._cached
-            expired = self._list_expired(cached, machine_ids)
-            if expired:
-                await self._load_into(cached, expired, documents or self._documents)
-            owners_by_id = {id_: cached[id_][1] for id_ in machine_ids}
+        cached, expired = self._cached, self._list_expired(self._cached, machine_ids)
+        if expired:
+            cached = await self._refresh(machine_ids, documents or self._documents)
+        owners_by_id = {id_: cached[id_][1] for id_ in machine_ids}
         if len(cached) > MAX_CACHED or any(len(id_) > MAX_CACHED_CHARACTERS for id_ in expired):
             self.forget()
         return owners_by_id
@@ -71,16 +65,40 @@ class MachineOwners:
         now = self._clock()
         return [id_ for id_ in machine_ids if id_ not in cached or cached[id_][0] <= now]
 
-    async def _load_into(self, cached: Cache, machine_ids: list[str], documents: DocumentStore) -> None:
+    async def _refresh(self, machine_ids: Collection[str], documents: DocumentStore) -> Cache:
+        """The cache, after what has expired in it was read.
+
+        Requests for the same machines wait for the first one, and find in the cache what it has read. If the
+        store does not answer that one, each reads for itself: they must not fail one after another.
+        """
+        key, is_down = frozenset(machine_ids), False
+        while expired := self._list_expired(self._cached, machine_ids):
+            running = self._reading.get(key)
+            if running is None or is_down:
+                cached = self._cached
+                await self._read_into(cached, expired, documents, key)
+                return cached
+            await asyncio.wait([running])
+            is_down = running.result()
+        return self._cached
+
+    async def _read_into(
+        self, cached: Cache, machine_ids: list[str], documents: DocumentStore, key: frozenset[str]
+    ) -> None:
         """Read the owners of these. Those that were known stay as they are if the store is down."""
-        expires = self._clock() + TTL_S
+        expires, is_down = self._clock() + TTL_S, False
+        end = self._reading[key] = asyncio.get_running_loop().create_future()
         try:
             owners = await self._load(machine_ids, documents)
+            cached |= {id_: (expires, owners[id_]) for id_ in machine_ids}
         except Unavailable:
+            is_down = True
             if not all(id_ in cached for id_ in machine_ids):
                 raise
-        else:
-            cached |= {id_: (expires, owners[id_]) for id_ in machine_ids}
+        finally:
+            end.set_result(is_down)
+            if self._reading.get(key) is end:
+                del self._reading[key]
 
     async def is_organization(self, organization_id: str) -> bool:
         """Whether there is an organization with this id. Raises `Unavailable`."""

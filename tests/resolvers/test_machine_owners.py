@@ -45,6 +45,31 @@ class Outage(Interceptor):
         return await proceed()
 
 
+class Stall(Interceptor):
+    """Holds up every call until it is to fail."""
+
+    def __init__(self) -> None:
+        self.calls: list[asyncio.Future[None]] = []
+
+    async def run(self, call: StoreCall, proceed: Callable[[], Awaitable[T]]) -> T:
+        self.calls.append(asyncio.get_running_loop().create_future())
+        await self.calls[-1]
+        return await proceed()
+
+    async def wait_for_calls(self, number: int) -> None:
+        """Give the other tasks time to make their calls, and assert how many they have made."""
+        for _ in range(20):
+            await asyncio.sleep(0)
+        assert len(self.calls) == number
+
+    def fail(self) -> None:
+        """Fail all calls that are held up."""
+        calls, self.calls = self.calls, []
+        for call in calls:
+            if not call.done():
+                call.set_exception(Unavailable("down"))
+
+
 async def add(store: DocumentStore, organization: str, **device: object) -> None:
     documents = store.database(organization)
     settings = {"key": "applications", "value": {"applicationSettings": {"cnc": {}}}}
@@ -100,6 +125,25 @@ async def test_requests_for_the_same_machines_at_one_time_read_them_once(store: 
     results = await asyncio.gather(*(owners.find(["M1", "7"]) for _ in range(16)))
     assert all(result == {"M1": {"acme", "nord"}, "7": {"west"}} for result in results)
     assert len(counter.calls) == 3  # the organizations, their settings, and the devices
+
+
+async def test_requests_that_wait_for_a_store_that_is_down_fail_together(store: DocumentStore) -> None:
+    """One after another, each would wait for as long as a call may take."""
+    stall = Stall()
+    owners = MachineOwners(WrappedDocumentStore(store, stall))
+    tasks = [asyncio.create_task(owners.find(["M1"])) for _ in range(4)]
+    for expected in (1, 3):
+        await stall.wait_for_calls(expected)
+        stall.fail()
+    failures = await asyncio.gather(*tasks, return_exceptions=True)
+    assert [type(failure) for failure in failures] == [Unavailable] * 4
+    leaving, waiting = (asyncio.create_task(owners.find(["M1"])) for _ in range(2))
+    await stall.wait_for_calls(1)
+    leaving.cancel()  # the other one takes its place
+    await stall.wait_for_calls(2)
+    stall.fail()
+    with pytest.raises(Unavailable):
+        await waiting
 
 
 async def test_what_a_request_looks_up_is_counted_by_its_meter(store: DocumentStore, tmp_path: Path) -> None:
