@@ -61,10 +61,14 @@ class WorkerPool:
             self._start_missing()
             while self._list_workers() or not self._is_ending:
                 for key, _ in self._selector.select(WAKE_S):
-                    if key.fileobj in self._selector.get_map():  # what came before it has not closed it
+                    if self._is_registered(key.fileobj):  # still: what came before it may have closed it
                         key.data(key.fileobj)
                 self._start_missing()
         return self._status
+
+    def _is_registered(self, connection: socket.socket) -> bool:
+        # The selector looks for a socket by its descriptor, which a closed one does not have.
+        return connection.fileno() != -1 and connection in self._selector.get_map()
 
     def _start_missing(self) -> None:
         for slot in self._slots:
@@ -155,7 +159,7 @@ class WorkerPool:
             return
         is_served = any(worker.accepts for worker in self._list_workers())
         is_answered = not self._is_ending and all(slot.is_failing for slot in self._slots)
-        is_accepting = self._listener in self._selector.get_map()
+        is_accepting = self._is_registered(self._listener)
         if (is_served or is_answered) and not is_accepting:
             self._selector.register(self._listener, selectors.EVENT_READ, self._accept)
         elif is_accepting and not (is_served or is_answered):
@@ -189,7 +193,7 @@ class WorkerPool:
             pid, wait_status = os.waitpid(worker.pid, os.WNOHANG)
             if pid == 0:
                 continue
-            if worker.channel in self._selector.get_map():
+            if self._is_registered(worker.channel):
                 self._selector.unregister(worker.channel)
             worker.channel.close()
             status = os.waitstatus_to_exitcode(wait_status)

@@ -129,8 +129,18 @@ def test_a_worker_that_cannot_start_is_tried_ever_later(
         other.kill()
         serving.wait_for_log("worker 1 cannot start")
         with contextlib.ExitStack() as stack:
-            for _ in range(MAX_OPEN + 1):  # clients that read no answer
-                stack.enter_context(socket.create_connection(("127.0.0.1", serving.port)))
+            address = ("127.0.0.1", serving.port)
+            clients = [  # that read no answer; the first one is closed for the next request
+                stack.enter_context(socket.create_connection(address)) for _ in range(MAX_OPEN + 1)
+            ]
+            assert serving.get_ready() == (503, "unavailable")
+            # The server finds at the same time that a client comes, for which it closes the oldest connection,
+            # and that the oldest client leaves.
+            stack.enter_context(socket.create_connection(address))
+            serving.send(signal.SIGSTOP)
+            stack.enter_context(socket.create_connection(address))
+            clients[2].close()
+            serving.send(signal.SIGCONT)
             assert serving.get_ready() == (503, "unavailable")
         assert serving.log.read_text().count("worker 0 cannot start") == 1
         manifest.write_text("{}")
