@@ -61,7 +61,8 @@ class WorkerPool:
             self._start_missing()
             while self._list_workers() or not self._is_ending:
                 for key, _ in self._selector.select(WAKE_S):
-                    if self._is_registered(key.fileobj):  # still: what came before it may have closed it
+                    # What came before it may have closed it. Only sockets are registered.
+                    if self._is_registered(key.fileobj):  # type: ignore[arg-type]
                         key.data(key.fileobj)
                 self._start_missing()
         return self._status
