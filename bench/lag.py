@@ -24,8 +24,8 @@ from bench import abuse_inputs
 from bench.graph import fill
 from compat_rest.app import create_app
 from compat_rest.commands.demo import load_demo
-from schema.server.gc_tuning import freeze_startup_objects
 from schema.server.opening import make_series_layout, open_documents, open_point_writer, open_series
+from schema.server.process_tuning import freeze_startup_objects
 from schema.server.settings import Settings
 from schema.server.store_settings import DocumentSettings, SeriesSettings
 from stores.contracts.samples import MACHINE, SECOND, Point

@@ -17,8 +17,8 @@ from resolvers.series_access import SeriesAccess
 from schema.engine.execution import Executor
 from schema.engine.structure_limits import StructureLimits
 from schema.server.app import create_app
-from schema.server.gc_tuning import freeze_startup_objects
 from schema.server.limit_settings import LimitSettings
+from schema.server.process_tuning import freeze_startup_objects
 from schema.server.settings import Settings
 from schema.types.roles import view_of
 from schema.types.root import schema

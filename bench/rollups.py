@@ -30,7 +30,7 @@ from bench.machine import machine
 from bench.series import BATCH, DATABASE, DAY, DAYS, NAMES, NOW, points
 from compat_rest.commands.demo import load_demo
 from schema.server.app import create_app
-from schema.server.gc_tuning import freeze_startup_objects
+from schema.server.process_tuning import freeze_startup_objects
 from schema.server.settings import Settings
 from stores.backends.sqlite import series_schema
 from stores.backends.sqlite.series import SqliteSeriesStore

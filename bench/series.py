@@ -26,7 +26,7 @@ from resolvers.series_access import SeriesAccess
 from schema.engine.execution import Executor
 from schema.engine.scalars import to_json
 from schema.engine.structure_limits import StructureLimits
-from schema.server.gc_tuning import freeze_startup_objects
+from schema.server.process_tuning import freeze_startup_objects
 from schema.types.root import schema
 from stores.contracts.samples import END_OF_TIME, MACHINE, SECOND, Point, Value
 from stores.contracts.series import WritableSeriesStore

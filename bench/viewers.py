@@ -27,7 +27,7 @@ from rich.table import Table
 
 from bench.machine import machine
 from schema.server.app import create_app
-from schema.server.gc_tuning import freeze_startup_objects
+from schema.server.process_tuning import freeze_startup_objects
 from schema.server.settings import Settings
 from stores.contracts.document_store import DocumentStore
 from stores.contracts.samples import MACHINE, SECOND, Point

@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 
-from schema.server.gc_tuning import freeze_startup_objects
+from schema.server.process_tuning import freeze_startup_objects
 from tests.servers import preparing
 
 pytest_plugins = ["tests.servers.fixtures"]

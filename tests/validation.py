@@ -4,9 +4,10 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
-from graphql import DocumentNode, GraphQLError, GraphQLSchema, validate
+from graphql import DocumentNode, GraphQLError, GraphQLSchema
 
 from schema.engine import documents
+from schema.engine.validation import validate
 
 
 @pytest.fixture(scope="session", autouse=True)

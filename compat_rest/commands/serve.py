@@ -111,15 +111,15 @@ def _serve(
 ) -> int:
     """Serve the listener until a signal ends it. Returns the exit status."""
     from compat_rest.commands.serving import Serving
-    from schema.server.gc_tuning import freeze_startup_objects
     from schema.server.metrics_exchange import WorkerPlace
+    from schema.server.process_tuning import freeze_startup_objects, tune_interpreter
     from schema.server.worker_processes import WorkerPool
     from schema.server.yaml_file import SettingsError
 
     def serve_process(place: WorkerPlace | None, channel: socket.socket | None) -> None:
         serving = Serving(settings, read, since, place)
         server = serving.make_server(channel)
-        freeze_startup_objects()
+        tune_interpreter()
         server.run([listener])
 
     def reread() -> None:

@@ -1,7 +1,6 @@
 """Documents: parsed, measured and validated once, and cached while they are requested."""
 
 import asyncio
-import gc
 from collections.abc import Hashable, Iterable
 from dataclasses import dataclass, field
 from functools import cache
@@ -13,18 +12,13 @@ from graphql import (
     DocumentNode,
     GraphQLError,
     GraphQLSchema,
-    NoSchemaIntrospectionCustomRule,
     OperationDefinitionNode,
-    OverlappingFieldsCanBeMergedRule,
     Source,
     Token,
     TokenKind,
-    ValidationContext,
     VariableNode,
     Visitor,
     parse,
-    specified_rules,
-    validate,
     visit,
 )
 from graphql.execution.executor import Executor
@@ -36,13 +30,11 @@ from resolvers.limits import LimitPolicy
 from schema.engine.costs.formula import CostFormula
 from schema.engine.structure import measure_structure
 from schema.engine.structure_limits import StructureLimits
+from schema.engine.validation import RULES, RULES_WITHOUT_INTROSPECTION, release, validate
 from stores.contracts.errors import LimitExceeded
 
 T = TypeVar("T")
 MAX_ERRORS = 5  # of one document
-THREAD_CHARACTERS = 4096  # of a text that a thread reads, so that it does not hold up other requests
-READS_PER_COLLECTION = 64
-COMPARISONS = 100_000  # of fields that may conflict, in the library's units: about 40 ms
 MAX_FORMULAS = 16  # of one document
 
 
@@ -110,7 +102,9 @@ class Documents:
         self._cache: LRUCache[Hashable, ValidDocument] = LRUCache(
             max_bytes, lambda valid: valid.estimated_bytes
         )
-        self._reads = 0
+        # A thread reads a document, so that others have their turns meanwhile. More threads at a time would
+        # read no more, under the one lock of the interpreter, and others would wait longer for it.
+        self._reading = asyncio.Lock()
         self._own: dict[tuple[GraphQLSchema, str], ValidDocument] = {}
 
     async def find(
@@ -120,25 +114,21 @@ class Documents:
 
         Who may not introspect gets no suggestions either, which would tell the names of the schema.
         """
-        valid = self._own.get((view, text)) or find_cached(self._cache, (view, may_introspect, text))
+        key = (view, may_introspect, text)
+        valid = self._own.get((view, text)) or find_cached(self._cache, key)
         if valid is None:
-            arguments = (text, view, policy, may_introspect)
-            is_long = len(text) > THREAD_CHARACTERS
-            try:
-                valid = await asyncio.to_thread(self._read, *arguments) if is_long else self._read(*arguments)
-            except (DocumentErrors, LimitExceeded) as error:
-                # Its traceback leads to frames that hold it, and with it the whole document.
-                raise error.with_traceback(None) from None
-            finally:
-                # The visitors of the validation are reference cycles too: 100 KB for a document of 1 KB.
-                # What was in use during these collections is looked at again once in a while.
-                self._reads += 1
-                gc.collect(1 if self._reads % READS_PER_COLLECTION == 0 else 0)
-            if valid.estimated_bytes <= self._cache.maxsize:
-                self._cache[view, may_introspect, text] = valid
-        else:
-            for warning in valid.warnings:
-                policy.enforce(warning)
+            async with self._reading:
+                valid = find_cached(self._cache, key)  # another request may have read it meanwhile
+                if valid is None:
+                    return await self._read_new(key, policy)
+        for warning in valid.warnings:
+            policy.enforce(warning)
+        return valid
+
+    async def _read_new(self, key: tuple[GraphQLSchema, bool, str], policy: LimitPolicy) -> ValidDocument:
+        valid = await asyncio.to_thread(self._read_and_free, *key, policy)
+        if valid.estimated_bytes <= self._cache.maxsize:
+            self._cache[key] = valid
         return valid
 
     def add_own(self, text: str, schema: GraphQLSchema) -> None:
@@ -155,8 +145,18 @@ class Documents:
         """The memory of the cached documents, by estimate."""
         return int(self._cache.currsize)
 
+    def _read_and_free(self, *arguments: Any) -> ValidDocument:
+        """What `_read` returns or raises, without the frames that hold a document that is rejected.
+
+        A long one takes milliseconds to be freed, which this thread does.
+        """
+        try:
+            return self._read(*arguments)
+        except (DocumentErrors, LimitExceeded) as error:
+            raise error.with_traceback(None) from None
+
     def _read(
-        self, text: str, view: GraphQLSchema, policy: LimitPolicy, may_introspect: bool
+        self, view: GraphQLSchema, may_introspect: bool, text: str, policy: LimitPolicy
     ) -> ValidDocument:
         warnings: list[LimitExceeded] = []
         try:
@@ -227,24 +227,9 @@ def _unlink_tokens(token: Token) -> Tokens:
     return Tokens(count, directives)
 
 
-class _BoundedOverlappingFields(OverlappingFieldsCanBeMergedRule):
-    """The library's rule with a smaller budget: it compares each field with each that has the same name."""
-
-    def __init__(self, context: ValidationContext) -> None:
-        super().__init__(context)
-        self.rule_context.remaining_complexity_budget = COMPARISONS
-
-
-_RULES = tuple(
-    _BoundedOverlappingFields if rule is OverlappingFieldsCanBeMergedRule else rule
-    for rule in specified_rules
-)
-_RULES_WITHOUT_INTROSPECTION = (*_RULES, NoSchemaIntrospectionCustomRule)
-
-
 def _validate(document: DocumentNode, view: GraphQLSchema, *, may_introspect: bool) -> bool:
     """Whether the validation was given up, because it would take quadratic time. Raises `DocumentErrors`."""
-    rules = _RULES if may_introspect else _RULES_WITHOUT_INTROSPECTION
+    rules = RULES if may_introspect else RULES_WITHOUT_INTROSPECTION
     errors = validate(
         view, document, rules=rules, max_errors=MAX_ERRORS - 1, hide_suggestions=not may_introspect
     )
@@ -265,18 +250,25 @@ def _make_valid(
     return ValidDocument(document, estimated_bytes, _find_conditions(document), tuple(warnings))
 
 
+class _Conditions(Visitor):
+    """Collects the names of the variables in the arguments of directives."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.names: dict[str, None] = {}
+
+    def enter_directive(self, node: DirectiveNode, *_: Any) -> None:
+        for argument in node.arguments or ():
+            if isinstance(argument.value, VariableNode):
+                self.names[argument.value.name.value] = None
+
+
 def _find_conditions(document: DocumentNode) -> tuple[str, ...]:
     """The variables that decide which fields are selected."""
-    names: dict[str, None] = {}
-
-    class Conditions(Visitor):
-        def enter_directive(self, node: DirectiveNode, *_: Any) -> None:
-            for argument in node.arguments or ():
-                if isinstance(argument.value, VariableNode):
-                    names[argument.value.name.value] = None
-
-    visit(document, Conditions())
-    return tuple(names)
+    conditions = _Conditions()
+    with release(conditions):
+        visit(document, conditions)
+        return tuple(conditions.names)
 
 
 def find_operation(document: DocumentNode, name: str | None) -> OperationDefinitionNode:

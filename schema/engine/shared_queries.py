@@ -4,7 +4,7 @@ import asyncio
 from collections import Counter
 from collections.abc import Awaitable, Callable, Hashable
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import Any, NamedTuple
 
 import orjson
 from graphql import GraphQLError, OperationType
@@ -43,13 +43,20 @@ class Sharing:
         return PERSONAL_FIELD in self.query
 
 
+class _Answer(NamedTuple):
+    """What those get who share a query: hundreds of them in `turns`, so that others are in between."""
+
+    execution: Execution
+    cost: Cost
+    turns: asyncio.Lock
+
+
 class SharedQueries:
     """The queries that are being executed. `counts` gets the number of those that others answered."""
 
     def __init__(self, counts: Counter[str]) -> None:
-        self._calls: SharedCalls[tuple[Execution, Cost]] = SharedCalls()
+        self._calls: SharedCalls[_Answer] = SharedCalls()
         self._counts = counts
-        self._answering = asyncio.Lock()
 
     async def run(
         self,
@@ -74,16 +81,18 @@ class SharedQueries:
             context.turn.detach()
             return self._execute(key, core, sharing.max_bytes, execute)
 
-        with context.turn.watch():
-            execution, cost = await self._calls.run(_make_key(key, context, sharing), begin)
-        if (
-            not is_first
-        ):  # hundreds that wait for one answer are answered in turn, so that others are in between
-            async with self._answering:
-                await asyncio.sleep(0)
+        try:
+            with context.turn.watch():
+                answer = await self._calls.run(_make_key(key, context, sharing), begin)
+                if not is_first:
+                    async with answer.turns:
+                        await (context.turn.give_way() if context.meter.is_expensive else asyncio.sleep(0))
+        finally:
+            if not is_first:  # a reference cycle that holds the context
+                core.async_helpers = None  # type: ignore[assignment]  # nobody uses this executor
         self._counts["shared"] += not is_first
-        context.meter.charge(cost)
-        return execution
+        context.meter.charge(answer.cost)
+        return answer.execution
 
     async def _execute(
         self,
@@ -91,7 +100,7 @@ class SharedQueries:
         core: CoreExecutor[Any],
         max_bytes: float,
         execute: Callable[[OperationKey, CoreExecutor[Any]], Awaitable[Execution]],
-    ) -> tuple[Execution, Cost]:
+    ) -> _Answer:
         context: Context = core.context_value
         execution = await execute(key, core)
         if execution.data is not None:
@@ -102,7 +111,7 @@ class SharedQueries:
             else:
                 ready = data if isinstance(data, orjson.Fragment) else orjson.Fragment(to_json(data))
                 execution = execution._replace(data=ready)
-        return execution, context.meter.actual
+        return _Answer(execution, context.meter.actual, asyncio.Lock())
 
 
 def _may_share(core: CoreExecutor[Any]) -> bool:

@@ -189,6 +189,10 @@ class RequestTurn(Turn):
             if self._lane is self._gate.expensive:
                 await self._gate.wait_for_cheap()
 
+    async def give_way(self) -> None:
+        await asyncio.sleep(0)
+        await self._gate.wait_for_cheap()
+
 
 def _overload(name: str, maximum: int, reason: str) -> LimitExceeded:
     advice = f"{reason}: send the request again later."

@@ -41,12 +41,18 @@ class RequestWatch(AbstractContextManager[None]):
         self._timer.cancel()
         if self._watcher is not None:
             self._watcher.cancel()
+            self._watcher = None  # its exception has frames that lead to this object: a reference cycle
         REQUEST_END.reset(self._token)
-        if self._reason is None:
+        reason, self._reason = self._reason, None
+        work, self._work = self._work, None
+        if reason is None:
             return
-        assert self._work is not None
-        if self._work.uncancel() == 0 and isinstance(error, asyncio.CancelledError):
-            raise self._reason from None
+        assert work is not None
+        if work.uncancel() == 0 and isinstance(error, asyncio.CancelledError):
+            try:
+                raise reason from None
+            finally:
+                del reason, work  # the frames of an error lead to all that was loaded, and not back to it
 
     def _begin(self, loop: asyncio.AbstractEventLoop) -> None:
         self._watcher = loop.create_task(self._watch())

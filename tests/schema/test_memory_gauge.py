@@ -2,6 +2,7 @@
 
 import asyncio
 import gc
+import sys
 import weakref
 from pathlib import Path
 
@@ -17,6 +18,7 @@ from schema.server.memory import (
     read_resident_bytes,
     release_unused_memory,
 )
+from schema.server.process_tuning import tune_interpreter
 
 
 def test_memory_is_read_at_most_ten_times_in_a_second() -> None:
@@ -71,6 +73,17 @@ async def test_memory_is_released_when_it_has_grown_and_nobody_needs_it(
     task.cancel()
     assert len(trims) == 2  # 100 bytes became 50; 54 are too few more, and 56 are enough
     assert cycle() is None
+
+
+def test_a_serving_process_lets_its_threads_take_short_turns() -> None:
+    interval, threshold = sys.getswitchinterval(), gc.get_threshold()
+    try:
+        tune_interpreter()
+        assert sys.getswitchinterval() < 0.001
+        assert gc.get_freeze_count()
+    finally:
+        gc.set_threshold(*threshold)
+        sys.setswitchinterval(interval)
 
 
 def test_the_allocator_can_be_trimmed_where_it_is_that_of_glibc() -> None:

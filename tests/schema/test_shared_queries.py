@@ -4,6 +4,7 @@ import asyncio
 import re
 from collections.abc import AsyncIterator, Awaitable, Callable
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -140,6 +141,18 @@ async def test_equal_queries_are_executed_once_and_each_is_metered(gateway: Gate
     gateway.reads.released.set()
     assert (await gateway.send("alice")).json() == results[0]
     assert gateway.shared == 19  # whoever asks later has it executed again
+
+
+async def test_who_waits_for_one_answer_does_not_wait_for_those_who_take_another(gateway: Gateway) -> None:
+    ended: list[int] = []
+    sending = [gateway.send("alice", PANEL, {"n": n}) for n in (1,) * 40 + (2,) * 2]
+    for number, request in enumerate(sending):
+        request.add_done_callback(partial(lambda number, _: ended.append(number), number))
+    await gateway.wait_until_held(len(sending))
+    gateway.reads.released.set()
+    await asyncio.gather(*sending)
+    await asyncio.sleep(0)
+    assert max(ended.index(40), ended.index(41)) < 35
 
 
 async def test_answers_are_shared_by_those_with_equal_rights_only(gateway: Gateway) -> None:

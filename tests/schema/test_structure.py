@@ -1,7 +1,9 @@
 """The structure of a document: each abuse ends in few steps, before it is validated or executed."""
 
+import asyncio
 import gc
 from contextlib import suppress
+from functools import partial
 from typing import Any
 
 import pytest
@@ -146,6 +148,34 @@ def test_every_limit_has_a_setting_with_the_same_default() -> None:
     settings: Any = Settings()
     assert settings.limits.structure(settings.graphql.max_tokens) == LIMITS
     assert set(LIMITS.__dataclass_fields__) <= set(LIMIT_NAMES)
+
+
+async def test_reading_a_document_collects_no_garbage_and_leaves_little() -> None:
+    """A collection holds up all requests, and graphql-core leaves 1,100 objects of each document."""
+    documents, collections = Documents(LIMITS, max_bytes=10_000_000), 0
+
+    def count(*_: Any) -> None:
+        nonlocal collections
+        collections += 1
+
+    gc.collect()
+    gc.disable()
+    gc.callbacks.append(count)
+    try:
+        for text in ("{ organizations { nodes { name } } } # new", "{ unknown } # new"):
+            with suppress(DocumentErrors):
+                await documents.find(text, GRAPH, LimitPolicy(), may_introspect=True)
+        assert collections == 0
+        assert gc.collect() < 250
+    finally:
+        gc.callbacks.remove(count)
+        gc.enable()
+
+
+async def test_a_new_document_that_many_send_is_read_once() -> None:
+    documents = Documents(LIMITS, max_bytes=10_000_000)
+    find = partial(documents.find, "{ __typename }", GRAPH, LimitPolicy(), may_introspect=True)
+    assert len(set(await asyncio.gather(*(find() for _ in range(5))))) == 1
 
 
 @pytest.mark.slow

@@ -254,12 +254,13 @@ async def test_an_expensive_request_pauses_while_cheap_ones_are_executed() -> No
     expensive, cheap = RequestTurn(gate, receive), RequestTurn(gate, receive)
     await expensive.begin(is_expensive=True)
     await cheap.begin(is_expensive=False)
-    pausing = asyncio.create_task(expensive.pause())
+    follower = RequestTurn(gate, receive)  # gets an answer that another one's execution has made
+    pausing = [asyncio.create_task(expensive.pause()), asyncio.create_task(follower.give_way())]
     for _ in range(5):
         await asyncio.sleep(0)
-    assert not pausing.done()
+    assert not any(task.done() for task in pausing)
     cheap.end()
-    await pausing
+    await asyncio.gather(*pausing)
     expensive.end()
 
 
