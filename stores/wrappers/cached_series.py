@@ -11,6 +11,7 @@ from typing import Any, NamedTuple, TypeAlias, TypeVar
 from stores.contracts.areas import Area, AreaRule
 from stores.contracts.counters import CounterPart, CounterRule
 from stores.contracts.deletions import Deletion
+from stores.contracts.errors import LimitExceeded
 from stores.contracts.samples import END_OF_TIME, ByMachine, ByTags, Point, SampleColumns, Value
 from stores.contracts.series import SeriesDatabase, SeriesStore, WritableSeriesStore
 from stores.contracts.series_queries import Aggregation, SeriesQuery, Windows
@@ -131,7 +132,10 @@ class CachedSeriesDatabase(WrappedSeriesDatabase):
             changes = await self._series.changes(query, limit + first_samples, PIECE)
             return await split_changes(changes, pieces)
 
-        cells = await self._read_windows(query, pieces, "changes", read, MAX_SLICE_STATES)
+        try:
+            cells = await self._read_windows(query, pieces, "changes", read, MAX_SLICE_STATES)
+        except LimitExceeded:  # of many tag sets, there may be too many first samples of days alone
+            return await super().changes(query, limit)
         return await join_pieces(cells, limit)
 
     async def _read_windows(

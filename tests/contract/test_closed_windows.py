@@ -162,6 +162,19 @@ async def test_changes_of_many_machines_are_read_in_slices(written: Written) -> 
         assert len(reads.windows) == count
 
 
+async def test_the_first_samples_of_days_do_not_count_as_changes(written: Written) -> None:
+    """Alarms of many events, which are reported again and again without a change."""
+    await written.put(
+        *(sample("M1", START + n * DAY, "OFF", event=str(event)) for n in range(9) for event in range(5))
+    )
+    series = cache(written.store, Clock(START + 40 * DAY))[0].database(written.series.database)
+    query, _ = ask(START, START + 30 * DAY, ["M1"])
+    for _ in range(2):
+        assert count_samples(await series.changes(query, 5)) == 5
+    with pytest.raises(LimitExceeded, match="changes"):
+        await series.changes(query, 4)
+
+
 def _move(query: SeriesQuery) -> SeriesQuery:
     return replace(query, start=query.start + HOUR // 3, stop=query.stop + HOUR // 3)
 
