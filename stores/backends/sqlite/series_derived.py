@@ -28,6 +28,7 @@ from stores.contracts.samples import Kind, Value
 
 MAX_PENDING_SAMPLES = 64  # about, that are in hours which are over and not rolled up
 MAX_PENDING_HOURS = 24
+MAX_TRIED_HOURS = 4  # that are rolled up without a search for those that have samples
 Samples = list[tuple[int, Value]]  # of one series: times and stored values, sorted by time
 
 
@@ -90,8 +91,11 @@ def _derive_rollups(
             continue
         hours = {at // HOUR for at, _ in of_series if FIRST_HOUR * HOUR <= at < until * HOUR}
         if is_due:
-            is_long = newest_hour - until > MAX_PENDING_HOURS
-            hours.update(list_hours(db, number, until, newest_hour) if is_long else range(until, newest_hour))
+            # Hours without samples are only tried if they are few
+            is_short = newest_hour - until <= MAX_TRIED_HOURS
+            hours.update(
+                range(until, newest_hour) if is_short else list_hours(db, number, until, newest_hour)
+            )
             closed[newest_hour].append(number)
         rolled[state.kind] += [
             (number, hour)

@@ -9,7 +9,6 @@ see stores/contracts/areas.py. Strings have only a number, a first and a last va
 
 from collections.abc import Iterable
 from functools import cache
-from typing import Any
 
 import apsw
 
@@ -110,12 +109,6 @@ def has_lost_samples(db: apsw.Connection, number: int, hour: int) -> bool:
 
 
 def list_hours(db: apsw.Connection, number: int, first: int, end: int) -> list[int]:
-    """Return the hours from `first` until before `end` in which a series has samples: a search for each."""
-    sql = "SELECT min(time) FROM samples WHERE series = ? AND time >= ? AND time < ?"
-    hours: list[int] = []
-    while True:
-        time: Any = db.execute(sql, (number, first * HOUR, end * HOUR)).get
-        if time is None:
-            return hours
-        hours.append(time // HOUR)
-        first = hours[-1] + 1
+    """Return the hours from `first` until before `end` in which a series has samples."""
+    sql = "SELECT time FROM samples WHERE series = ? AND time >= ? AND time < ?"
+    return sorted({time // HOUR for (time,) in db.execute(sql, (number, first * HOUR, end * HOUR))})
