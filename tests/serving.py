@@ -18,8 +18,8 @@ TRUSTS_NOBODY = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
 class PromptServer(uvicorn.Server):
     """uvicorn's server without the pauses of a tenth of a second in which it looks whether it should end."""
 
-    def __init__(self, app: Starlette) -> None:
-        super().__init__(uvicorn.Config(app, log_level="critical"))
+    def __init__(self, config: uvicorn.Config) -> None:
+        super().__init__(config)
         self.ready, self.ended = asyncio.Event(), asyncio.Event()
 
     async def main_loop(self) -> None:
@@ -40,13 +40,20 @@ class PromptServer(uvicorn.Server):
 @asynccontextmanager
 async def served(app: Starlette, port: int = 0) -> AsyncIterator[str]:
     """The URL of the application."""
+    async with running(uvicorn.Config(app, log_level="critical"), port) as free_port:
+        yield f"http://127.0.0.1:{free_port}"
+
+
+@asynccontextmanager
+async def running(config: uvicorn.Config, port: int = 0) -> AsyncIterator[int]:
+    """The port of a server with this configuration."""
     listening = socket.create_server(("127.0.0.1", port))
-    server = PromptServer(app)
+    server = PromptServer(config)
     serving = asyncio.create_task(server.serve([listening]))
     serving.add_done_callback(lambda _: server.ready.set())  # a start that fails is over, too
     await server.ready.wait()
     try:
-        yield f"http://127.0.0.1:{listening.getsockname()[1]}"
+        yield listening.getsockname()[1]
     finally:
         server.ended.set()
         await serving

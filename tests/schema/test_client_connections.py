@@ -2,7 +2,6 @@
 
 import asyncio
 import re
-import socket
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager, suppress
 from dataclasses import replace
@@ -15,6 +14,7 @@ from starlette.routing import Route
 
 from schema.server.client_connections import ClientConnections, ConnectionLimits, peer_of
 from schema.server.http_server import create_server
+from tests.serving import running
 
 SHORT = ConnectionLimits(head_seconds=0.2, body_seconds=0.2, idle_seconds=0.2, write_seconds=0.2)
 WAIT_S = 20.0  # for what the server does on its own; every test ends much earlier
@@ -51,16 +51,8 @@ async def serving(limits: ConnectionLimits) -> AsyncIterator[tuple[int, ClientCo
         routes=[Route(path, endpoint, methods=["GET", "POST"]) for path, endpoint in paths.items()]
     )
     connections = ClientConnections(limits)
-    server = create_server(app, connections)
-    listener = socket.create_server(("127.0.0.1", 0))
-    task = asyncio.create_task(server.serve([listener]))
-    while not server.started:  # noqa: ASYNC110 - uvicorn offers no event for it
-        await asyncio.sleep(0.01)
-    try:
-        yield listener.getsockname()[1], connections
-    finally:
-        server.should_exit = True
-        await task
+    async with running(create_server(app, connections).config) as port:
+        yield port, connections
 
 
 async def exchange(port: int, data: bytes, *, drip: bytes = b"") -> bytes:

@@ -19,7 +19,7 @@ from tests.servers import Server
 __all__ = ["without_periodic_recovery"]
 
 CONFIG = Organization.collection_of()
-SIZES = [1, 100, 1000]
+SIZES = [1, 100, pytest.param(1000, marks=pytest.mark.slow)]
 ORGANIZATIONS = """{ organizations(first: 1000) { nodes {
   name applicationCount deviceCount userCount sizeOnDisk } totalCount } }"""
 DEVICES = """query($o: String!, $after: String, $order: DeviceOrder) { organization(organizationId: $o) {

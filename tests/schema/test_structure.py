@@ -200,6 +200,7 @@ async def test_documents_need_no_garbage_collection() -> None:
         gc.enable()
 
 
+@pytest.mark.slow
 async def test_a_document_over_a_limit_needs_no_garbage_collection(monkeypatch: pytest.MonkeyPatch) -> None:
     """Its nodes are gone as soon as it is rejected. Collecting them would hold up all requests."""
     documents = Documents(LIMITS, max_bytes=10_000_000)

@@ -132,6 +132,7 @@ async def test_the_machines_keep_reporting_without_a_gap(
     assert messages == [f"the demo plant cannot report: {reason}" for reason in ("down", "no bucket")]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("kind", ["sqlite", "influxdb3", "influxdb2"])
 async def test_every_kind_of_store_is_filled(
     kind: str, request: pytest.FixtureRequest, tmp_path: Path
@@ -164,6 +165,7 @@ async def test_every_kind_of_store_is_filled(
         assert len(by_field["pieces_scrapped"]) == len(by_field["pieces_produced"])
 
 
+@pytest.mark.slow
 async def test_an_organization_reports_to_its_own_database(tmp_path: Path) -> None:
     store = open_series(None, data=tmp_path)
     assert isinstance(store, WritableSeriesStore)
@@ -181,6 +183,7 @@ async def test_an_organization_reports_to_its_own_database(tmp_path: Path) -> No
     await store.close()
 
 
+@pytest.mark.slow
 async def test_where_organizations_share_a_database_by_tag_the_machines_write_it(tmp_path: Path) -> None:
     store = open_series(None, data=tmp_path)
     assert isinstance(store, WritableSeriesStore)
