@@ -3,10 +3,16 @@
 import asyncio
 import gc
 import weakref
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from typing import Any
 
 import pytest
+from starlette.requests import Request
+from starlette.types import Message
 
+from schema.server.bodies import BadRequest
+from schema.server.ingest_reading import BodyReader
 from schema.server.request_watch import RequestWatch
 from tests.patience import BUSY_S
 
@@ -47,5 +53,33 @@ async def test_what_a_watched_request_has_loaded_needs_no_garbage_collection(lea
         for _ in range(5):
             await asyncio.sleep(0)
         assert [reference() for reference in references] == [None, None]
+    finally:
+        gc.enable()
+
+
+async def test_a_body_that_is_rejected_needs_no_garbage_collection() -> None:
+    """Its error leads to the frames of the parser, and so to what was decompressed."""
+    rejections: list[weakref.ref[BadRequest]] = []
+
+    async def receive() -> Message:
+        await asyncio.Event().wait()
+        raise AssertionError
+
+    def reject() -> None:
+        error = BadRequest(400, "rejected")
+        rejections.append(weakref.ref(error))
+        try:
+            raise error
+        finally:
+            del error
+
+    gc.disable()
+    try:
+        parser, request = ThreadPoolExecutor(1), Request({"type": "http"}, receive)
+        with BodyReader(parser, request, 1, 1) as reader, suppress(BadRequest):
+            await reader.run(reject)
+        parser.shutdown()
+        await asyncio.sleep(0)
+        assert rejections[0]() is None
     finally:
         gc.enable()
