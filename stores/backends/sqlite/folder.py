@@ -7,6 +7,7 @@ import contextlib
 import json
 import logging
 import os
+import uuid
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
@@ -149,7 +150,7 @@ class DataFolder:
     def _write(self, marker: dict[str, Any]) -> None:
         """Replace the marker. A full or read-only disk leaves the old one: the stores can still be read."""
         path = self.path / MARKER
-        temporary = path.with_name(f".{MARKER}.{os.getpid()}")
+        temporary = path.with_name(f".{MARKER}.{uuid.uuid4().hex}")  # containers share ids of processes
         try:
             self.path.mkdir(parents=True, exist_ok=True)
             with temporary.open("w", encoding="ascii") as file:
