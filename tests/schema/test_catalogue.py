@@ -31,7 +31,7 @@ async def test_the_catalogue_of_a_device_is_what_it_has_written(
 ) -> None:
     await write_plant(series)
     query = f"""query($o: String!) {{ device(organizationId: $o, applicationId: "cnc", machineId: "M0") {{
-      {CATALOGUE} recent: catalogue(range: {{last: "PT5M"}}) {{
+      {CATALOGUE} recent: catalogue(range: {{last: "PT30M"}}) {{
         measurements {{ name fields {{ name }} }} }} }} }}"""
     for _ in range(2):
         machine = (await client.run(query, o=plant))["device"]
