@@ -10,7 +10,8 @@
 # make bench       figures of the gateway beside other GraphQL servers
 PYTHON ?= python3
 BIN := .venv/bin
-WORKERS ?= auto
+# Tests wait for servers a third of their time: one process more than there are cores.
+WORKERS ?= $(shell expr $$(getconf _NPROCESSORS_ONLN) + 1)
 SEED ?= $(shell date +%s)
 PYTEST = $(BIN)/python -m pytest
 # A test that hangs ends its process after a quarter of an hour, and the stacks of its threads are printed.

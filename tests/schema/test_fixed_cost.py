@@ -59,11 +59,19 @@ async def answer(app: Any, scope: Scope) -> list[Message]:
     return sent
 
 
-async def count_calls(app: Any, *headers: tuple[bytes, bytes]) -> Counter[str]:
-    """The calls of Python functions of one request that was sent before, by module and name."""
+async def count_least_calls(app: Any, *headers: tuple[bytes, bytes]) -> Counter[str]:
+    """The calls of Python functions of a request that was sent before, by module and name.
+
+    Those of the cheapest of three: what is due from time to time may coincide with one of them.
+    """
     for _ in range(4):
         assert (await answer(app, make_scope("/graphql", "POST", *headers)))[0]["status"] == 200
-    scope, calls = make_scope("/graphql", "POST", *headers), Counter[str]()
+    counters = [await count_calls(app, make_scope("/graphql", "POST", *headers)) for _ in range(3)]
+    return min(counters, key=Counter.total)
+
+
+async def count_calls(app: Any, scope: Scope) -> Counter[str]:
+    calls = Counter[str]()
 
     def count(frame: FrameType, event: str, argument: object) -> None:
         if event == "call":
@@ -87,8 +95,8 @@ async def test_a_request_costs_few_calls(tmp_path: Path, has_key: bool, maximum:
             spec = KeySpec("test", ("plant",), Role.VIEWER)
             _, key = await create_api_key(store.database(store.default), spec, created_by="test")
             headers = [(b"x-api-key", key.encode())]
-        calls = await count_calls(app, *headers)
-    assert sum(calls.values()) <= maximum, calls.most_common(60)
+        calls = await count_least_calls(app, *headers)
+    assert calls.total() <= maximum, calls.most_common(60)
     assert not [name for name in calls if name.startswith("starlette.routing.")]
 
 
