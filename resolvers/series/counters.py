@@ -86,13 +86,13 @@ def _as_part(sample: Sample | None) -> list[CounterPart]:
 class Increase:
     """By how much a counter increased from `start` to `end` (nanoseconds), and how often it was reset.
 
-    `rate` is the increase per second, or None where it is not known. An incomplete window is cut by the
-    range, or not over yet. `shift` is the name of the shift that the window is, if it is one.
+    The increase is None if it overflows; `rate`, per second, if it is not known. An incomplete window is cut
+    by the range, or not over yet. `shift` is the name of the shift that the window is, if it is one.
     """
 
     start: int
     end: int
-    increase: float
+    increase: float | None
     rate: float | None
     resets: int
     complete: bool
@@ -117,8 +117,8 @@ class WindowSums:
             self.rate = (self.rate or 0.0) + increase * SECOND / duration
 
     def make_increase(self, start: int, end: int, *, complete: bool) -> Increase:
-        rate = self.rate if self.rate is None or isfinite(self.rate) else None
-        return Increase(start, end, self.increase, rate, self.resets, complete)
+        increase, rate = (n if n is not None and isfinite(n) else None for n in (self.increase, self.rate))
+        return Increase(start, end, increase, rate, self.resets, complete)
 
 
 @dataclass(frozen=True, slots=True)
@@ -139,7 +139,7 @@ class CounterRequest:
 class CounterResult:
     """The increase of a counter in a range (see `Increase`), in each of its windows, and of each group."""
 
-    increase: float
+    increase: float | None
     rate: float | None
     resets: int
     windows: list[Increase]

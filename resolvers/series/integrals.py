@@ -7,7 +7,7 @@ the windows, to which they are cut exactly.
 from bisect import bisect_right
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from math import fsum
+from math import fsum, nan
 from typing import Literal, NamedTuple
 
 from stores.contracts.areas import AreaCell, AreaRule
@@ -111,7 +111,15 @@ def combine_sums(all_sums: Iterable[TimeSums], weighting: TimeWeighting) -> list
     for index in range(len(all_sums[0].covered) if all_sums else 0):
         duration = sum(sums.covered[index] for sums in all_sums)
         if duration:
-            area = fsum(sums.areas[index] for sums in all_sums)
+            area = _add_up([sums.areas[index] for sums in all_sums])
             divisor = weighting.per if weighting.function == "integral" else duration
             cells.append((index, area * SECOND / divisor))
     return cells
+
+
+def _add_up(areas: Sequence[float]) -> float:
+    """Return a sum, which is not a number if it overflows a float."""
+    try:
+        return fsum(areas)
+    except (OverflowError, ValueError):  # the latter of opposite infinite areas
+        return nan

@@ -162,6 +162,7 @@ class StateTimeline:
         return root.split(str(of.value))
 
 
+INCREASE = "The increase; after a reset the counter starts again at 0. Null if it is too large for a Float."
 RATE = (
     "The increase per second of the lines between the samples, over the time that they cover; null if they"
     " cover none."
@@ -172,7 +173,7 @@ RATE = (
 class CounterWindow:
     start: DateTime = attribute("The start of the window, included.")
     end: DateTime = attribute("The end of the window, excluded.")
-    increase: float = attribute("The increase; after a reset the counter starts again at 0.")
+    increase: float | None = attribute(INCREASE)
     rate: float | None = attribute(RATE)
     resets: int = attribute("How often the counter was reset.")
     complete: bool = attribute(COMPLETE)
@@ -181,7 +182,7 @@ class CounterWindow:
 
 @strawberry.type(description="The increase of a counter in a range.")
 class Counter:
-    increase: float = attribute("The increase; after a reset the counter starts again at 0.")
+    increase: float | None = attribute(INCREASE)
     rate: float | None = attribute(RATE)
     resets: int = attribute("How often the counter was reset.")
     windows: list[CounterWindow] = attribute("The increase of each window; empty without `every`.")

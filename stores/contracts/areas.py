@@ -29,7 +29,8 @@ class Area(NamedTuple):
     """The area under the samples of one series in a window: values times seconds.
 
     `first` and `last` are the values of its first and last sample as floats, where True is 1; times are in
-    nanoseconds. `covered` are the nanoseconds that the area extends over.
+    nanoseconds. `covered` are the nanoseconds that the area extends over. An area that overflows a float is
+    infinite or not a number.
     """
 
     first_time: int

@@ -83,9 +83,10 @@ class Aggregation:
     all of them. A name that is not that of a tag separates nothing.
 
     `stddev` is the sample standard deviation; a window with a single value has none. `quantile` is the
-    nearest rank: the value at position ceil(q * n) of n sorted values, or the first one for q = 0. `mean`,
-    `stddev` and `quantile` are floats and `count` is an integer; `min`, `max` and `sum` are integers for
-    integers and booleans, otherwise floats. Sums of integers may exceed 64 bits.
+    nearest rank: the value at position ceil(q * n) of n sorted values, or the first one for q = 0. `mean`
+    and `stddev` are floats and `count` is an integer; `min`, `max`, `sum` and `quantile` are integers for
+    integers and booleans, otherwise floats. Sums of integers may exceed 64 bits. What overflows a float is
+    infinite; InfluxDB 2 leaves out a window whose `stddev` does.
     """
 
     function: AggregateFunction

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from stores.contracts.samples import SECOND
+from stores.contracts.samples import SECOND, Unsigned
 from tests.schema.machines import HOUR, MINUTE, SIX
 from tests.schema.series_gateway import OWN
 from tests.schema.stored_gateway import StoredGateway, stored_gateway
@@ -170,3 +170,63 @@ async def test_every_store_is_metered_alike(stored_gateway: StoredGateway) -> No
     # samples next to the range, of which there are none.
     assert [cost["actual"]["points"] for cost in windows] == [9, 9, 6, 6]
     assert [cost["estimate"]["points"] >= cost["actual"]["points"] for cost in windows] == [True] * 4
+
+
+# In units of 1e308, of each hour and of all three: 1 1, -1 -1, 1 -1, and then 1 again
+LARGE = {
+    "SUM": [2, -2, 0, 0],
+    "MEAN": [1, -1, 0, 0],
+    "STDDEV": [0, 0, 2**0.5, 1.2**0.5],
+    "INTEGRAL": [1, -1, 0, 0],
+    "INTEGRAL, signal: LINEAR": [0.5, -0.5, 0, 0],
+    "TIME_WEIGHTED_MEAN": [1, -1, 0, 0],
+}
+
+
+# Long because one request reads every kind of number that can be too large.
+async def test_numbers_that_are_too_large_are_exact_or_null(stored_gateway: StoredGateway) -> None:
+    large, counts = (1, 1, -1, -1, 1, -1, 1), (0, 1.5e308, 1.5e308, 0, 1.5e308, 0, 0)
+    first, most = 2**60 + 1, 2**64 - 1
+    await stored_gateway.write(
+        "x",
+        *(
+            (
+                SIX + n * HOUR // 2,
+                None,
+                {"f": value * 1e308, "c": float(count), "i": first + n, "u": Unsigned(most - n), "n": -n},
+            )
+            for n, (value, count) in enumerate(zip(large, counts, strict=True))
+        ),
+    )
+    range_ = 'range: {from: "2026-03-02T06:00:00Z", to: "2026-03-02T09:00:00Z"}'
+    windows = {"hour": "PT1H", "whole": "PT3H"}
+    answer = await stored_gateway.read(
+        "\n".join(
+            f"""{name}{n}: series(measurement: "x", field: "f", {range_}, aggregate: {function},
+              every: {{duration: "{every}"}}, fill: NULL) {{ numbers }}"""
+            for n, function in enumerate(LARGE)
+            for name, every in windows.items()
+        )
+        + "".join(
+            f"""{field}: series(measurement: "x", field: "{field}", {range_}, aggregate: QUANTILE,
+              quantile: 0.5) {{ integers numbers }}"""
+            for field in "iu"
+        )
+        + "".join(
+            f"""{name}: counter(measurement: "x", field: "{name}", {range_}, every: {{duration: "PT1H"}}) {{
+              increase resets windows {{ increase }} }}"""
+            for name in "cn"
+        )
+    )
+    for n, (function, expected) in enumerate(LARGE.items()):
+        numbers = [*answer[f"hour{n}"]["numbers"], *answer[f"whole{n}"]["numbers"]]
+        assert len(numbers) == 4
+        for number, value in zip(numbers, expected, strict=True):
+            assert number is None or number == pytest.approx(value * 1e308), (function, numbers)
+    assert answer["i"] == {"integers": [str(first + 2)], "numbers": [None]}
+    assert answer["u"] == {"integers": [str(most - 3)], "numbers": [None]}
+    increases = [{"increase": 1.5e308}, {"increase": 0}, {"increase": 1.5e308}]
+    assert answer["c"] == {"increase": None, "resets": 2, "windows": increases}
+    # Each sample is below the one before, and so counts from zero.
+    increases = [{"increase": -1}, {"increase": -5}, {"increase": -9}]
+    assert answer["n"] == {"increase": -15, "resets": 5, "windows": increases}

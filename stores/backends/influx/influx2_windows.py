@@ -78,7 +78,7 @@ def _aggregate(
             f' |> yield(name: "{prefix}{name}")'
             for prefix, half in HALVES[kind].items()
         ]
-    if function in ("mean", "stddev", "quantile") and kind in HALVES:
+    if function in ("mean", "stddev") and kind in HALVES:
         source += " |> toFloat()"
     return [f'{source} |> {group} |> {windowed} |> yield(name: "{name}")']
 

@@ -1,10 +1,11 @@
 """The areas under the samples of windows in SQL: the statement, and how its rows are read."""
 
+import math
 from collections.abc import Mapping, Sequence
 from typing import Any
 
 from stores.backends.influx.sql import MACHINE_COLUMN, Statement, join_conditions, list_machine_conditions
-from stores.backends.influx.sql_values import BoundValues, quote
+from stores.backends.influx.sql_values import BoundValues, keep_finite, quote
 from stores.backends.influx.sql_windows import check_window_index, format_window_index
 from stores.backends.influx.tag_sets import name_tags, read_tags
 from stores.backends.influx.values import check_float, check_integer
@@ -24,7 +25,7 @@ def select_areas(
     """Return the statement for the areas of each field by machine, tags and window.
 
     Rows have the number `s` of the field, the first and last time and value (`t0`, `v0`, `t1`, `v1`), the
-    area `a` and the nanoseconds `c` that it extends over.
+    area `a`, null if it overflows a float, and the nanoseconds `c` that it extends over.
     """
     bound = BoundValues()
     conditions = list_machine_conditions(query, machines, bound)
@@ -35,6 +36,7 @@ def select_areas(
         joined += f" AND t - t0 <= {rule.max_gap}"
     height = "v0" if rule.signal == "step" else "(v0 + v) / 2"
     area = f"CASE WHEN {joined} THEN {height} * CAST(t - t0 AS DOUBLE) / {SECOND}.0 ELSE 0.0 END"
+    sum_of_areas = keep_finite(f"sum({area})")
     covered = f"CASE WHEN {joined} THEN t - t0 ELSE 0 END"
     parts = []
     for i, (name, kind) in enumerate(kinds.items()):
@@ -48,7 +50,7 @@ def select_areas(
         )
         parts.append(
             f"SELECT {i} AS s, {keys}, min(t) AS t0, first_value(v ORDER BY t) AS v0, max(t) AS t1,"
-            f" last_value(v ORDER BY t) AS v1, sum({area}) AS a, sum({covered}) AS c FROM ({lagged})"
+            f" last_value(v ORDER BY t) AS v1, {sum_of_areas} AS a, sum({covered}) AS c FROM ({lagged})"
             f" GROUP BY {keys}"
         )
     return f"SELECT * FROM ({' UNION ALL '.join(parts)}) ORDER BY {keys}", bound.values
@@ -67,7 +69,7 @@ def collect_areas(
             check_float(row["v0"]),
             check_integer(row["t1"]),
             check_float(row["v1"]),
-            check_float(row["a"]),
+            math.nan if row.get("a") is None else check_float(row["a"]),
             check_integer(row["c"]),
         )
         cell = check_window_index(row["n"], windows), area

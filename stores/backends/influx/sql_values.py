@@ -1,5 +1,6 @@
 """Names and values in the statements for InfluxDB 3."""
 
+import sys
 from collections.abc import Sequence
 from typing import Any
 
@@ -37,3 +38,11 @@ class BoundValues:
 def quote(name: str) -> str:
     """Return a name as an identifier."""
     return '"' + name.replace('"', '""') + '"'
+
+
+def keep_finite(expression: str) -> str:
+    """Return the expression for a float that is null where it is infinite or not a number.
+
+    The server would write these as they are, and no parser would read its JSON.
+    """
+    return f"CASE WHEN abs({expression}) <= {sys.float_info.max!r} THEN {expression} END"

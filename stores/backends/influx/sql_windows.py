@@ -1,15 +1,24 @@
 """Aggregated windows in SQL: the statements, and how the values in their rows are read."""
 
+import math
 from collections.abc import Mapping, Sequence
 from typing import Any
 
 from stores.backends.influx.sql import MACHINE_COLUMN, Statement, join_conditions, list_machine_conditions
-from stores.backends.influx.sql_values import BoundValues, quote
+from stores.backends.influx.sql_values import BoundValues, keep_finite, quote
 from stores.backends.influx.tag_sets import name_tags, read_tags, sort_cells
 from stores.backends.influx.transport import UnreadableAnswer
 from stores.backends.influx.values import CHECK, check_float, check_integer
 from stores.contracts.samples import ByMachine, ByTags, Cell, Kind, Value
 from stores.contracts.series_queries import INTEGRAL, AggregateFunction, Aggregation, SeriesQuery, Windows
+
+# The type of a number of each kind; a boolean is 1 or 0.
+NUMBERS: dict[Kind, str] = {
+    "boolean": "BIGINT",
+    "integer": "BIGINT",
+    "unsigned": "BIGINT UNSIGNED",
+    "float": "DOUBLE",
+}
 
 
 def select_windows(
@@ -49,7 +58,10 @@ def format_window_index(windows: Windows) -> str:
 
 
 def _aggregate_columns(name: str, i: int, kind: Kind, function: AggregateFunction) -> list[str]:
-    """Return the columns of one field: `v` or, for a sum of integers, the halves `h` and `l`."""
+    """Return the columns of one field: `v` or, for a sum of integers, the halves `h` and `l`.
+
+    Of a float that may overflow, and is null then, `c` is the number of values.
+    """
     number = f"CAST({name} AS BIGINT)" if kind == "boolean" else name
     match function:
         case "count":
@@ -62,10 +74,9 @@ def _aggregate_columns(name: str, i: int, kind: Kind, function: AggregateFunctio
             return [f"last_value({name} ORDER BY time, {name}) {present} AS v{i}"]
         case "sum" if kind in INTEGRAL:
             return [f"sum({number} >> 32) AS h{i}", f"sum({number} & 4294967295) AS l{i}"]
-        case "mean":
-            return [f"avg(CAST({number} AS DOUBLE)) AS v{i}"]
-        case "stddev":
-            return [f"stddev(CAST({number} AS DOUBLE)) AS v{i}"]
+        case "mean" | "stddev" | "sum":
+            value = f"{'avg' if function == 'mean' else function}(CAST({number} AS DOUBLE))"
+            return [f"{keep_finite(value)} AS v{i}", f"count({name}) AS c{i}"]
         case _:
             return [f"{function}({number}) AS v{i}"]
 
@@ -109,12 +120,12 @@ def _read_aggregated_value(
         return None if high is None else (check_integer(high) << 32) + check_integer(row[f"l{i}"])
     value = row.get(f"v{i}")
     if value is None:
-        return None
+        return math.inf if row.get(f"c{i}", 0) > (function == "stddev") else None
     if function == "count":
         return check_integer(value) or None
     if function in ("first", "last"):
         return CHECK[kind](value)
-    if function in ("min", "max") and kind in INTEGRAL:
+    if function in ("min", "max", "quantile") and kind in INTEGRAL:
         return check_integer(value)
     return check_float(value)
 
@@ -143,7 +154,8 @@ def _select_quantiles(
         )
         position = f"greatest(1, CAST(ceil({q} * CAST(size AS DOUBLE)) AS BIGINT))"
         values = ", ".join(
-            f"{'CAST(x AS DOUBLE)' if j == i else 'CAST(NULL AS DOUBLE)'} AS v{j}" for j in range(len(kinds))
+            f"CAST({'x' if j == i else 'NULL'} AS {NUMBERS[kind_of_field]}) AS v{j}"
+            for j, kind_of_field in enumerate(kinds.values())
         )
         parts.append(f"SELECT {keys}, {values} FROM ({ranked}) WHERE CAST(rank AS BIGINT) = {position}")
     return f"SELECT * FROM ({' UNION ALL '.join(parts)}) ORDER BY {keys}"

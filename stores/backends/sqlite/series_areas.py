@@ -1,6 +1,7 @@
 """The areas under the samples of windows, by SQLite: of whole hours from rollups, if these have them."""
 
 import json
+import math
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
 from typing import Literal
@@ -116,8 +117,9 @@ def _join_pieces(
         FROM ({rows}) GROUP BY n"""
     first, last = (_select_value(group, edge) for edge in ("first", "last"))
     sql = f"SELECT n, first_time, {first}, last_time, {last}, area, covered FROM ({sql}) w ORDER BY n"
-    for index, *area in db.execute(sql, values):
-        yield span.first + index, Area(*area)
+    for index, *columns in db.execute(sql, values):
+        area = Area(*columns)
+        yield span.first + index, area if columns[4] is not None else area._replace(area=math.nan)
 
 
 def _select_value(group: Sequence[StoredSeries], edge: Literal["first", "last"]) -> str:

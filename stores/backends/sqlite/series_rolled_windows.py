@@ -14,6 +14,7 @@ from stores.contracts.samples import Cell, Kind
 from stores.contracts.series_queries import INTEGRAL, AggregateFunction
 
 Hours = tuple[int, int]  # the first of some hours, and the first one after them
+OVERFLOW = "9e999"  # infinity, in place of the null that SQLite makes of opposite infinite numbers
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,7 +92,9 @@ def _divide_integers(upper: str, lower: str, count: str) -> str:
 def _select_mean(kind: Kind, column: str) -> str:
     """Return the expression for a mean; `column` is `%s` in rows, or the aggregate of several of them."""
     upper, lower, count = (column % name for name in ("sum", "low", "n"))
-    return _divide_integers(upper, lower, count) if kind in INTEGRAL else f"{upper} / {count}"
+    if kind in INTEGRAL:
+        return _divide_integers(upper, lower, count)
+    return f"coalesce({upper}, {OVERFLOW}) / {count}"
 
 
 def _select_of_one(function: AggregateFunction, kind: Kind) -> list[str]:
@@ -116,11 +119,13 @@ def _select_of_several(function: AggregateFunction, kind: Kind, source: str) -> 
             return [f"(SELECT {function} FROM {source} ORDER BY {order}, {function} DESC LIMIT 1)"]
         case "stddev":  # the squares of the deviations from the common mean
             shift = f"({_select_mean(kind, '%s')} - common)"
-            squares = f"total(squares + n * {shift} * {shift})"
+            squares = f"coalesce(sum(squares + n * {shift} * {shift}), {OVERFLOW})"
             means = f"(SELECT {mean} AS common FROM {source})"
             return [f"(SELECT {squares} / nullif(sum(n) - 1, 0) FROM {source}, {means})"]
         case "sum" if kind in INTEGRAL:
             return [f"(SELECT sum({part}) FROM {source})" for part in ("sum", "low")]
+        case "sum":
+            return [f"(SELECT coalesce(sum(sum), {OVERFLOW} * sum(n)) FROM {source})"]
         case "count":
             return [f"(SELECT sum(n) FROM {source})"]
         case "mean":

@@ -61,7 +61,7 @@ def aggregate_samples(  # noqa: C901 - one case for each function
             sql = f"SELECT n, value, rank, size FROM ({ranked}) WHERE abs(rank - ? * size) <= 1 ORDER BY n"
             for index, value, rank, size in db.execute(sql, (start, stop, q)):
                 if rank == max(1, math.ceil(q * size)):
-                    yield index, float(value)
+                    yield index, int(value) if first.kind in INTEGRAL else value
 
 
 def _sum_integers(db: apsw.Connection, rows: str, start: int, stop: int) -> Iterator[Cell]:
