@@ -31,6 +31,7 @@ from schema.server.settings import Settings
 DASHBOARD = """{ organization(organizationId: "ferro-works") { applications { devices(first: 50) {
   nodes { machineId name connected status { power execution mode } connectors { name } } } } } }"""
 REQUESTS_PER_SECOND = 20
+CACHED_DOCUMENTS = 400  # more than the cache of documents holds of RAW_SERIES
 HEAVY_AT_ONCE, RAW_AT_ONCE, SLOW_CLIENTS, READERS = 200, 40, 60, 40
 MAX_P99_FACTOR, MAX_MEMORY_FACTOR, MAX_HEALTH_MS = 2.0, 1.2, 100.0
 Abuse = Callable[[], Awaitable[object]]
@@ -176,10 +177,14 @@ async def main(seconds: float) -> int:
 
 
 async def warm_up(peer: Peer) -> None:
-    """Large answers, after which the memory is what it stays."""
+    """Large answers, and as many documents as are cached, after which the memory is what it stays."""
     async with httpx.AsyncClient(trust_env=False, timeout=60) as client:
         for _ in range(3):
             await asyncio.gather(*(peer.ask(client, query) for query in (HEAVY, BIG_ANSWER, RAW_SERIES)))
+        for first in range(0, CACHED_DOCUMENTS, RAW_AT_ONCE):
+            numbers = range(first, first + RAW_AT_ONCE)
+            await asyncio.gather(*(peer.ask(client, f"{RAW_SERIES} # warm {n}") for n in numbers))
+    await asyncio.sleep(6)  # what is not used any more is released every five seconds
     await send_dashboards(peer, 3)
 
 

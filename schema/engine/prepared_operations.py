@@ -17,7 +17,7 @@ class PreparedOperation:
         self, valid: ValidDocument, name: str | None, executor_class: type[Executor[Any]], view: GraphQLSchema
     ) -> None:
         self.definition = find_operation(valid.document, name)
-        self._valid, self._name = valid, name
+        self._document, self._name = valid.document, name  # not `valid`, which holds this object
         self._class, self._view = executor_class, view
         # The arguments of the first executor that are the same for every request.
         self._fragments: tuple[Any, Any] | None = None
@@ -54,7 +54,7 @@ class PreparedOperation:
     ) -> Executor[Any] | list[GraphQLError]:
         core = self._class.build(
             self._view,
-            self._valid.document,
+            self._document,
             context_value=context,
             raw_variable_values=variables,
             operation_name=self._name,

@@ -28,6 +28,7 @@ from graphql.validation.validate import (
     ValidationAbortedError,
     query_document_keys_to_validate,
 )
+from graphql.validation.validation_context import NodeWithSelectionSet, VariableUsage, VariableUsageVisitor
 
 COMPARISONS = 100_000  # of fields that may conflict, in the library's units: about 40 ms
 
@@ -57,6 +58,20 @@ def release(*visitors: Visitor) -> Iterator[None]:
             vars(visitor).clear()
 
 
+class _Context(ValidationContext):
+    """The library's context, without reference cycles."""
+
+    def get_variable_usages(self, node: NodeWithSelectionSet) -> list[VariableUsage]:
+        if node not in self._variable_usages:
+            definition = node if isinstance(node, FragmentDefinitionNode) else None
+            visitor = VariableUsageVisitor(self._type_info, definition)
+            root = TypeInfoVisitor(self._type_info, visitor)
+            with release(root, visitor):
+                visit(node, root)
+                self._variable_usages[node] = visitor.usages
+        return self._variable_usages[node]
+
+
 def validate(
     schema: GraphQLSchema,
     document: DocumentNode,
@@ -78,7 +93,7 @@ def validate(
         errors.append(error)
 
     type_info = TypeInfo(schema)
-    context = ValidationContext(schema, document, type_info, add, hide_suggestions)
+    context = _Context(schema, document, type_info, add, hide_suggestions)
     visitors: list[Visitor] = [rule(context) for rule in rules]
     fragments = {d.name.value: d for d in document.definitions if isinstance(d, FragmentDefinitionNode)}
     if fragments:

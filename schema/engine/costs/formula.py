@@ -42,6 +42,7 @@ from schema.engine.costs.declarations import (
     FieldCost,
     Terms,
 )
+from schema.engine.validation import release
 
 CALLS, DOCUMENTS, POINTS, OBJECTS = range(4)
 MAX_MERGED = 4_000  # selections whose fields are merged exactly; beyond, they are added, which costs more
@@ -269,12 +270,19 @@ class _Compiler:
         return is_abstract_type(abstract) and self._schema.is_sub_type(abstract, type_)
 
 
+class _Variables(Visitor):
+    """Collects the names of the variables in a value."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.names: set[str] = set()
+
+    def enter_variable(self, node: VariableNode, *_: Any) -> None:
+        self.names.add(node.name.value)
+
+
 def _variables_in(value: Any) -> set[str]:
-    names: set[str] = set()
-
-    class Variables(Visitor):
-        def enter_variable(self, node: VariableNode, *_: Any) -> None:
-            names.add(node.name.value)
-
-    visit(value, Variables())
-    return names
+    variables = _Variables()
+    with release(variables):
+        visit(value, variables)
+        return variables.names
