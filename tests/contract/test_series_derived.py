@@ -165,7 +165,8 @@ def aggregate(samples: Sequence[tuple[int, Any]], function: AggregateFunction, q
             mean = sum(numbers) / len(values)
             return math.sqrt(sum((number - mean) ** 2 for number in numbers) / (len(values) - 1))
         case "quantile":
-            return float(sorted(values)[max(1, math.ceil(q * len(values))) - 1])
+            value = sorted(values)[max(1, math.ceil(q * len(values))) - 1]
+            return int(value) if type(value) is bool else value
         case "sum":
             return sum(values)
         case _:
