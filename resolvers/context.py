@@ -249,6 +249,7 @@ class Context:
 
     async def settle(self) -> None:
         """Give back to the budgets what the request has not used: it is over."""
+        self.turn.close()
         if self.budget is not None:
             await self.budget.release(self.meter.actual)
 

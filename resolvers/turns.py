@@ -3,6 +3,8 @@
 import asyncio
 from collections.abc import Awaitable, Callable
 from contextlib import AbstractContextManager, nullcontext
+from contextvars import ContextVar
+from time import perf_counter
 from typing import TypeVar
 
 T = TypeVar("T")
@@ -10,7 +12,18 @@ THREAD_ITEMS = 2_000  # that are computed at once; more take longer than other r
 
 
 class Turn:
-    """The turn of one request to be executed. This one begins at once and nobody ends it."""
+    """The turn of one request to be executed. This one begins at once and nobody ends it.
+
+    While it `is_background`, the event loop of a server does what the request has to do after other work.
+    """
+
+    is_background: bool = False
+
+    def go_to_background(self) -> None:
+        """From now on, do the work of the request while no request in the foreground has any."""
+
+    def go_to_foreground(self) -> None:
+        """From now on, let the background wait for the request."""
 
     async def begin(self, *, is_expensive: bool) -> None:
         """Wait until the request may be executed. Raises `LimitExceeded` if too many others wait."""
@@ -37,12 +50,32 @@ class Turn:
         """Let other requests work: call it between two slices of long work."""
         await asyncio.sleep(0)
 
-    async def give_way(self) -> None:
-        """Let cheap requests work first: call it before a piece of work for an expensive one."""
-        await asyncio.sleep(0)
+    def close(self) -> None:
+        """The request is answered: no work in the background waits for it any more."""
+
+    def pause_thread(self) -> None:
+        """As `pause`, in a thread that works for the request."""
+
+    def defer(self, handle: asyncio.Handle) -> None:
+        """Take a callback of the request, which is in the background, to be called later."""
+        raise NotImplementedError
 
 
 FREE_TURN = Turn()
+THREAD_TURN_S = 0.002  # of a thread, before it looks whether others should work
+CURRENT_TURN: ContextVar[Turn | None] = ContextVar("current_turn", default=None)
+
+
+class ThreadPauses:
+    """The pauses of a thread that works for a request. Call it often: between two pauses it costs nothing."""
+
+    def __init__(self, turn: Turn) -> None:
+        self._turn, self._resumed = turn, perf_counter()
+
+    def __call__(self) -> None:
+        if perf_counter() - self._resumed > THREAD_TURN_S:
+            self._turn.pause_thread()
+            self._resumed = perf_counter()
 
 
 async def compute(work: Callable[[], T], count: int) -> T:

@@ -1,7 +1,7 @@
 """Documents: parsed, measured and validated once, and cached while they are requested."""
 
 import asyncio
-from collections.abc import Hashable, Iterable
+from collections.abc import Callable, Hashable, Iterable
 from dataclasses import dataclass, field
 from functools import cache
 from typing import Any, NamedTuple, TypeVar
@@ -14,22 +14,21 @@ from graphql import (
     GraphQLSchema,
     OperationDefinitionNode,
     Source,
-    Token,
-    TokenKind,
     VariableNode,
     Visitor,
     parse,
     visit,
 )
 from graphql.execution.executor import Executor
-from graphql.language.lexer import Lexer
 from graphql.language.parser import Parser
 from graphql.validation.validate import ValidationAbortedError
 
 from resolvers.limits import LimitPolicy
+from resolvers.turns import FREE_TURN, ThreadPauses, Turn
 from schema.engine.costs.formula import CostFormula
 from schema.engine.structure import measure_structure
 from schema.engine.structure_limits import StructureLimits
+from schema.engine.tokens import PausingLexer, Tokens, unlink_tokens
 from schema.engine.validation import RULES, RULES_WITHOUT_INTROSPECTION, release, validate
 from stores.contracts.errors import LimitExceeded
 
@@ -83,6 +82,17 @@ def find_cached(cache: Cache[Hashable, T], key: Hashable) -> T | None:
         return None
 
 
+class DocumentKey(NamedTuple):
+    """The text of a document, the fields that its sender sees, and whether the sender may introspect.
+
+    Who may not introspect gets no suggestions either, which would tell the names of the schema.
+    """
+
+    view: GraphQLSchema
+    may_introspect: bool
+    text: str
+
+
 class DocumentErrors(Exception):
     """The document is not valid, or has no such operation."""
 
@@ -107,28 +117,21 @@ class Documents:
         self._reading = asyncio.Lock()
         self._own: dict[tuple[GraphQLSchema, str], ValidDocument] = {}
 
-    async def find(
-        self, text: str, view: GraphQLSchema, policy: LimitPolicy, *, may_introspect: bool
-    ) -> ValidDocument:
-        """The valid document of a text. Raises `DocumentErrors` and `LimitExceeded`.
+    def find_known(self, key: DocumentKey) -> ValidDocument | None:
+        """The valid document of a text that was read before."""
+        return self._own.get((key.view, key.text)) or find_cached(self._cache, key)
 
-        Who may not introspect gets no suggestions either, which would tell the names of the schema.
-        """
-        key = (view, may_introspect, text)
-        valid = self._own.get((view, text)) or find_cached(self._cache, key)
-        if valid is None:
-            async with self._reading:
-                valid = find_cached(self._cache, key)  # another request may have read it meanwhile
-                if valid is None:
-                    return await self._read_new(key, policy)
+    async def read(self, key: DocumentKey, policy: LimitPolicy, turn: Turn = FREE_TURN) -> ValidDocument:
+        """The valid document of a text that may be new. Raises `DocumentErrors` and `LimitExceeded`."""
+        async with self._reading:
+            valid = find_cached(self._cache, key)  # another request may have read it meanwhile
+            if valid is None:
+                valid = await asyncio.to_thread(self._read_and_free, key, policy, turn)
+                if valid.estimated_bytes <= self._cache.maxsize:
+                    self._cache[key] = valid
+                return valid
         for warning in valid.warnings:
             policy.enforce(warning)
-        return valid
-
-    async def _read_new(self, key: tuple[GraphQLSchema, bool, str], policy: LimitPolicy) -> ValidDocument:
-        valid = await asyncio.to_thread(self._read_and_free, *key, policy)
-        if valid.estimated_bytes <= self._cache.maxsize:
-            self._cache[key] = valid
         return valid
 
     def add_own(self, text: str, schema: GraphQLSchema) -> None:
@@ -145,46 +148,47 @@ class Documents:
         """The memory of the cached documents, by estimate."""
         return int(self._cache.currsize)
 
-    def _read_and_free(self, *arguments: Any) -> ValidDocument:
+    def _read_and_free(self, key: DocumentKey, policy: LimitPolicy, turn: Turn) -> ValidDocument:
         """What `_read` returns or raises, without the frames that hold a document that is rejected.
 
         A long one takes milliseconds to be freed, which this thread does.
         """
         try:
-            return self._read(*arguments)
+            return self._read(key, policy, ThreadPauses(turn))
         except (DocumentErrors, LimitExceeded) as error:
             raise error.with_traceback(None) from None
 
-    def _read(
-        self, view: GraphQLSchema, may_introspect: bool, text: str, policy: LimitPolicy
-    ) -> ValidDocument:
+    def _read(self, key: DocumentKey, policy: LimitPolicy, pause: Callable[[], None]) -> ValidDocument:
+        view, may_introspect, text = key
         warnings: list[LimitExceeded] = []
         try:
-            document, tokens = self._parse(text, self._limits.tokens)
+            document, tokens = self._parse(text, self._limits.tokens, pause)
         except LimitExceeded as too_long:
             policy.enforce(too_long)
             warnings.append(too_long)
-            document, tokens = self._parse(text, None)
+            document, tokens = self._parse(text, None, pause)
         for error in measure_structure(document, view, self._limits, directives=tokens.directives):
             policy.enforce(error)
             warnings.append(error)
-        if _validate(document, view, may_introspect=may_introspect):
+        if _validate(document, view, may_introspect=may_introspect, pause=pause):
             advice = "Select the same fields less often (limits.repetitions)."
             raise LimitExceeded("repetitions", self._limits.repetitions, advice=advice)
         return _make_valid(document, tokens, text, warnings)
 
-    def _parse(self, text: str, max_tokens: int | None) -> tuple[DocumentNode, "Tokens"]:
+    def _parse(
+        self, text: str, max_tokens: int | None, pause: Callable[[], None]
+    ) -> tuple[DocumentNode, Tokens]:
         """The document and its tokens. Raises `DocumentErrors` and `LimitExceeded`."""
-        lexer = Lexer(Source(text))
+        lexer = PausingLexer(Source(text), pause)
         parser = Parser(lexer.source, max_tokens=max_tokens, lexer=lexer, allow_empty_selection_sets=False)
         error: GraphQLError | None = None
         try:
-            return parser.parse_document(), _unlink_tokens(lexer.token)
+            return parser.parse_document(), unlink_tokens(lexer.token)
         except RecursionError:  # handled below, because its traceback holds every frame
             pass
         except GraphQLError as syntax_error:
             error = syntax_error.with_traceback(None)  # which holds what was parsed until then
-        _unlink_tokens(lexer.token)
+        unlink_tokens(lexer.token)
         if error is None:
             raise LimitExceeded("depth", self._limits.depth, advice="Nest fewer fields or values.")
         # The library has no class for this error, which names the number that it was given.
@@ -200,38 +204,25 @@ def _read_own(text: str, schema: GraphQLSchema) -> ValidDocument:
     document = parse(text, allow_empty_selection_sets=False)
     assert document.loc is not None
     _validate(document, schema, may_introspect=True)
-    return _make_valid(document, _unlink_tokens(document.loc.start_token), text, ())
+    return _make_valid(document, unlink_tokens(document.loc.start_token), text, ())
 
 
-class Tokens(NamedTuple):
-    """The tokens of a document, and how many of them begin a directive."""
-
-    total: int
-    directives: int
-
-
-def _unlink_tokens(token: Token) -> Tokens:
-    """Count the tokens before and after a token, and remove the links between them.
-
-    They are reference cycles, and the garbage collector of a serving process runs rarely.
-    """
-    while token.next is not None:
-        token = token.next
-    count = directives = 0
-    previous: Token | None = token
-    while previous is not None:
-        count += 1
-        directives += previous.kind is TokenKind.AT
-        token, previous = previous, previous.prev
-        token.prev = token.next = None
-    return Tokens(count, directives)
-
-
-def _validate(document: DocumentNode, view: GraphQLSchema, *, may_introspect: bool) -> bool:
+def _validate(
+    document: DocumentNode,
+    view: GraphQLSchema,
+    *,
+    may_introspect: bool,
+    pause: Callable[[], None] = lambda: None,
+) -> bool:
     """Whether the validation was given up, because it would take quadratic time. Raises `DocumentErrors`."""
     rules = RULES if may_introspect else RULES_WITHOUT_INTROSPECTION
     errors = validate(
-        view, document, rules=rules, max_errors=MAX_ERRORS - 1, hide_suggestions=not may_introspect
+        view,
+        document,
+        rules=rules,
+        max_errors=MAX_ERRORS - 1,
+        hide_suggestions=not may_introspect,
+        pause=pause,
     )
     is_aborted = bool(errors) and isinstance(errors[-1], ValidationAbortedError)
     if is_aborted and len(errors) == 1:

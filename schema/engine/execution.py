@@ -1,5 +1,6 @@
 """Executing operations: each document is parsed and validated once, executed, and its errors formatted."""
 
+import asyncio
 import logging
 from collections import Counter
 from collections.abc import Callable
@@ -22,7 +23,7 @@ from strawberry import Schema
 from resolvers.context import Context
 from schema.engine.compiled_operations import CompiledOperations, name_operation
 from schema.engine.costs.estimator import CostEstimator
-from schema.engine.documents import DocumentErrors, Documents, OperationKey
+from schema.engine.documents import DocumentErrors, DocumentKey, Documents, OperationKey, ValidDocument
 from schema.engine.errors import get_response_position, sort_errors
 from schema.engine.introspection import PreparedAnswers, is_introspection
 from schema.engine.json_values import has_more_values
@@ -114,7 +115,13 @@ class Executor:
         """
         view = view or self._schema._schema
         try:
-            valid = await self._documents.find(query, view, context.limits, may_introspect=may_introspect)
+            valid = self._documents.find_known(key := DocumentKey(view, may_introspect, query))
+            if valid is None:
+                valid = await self._read_document(key, context)
+            else:
+                context.turn.go_to_foreground()
+                for warning in valid.warnings:
+                    context.limits.enforce(warning)
             operation = prepare_operation(valid, operation_name, self._schema.execution_context_class, view)
             self._check_values(variables, context)
         except DocumentErrors as invalid:
@@ -126,12 +133,21 @@ class Executor:
         core = operation.make_executor(context, variables, hide_suggestions=not may_introspect)
         if isinstance(core, list):  # a variable is not of its type
             return reject(core, context)
-        key = OperationKey.of(valid, core)
+        operation_key = OperationKey.of(valid, core)
         try:
-            self._accept_cost(key, core)
+            self._accept_cost(operation_key, core)
         except LimitExceeded as error:
             return reject([GraphQLError(error.message, original_error=error)], context)
-        return make_result(core, await self._execute_within_budget(key, core, sharing))
+        return make_result(core, await self._execute_within_budget(operation_key, core, sharing))
+
+    async def _read_document(self, key: DocumentKey, context: Context) -> ValidDocument:
+        """A document that may be new. The request goes on in the background: who knows what it costs.
+
+        Raises `DocumentErrors` and `LimitExceeded`.
+        """
+        context.turn.go_to_background()
+        await asyncio.sleep(0)
+        return await self._documents.read(key, context.limits, context.turn)
 
     def _check_values(self, variables: dict[str, Any] | None, context: Context) -> None:
         """Raise `LimitExceeded` if too many values of variables have to be converted."""
@@ -148,6 +164,8 @@ class Executor:
             if context.meter.is_shown:
                 context.meter.by_path = self._estimator.by_path(key, core, context)
             context.meter.accept(self._estimator.estimate(key, core, context))
+        if context.meter.is_expensive:
+            context.turn.go_to_background()
 
     async def _execute_within_budget(
         self, key: OperationKey, core: CoreExecutor[Any], sharing: Sharing | None

@@ -9,8 +9,8 @@ import orjson
 from schema.engine.scalars import to_json
 from stores.contracts.errors import LimitExceeded
 
-PIECE = 50_000  # leaf values that are encoded at once, about five milliseconds
-SLICE_S = 0.005  # of encoding before other requests get a turn
+PIECE = 5_000  # leaf values that are encoded at once, less than a millisecond
+SLICE_S = 0.002  # of encoding before other requests get a turn
 SAMPLED_ITEMS = 8
 CONTAINERS = (dict, list, tuple, str)
 CHARACTERS_PER_LEAF = 32  # longer strings count as several leaf values

@@ -13,6 +13,7 @@ from graphql.execution.executor import Executor as CoreExecutor
 from resolvers.context import Context
 from resolvers.grants import NO_LIMITS
 from resolvers.metering import Cost
+from resolvers.turns import CURRENT_TURN
 from schema.engine.documents import OperationKey
 from schema.engine.introspection import is_introspection
 from schema.engine.long_answers import prepare_json
@@ -48,6 +49,7 @@ class _Answer(NamedTuple):
 
     execution: Execution
     cost: Cost
+    is_expensive: bool
     turns: asyncio.Lock
 
 
@@ -85,8 +87,10 @@ class SharedQueries:
             with context.turn.watch():
                 answer = await self._calls.run(_make_key(key, context, sharing), begin)
                 if not is_first:
+                    if answer.is_expensive:
+                        context.turn.go_to_background()
                     async with answer.turns:
-                        await (context.turn.give_way() if context.meter.is_expensive else asyncio.sleep(0))
+                        await asyncio.sleep(0)
         finally:
             if not is_first:  # a reference cycle that holds the context
                 core.async_helpers = None  # type: ignore[assignment]  # nobody uses this executor
@@ -102,6 +106,7 @@ class SharedQueries:
         execute: Callable[[OperationKey, CoreExecutor[Any]], Awaitable[Execution]],
     ) -> _Answer:
         context: Context = core.context_value
+        CURRENT_TURN.set(context.turn)
         execution = await execute(key, core)
         if execution.data is not None:
             try:
@@ -111,7 +116,7 @@ class SharedQueries:
             else:
                 ready = data if isinstance(data, orjson.Fragment) else orjson.Fragment(to_json(data))
                 execution = execution._replace(data=ready)
-        return _Answer(execution, context.meter.actual, asyncio.Lock())
+        return _Answer(execution, context.meter.actual, context.turn.is_background, asyncio.Lock())
 
 
 def _may_share(core: CoreExecutor[Any]) -> bool:

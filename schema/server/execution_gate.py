@@ -12,13 +12,13 @@ from starlette.types import Receive
 from resolvers.limits import LimitPolicy
 from resolvers.turns import Turn
 from schema.server.memory import MemoryGauge
+from schema.server.priority_loop import BackgroundQueue
 from schema.server.request_watch import RequestWatch
 from stores.contracts.errors import LimitExceeded
 
 RETRY_AFTER_S = 1.0
 QUIET_S = 3.0  # after an expensive request, in which its answer is encoded and sent
 LONG_S = 0.005  # in which no answer is built whose encoding would take longer than a few milliseconds
-LONGEST_PAUSE_S = 0.05  # of an expensive request, for cheap ones
 EXPENSIVE_MEMORY, ANY_MEMORY = 0.75, 0.9  # the parts of the memory limit up to which requests begin
 
 
@@ -81,14 +81,14 @@ class Lane:
 class ExecutionGate:
     """Admits requests to their execution: cheap and expensive ones in lanes of their own.
 
-    Expensive requests pause while cheap ones are executed, and do not begin when memory becomes scarce.
+    Expensive requests go on in the background, and do not begin when memory becomes scarce.
     """
 
     def __init__(self, limits: GateLimits, memory: MemoryGauge, policy: LimitPolicy) -> None:
         self.limits, self.memory, self.policy = limits, memory, policy
         self.cheap = Lane(limits.executing, limits.queued)
         self.expensive = Lane(limits.executing_expensive, limits.queued)
-        self._no_cheap = asyncio.Event()
+        self.background = BackgroundQueue()
         self._last_expensive = -math.inf
 
     def lane(self, *, is_expensive: bool) -> Lane:
@@ -110,18 +110,6 @@ class ExecutionGate:
         lane.leave()
         if lane is self.expensive:
             self._last_expensive = time.monotonic()
-        if not self.cheap.executing:
-            self._no_cheap.set()
-
-    async def wait_for_cheap(self) -> None:
-        """Wait a moment while cheap requests are executed."""
-        if self.cheap.executing:
-            self._no_cheap.clear()
-            try:
-                async with asyncio.timeout(LONGEST_PAUSE_S):
-                    await self._no_cheap.wait()
-            except TimeoutError:
-                pass
 
 
 class RequestTurn(Turn):
@@ -135,6 +123,19 @@ class RequestTurn(Turn):
         self._lane: Lane | None = None
         self._is_detached = False
         self._lock = asyncio.Lock()
+
+    def go_to_background(self) -> None:
+        self.is_background = True
+        self.close()
+
+    def go_to_foreground(self) -> None:
+        self.is_background = False
+        self._gate.background.foreground.add(self)
+
+    def close(self) -> None:
+        background = self._gate.background
+        background.foreground.discard(self)
+        background.resume()
 
     async def begin(self, *, is_expensive: bool) -> None:
         self._gate.check_memory(is_expensive=is_expensive)
@@ -152,6 +153,7 @@ class RequestTurn(Turn):
             if self._lane is not self._gate.cheap:
                 return
             self._gate.check_memory(is_expensive=True)
+            self.go_to_background()
             expensive = self._gate.expensive
             if not expensive.is_free:
                 expensive.check(self._gate.policy)
@@ -186,12 +188,13 @@ class RequestTurn(Turn):
             self._lock
         ):  # so that a turn of the event loop has one slice of a request, not one of each list
             await asyncio.sleep(0)
-            if self._lane is self._gate.expensive:
-                await self._gate.wait_for_cheap()
 
-    async def give_way(self) -> None:
-        await asyncio.sleep(0)
-        await self._gate.wait_for_cheap()
+    def pause_thread(self) -> None:
+        if self.is_background:
+            self._gate.background.pause_thread()
+
+    def defer(self, handle: asyncio.Handle) -> None:
+        self._gate.background.append(handle)
 
 
 def _overload(name: str, maximum: int, reason: str) -> LimitExceeded:

@@ -122,6 +122,7 @@ def create_server(
     ending = ending or Ending(Readiness())
     config = uvicorn.Config(
         app,
+        loop="schema.server.priority_loop:PriorityLoop",
         http=partial(LimitedHttpProtocol, connections=connections),  # type: ignore[arg-type]  # makes protocols
         ws="none",
         log_config=None,

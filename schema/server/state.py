@@ -11,6 +11,7 @@ from resolvers.limits import LimitPolicy
 from resolvers.metering import Cost, Meter, MeteredDocumentStore
 from resolvers.rules.audit_trail import AuditTrail
 from resolvers.series_access import SeriesAccess
+from resolvers.turns import CURRENT_TURN
 from schema.engine.execution import Executor
 from schema.server.address_limit import count_anonymous
 from schema.server.authentication import AccessDenied, Authenticate
@@ -66,6 +67,7 @@ class AppState:
         except GatewayError as error:
             raise AccessDenied(error) from None
         turn = RequestTurn(self.gate, request.receive)
+        CURRENT_TURN.set(turn)
         meter = Meter(self.max_cost, self.limits, turn)
         documents, series, trace = self.documents, self.series.store, None
         if request.headers.get(TRACE_HEADER) == "1" and grant.is_operator:

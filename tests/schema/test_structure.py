@@ -3,14 +3,13 @@
 import asyncio
 import gc
 from contextlib import suppress
-from functools import partial
 from typing import Any
 
 import pytest
 from graphql import Node, Token, get_introspection_query, parse
 
 from resolvers.limits import LimitPolicy
-from schema.engine.documents import DocumentErrors, Documents
+from schema.engine.documents import DocumentErrors, DocumentKey, Documents
 from schema.engine.prepared_operations import prepare_operation
 from schema.engine.structure import _Measure, measure_structure
 from schema.engine.structure_limits import StructureLimits
@@ -165,7 +164,7 @@ async def test_reading_a_document_collects_no_garbage_and_leaves_little() -> Non
     try:
         for text in ("{ organizations { nodes { name } } } # new", "{ unknown } # new"):
             with suppress(DocumentErrors):
-                valid = await documents.find(text, GRAPH, LimitPolicy(), may_introspect=True)
+                valid = await documents.read(DocumentKey(GRAPH, True, text), LimitPolicy())
                 prepare_operation(valid, None, schema.execution_context_class, GRAPH)
         del valid
         documents._cache.clear()
@@ -178,8 +177,9 @@ async def test_reading_a_document_collects_no_garbage_and_leaves_little() -> Non
 
 async def test_a_new_document_that_many_send_is_read_once() -> None:
     documents = Documents(LIMITS, max_bytes=10_000_000)
-    find = partial(documents.find, "{ __typename }", GRAPH, LimitPolicy(), may_introspect=True)
-    assert len(set(await asyncio.gather(*(find() for _ in range(5))))) == 1
+    key = DocumentKey(GRAPH, True, "{ __typename }")
+    reading = (documents.read(key, LimitPolicy()) for _ in range(5))
+    assert len(set(await asyncio.gather(*reading))) == 1
 
 
 @pytest.mark.slow
@@ -193,7 +193,7 @@ async def test_documents_need_no_garbage_collection() -> None:
     before = count_tokens()
     for text in ("{ organizations { totalCount } }", "{ unknown }", "{ ( }"):
         with suppress(DocumentErrors):
-            await documents.find(text, GRAPH, LimitPolicy(), may_introspect=True)
+            await documents.read(DocumentKey(GRAPH, True, text), LimitPolicy())
         gc.collect()  # what is still in use becomes old
     assert count_tokens() > before
     gc.disable()
@@ -215,7 +215,7 @@ async def test_a_document_over_a_limit_needs_no_garbage_collection(monkeypatch: 
         before = sum(isinstance(item, Node) for item in gc.get_objects())
         for text, _ in ABUSES.values():
             with pytest.raises(LimitExceeded):
-                await documents.find(text, GRAPH, LimitPolicy(), may_introspect=True)
+                await documents.read(DocumentKey(GRAPH, True, text), LimitPolicy())
         assert sum(isinstance(item, Node) for item in gc.get_objects()) < before + 100
     finally:
         gc.enable()

@@ -12,9 +12,8 @@ from bson import ObjectId
 
 from compat_rest.app import create_app
 from resolvers import metering
-from resolvers.limits import LimitPolicy
-from schema.server.execution_gate import ExecutionGate, GateLimits, Lane, RequestTurn
-from schema.server.memory import MemoryGauge, read_resident_bytes
+from schema.server.execution_gate import Lane
+from schema.server.memory import read_resident_bytes
 from schema.server.settings import Settings
 from stores.contracts.document_store import DocumentStore
 from stores.contracts.errors import Unavailable
@@ -242,26 +241,6 @@ async def test_a_place_is_not_lost_to_who_has_just_left_the_queue() -> None:
     assert [task.cancelled() for task in waiting] == [True, True, False]
     lane.leave()
     assert (lane.executing, lane.waiting) == (0, 0)
-
-
-async def test_an_expensive_request_pauses_while_cheap_ones_are_executed() -> None:
-    gate = ExecutionGate(GateLimits(), MemoryGauge(), LimitPolicy())
-
-    async def receive() -> dict[str, Any]:
-        await asyncio.Event().wait()
-        return {}
-
-    expensive, cheap = RequestTurn(gate, receive), RequestTurn(gate, receive)
-    await expensive.begin(is_expensive=True)
-    await cheap.begin(is_expensive=False)
-    follower = RequestTurn(gate, receive)  # gets an answer that another one's execution has made
-    pausing = [asyncio.create_task(expensive.pause()), asyncio.create_task(follower.give_way())]
-    for _ in range(5):
-        await asyncio.sleep(0)
-    assert not any(task.done() for task in pausing)
-    cheap.end()
-    await asyncio.gather(*pausing)
-    expensive.end()
 
 
 async def test_health_and_metrics_answer_while_the_queue_is_full(serve: Serve) -> None:

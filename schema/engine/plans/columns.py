@@ -14,7 +14,7 @@ from schema.engine.plans.completion import EXPECTED, FallBack, make_leaf_complet
 from schema.engine.scalars import format_datetimes
 from stores.contracts.records import Attribute
 
-READING_SLICE_S = 0.01  # of reading, before other requests get a turn
+READING_SLICE_S = 0.002  # of reading, before other requests get a turn
 
 
 class Column:

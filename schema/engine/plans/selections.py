@@ -42,7 +42,7 @@ from schema.engine.plans.completion import (
 from schema.engine.plans.run import PlanRun
 from stores.contracts.records import LISTS, join_lists
 
-OBJECTS_PER_SLICE = 250  # response objects that are built between two looks at the clock
+OBJECTS_PER_SLICE = 100  # response objects that are built between two looks at the clock
 AWAITED_PER_SLICE = 250  # resolvers that run concurrently
 
 BuildObjects = Callable[..., list[dict[str, Any]]]
@@ -237,23 +237,23 @@ class SelectedField:
     ) -> Sequence[Any]:
         """What a batch resolver returns for objects. One that calls no store is called slice by slice."""
         if iscoroutinefunction(resolve_batch) or len(objects) <= OBJECTS_PER_SLICE:
-            values = resolve_batch(**self._make_batch_arguments(objects, info, arguments))
-            return await values if isawaitable(values) else values
+            answer = resolve_batch(**self._make_batch_arguments(objects, info, arguments))
+            return await answer if isawaitable(answer) else answer
         results: list[Any] = []
+        resumed = perf_counter()
         for start in range(0, len(objects), OBJECTS_PER_SLICE):
-            if start:
+            if perf_counter() - resumed > READING_SLICE_S:
                 await info.context.turn.pause()
+                resumed = perf_counter()
             parents = objects[start : start + OBJECTS_PER_SLICE]
-            values = resolve_batch(**self._make_batch_arguments(parents, info, arguments))
-            assert not isawaitable(values)
+            values: Any = resolve_batch(**self._make_batch_arguments(parents, info, arguments))
             results += values
         return results
 
     async def _resolve_each(
         self, objects: Sequence[Any], info: GraphQLResolveInfo[Any], arguments: dict[str, Any]
     ) -> list[Any]:
-        resolve = self._definition.resolve
-        assert resolve is not None
+        resolve: Any = self._definition.resolve
         values: list[Any] = []
         resumed = perf_counter()
         for object_ in objects:
