@@ -26,6 +26,7 @@ from bench.overhead import measure_overhead
 from bench.series import DATABASE, points, questions
 from schema.server.bodies import BadRequest
 from schema.server.ingest_parsing import PointBody
+from schema.server.priority_loop import PriorityLoop
 from stores.contracts.errors import BadUserInput, GatewayError, Unavailable
 from stores.contracts.series import WritableSeriesStore
 from stores.contracts.series_queries import SeriesQuery
@@ -222,4 +223,5 @@ def _format(ms: float) -> str:
 
 
 if __name__ == "__main__":
-    sys.exit(asyncio.run(main()))
+    with asyncio.Runner(loop_factory=PriorityLoop) as runner:
+        sys.exit(runner.run(main()))

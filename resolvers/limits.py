@@ -39,7 +39,10 @@ class LimitPolicy:
     def enforce(self, error: LimitExceeded) -> None:
         """Raise the error, or log it if its limit only warns."""
         if not self.only_warns(error.name):
-            raise error
+            try:
+                raise error
+            finally:  # else the error's traceback has this frame, and this frame the error: a cycle
+                del error
         self.count(error)
         log.warning("limits.warn_only let a request pass: %s", error.message)
 

@@ -19,11 +19,13 @@ def is_deeper(value: Any, depth: int) -> bool:
 def has_more_values(value: Any, maximum: int, *, per_object: int) -> bool:
     """Whether there are more than `maximum` values in a JSON value; an object counts as `per_object`."""
     count, level = 0, [value] if type(value) in CONTAINERS else []
-    while level and count <= maximum:
-        count += sum(len(container) for container in level)
+    while level:
+        count += sum(map(len, level))
         count += per_object * sum(type(container) is dict for container in level)
+        if count > maximum:  # before the next level is looked for, which may be long
+            return True
         level = [item for container in level for item in _list_containers(container)]
-    return count > maximum
+    return False
 
 
 def _list_containers(container: dict[str, Any] | list[Any]) -> Iterable[Any]:

@@ -89,6 +89,7 @@ class ExecutionGate:
         self.cheap = Lane(limits.executing, limits.queued)
         self.expensive = Lane(limits.executing_expensive, limits.queued)
         self.background = BackgroundQueue()
+        self.large_writes = 0  # of points, which are parsed or written
         self._last_expensive = -math.inf
 
     def lane(self, *, is_expensive: bool) -> Lane:
@@ -102,9 +103,9 @@ class ExecutionGate:
             )
 
     def is_idle(self) -> bool:
-        """Whether nothing is executed, and the answer to the last expensive request is sent."""
+        """Whether nothing is executed or written, and the answer to the last expensive request is sent."""
         is_quiet = time.monotonic() - self._last_expensive > QUIET_S
-        return is_quiet and not self.expensive.executing and not self.cheap.executing
+        return is_quiet and not (self.expensive.executing or self.cheap.executing or self.large_writes)
 
     def leave(self, lane: Lane) -> None:
         lane.leave()

@@ -125,7 +125,10 @@ class Ingest:
             with self._count_bytes() as count:
                 encoding, content = await self._read(request, count)
                 async with self._turns:
-                    with BodyReader(self._parser, request, unit, self._future_tolerance) as reader:
+                    with (
+                        self._occupy_gate(content),
+                        BodyReader(self._parser, request, unit, self._future_tolerance) as reader,
+                    ):
                         await reader.run(reader.body.decode, content, encoding)
                         writer = BatchWriter(self._store, self._router, target)
                         findings = await writer.write_body(reader, writes)
@@ -141,6 +144,16 @@ class Ingest:
         content = await read_body(request, MAX_BYTES, count)
         self._gate.check_memory(is_expensive=len(content) > LARGE_BYTES)
         return encoding, content
+
+    @contextmanager
+    def _occupy_gate(self, content: bytes) -> Iterator[None]:
+        """A block in which a long body has many objects: the collector of garbage should not visit them."""
+        is_large = len(content) > LARGE_BYTES
+        self._gate.large_writes += is_large
+        try:
+            yield
+        finally:
+            self._gate.large_writes -= is_large
 
     @contextmanager
     def _count_bytes(self) -> Iterator[Callable[[int], None]]:

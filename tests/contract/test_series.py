@@ -215,6 +215,15 @@ async def test_values_are_what_was_written(written: Written, value: Value) -> No
     assert (last.value, type(last.value)) == (value, type(value))
 
 
+async def test_samples_are_selected_by_thousands_of_values_of_a_tag(written: Written) -> None:
+    for n, value in enumerate(HOSTILE):
+        await written.put(point(T + n, a=n, tag_batch=value))
+    await written.put(point(T + 99, a=99, tag_batch="none of them"))
+    values = (*(f"B{n}" for n in range(1_100)), *HOSTILE, *HOSTILE)
+    source = Source("state", "a", ("batch",), (("batch", values),))
+    assert await written.series.counts(SourceQuery([source], None, T, T + 100)) == {None: len(HOSTILE)}
+
+
 async def test_names_with_special_characters_are_only_names(written: Written) -> None:
     """Quotes and pieces of query languages find what has that name, or nothing."""
     await written.put(point(T, "M1", a=0))

@@ -19,6 +19,7 @@ from schema.server.memory import (
     release_unused_memory,
 )
 from schema.server.process_tuning import tune_interpreter
+from stores.contracts.errors import LimitExceeded
 
 
 def test_memory_is_read_at_most_ten_times_in_a_second() -> None:
@@ -73,6 +74,36 @@ async def test_memory_is_released_when_it_has_grown_and_nobody_needs_it(
     task.cancel()
     assert len(trims) == 2  # 100 bytes became 50; 54 are too few more, and 56 are enough
     assert cycle() is None
+
+
+class Sent:
+    """What a request has sent."""
+
+
+def test_what_a_rejected_request_has_sent_is_freed_without_the_collector() -> None:
+    """The collector would visit all objects of the process, and nothing else runs meanwhile."""
+
+    def check(sent: Sent) -> None:
+        LimitPolicy().enforce(LimitExceeded("input_values", 1, advice="Send less."))
+        raise AssertionError(sent)
+
+    def reject(sent: Sent) -> LimitExceeded:
+        try:
+            check(sent)
+        except LimitExceeded as error:
+            return error  # it refers to the frames that it was raised in
+        raise AssertionError
+
+    sent = Sent()
+    gc.disable()
+    try:
+        freed, error = weakref.ref(sent), reject(sent)
+        del sent
+        assert freed() is not None
+        del error
+        assert freed() is None
+    finally:
+        gc.enable()
 
 
 def test_a_serving_process_lets_its_threads_take_short_turns() -> None:

@@ -229,6 +229,34 @@ async def test_a_request_that_has_read_much_goes_on_as_an_expensive_one(
     waiting.cancel()
 
 
+class Looking(Interceptor):
+    """Looks whether the gateway is idle while points are written."""
+
+    def __init__(self) -> None:
+        self.is_idle: Callable[[], bool] = lambda: True
+        self.seen: list[bool] = []
+
+    async def run(self, call: StoreCall, proceed: Callable[[], Awaitable[T]]) -> T:
+        self.seen += [self.is_idle()] if call.operation == "write" else []
+        return await proceed()
+
+
+async def test_garbage_is_not_collected_while_many_points_are_written(
+    documents: DocumentStore, series: WritableSeriesStore, tmp_path: Path
+) -> None:
+    looking = Looking()
+    store = WrappedWritableSeriesStore(series, looking)
+    app = create_app(Settings(data=tmp_path), documents=documents, series=store)
+    looking.is_idle = app.state.app_state.gate.is_idle
+    async with served(app) as url, open_client(url, timeout=WAIT_S) as http:
+        for lines in (1, 50_000):  # of 22 bytes
+            body = "\n".join(f"m,machine_id=M f=1 {number:>3}" for number in range(lines))
+            assert (await http.post("/api/v2/write?bucket=machines", content=body)).status_code == 204
+        assert looking.seen == [True, *[False] * (len(looking.seen) - 1)]
+        assert len(looking.seen) > 2
+        assert looking.is_idle()
+
+
 async def test_a_place_is_not_lost_to_who_has_just_left_the_queue() -> None:
     lane = Lane(1, 10)
     lane.executing = 1

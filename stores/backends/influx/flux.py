@@ -1,7 +1,8 @@
 """Flux for InfluxDB 2: the parts of scripts, with bound values.
 
-Strings are bound: a script names `p0`, the value is sent beside it. The sources of one query are combined in
-one filter with `or`, and a list of machines is a balanced tree of comparisons: both are pushed down to the
+Strings are bound: a script names `p0`, the value is sent beside it. After `MAX_BOUND` values, for each of
+which the client makes several objects, strings are literals. The sources of one query are combined in one
+filter with `or`, and a list of machines is a balanced tree of comparisons: both are pushed down to the
 storage engine, while the server rejects a plain chain of more than about 160 comparisons.
 """
 
@@ -12,6 +13,7 @@ from stores.contracts.samples import MACHINE, SECOND, Unsigned
 from stores.contracts.series_queries import SeriesQuery, Source, SourceQuery
 
 EARLIEST, LATEST = -(2**63) + 2, 2**63 - 2  # the limits of a range, in nanoseconds
+MAX_BOUND = 1_000  # values of a script, of which the client takes about 10 microseconds for each
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 # `${` would begin an expression, and a control character may end the line.
 ESCAPES = {code: f"\\x{code:02x}" for code in (*range(32), 127, ord("$"))} | {34: '\\"', 92: "\\\\"}
@@ -25,7 +27,9 @@ class Script:
         self.values: dict[str, str | bool | int | float] = {}
 
     def bind(self, value: str | bool | int | float) -> str:
-        """Add a value. Return the name that stands for it."""
+        """Add a value. Return the name that stands for it, or a literal."""
+        if len(self.values) >= MAX_BOUND and type(value) is str:
+            return quote(value)
         name = f"p{len(self.values)}"
         self.values[name] = value
         return name
@@ -62,9 +66,13 @@ class Script:
 
     def tags(self, where: Sequence[tuple[str, Sequence[str]]]) -> list[str]:
         """Return the conditions that each tag has one of its values."""
-        return [
-            join_alternatives([f"r[{quote(tag)}] == {self.bind(v)}" for v in values]) for tag, values in where
-        ]
+        conditions = []
+        for tag, values in where:
+            column = f"r[{quote(tag)}]"  # once: there may be 20,000 values
+            conditions.append(
+                join_alternatives([f"{column} == {self.bind(v)}" for v in dict.fromkeys(values)])
+            )
+        return conditions
 
     def read_sources(self, query: SourceQuery, machines: Sequence[str] | None) -> str:
         """Return the source of the values of a query, of these machines."""
@@ -103,7 +111,7 @@ def join_alternatives(conditions: Sequence[str]) -> str:
 
 
 def quote(text: str) -> str:
-    """Return a string as a literal, for the names of columns, which cannot be bound."""
+    """Return a string as a literal: the names of columns cannot be bound."""
     return f'"{text.translate(ESCAPES)}"'
 
 
