@@ -119,7 +119,7 @@ class Meter(Interceptor):
     async def run(self, call: StoreCall, proceed: Callable[[], Awaitable[T]]) -> T:
         self.calls += 1
         self._check()
-        self._presumed_samples += call.presumed_samples
+        self._presumed_samples += call.presume_samples()
         if self._presumed_samples:
             await self._give_way(self._presumed_samples / SAMPLES_PER_UNIT)
         result = await proceed()

@@ -8,7 +8,9 @@ from dataclasses import dataclass
 from itertools import pairwise
 from typing import Literal, NamedTuple
 
-from stores.contracts.samples import END_OF_TIME, Kind, Value, Where
+from stores.contracts.samples import END_OF_TIME, SECOND, Kind, Value, Where
+
+PRESUMED_INTERVAL = 5 * SECOND  # between two samples of a field
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,6 +42,11 @@ class SeriesQuery:
     start: int = -END_OF_TIME
     stop: int = END_OF_TIME
     where: Where = ()
+
+
+def presume_samples(query: SeriesQuery) -> int:
+    """Return how many samples a query selects, if each field has one every `PRESUMED_INTERVAL`."""
+    return len(query.machines) * len(query.fields) * (query.stop - query.start) // PRESUMED_INTERVAL
 
 
 class OccurrencePosition(NamedTuple):

@@ -13,8 +13,8 @@ from stores.contracts.counters import CounterPart, CounterRule
 from stores.contracts.deletions import Deletion
 from stores.contracts.errors import LimitExceeded
 from stores.contracts.samples import END_OF_TIME, ByMachine, ByTags, Point, SampleColumns, Value
-from stores.contracts.series import SeriesDatabase, SeriesStore, WritableSeriesStore
-from stores.contracts.series_queries import Aggregation, SeriesQuery, Windows
+from stores.contracts.series import CellRule, SeriesDatabase, SeriesStore, WritableSeriesStore
+from stores.contracts.series_queries import Aggregation, SeriesQuery, Windows, presume_samples
 from stores.wrappers.change_pieces import (
     PIECE,
     PieceCells,
@@ -24,12 +24,7 @@ from stores.wrappers.change_pieces import (
 )
 from stores.wrappers.closed_windows import CacheRules, ClosedWindows, R, ReadWindows, make_kind
 from stores.wrappers.interception import Chain
-from stores.wrappers.series import (
-    WrappedSeriesDatabase,
-    WrappedSeriesStore,
-    WrappedWritableSeriesStore,
-    presume_samples,
-)
+from stores.wrappers.series import WrappedSeriesDatabase, WrappedSeriesStore, WrappedWritableSeriesStore
 from stores.wrappers.window_runs import Edges, Run, RunKey
 
 MAX_SLICE_SAMPLES = 600_000  # of areas, for which a store compares each sample with the next one
@@ -104,6 +99,17 @@ class CachedSeriesDatabase(WrappedSeriesDatabase):
     def __init__(self, series: SeriesDatabase, closed: ClosedWindows) -> None:
         super().__init__(series, Chain())
         self._closed = closed
+
+    def presume_window_samples(self, query: SeriesQuery, windows: Windows, rule: CellRule) -> int:
+        """As the store, without the windows that are cached."""
+        samples = self._series.presume_window_samples(query, windows, rule)
+        first, end = self._closed.find_closed(query, windows) if samples else (0, 0)
+        if first < end:
+            runs = self._find_runs(query, windows, rule)
+            for span in _group_by_span(runs, windows.edges, first, end):
+                if span.start < span.stop:
+                    samples -= self._series.presume_window_samples(*_narrow(query, windows, span), rule)
+        return max(samples, 0)
 
     async def windows(self, query: SeriesQuery, windows: Windows, aggregation: Aggregation) -> Cells[Value]:
         return await self._read_windows(query, windows, aggregation, self._series.windows, END_OF_TIME)

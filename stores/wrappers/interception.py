@@ -11,13 +11,13 @@ T = TypeVar("T")
 class StoreCall(NamedTuple):
     """What a call does and to what, such as `find` and `cnc_devices`, and whether it changes the store.
 
-    `presumed_samples` is how many samples it is likely to read, if only the store knows the number.
+    `presume_samples` returns how many samples it is likely to read, if only the store knows the number.
     """
 
     operation: str
     subject: str = ""
     is_write: bool = False
-    presumed_samples: int = 0
+    presume_samples: Callable[[], int] = int  # 0
 
     def __str__(self) -> str:
         return f"{self.operation} {self.subject}".rstrip()

@@ -10,6 +10,7 @@ T = TypeVar("T")
 LONG_READS = frozenset(
     ("points", "changes", "areas", "counters", "neighbours")
 )  # of time series: what they read has no known length
+LONG_SAMPLES = 100_000  # that other reads are likely to read; a tenth of a second and more
 
 
 class LongReadQueue(Interceptor):
@@ -22,7 +23,7 @@ class LongReadQueue(Interceptor):
         self._turns = asyncio.Semaphore(size)
 
     async def run(self, call: StoreCall, proceed: Callable[[], Awaitable[T]]) -> T:
-        if call.operation not in LONG_READS:
+        if call.operation not in LONG_READS and call.presume_samples() < LONG_SAMPLES:
             return await proceed()
         async with self._turns:
             return await proceed()

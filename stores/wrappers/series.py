@@ -1,6 +1,7 @@
 """A time-series store around a time-series store: every call passes through an `Interceptor`."""
 
 from collections.abc import Awaitable, Callable, Mapping, Sequence
+from functools import partial
 from typing import TypeVar
 
 from stores.contracts.areas import AreaCell, AreaRule
@@ -10,7 +11,6 @@ from stores.contracts.extents import ExtentQuery, SeriesExtent
 from stores.contracts.machine_moves import EarlierMachine, MoveReport
 from stores.contracts.rewrites import RewriteReport
 from stores.contracts.samples import (
-    SECOND,
     ByMachine,
     ByTags,
     Catalogue,
@@ -22,12 +22,11 @@ from stores.contracts.samples import (
     SampleColumns,
     Where,
 )
-from stores.contracts.series import SeriesDatabase, SeriesStore, WritableSeriesStore
-from stores.contracts.series_queries import Aggregation, SeriesQuery, SourceQuery, Windows
+from stores.contracts.series import CellRule, SeriesDatabase, SeriesStore, WritableSeriesStore
+from stores.contracts.series_queries import Aggregation, SeriesQuery, SourceQuery, Windows, presume_samples
 from stores.wrappers.interception import Interceptor, StoreCall
 
 T = TypeVar("T")
-PRESUMED_INTERVAL = 5 * SECOND  # between two samples of a field
 
 
 class WrappedSeriesStore(SeriesStore):
@@ -128,6 +127,9 @@ class WrappedSeriesDatabase(SeriesDatabase):
         self._series, self._interceptor = series, interceptor
         self.database = series.database
 
+    def presume_window_samples(self, query: SeriesQuery, windows: Windows, rule: CellRule) -> int:
+        return self._series.presume_window_samples(query, windows, rule)
+
     async def _read(self, operation: str, subject: str, proceed: Callable[[], Awaitable[T]]) -> T:
         return await self._interceptor.run(StoreCall(operation, subject), proceed)
 
@@ -142,7 +144,7 @@ class WrappedSeriesDatabase(SeriesDatabase):
         return await self._read("latest", join_fields(query), lambda: self._series.latest(query))
 
     async def points(self, query: SeriesQuery, limit: int) -> ByMachine[ByTags[list[Sample]]]:
-        call = StoreCall("points", join_fields(query), presumed_samples=presume_samples(query))
+        call = StoreCall("points", join_fields(query), presume_samples=partial(presume_samples, query))
         return await self._interceptor.run(call, lambda: self._series.points(query, limit))
 
     async def changes(
@@ -158,20 +160,35 @@ class WrappedSeriesDatabase(SeriesDatabase):
     async def windows(
         self, query: SeriesQuery, windows: Windows, aggregation: Aggregation
     ) -> ByMachine[ByTags[list[Cell]]]:
-        return await self._read(
-            "windows", join_fields(query), lambda: self._series.windows(query, windows, aggregation)
+        return await self._read_by_rule(
+            "windows", query, windows, aggregation, lambda: self._series.windows(query, windows, aggregation)
         )
 
     async def areas(
         self, query: SeriesQuery, windows: Windows, rule: AreaRule
     ) -> ByMachine[ByTags[list[AreaCell]]]:
-        return await self._read("areas", join_fields(query), lambda: self._series.areas(query, windows, rule))
+        return await self._read_by_rule(
+            "areas", query, windows, rule, lambda: self._series.areas(query, windows, rule)
+        )
 
     async def counters(
         self, query: SeriesQuery, windows: Windows, rule: CounterRule, limit: int
     ) -> ByMachine[ByTags[list[CounterCell]]]:
-        call = StoreCall("counters", join_fields(query), presumed_samples=presume_samples(query))
-        return await self._interceptor.run(call, lambda: self._series.counters(query, windows, rule, limit))
+        return await self._read_by_rule(
+            "counters", query, windows, rule, lambda: self._series.counters(query, windows, rule, limit)
+        )
+
+    async def _read_by_rule(
+        self,
+        operation: str,
+        query: SeriesQuery,
+        windows: Windows,
+        rule: CellRule,
+        proceed: Callable[[], Awaitable[T]],
+    ) -> T:
+        presume = partial(self._series.presume_window_samples, query, windows, rule)
+        call = StoreCall(operation, join_fields(query), presume_samples=presume)
+        return await self._interceptor.run(call, proceed)
 
     async def last(self, queries: Sequence[SourceQuery], limit: int) -> list[list[Occurrence]]:
         return await self._read("last", "", lambda: self._series.last(queries, limit))
@@ -188,11 +205,6 @@ class WrappedSeriesDatabase(SeriesDatabase):
 
     async def machines(self, start: int, stop: int, where: Where = ()) -> set[str]:
         return await self._read("machines", "", lambda: self._series.machines(start, stop, where))
-
-
-def presume_samples(query: SeriesQuery) -> int:
-    """How many samples a query reads, if each field has one every `PRESUMED_INTERVAL`."""
-    return len(query.machines) * len(query.fields) * (query.stop - query.start) // PRESUMED_INTERVAL
 
 
 def join_fields(query: SeriesQuery) -> str:

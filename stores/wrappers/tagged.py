@@ -19,7 +19,7 @@ from stores.contracts.samples import (
     Tags,
     Where,
 )
-from stores.contracts.series import SeriesDatabase
+from stores.contracts.series import CellRule, SeriesDatabase
 from stores.contracts.series_queries import Aggregation, SeriesQuery, SourceQuery, Windows
 
 T = TypeVar("T")
@@ -32,6 +32,9 @@ class TaggedSeriesDatabase(SeriesDatabase):
         self._series = series
         self._where = ((tag[0], (tag[1],)),)
         self.database = series.database
+
+    def presume_window_samples(self, query: SeriesQuery, windows: Windows, rule: CellRule) -> int:
+        return self._series.presume_window_samples(self._narrow(query), windows, rule)
 
     async def catalogue(self) -> Catalogue:
         return await self._series.catalogue()

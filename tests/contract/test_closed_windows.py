@@ -106,6 +106,21 @@ async def test_what_values_depend_on_is_not_mixed_up(written: Written) -> None:
     assert (await narrowed.windows(query, hours, MEAN))["M1"]["x"] == {(): [(0, 3.5)]}
 
 
+async def test_samples_are_presumed_only_of_windows_that_are_not_cached(written: Written) -> None:
+    await fill(written)
+    store, _ = cache(written.store, Clock(START + 30 * HOUR))
+    series, median = store.database(written.series.database), Aggregation("quantile", 0.5)
+    query, windows = ask(START, START + DAY)
+    of_hour = len(MACHINES) * 720  # with one in five seconds
+    assert series.presume_window_samples(query, windows, median) == 24 * of_hour
+    await series.windows(*ask(START, START + 20 * HOUR), median)
+    assert series.presume_window_samples(query, windows, median) == 4 * of_hour
+    await series.windows(*ask(START, START + DAY, ("M1",)), median)
+    assert series.presume_window_samples(query, windows, median) == 4 * of_hour * 2 // 3
+    narrowed = TaggedSeriesDatabase(series, ("spindle", "1"))
+    assert narrowed.presume_window_samples(query, windows, median) == 24 * of_hour
+
+
 async def test_areas_of_closed_windows_are_read_once(written: Written) -> None:
     await fill(written)
     await written.put(sample("M1", START + HOUR // 3, 9.5, spindle="2"))

@@ -4,10 +4,13 @@ import asyncio
 import gc
 import sys
 import weakref
+from collections.abc import Awaitable, Callable
 from pathlib import Path
+from typing import TypeVar
 
 import pytest
 
+from compat_rest.app import create_app
 from resolvers.limits import LimitPolicy
 from schema.server import memory
 from schema.server.limit_settings import LimitSettings
@@ -19,7 +22,15 @@ from schema.server.memory import (
     release_unused_memory,
 )
 from schema.server.process_tuning import tune_interpreter
+from schema.server.settings import Settings
+from stores.contracts.document_store import DocumentStore
 from stores.contracts.errors import LimitExceeded
+from stores.contracts.series import WritableSeriesStore
+from stores.wrappers.interception import Interceptor, StoreCall
+from stores.wrappers.series import WrappedWritableSeriesStore
+from tests.serving import open_client, served
+
+T = TypeVar("T")
 
 
 def test_memory_is_read_at_most_ten_times_in_a_second() -> None:
@@ -74,6 +85,34 @@ async def test_memory_is_released_when_it_has_grown_and_nobody_needs_it(
     task.cancel()
     assert len(trims) == 2  # 100 bytes became 50; 54 are too few more, and 56 are enough
     assert cycle() is None
+
+
+class Looking(Interceptor):
+    """Looks whether the gateway is idle while points are written."""
+
+    def __init__(self) -> None:
+        self.is_idle: Callable[[], bool] = lambda: True
+        self.seen: list[bool] = []
+
+    async def run(self, call: StoreCall, proceed: Callable[[], Awaitable[T]]) -> T:
+        self.seen += [self.is_idle()] if call.operation == "write" else []
+        return await proceed()
+
+
+async def test_garbage_is_not_collected_while_many_points_are_written(
+    documents: DocumentStore, series: WritableSeriesStore, tmp_path: Path
+) -> None:
+    looking = Looking()
+    store = WrappedWritableSeriesStore(series, looking)
+    app = create_app(Settings(data=tmp_path), documents=documents, series=store)
+    looking.is_idle = app.state.app_state.gate.is_idle
+    async with served(app) as url, open_client(url) as http:
+        for lines in (1, 50_000):  # of 22 bytes
+            body = "\n".join(f"m,machine_id=M f=1 {number:>3}" for number in range(lines))
+            assert (await http.post("/api/v2/write?bucket=machines", content=body)).status_code == 204
+        assert looking.seen == [True, *[False] * (len(looking.seen) - 1)]
+        assert len(looking.seen) > 2
+        assert looking.is_idle()
 
 
 class Sent:

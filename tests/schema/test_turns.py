@@ -36,6 +36,9 @@ MUTATION = """mutation { createOrganization(input: {organizationId: "made", name
     organization { organizationId } } }"""
 
 
+SAMPLED = ("points", "windows", "areas")
+
+
 class Holding(Interceptor):
     """Holds the reads or the writes of organizations until it is released, and counts what it holds.
 
@@ -47,7 +50,7 @@ class Holding(Interceptor):
         self.released = asyncio.Event()
 
     async def run(self, call: StoreCall, proceed: Callable[[], Awaitable[T]]) -> T:
-        is_held = call.operation == "points" if self._samples else call.subject == "config"
+        is_held = call.operation in SAMPLED if self._samples else call.subject == "config"
         if is_held and call.is_write == self._writes and not self.released.is_set():
             self.held += 1
             try:
@@ -181,6 +184,9 @@ async def test_expensive_requests_have_a_lane_of_their_own(
 
 RAW = """{{ device(organizationId: "o", applicationId: "cnc", machineId: "M0") {{
     series(measurement: "m", field: "f", range: {{last: "{}"}}) {{ count }} }} }}"""
+HOURS = """{{ device(organizationId: "o", applicationId: "cnc", machineId: "M0") {{
+    series(measurement: "m", field: "f", range: {{last: "{}"}}, aggregate: {}, every: {{duration: "PT1H"}}) {{
+    numbers }} }} }}"""
 
 
 async def add_machine(documents: DocumentStore, series: WritableSeriesStore, samples: int) -> None:
@@ -212,6 +218,28 @@ async def test_long_reads_without_an_estimate_wait_for_each_other_and_not_others
     assert (gateway.gate.cheap.executing, gateway.gate.expensive.executing) == (0, 0)
 
 
+async def test_windows_of_which_all_samples_are_read_wait_for_each_other(
+    serve: Serve, documents: DocumentStore, series: WritableSeriesStore
+) -> None:
+    """The embedded store has hourly rollups for means and integrals, and none for quantiles."""
+    await add_machine(documents, series, 3)
+    gateway = await serve(Holding(samples=True), executing=5, executing_expensive=1, queued=10)
+    quantile = "QUANTILE, quantile: 0.9"
+    floods = [asyncio.create_task(gateway.send(HOURS.format("P30D", quantile), n)) for n in range(6)]
+    await eventually(lambda: gateway.gate.expensive.waiting == 5)
+    calls = 3  # of a request: the window that its range cuts, those that are over, and the last one
+    await eventually(lambda: gateway.holding.held == calls)
+    assert (gateway.gate.cheap.executing, gateway.gate.expensive.executing) == (0, 1)
+    others = [("P7D", quantile), ("P30D", "MEAN"), ("P30D", "INTEGRAL")]
+    cheap = [asyncio.create_task(gateway.send(HOURS.format(*other))) for other in others]
+    await eventually(lambda: gateway.holding.held == calls * 4)
+    assert (gateway.gate.cheap.executing, gateway.gate.expensive.waiting) == (3, 5)
+    gateway.holding.released.set()
+    for response in [await sending for sending in (*floods, *cheap)]:
+        assert response.json()["data"]["device"]["series"]["numbers"]
+    assert (gateway.gate.cheap.executing, gateway.gate.expensive.executing) == (0, 0)
+
+
 async def test_a_request_that_has_read_much_goes_on_as_an_expensive_one(
     serve: Serve, documents: DocumentStore, series: WritableSeriesStore, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -227,34 +255,6 @@ async def test_a_request_that_has_read_much_goes_on_as_an_expensive_one(
     assert rejected.json()["errors"][0]["extensions"]["limit"] == "queued"
     assert gateway.gate.cheap.executing == 0
     waiting.cancel()
-
-
-class Looking(Interceptor):
-    """Looks whether the gateway is idle while points are written."""
-
-    def __init__(self) -> None:
-        self.is_idle: Callable[[], bool] = lambda: True
-        self.seen: list[bool] = []
-
-    async def run(self, call: StoreCall, proceed: Callable[[], Awaitable[T]]) -> T:
-        self.seen += [self.is_idle()] if call.operation == "write" else []
-        return await proceed()
-
-
-async def test_garbage_is_not_collected_while_many_points_are_written(
-    documents: DocumentStore, series: WritableSeriesStore, tmp_path: Path
-) -> None:
-    looking = Looking()
-    store = WrappedWritableSeriesStore(series, looking)
-    app = create_app(Settings(data=tmp_path), documents=documents, series=store)
-    looking.is_idle = app.state.app_state.gate.is_idle
-    async with served(app) as url, open_client(url, timeout=WAIT_S) as http:
-        for lines in (1, 50_000):  # of 22 bytes
-            body = "\n".join(f"m,machine_id=M f=1 {number:>3}" for number in range(lines))
-            assert (await http.post("/api/v2/write?bucket=machines", content=body)).status_code == 204
-        assert looking.seen == [True, *[False] * (len(looking.seen) - 1)]
-        assert len(looking.seen) > 2
-        assert looking.is_idle()
 
 
 async def test_a_place_is_not_lost_to_who_has_just_left_the_queue() -> None:

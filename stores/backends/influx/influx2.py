@@ -5,7 +5,7 @@ type in one week and with another type in the next, and then returns only the va
 CSV loses carriage returns in strings, so machines with one in their id are never found.
 """
 
-from asyncio import gather, sleep
+from asyncio import gather
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
@@ -32,7 +32,7 @@ from stores.backends.influx.influx2_sources import (
     select_machines,
     select_newest,
 )
-from stores.backends.influx.influx2_windows import CellCollector, aggregate_script
+from stores.backends.influx.influx2_windows import SAMPLED_FUNCTIONS, CellCollector, aggregate_script
 from stores.backends.influx.store import InfluxSeriesStore
 from stores.backends.influx.transport import collect, query_in_chunks, reading
 from stores.contracts.areas import AreaCell, AreaRule
@@ -62,7 +62,6 @@ from stores.contracts.samples import (
 from stores.contracts.series import SeriesDatabase
 from stores.contracts.series_queries import Aggregation, SeriesQuery, Source, SourceQuery, Span, Windows
 
-LONG_SCRIPT = 100_000  # characters, which take a millisecond to be sent
 KEEP_SAMPLES = f'keep(columns: ["{MACHINE}", "_field", "_time", "_value"])'
 KEEP_VALUES = f'keep(columns: ["{MACHINE}", "_value"])'
 
@@ -92,6 +91,8 @@ class Influx2SeriesStore(InfluxSeriesStore):
 
 class Influx2SeriesDatabase(SeriesDatabase):
     """One bucket of the server."""
+
+    sampled_functions = SAMPLED_FUNCTIONS
 
     def __init__(self, store: Influx2SeriesStore, database: str) -> None:
         self._store = store
@@ -275,8 +276,6 @@ class Influx2SeriesDatabase(SeriesDatabase):
         async def send(chunk: Sequence[str] | None) -> list[Row]:
             script = Script(self.database)
             text = make(script, chunk)
-            if len(text) > LONG_SCRIPT:
-                await sleep(0)  # other requests get a turn
             return await self._store.client.query(text, script.values, self.database)
 
         return await query_in_chunks(machines, send)

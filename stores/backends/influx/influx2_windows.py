@@ -12,13 +12,15 @@ from stores.backends.influx.annotated_csv import NO_TAGS, Row
 from stores.backends.influx.flux import Script, parse_time, quote
 from stores.backends.influx.tag_sets import sort_cells
 from stores.contracts.samples import MACHINE, ByMachine, ByTags, Cell, Kind, Tags, Value
-from stores.contracts.series_queries import Aggregation, SeriesQuery, Span
+from stores.contracts.series_queries import AggregateFunction, Aggregation, SeriesQuery, Span
 
 # The Flux function for each aggregate function; this `quantile` is the nearest rank.
 FUNCTIONS = {name: name for name in ("mean", "min", "max", "sum", "count")} | {
     "stddev": '(tables=<-, column) => tables |> stddev(mode: "sample", column: column)',
     "quantile": '(tables=<-, column) => tables |> quantile(q: Q, method: "exact_selector", column: column)',
 }
+# The storage engine adds up samples for the others: these are computed of samples that leave it.
+SAMPLED_FUNCTIONS: frozenset[AggregateFunction] = frozenset(("quantile", "min", "max", "stddev"))
 FAMILIES: tuple[tuple[Kind, ...], ...] = (("integer", "boolean"), ("unsigned",), ("float", "string"))
 HALVES = {
     "integer": {"h": "bitwise.srshift(a: r._value, b: 32)", "l": "bitwise.sand(a: r._value, b: 4294967295)"},

@@ -24,6 +24,7 @@ from stores.backends.sqlite.series_extents import read_extents
 from stores.backends.sqlite.series_rewrites import read_rewrites
 from stores.backends.sqlite.series_samples import read_changes, read_points
 from stores.backends.sqlite.series_schema import FORMAT, SampleDamage
+from stores.backends.sqlite.series_windows import are_rolled
 from stores.backends.sqlite.series_writer import SeriesCache, SqlitePointWriter
 from stores.contracts.areas import AreaCell, AreaRule
 from stores.contracts.counters import CounterCell, CounterRule
@@ -43,7 +44,7 @@ from stores.contracts.samples import (
     SampleColumns,
     Where,
 )
-from stores.contracts.series import SeriesDatabase, WritableSeriesStore
+from stores.contracts.series import CellRule, SeriesDatabase, WritableSeriesStore
 from stores.contracts.series_queries import Aggregation, SeriesQuery, SourceQuery, Windows
 
 T = TypeVar("T")
@@ -141,9 +142,14 @@ class SqliteSeriesStore(WritableSeriesStore):
 class SqliteSeriesDatabase(SeriesDatabase):
     """One database of the file, or several together."""
 
+    sampled_functions = frozenset(("quantile", "first", "last", "stddev"))
+
     def __init__(self, store: SqliteSeriesStore, names: Sequence[str]) -> None:
         self._store, self._names = store, list(names)
         self.database = ",".join(names)
+
+    def presume_window_samples(self, query: SeriesQuery, windows: Windows, rule: CellRule) -> int:
+        return 0 if are_rolled(query, windows, rule) else super().presume_window_samples(query, windows, rule)
 
     async def catalogue(self) -> dict[str, dict[str, Kind]]:
         return await self._store.read(lambda db: queries.read_catalogue(db, self._names))

@@ -9,8 +9,10 @@ import apsw
 from stores.backends.sqlite.series_rolled_windows import Hours, RolledWindows
 from stores.backends.sqlite.series_sample_windows import aggregate_samples
 from stores.backends.sqlite.series_schema import FIRST_HOUR, HOUR, StoredSeries
+from stores.contracts.counters import CounterRule
 from stores.contracts.errors import make_points_deleted_error
 from stores.contracts.samples import Cell
+from stores.contracts.series import CellRule
 from stores.contracts.series_queries import Aggregation, SeriesQuery, Span, Windows
 
 
@@ -41,6 +43,15 @@ class WindowQuery:
         edges = self.windows.edges
         covers_range = edges[0] <= self.start and self.stop <= edges[1]
         return self.aggregation.function != "quantile" and len(edges) == 2 and covers_range
+
+
+def are_rolled(query: SeriesQuery, windows: Windows, rule: CellRule) -> bool:
+    """Return whether windows are made of rollups, as far as they are of hours that are over."""
+    if isinstance(rule, CounterRule):
+        return False
+    aggregation = rule if isinstance(rule, Aggregation) else Aggregation("sum")
+    shape = WindowQuery.of(query, windows, aggregation)
+    return shape.can_be_rolled or shape.is_one_window
 
 
 def aggregate(db: apsw.Connection, group: Sequence[StoredSeries], query: WindowQuery) -> list[Cell]:
