@@ -24,6 +24,7 @@ from stores.entities.devices import Device
 from stores.entities.secrets import has_mask
 
 SERVER_KEYS = ("_id", "organizationId", "applicationId", "createdAt", "updatedAt", "__v")
+DEVICES_PER_SLICE = 500  # whose names of connectors are read before other requests get a turn
 
 
 async def list_connectors(
@@ -53,10 +54,13 @@ async def load_connectors_of_devices(
     Both lists are short and shared by all devices, so that they are read whole and once. If that fails, each
     device of the application gets the exception.
     """
-    requests = [
-        (*scope, *names)
-        for scope, names in zip(read_scopes(devices), Device.connector_names.of(devices), strict=True)
-    ]
+    requests: list[tuple[str | None, ...]] = []
+    for start in range(0, len(devices), DEVICES_PER_SLICE):
+        if start:
+            await context.turn.pause()
+        some = devices[start : start + DEVICES_PER_SLICE]
+        names_of = Device.connector_names.of(some)
+        requests += [(*scope, *names) for scope, names in zip(read_scopes(some), names_of, strict=True)]
     # Most devices of an application name the same connectors: they share one list.
     distinct = dict.fromkeys(requests)
     scopes = {request[:2] for request in distinct if len(request) > 2}

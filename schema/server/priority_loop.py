@@ -82,8 +82,12 @@ class BackgroundQueue:
     def _schedule(self) -> None:
         self._latest_start = time.perf_counter() + LONGEST_WAIT_S
         # In a context without a turn, whoever appends: else the queue would wait for itself.
-        asyncio.get_running_loop().call_soon(self._work, context=contextvars.Context())
+        asyncio.get_running_loop().call_soon(self._look_around, context=contextvars.Context())
         self._is_scheduled = True
+
+    def _look_around(self) -> None:
+        """Let the loop begin what has arrived meanwhile, which may be a request in the foreground."""
+        asyncio.get_running_loop().call_soon(self._work)
 
     def _work(self) -> None:
         began = time.perf_counter()

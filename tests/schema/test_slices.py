@@ -10,7 +10,7 @@ from resolvers import turns
 from resolvers.series import states
 from schema.engine import long_answers, sliced_execution
 from schema.engine.long_answers import prepare_json
-from schema.engine.plans import columns, completion, selections
+from schema.engine.plans import completion, run, selections
 from schema.engine.scalars import to_json
 from schema.server.execution_gate import RequestTurn
 from stores.contracts.errors import LimitExceeded
@@ -79,7 +79,7 @@ async def test_lists_are_completed_in_slices(
     calls = client.calls
     monkeypatch.setattr(sliced_execution, "ITEMS_PER_SLICE", 1)
     monkeypatch.setattr(selections, "OBJECTS_PER_SLICE", 1)
-    monkeypatch.setattr(selections, "READING_SLICE_S", 0.0)
+    monkeypatch.setattr(run, "SLICE_S", -1)
     pauses = Pauses()
     monkeypatch.setattr(RequestTurn, "pause", lambda turn: pauses.pause())
     for _ in range(2):  # a new document, which graphql-core executes first
@@ -104,7 +104,7 @@ async def test_long_columns_of_a_plan_pause(
     await client.run(query, o=plant)
     before, pauses.count = pauses.count, 0
     monkeypatch.setattr(completion, "LEAVES_PER_SLICE", 1)
-    monkeypatch.setattr(columns, "READING_SLICE_S", 0.0)
+    monkeypatch.setattr(run, "SLICE_S", -1)
     assert await client.run(query, o=plant) == whole
     assert pauses.count > before
 
@@ -118,7 +118,8 @@ async def test_states_of_several_machines_pause(
     assert await client.run(query, o=plant) == whole  # by a plan
     pauses = Pauses()
     monkeypatch.setattr(RequestTurn, "pause", lambda turn: pauses.pause())
-    for module, name in ((states, "CHANGES_PER_SLICE"), (selections, "READING_SLICE_S")):
+    monkeypatch.setattr(selections, "OBJECTS_PER_SLICE", 1)
+    for module, name in ((states, "CHANGES_PER_SLICE"), (run, "SLICE_S")):
         before, pauses.count = pauses.count, 0
         monkeypatch.setattr(module, name, -1)
         assert await client.run(query, o=plant) == whole

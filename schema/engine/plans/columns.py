@@ -1,9 +1,8 @@
 """Columns: fields that need nothing but their object, read and completed for many objects at once."""
 
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Callable, Sequence
 from datetime import datetime
 from operator import attrgetter
-from time import perf_counter
 from types import NoneType
 from typing import Any
 
@@ -11,10 +10,9 @@ from graphql import GraphQLField, GraphQLList, GraphQLOutputType
 from strawberry.types.field import StrawberryField
 
 from schema.engine.plans.completion import EXPECTED, FallBack, make_leaf_completer, split_nullable
+from schema.engine.plans.run import PlanRun
 from schema.engine.scalars import format_datetimes
 from stores.contracts.records import Attribute
-
-READING_SLICE_S = 0.002  # of reading, before other requests get a turn
 
 
 class Column:
@@ -78,15 +76,11 @@ def read_objects(read: Callable[[Any], Any], objects: Sequence[Any]) -> list[Any
         raise FallBack from error
 
 
-async def read_in_slices(
-    read: Callable[[Any], Any], objects: Sequence[Any], pause: Callable[[], Awaitable[None]]
-) -> list[Any]:
+async def read_in_slices(read: Callable[[Any], Any], objects: Sequence[Any], run: PlanRun) -> list[Any]:
     """As `read_objects`, for functions that make a long list of an object: with pauses between objects."""
     values: list[Any] = []
-    resumed = perf_counter()
     for index in range(len(objects)):
-        if perf_counter() - resumed > READING_SLICE_S:
-            await pause()
-            resumed = perf_counter()
+        if index and run.is_due:
+            await run.pause()
         values += read_objects(read, objects[index : index + 1])
     return values

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
+from time import perf_counter
 from typing import Any, NamedTuple, TypeAlias
 
 from graphql import FieldNode, GraphQLError, located_error
@@ -9,6 +10,8 @@ from graphql.execution.executor import Executor
 
 from resolvers.hints import Absence, Hinted, Hints
 
+SLICE_S = 0.002  # of work between two pauses
+OBJECTS_PER_SLICE = 100  # that are read or built between two looks at the clock
 Path: TypeAlias = tuple[str | int, ...]
 
 
@@ -29,6 +32,17 @@ class PlanRun:
     failures: list[FieldFailure] = field(default_factory=list)
     # Of response objects, a key whose value has hints
     hinted: list[tuple[dict[str, Any], str, Sequence[Absence]]] = field(default_factory=list)
+    _resumed: float = field(default_factory=perf_counter)
+
+    @property
+    def is_due(self) -> bool:
+        """Whether the run has worked so long since its last pause that others should get a turn."""
+        return perf_counter() - self._resumed > SLICE_S
+
+    async def pause(self) -> None:
+        """Let other requests work."""
+        await self.executor.context_value.turn.pause()
+        self._resumed = perf_counter()
 
     def add_failures(
         self, owners: Sequence[dict[str, Any]], key: str, nodes: list[FieldNode], values: Sequence[Any]

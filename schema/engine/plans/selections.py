@@ -6,30 +6,21 @@ whose objects may differ in type. A `SelectedField` is one field whose value tak
 
 import asyncio
 from collections.abc import Callable, Sequence
-from inspect import isawaitable, iscoroutinefunction
 from itertools import islice
-from time import perf_counter
 from typing import Any
 
-from graphql import GraphQLField, GraphQLObjectType, GraphQLResolveInfo
+from graphql import GraphQLField, GraphQLObjectType
 from graphql.execution.collect_fields import FieldDetailsList
-from graphql.execution.executor import Executor
-from graphql.execution.values import get_argument_values
 from strawberry import Schema
-from strawberry.schema.schema_converter import get_arguments
-from strawberry.types import Info
 from strawberry.types.field import StrawberryField
 
-from schema.engine.fields import BatchResolver
 from schema.engine.plans.columns import (
-    READING_SLICE_S,
     Column,
     find_object_reader,
     read_in_slices,
     read_objects,
 )
 from schema.engine.plans.completion import (
-    EXPECTED,
     FallBack,
     complete_leaves,
     contains_exception,
@@ -39,12 +30,11 @@ from schema.engine.plans.completion import (
     raise_unexpected,
     split_nullable,
 )
-from schema.engine.plans.run import PlanRun
+from schema.engine.plans.resolution import FieldResolver
+from schema.engine.plans.run import OBJECTS_PER_SLICE, PlanRun
 from stores.contracts.records import LISTS, join_lists
 
-OBJECTS_PER_SLICE = 100  # response objects that are built between two looks at the clock
-AWAITED_PER_SLICE = 250  # resolvers that run concurrently
-
+LONG = 1_000  # objects: what is done to each of them takes a millisecond or more
 BuildObjects = Callable[..., list[dict[str, Any]]]
 
 
@@ -65,11 +55,10 @@ class Selection:
 
     async def complete(self, objects: Sequence[Any], run: PlanRun) -> list[dict[str, Any]]:
         """The response objects of objects, in their order."""
-        results, resumed = list[dict[str, Any]](), perf_counter()
+        results: list[dict[str, Any]] = []
         for start in range(0, len(objects), OBJECTS_PER_SLICE):
-            if perf_counter() - resumed > READING_SLICE_S:
-                await run.executor.context_value.turn.pause()
-                resumed = perf_counter()
+            if start and run.is_due:
+                await run.pause()
             results += self._complete_columns(objects[start : start + OBJECTS_PER_SLICE])
         if objects and len(self._fields) == 1:
             await self._fields[0].fill(objects, results, run)
@@ -135,12 +124,9 @@ class SelectedField:
     ) -> None:
         self._key = key
         self._nodes = [detail.node for detail in details]
-        self._schema = schema
-        self._parent = parent
-        self._definition = definition
         self._declared: StrawberryField = definition.extensions["strawberry-definition"]
         self._read = find_object_reader(self._declared)
-        self._resolve_batch: BatchResolver | None = self._declared.metadata.get("resolve_batch")
+        self._resolver = FieldResolver(schema, parent, definition, self._nodes)
         self._nullable, _ = split_nullable(definition.type)
         self._complete = make_leaf_completer(definition.type)
         self._objects: ObjectSelection | None = None
@@ -160,12 +146,12 @@ class SelectedField:
         """Put the field's completed values of `objects` into their response objects."""
         key = self._key
         values = await self._read_values(objects, results, run)
+        if len(objects) > LONG and run.is_due:
+            await run.pause()
         if not self._nullable and contains_none(values):
             raise FallBack
         if self._complete is not None:
-            completed_leaves = await complete_leaves(
-                self._complete, values, run.executor.context_value.turn.pause
-            )
+            completed_leaves = await complete_leaves(self._complete, values, run.pause)
             for result, leaf in zip(results, completed_leaves, strict=True):
                 result[key] = leaf
             return
@@ -192,6 +178,8 @@ class SelectedField:
         if not LISTS.issuperset(map(type, distinct.values())):
             raise FallBack
         flat = join_lists(distinct.values())
+        if len(flat) > LONG and run.is_due:
+            await run.pause()
         if contains_exception(flat):  # items that failed have errors of their own
             raise FallBack
         completed = iter(await selection.complete(flat, nullable, run))
@@ -207,94 +195,11 @@ class SelectedField:
         if self._read is not None:
             if self._declared.is_basic_field:
                 return read_objects(self._read, objects)
-            return await read_in_slices(self._read, objects, run.executor.context_value.turn.pause)
-        values = await self._resolve(objects, run)
+            return await read_in_slices(self._read, objects, run)
+        values = await self._resolver.resolve(objects, run)
         if contains_exception(values):
             raise_unexpected(values)
             if not self._nullable:
                 raise FallBack
             values = run.add_failures(results, self._key, self._nodes, values)
         return run.take_hints(results, self._key, values)
-
-    async def _resolve(self, objects: Sequence[Any], run: PlanRun) -> Sequence[Any]:
-        """What the resolver returns for each object or, where it fails as expected, the exception."""
-        executor = run.executor
-        info = self._make_info(executor)
-        try:
-            arguments = get_argument_values(self._definition, self._nodes[0], executor.variable_values)
-            if self._resolve_batch is not None:
-                return await self._call_batch(self._resolve_batch, objects, info, arguments)
-        except EXPECTED as error:
-            return [error] * len(objects)
-        return await self._resolve_each(objects, info, arguments)
-
-    async def _call_batch(
-        self,
-        resolve_batch: BatchResolver,
-        objects: Sequence[Any],
-        info: GraphQLResolveInfo[Any],
-        arguments: dict[str, Any],
-    ) -> Sequence[Any]:
-        """What a batch resolver returns for objects. One that calls no store is called slice by slice."""
-        if iscoroutinefunction(resolve_batch) or len(objects) <= OBJECTS_PER_SLICE:
-            answer = resolve_batch(**self._make_batch_arguments(objects, info, arguments))
-            return await answer if isawaitable(answer) else answer
-        results: list[Any] = []
-        resumed = perf_counter()
-        for start in range(0, len(objects), OBJECTS_PER_SLICE):
-            if perf_counter() - resumed > READING_SLICE_S:
-                await info.context.turn.pause()
-                resumed = perf_counter()
-            parents = objects[start : start + OBJECTS_PER_SLICE]
-            values: Any = resolve_batch(**self._make_batch_arguments(parents, info, arguments))
-            results += values
-        return results
-
-    async def _resolve_each(
-        self, objects: Sequence[Any], info: GraphQLResolveInfo[Any], arguments: dict[str, Any]
-    ) -> list[Any]:
-        resolve: Any = self._definition.resolve
-        values: list[Any] = []
-        resumed = perf_counter()
-        for object_ in objects:
-            if values and perf_counter() - resumed > READING_SLICE_S and not isawaitable(values[-1]):
-                await info.context.turn.pause()
-                resumed = perf_counter()
-            try:
-                values.append(resolve(object_, info, **arguments))
-            except EXPECTED as error:
-                values.append(error)
-        awaitable = [index for index, value in enumerate(values) if isawaitable(value)]
-        if len(awaitable) == 1:
-            try:
-                values[awaitable[0]] = await values[awaitable[0]]
-            except EXPECTED as error:
-                values[awaitable[0]] = error
-        # Loaders make one call of what a slice loads. More calls at once would hold up other requests.
-        for start in range(0, len(awaitable) if len(awaitable) > 1 else 0, AWAITED_PER_SLICE):
-            if start:
-                await info.context.turn.pause()
-            indexes = awaitable[start : start + AWAITED_PER_SLICE]
-            awaited = await asyncio.gather(*(values[index] for index in indexes), return_exceptions=True)
-            for index, value in zip(indexes, awaited, strict=True):
-                values[index] = value
-        return values
-
-    def _make_info(self, executor: Executor[Any]) -> GraphQLResolveInfo[Any]:
-        # A batch has no single path. No resolver of this schema reads it.
-        return executor.build_resolve_info(self._definition, self._nodes, self._parent, None)  # type: ignore[arg-type]
-
-    def _make_batch_arguments(
-        self, objects: Sequence[Any], info: GraphQLResolveInfo[Any], arguments: dict[str, Any]
-    ) -> dict[str, Any]:
-        """The arguments of a batch resolver: as strawberry converts them, with the objects as the parents."""
-        converter = self._schema.schema_converter
-        _, converted = get_arguments(
-            field=self._declared,
-            source=objects,
-            info=Info(_raw_info=info, _field=self._declared),
-            kwargs=arguments,
-            config=converter.config,
-            scalar_registry=converter.scalar_registry,
-        )
-        return converted
