@@ -22,6 +22,9 @@ class Turn:
     def go_to_background(self) -> None:
         """From now on, do the work of the request while no request in the foreground has any."""
 
+    def leave_background(self) -> None:
+        """From now on, do the work of the request at once: only what ends it is left."""
+
     def go_to_foreground(self) -> None:
         """From now on, let the background wait for the request."""
 
@@ -56,6 +59,9 @@ class Turn:
     def pause_thread(self) -> None:
         """As `pause`, in a thread that works for the request."""
 
+    def count_step(self) -> None:
+        """Note that the request, which is in the foreground, has something to do in this turn of the loop."""
+
     def defer(self, handle: asyncio.Handle) -> None:
         """Take a callback of the request, which is in the background, to be called later."""
         raise NotImplementedError
@@ -66,15 +72,25 @@ THREAD_TURN_S = 0.002  # of a thread, before it looks whether others should work
 CURRENT_TURN: ContextVar[Turn | None] = ContextVar("current_turn", default=None)
 
 
+class Unwanted(Exception):
+    """Nobody waits for the work of a thread any more."""
+
+
 class ThreadPauses:
-    """The pauses of a thread that works for a request. Call it often: between two pauses it costs nothing."""
+    """The pauses of a thread that works for a request. Call it often: between two pauses it costs nothing.
+
+    When the work `is_abandoned`, the next pause raises `Unwanted`.
+    """
 
     def __init__(self, turn: Turn) -> None:
         self._turn, self._resumed = turn, perf_counter()
+        self.is_abandoned = False
 
     def __call__(self) -> None:
         if perf_counter() - self._resumed > THREAD_TURN_S:
             self._turn.pause_thread()
+            if self.is_abandoned:
+                raise Unwanted
             self._resumed = perf_counter()
 
 

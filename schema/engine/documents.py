@@ -24,7 +24,7 @@ from graphql.language.parser import Parser
 from graphql.validation.validate import ValidationAbortedError
 
 from resolvers.limits import LimitPolicy
-from resolvers.turns import FREE_TURN, ThreadPauses, Turn
+from resolvers.turns import FREE_TURN, ThreadPauses, Turn, Unwanted
 from schema.engine.costs.formula import CostFormula
 from schema.engine.structure import measure_structure
 from schema.engine.structure_limits import StructureLimits
@@ -126,13 +126,21 @@ class Documents:
         async with self._reading:
             valid = find_cached(self._cache, key)  # another request may have read it meanwhile
             if valid is None:
-                valid = await asyncio.to_thread(self._read_and_free, key, policy, turn)
+                valid = await self._read_in_thread(key, policy, turn)
                 if valid.estimated_bytes <= self._cache.maxsize:
                     self._cache[key] = valid
                 return valid
         for warning in valid.warnings:
             policy.enforce(warning)
         return valid
+
+    async def _read_in_thread(self, key: DocumentKey, policy: LimitPolicy, turn: Turn) -> ValidDocument:
+        pauses = ThreadPauses(turn)
+        try:
+            return await asyncio.to_thread(self._read_and_free, key, policy, pauses)
+        except asyncio.CancelledError:
+            pauses.is_abandoned = True
+            raise
 
     def add_own(self, text: str, schema: GraphQLSchema) -> None:
         """Cache a document of the application itself for ever; no limit applies. Raises `DocumentErrors`.
@@ -148,14 +156,16 @@ class Documents:
         """The memory of the cached documents, by estimate."""
         return int(self._cache.currsize)
 
-    def _read_and_free(self, key: DocumentKey, policy: LimitPolicy, turn: Turn) -> ValidDocument:
+    def _read_and_free(
+        self, key: DocumentKey, policy: LimitPolicy, pause: Callable[[], None]
+    ) -> ValidDocument:
         """What `_read` returns or raises, without the frames that hold a document that is rejected.
 
         A long one takes milliseconds to be freed, which this thread does.
         """
         try:
-            return self._read(key, policy, ThreadPauses(turn))
-        except (DocumentErrors, LimitExceeded) as error:
+            return self._read(key, policy, pause)
+        except (DocumentErrors, LimitExceeded, Unwanted) as error:
             raise error.with_traceback(None) from None
 
     def _read(self, key: DocumentKey, policy: LimitPolicy, pause: Callable[[], None]) -> ValidDocument:
@@ -188,6 +198,9 @@ class Documents:
             pass
         except GraphQLError as syntax_error:
             error = syntax_error.with_traceback(None)  # which holds what was parsed until then
+        except Unwanted:
+            unlink_tokens(lexer.token)
+            raise
         unlink_tokens(lexer.token)
         if error is None:
             raise LimitExceeded("depth", self._limits.depth, advice="Nest fewer fields or values.")

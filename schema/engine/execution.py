@@ -114,40 +114,46 @@ class Executor:
         equal query that is being executed is not executed again; the data is ready JSON then.
         """
         view = view or self._schema._schema
+        document_key = DocumentKey(view, may_introspect, query)
+        valid = self._documents.find_known(document_key)
         try:
-            valid = self._documents.find_known(key := DocumentKey(view, may_introspect, query))
             if valid is None:
-                valid = await self._read_document(key, context)
+                valid = await self._read_document(document_key, context)
             else:
                 context.turn.go_to_foreground()
                 for warning in valid.warnings:
                     context.limits.enforce(warning)
             operation = prepare_operation(valid, operation_name, self._schema.execution_context_class, view)
-            self._check_values(variables, context)
         except DocumentErrors as invalid:
             return reject(invalid.errors, context)
+        try:
+            self._check_values(variables, context)
         except LimitExceeded as error:
-            return reject([GraphQLError(error.message, original_error=error)], context)
+            return reject([_locate_nowhere(error)], context)
         if read_only and operation.definition.operation is not OperationType.QUERY:
             return reject_mutation(context)
         core = operation.make_executor(context, variables, hide_suggestions=not may_introspect)
         if isinstance(core, list):  # a variable is not of its type
             return reject(core, context)
-        operation_key = OperationKey.of(valid, core)
+        key = OperationKey.of(valid, core)
         try:
-            self._accept_cost(operation_key, core)
+            self._accept_cost(key, core)
         except LimitExceeded as error:
-            return reject([GraphQLError(error.message, original_error=error)], context)
-        return make_result(core, await self._execute_within_budget(operation_key, core, sharing))
+            return reject([_locate_nowhere(error)], context)
+        return make_result(core, await self._execute_within_budget(key, core, sharing))
 
     async def _read_document(self, key: DocumentKey, context: Context) -> ValidDocument:
         """A document that may be new. The request goes on in the background: who knows what it costs.
 
-        Raises `DocumentErrors` and `LimitExceeded`.
+        Raises `DocumentErrors`, or `LimitExceeded` if the time of the request is up.
         """
         context.turn.go_to_background()
         await asyncio.sleep(0)
-        return await self._documents.read(key, context.limits, context.turn)
+        with context.turn.watch():
+            try:
+                return await self._documents.read(key, context.limits, context.turn)
+            except LimitExceeded as error:
+                raise DocumentErrors([_locate_nowhere(error)]) from None
 
     def _check_values(self, variables: dict[str, Any] | None, context: Context) -> None:
         """Raise `LimitExceeded` if too many values of variables have to be converted."""
@@ -192,7 +198,7 @@ class Executor:
         if meter.error.headers:  # it is not the request that is at fault: it may be sent again later
             raise meter.error
         # Most fields have failed, and the others are not the whole answer.
-        return Execution(None, [GraphQLError(meter.error.message, original_error=meter.error)])
+        return Execution(None, [_locate_nowhere(meter.error)])
 
     async def _execute_in_turn(self, key: OperationKey, core: CoreExecutor[Any]) -> Execution:
         """Execute the operation when it is its turn. A query ends with its turn, a mutation finishes."""
@@ -270,3 +276,8 @@ class Executor:
     def add_own(self, text: str) -> None:
         """Cache a document of the application itself; no limit applies to it. Raises `DocumentErrors`."""
         self._documents.add_own(text, self._schema._schema)
+
+
+def _locate_nowhere(error: LimitExceeded) -> GraphQLError:
+    """The error of a whole request."""
+    return GraphQLError(error.message, original_error=error)

@@ -85,7 +85,11 @@ class SharedQueries:
 
         try:
             with context.turn.watch():
-                answer = await self._calls.run(_make_key(key, context, sharing), begin)
+                waiting = CURRENT_TURN.set(None)  # who waits has nothing to do, and may leave at once
+                answer = await self._calls.run(
+                    _make_key(key, context, sharing), begin, context.turn.leave_background
+                )
+                CURRENT_TURN.reset(waiting)
                 if not is_first:
                     if answer.is_expensive:
                         context.turn.go_to_background()

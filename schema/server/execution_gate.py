@@ -127,16 +127,21 @@ class RequestTurn(Turn):
 
     def go_to_background(self) -> None:
         self.is_background = True
-        self.close()
+        self._gate.background.leave_foreground(self)
+
+    def leave_background(self) -> None:
+        self.is_background = False
+        self._gate.background.release(self)
 
     def go_to_foreground(self) -> None:
-        self.is_background = False
+        if self.is_background:
+            self.leave_background()
         self._gate.background.foreground.add(self)
 
     def close(self) -> None:
-        background = self._gate.background
-        background.foreground.discard(self)
-        background.resume()
+        self._gate.background.leave_foreground(self)
+        if self.is_background and self._lane is None:  # else others wait for what it executes
+            self.leave_background()  # what outlives the request, such as a log's task, is not deferred
 
     async def begin(self, *, is_expensive: bool) -> None:
         self._gate.check_memory(is_expensive=is_expensive)
@@ -177,8 +182,12 @@ class RequestTurn(Turn):
         if self._is_detached:
             return nullcontext()
         if self._gate.policy.only_warns("request_seconds"):
-            return RequestWatch(self._receive, math.inf, math.inf)
-        return RequestWatch(self._receive, self._end, self._gate.limits.request_seconds)
+            return RequestWatch(self._receive, math.inf, math.inf, self._end_work)
+        return RequestWatch(self._receive, self._end, self._gate.limits.request_seconds, self._end_work)
+
+    def _end_work(self) -> None:
+        if not self._is_detached:
+            self.leave_background()
 
     @property
     def is_long(self) -> bool:
@@ -194,8 +203,11 @@ class RequestTurn(Turn):
         if self.is_background:
             self._gate.background.pause_thread()
 
+    def count_step(self) -> None:
+        self._gate.background.steps += 1
+
     def defer(self, handle: asyncio.Handle) -> None:
-        self._gate.background.append(handle)
+        self._gate.background.append(self, handle)
 
 
 def _overload(name: str, maximum: int, reason: str) -> LimitExceeded:

@@ -105,6 +105,7 @@ class LimitedHttpProtocol(HttpToolsProtocol):
     def connection_lost(self, exc: Exception | None) -> None:
         self._all.remove(self)
         super().connection_lost(exc)
+        self._unset_keepalive_if_required()  # else it would hold a connection that was reset, and its request
 
     def data_received(self, data: bytes) -> None:
         if self._is_refused:

@@ -125,6 +125,7 @@ def create_server(
         loop="schema.server.priority_loop:PriorityLoop",
         http=partial(LimitedHttpProtocol, connections=connections),  # type: ignore[arg-type]  # makes protocols
         ws="none",
+        reset_contextvars=True,  # else a pipelined request would begin in the context of the one before it
         log_config=None,
         access_log=access_log,
         server_header=False,

@@ -23,8 +23,9 @@ else:
 
 Ts = TypeVarTuple("Ts")
 TURN_S = 0.001  # of background work before the loop looks for other work
-LONGEST_WAIT_S = 0.02  # of background work for the foreground: it gets a twentieth of a busy loop's time
-LOOK_S = 0.001  # between two looks of a thread whether it still has to wait
+LONGEST_WAIT_S = 0.01  # of background work for the foreground: it gets a tenth of a busy loop's time
+QUIET_S = 0.02  # without a step of the foreground, which waits for a slow store or for the background then
+LOOK_S = 0.002  # between two looks whether the background still has to wait
 
 
 class PriorityLoop(Loop):
@@ -41,7 +42,10 @@ class PriorityLoop(Loop):
         context: contextvars.Context | None = None,
     ) -> asyncio.Handle:
         turn = CURRENT_TURN.get() if context is None else context.get(CURRENT_TURN)
-        if turn is None or not turn.is_background:
+        if turn is None:
+            return super().call_soon(callback, *args, context=context)
+        if not turn.is_background:
+            turn.count_step()
             return super().call_soon(callback, *args, context=context)
         handle = asyncio.Handle(callback, args, self, context)
         turn.defer(handle)
@@ -49,38 +53,52 @@ class PriorityLoop(Loop):
 
 
 class BackgroundQueue:
-    """The callbacks of requests in the background, in their order.
+    """The callbacks of requests in the background. The requests take turns, however many callbacks each has.
 
-    They wait while there are requests in the `foreground`, but not for long. Who leaves it calls `resume`.
+    They wait while there are requests in the `foreground` that have something to do, but not for long.
+    `steps` counts the callbacks of the foreground.
     """
 
     def __init__(self) -> None:
         self.foreground: set[Turn] = set()
-        self._handles: deque[asyncio.Handle] = deque()
-        self._latest_start = 0.0
+        self.steps = 0
+        self._handles: dict[Turn, deque[asyncio.Handle]] = {}
+        self._wait = _Wait(self)
         self._is_scheduled = False
-        self._waiting: asyncio.TimerHandle | None = None
+        self._next_look: asyncio.TimerHandle | None = None
 
-    def append(self, handle: asyncio.Handle) -> None:
-        self._handles.append(handle)
+    def __len__(self) -> int:
+        return sum(map(len, self._handles.values()))
+
+    def append(self, turn: Turn, handle: asyncio.Handle) -> None:
+        handles = self._handles.get(turn)
+        if handles is None:
+            handles = self._handles[turn] = deque()
+        handles.append(handle)
         if not self._is_scheduled:
+            self._wait = _Wait(self)
             self._schedule()
 
-    def resume(self) -> None:
-        """Go on at once if nothing is in the foreground any more."""
-        if self._waiting is not None and not self.foreground:
-            self._waiting.cancel()
-            self._waiting = None
+    def leave_foreground(self, turn: Turn) -> None:
+        """Remove a request from the foreground. If it is empty then, the background goes on at once."""
+        self.foreground.discard(turn)
+        if self._next_look is not None and not self.foreground:
+            self._next_look.cancel()
+            self._next_look = None
             self._schedule()
+
+    def release(self, turn: Turn) -> None:
+        """Do at once what waits of one request, which is not in the background any more."""
+        for handle in self._handles.pop(turn, ()):
+            asyncio.get_running_loop().call_soon(_call, handle, context=contextvars.Context())
 
     def pause_thread(self) -> None:
         """Wait in a thread that works in the background as long as the callbacks would."""
-        latest_start = time.perf_counter() + LONGEST_WAIT_S
-        while self.foreground and time.perf_counter() < latest_start:
+        wait = _Wait(self)
+        while not wait.is_over():
             time.sleep(LOOK_S)
 
     def _schedule(self) -> None:
-        self._latest_start = time.perf_counter() + LONGEST_WAIT_S
         # In a context without a turn, whoever appends: else the queue would wait for itself.
         asyncio.get_running_loop().call_soon(self._look_around, context=contextvars.Context())
         self._is_scheduled = True
@@ -90,16 +108,51 @@ class BackgroundQueue:
         asyncio.get_running_loop().call_soon(self._work)
 
     def _work(self) -> None:
-        began = time.perf_counter()
-        if self.foreground and began < self._latest_start:
-            loop = asyncio.get_running_loop()
-            self._waiting = loop.call_later(self._latest_start - began, self._work)
+        self._next_look = None
+        if not self._wait.is_over():
+            self._next_look = asyncio.get_running_loop().call_later(LOOK_S, self._work)
             return
-        self._waiting = None
-        while self._handles and time.perf_counter() < began + TURN_S:
-            handle: Any = self._handles.popleft()
-            if not handle.cancelled():
-                handle._run()
-        self._is_scheduled = False
-        if self._handles:
-            self._schedule()
+        end = time.perf_counter() + TURN_S
+        try:
+            while self._handles and time.perf_counter() < end:
+                self._work_for_next(end)
+        finally:  # a callback may end the loop
+            self._is_scheduled = False
+            if self._handles:
+                self._wait.begin_again()
+                self._schedule()
+
+    def _work_for_next(self, end: float) -> None:
+        """Call what waits of the request whose turn it is; what is left waits until the others had theirs."""
+        turn, handles = next(iter(self._handles.items()))
+        try:
+            while handles and time.perf_counter() < end:
+                _call(handles.popleft())
+        finally:
+            if self._handles.get(turn) is handles:  # it was not released meanwhile
+                del self._handles[turn]
+                if handles:
+                    self._handles[turn] = handles
+
+
+class _Wait:
+    """How long the background waits for the foreground: while that has something to do, but not for long."""
+
+    def __init__(self, queue: BackgroundQueue) -> None:
+        self._queue = queue
+        self._steps, self._last_step = queue.steps, time.perf_counter()
+        self.begin_again()
+
+    def begin_again(self) -> None:
+        self._latest_end = time.perf_counter() + LONGEST_WAIT_S
+
+    def is_over(self) -> bool:
+        now = time.perf_counter()
+        if self._steps != self._queue.steps:
+            self._steps, self._last_step = self._queue.steps, now
+        return not self._queue.foreground or now >= min(self._latest_end, self._last_step + QUIET_S)
+
+
+def _call(handle: Any) -> None:
+    if not handle.cancelled():
+        handle._run()

@@ -1,7 +1,9 @@
 """The end of a request's work: when its client leaves, or when its time is up."""
 
 import asyncio
+from collections.abc import Callable
 from contextlib import AbstractContextManager
+from contextvars import Context
 from types import TracebackType
 
 from starlette.requests import ClientDisconnect
@@ -18,11 +20,15 @@ class RequestWatch(AbstractContextManager[None]):
 
     The block raises `ClientDisconnect` or `LimitExceeded` then. The calls to stores that it makes have no
     more time than is left. `receive` receives the messages of the client, whose request has been read to its
-    end. `seconds` is the time that the request has altogether.
+    end. `seconds` is the time that the request has altogether. Before it cancels the work, it calls
+    `before_end`.
     """
 
-    def __init__(self, receive: Receive, end: float, seconds: float) -> None:
+    def __init__(
+        self, receive: Receive, end: float, seconds: float, before_end: Callable[[], None] = lambda: None
+    ) -> None:
         self._receive, self._end, self._seconds = receive, end, seconds
+        self._before_end = before_end
         self._watcher: asyncio.Task[None] | None = None
         self._reason: Exception | None = None
 
@@ -30,7 +36,9 @@ class RequestWatch(AbstractContextManager[None]):
         loop = asyncio.get_running_loop()
         self._work = asyncio.current_task()
         self._token = REQUEST_END.set(self._end)
-        self._timer = loop.call_at(min(loop.time() + FIRST_LOOK_S, self._end), self._begin, loop)
+        first_look = min(loop.time() + FIRST_LOOK_S, self._end)
+        # In a context without the turn of the request, which may be in the background.
+        self._timer = loop.call_at(first_look, self._begin, loop, context=Context())
 
     def __exit__(
         self,
@@ -69,4 +77,5 @@ class RequestWatch(AbstractContextManager[None]):
         else:
             self._reason = ClientDisconnect()
         assert self._work is not None
+        self._before_end()
         self._work.cancel()

@@ -13,10 +13,14 @@ class SharedWork(Generic[T]):
     """Runs as a task of its own. A caller that is cancelled leaves the others their result.
 
     The task is observed as part of the request that began it, and has no other of its context variables, so
-    that it does not end with that request. It is cancelled when nobody waits for it any more.
+    that it does not end with that request. It is cancelled when nobody waits for it any more, and
+    `when_unwanted` is called then.
     """
 
-    def __init__(self, work: Coroutine[Any, Any, T]) -> None:
+    def __init__(
+        self, work: Coroutine[Any, Any, T], when_unwanted: Callable[[], None] = lambda: None
+    ) -> None:
+        self._when_unwanted = when_unwanted
         self._task = asyncio.get_running_loop().create_task(work, context=make_shared_context())
         self._waiting = 0
 
@@ -32,8 +36,8 @@ class SharedWork(Generic[T]):
             await asyncio.wait((self._task,))
         finally:
             self._waiting -= 1
-            if not self._waiting:
-                self._task.cancel()  # no effect if it is done
+            if not self._waiting and self._task.cancel():  # which it is not if it is done
+                self._when_unwanted()
         return self._task.result()
 
     def when_done(self, callback: Callable[[], None]) -> None:
@@ -57,11 +61,19 @@ class SharedCalls(Generic[T]):
     def __contains__(self, key: Hashable) -> bool:
         return key in self._running
 
-    async def run(self, key: Hashable, call: Callable[[], Coroutine[Any, Any, T]]) -> T:
-        """Return the result of the call of a key, which is made unless it is running already."""
+    async def run(
+        self,
+        key: Hashable,
+        call: Callable[[], Coroutine[Any, Any, T]],
+        when_unwanted: Callable[[], None] = lambda: None,
+    ) -> T:
+        """Return the result of the call of a key, which is made unless it is running already.
+
+        If it is made and then nobody waits for it any more, `when_unwanted` is called.
+        """
         work = self._running.get(key)
         if work is None or not work.is_running:
-            work = self._running[key] = SharedWork(call())
+            work = self._running[key] = SharedWork(call(), when_unwanted)
             work.when_done(lambda: self._forget(key, work))
         return await work.wait()
 

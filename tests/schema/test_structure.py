@@ -2,13 +2,16 @@
 
 import asyncio
 import gc
+import threading
 from contextlib import suppress
 from typing import Any
 
 import pytest
 from graphql import Node, Token, get_introspection_query, parse
 
+from resolvers import turns
 from resolvers.limits import LimitPolicy
+from resolvers.turns import Turn
 from schema.engine.documents import DocumentErrors, DocumentKey, Documents
 from schema.engine.prepared_operations import prepare_operation
 from schema.engine.structure import _Measure, measure_structure
@@ -173,6 +176,37 @@ async def test_reading_a_document_collects_no_garbage_and_leaves_little() -> Non
     finally:
         gc.callbacks.remove(count)
         gc.enable()
+
+
+@pytest.mark.parametrize("pauses", [2, 15], ids=["parsed", "validated"])
+async def test_a_document_that_nobody_waits_for_is_not_read_to_its_end(
+    monkeypatch: pytest.MonkeyPatch, pauses: int
+) -> None:
+    monkeypatch.setattr(turns, "THREAD_TURN_S", 0)
+    documents, reached, left = Documents(LIMITS, max_bytes=10_000_000), threading.Event(), threading.Event()
+
+    class Held(Turn):
+        """Holds the thread at a pause until the client has left, and counts the pauses."""
+
+        pauses = 0
+
+        def pause_thread(self) -> None:
+            self.pauses += 1
+            if self.pauses == pauses:
+                reached.set()
+                left.wait(10)
+
+    turn, key = (
+        Held(),
+        DocumentKey(GRAPH, True, "{ organizations { nodes { name } } } # long " + "a" * pauses),
+    )
+    reading = asyncio.create_task(documents.read(key, LimitPolicy(), turn))
+    assert await asyncio.to_thread(reached.wait, 10)
+    reading.cancel()
+    await asyncio.wait((reading,))
+    left.set()
+    await documents.read(key, LimitPolicy())  # another one waits for nothing
+    assert turn.pauses == pauses
 
 
 async def test_a_new_document_that_many_send_is_read_once() -> None:

@@ -137,6 +137,13 @@ async def test_a_query_has_a_deadline(serve: Serve) -> None:
     await eventually(lambda: gateway.holding.cancelled == gateway.holding.held)
 
 
+async def test_a_query_has_a_deadline_while_its_document_waits_to_be_read(serve: Serve) -> None:
+    gateway = await serve(Holding(), request_seconds=0.05)
+    async with gateway.executor._documents._reading:
+        answer = await gateway.send(SIMPLE)
+    assert (answer.status_code, answer.json()["errors"][0]["extensions"]["limit"]) == (503, "request_seconds")
+
+
 async def test_a_store_has_the_time_that_is_left() -> None:
     deadline, never = Deadline("store", WAIT_S), asyncio.Event()
     REQUEST_END.set(asyncio.get_running_loop().time() + 0.01)
