@@ -6,7 +6,6 @@ import time
 from collections.abc import Awaitable, Callable
 from pathlib import Path
 
-from starlette.requests import Request
 from starlette.types import Message
 
 from bench.graph import fill
@@ -17,7 +16,9 @@ from resolvers.series_access import SeriesAccess
 from schema.engine.execution import Executor
 from schema.engine.structure_limits import StructureLimits
 from schema.server.app import create_app
+from schema.server.http_messages import IndexedRequest
 from schema.server.limit_settings import LimitSettings
+from schema.server.priority_loop import PriorityLoop
 from schema.server.process_tuning import freeze_startup_objects
 from schema.server.settings import Settings
 from schema.types.roles import view_of
@@ -54,10 +55,11 @@ async def measure_overhead(folder: Path) -> float:
     icons, cipher = Icons(open_icon_files(folder / "icons")), SecretCipher.store_plain_text()
 
     async def answer_limited() -> None:
-        context = await state.create_context(Request(dict(scope), _receive), "r")
+        context = await state.create_context(IndexedRequest(dict(scope), _receive), "r")
         await _run(state.executor, context)
 
     async def answer_bare() -> None:
+        IndexedRequest(dict(scope), _receive)
         await _run(bare, Context(Viewer(documents, SeriesAccess(series), grant), icons, cipher, "r"))
 
     limited_ms, bare_ms = [], []
@@ -90,4 +92,5 @@ async def _measure_cpu(answer: Callable[[], Awaitable[None]]) -> float:
 if __name__ == "__main__":
     with tempfile.TemporaryDirectory() as name:
         freeze_startup_objects()  # as a serving process does
-        print(f"{asyncio.run(measure_overhead(Path(name))):.3f} ms")
+        with asyncio.Runner(loop_factory=PriorityLoop) as runner:  # the loop of the server
+            print(f"{runner.run(measure_overhead(Path(name))):.3f} ms")

@@ -4,11 +4,12 @@ import hashlib
 import math
 import secrets
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import lru_cache
 from itertools import count
+from typing import NamedTuple
 
-from resolvers.grants import NO_LIMITS, OPEN, Grant
+from resolvers.grants import NO_LIMITS, Grant
 from resolvers.limits import LimitPolicy
 from resolvers.metering import Cost, cost_units
 from stores.contracts.buckets import Account, Buckets, Slots, Verdict
@@ -25,8 +26,7 @@ ADVICE = {
 }
 
 
-@dataclass(frozen=True, slots=True)
-class BudgetLimits:
+class BudgetLimits(NamedTuple):
     """Cost units and requests that are allowed, None for any number."""
 
     cost_per_minute: int | None = None
@@ -41,7 +41,7 @@ class BudgetLimits:
             return self
         cost = self.cost_per_minute if own.cost_per_minute is None else own.cost_per_minute
         requests = self.concurrent_requests if own.concurrent_requests is None else own.concurrent_requests
-        return replace(self, cost_per_minute=cost, concurrent_requests=requests)
+        return self._replace(cost_per_minute=cost, concurrent_requests=requests)
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,7 +54,7 @@ class Budgets:
 
     def of_request(self, grant: Grant) -> "RequestBudget | None":
         """The budget of a request. None if it has no key: the gateway is open, or its address is counted."""
-        if grant == OPEN or not grant.is_authenticated:
+        if not grant.is_authenticated:
             return None
         return RequestBudget(self, grant)
 

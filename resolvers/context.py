@@ -5,7 +5,7 @@ from abc import ABC, abstractmethod
 from asyncio import Future, ensure_future
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
-from functools import partial
+from functools import cached_property, partial
 from typing import Any
 
 from loaders import Loaders, StoreLoaders
@@ -15,7 +15,7 @@ from resolvers.budgets import RequestBudget
 from resolvers.granted_store import NO_DATABASE, GrantedDocumentStore
 from resolvers.grants import OPEN, Grant
 from resolvers.hints import Hints
-from resolvers.limits import LimitPolicy
+from resolvers.limits import LimitPolicy, Limits
 from resolvers.machine_owners import MachineOwners, find_conflicts, list_owners
 from resolvers.metering import Meter
 from resolvers.series_access import SeriesAccess
@@ -29,42 +29,54 @@ from stores.entities.cipher import SecretCipher
 from stores.entities.icons import Icons
 from stores.entities.organizations import is_organization_id
 from stores.entities.series_layout import SeriesLocation
+from stores.wrappers.series import wrap_series
 from stores.wrappers.tagged import TaggedSeriesDatabase
 
 
 @dataclass(frozen=True, slots=True)
 class Tenant:
-    """The data of one organization (without an id: what belongs to none) within one request."""
+    """The documents of one organization (without an id: what belongs to none) within one request."""
 
     organization_id: str | None
     documents: DocumentDatabase
     loaders: Loaders
-    readings: Readings
 
 
 class Viewer:
     """Who sends a request, and the only way to data: what the `grant` does not cover does not exist."""
 
-    def __init__(self, store: DocumentStore, series: SeriesAccess, grant: Grant = OPEN) -> None:
+    def __init__(
+        self, store: DocumentStore, series: SeriesAccess, grant: Grant = OPEN, meter: Meter | None = None
+    ) -> None:
         self._whole_store = store
         self._granted_store = GrantedDocumentStore(store, grant)
         self._store: DocumentStore = store if grant.is_operator else self._granted_store
-        self.series = series
+        self._series, self._meter = series, meter
         self.grant = grant
         self._journal: Journal | None = None
         self._tenants: dict[str, Tenant] = {}
         self._readings: dict[SeriesLocation, Readings] = {}
+        self._readings_of: dict[str | None, Readings] = {}  # by organization
         self.owners = series.owners or MachineOwners(store)
         self._databases: Future[dict[str, DatabaseInfo]] | None = None
         self.across = StoreLoaders(self._store)  # of reads in the databases of several tenants
         self._owners_loader: Loader[str, frozenset[str]] | None = None
 
+    @cached_property
+    def series(self) -> SeriesAccess:
+        """The time-series store, whose calls the meter counts."""
+        if self._meter is None:
+            return self._series
+        return self._series.with_store(wrap_series(self._series.store, self._meter))
+
+    @property
+    def series_scope(self) -> tuple[int, Limits, str]:
+        """What the cost of series depends on: how many databases there are, the limits and the time zone."""
+        return self._series.number_of_databases, self._series.limits, self._series.time_zone
+
     def tenant(self, organization_id: str) -> Tenant:
-        """The data of an organization. Raises `BadUserInput` if no organization can have this id."""
-        if not is_organization_id(organization_id):
-            raise BadUserInput(
-                "Invalid organization id: 1 to 63 letters, digits, _ or -.", fields=["organizationId"]
-            )
+        """The documents of an organization. Raises `BadUserInput` if no organization can have this id."""
+        _check_organization_id(organization_id)
         return self._make_tenant(organization_id, organization_id)
 
     @property
@@ -73,8 +85,18 @@ class Viewer:
         return self._add_journal(self._whole_store.database(self._store.default))
 
     def shared_tenant(self) -> Tenant:
-        """The data that belongs to no organization: services and legacy devices."""
+        """The documents that belong to no organization: services and legacy devices."""
         return self._make_tenant(self._store.default, None)
+
+    def readings(self, organization_id: str | None) -> Readings:
+        """The loaders of an organization's series, or of those that belong to none.
+
+        Raises `BadUserInput` if no organization can have this id.
+        """
+        readings = self._readings_of.get(organization_id)
+        if readings is None:
+            readings = self._readings_of[organization_id] = self._open_readings(organization_id)
+        return readings
 
     async def databases(self) -> dict[str, DatabaseInfo]:
         """The databases that the viewer may see, in byte order of their names.
@@ -119,8 +141,7 @@ class Viewer:
         self.across.clear()
         for tenant in self._tenants.values():
             tenant.loaders.clear()
-            tenant.readings.clear()
-        for readings in self._readings.values():
+        for readings in (*self._readings.values(), *self._readings_of.values()):
             readings.clear()
 
     def cancel_loads(self) -> None:
@@ -130,8 +151,7 @@ class Viewer:
             self._owners_loader.cancel()
         for tenant in self._tenants.values():
             tenant.loaders.cancel()
-            tenant.readings.cancel()
-        for readings in self._readings.values():
+        for readings in (*self._readings.values(), *self._readings_of.values()):
             readings.cancel()
 
     async def list_owners(self, machine_ids: Sequence[str]) -> list[frozenset[str]]:
@@ -159,8 +179,11 @@ class Viewer:
             self._readings[location] = Readings(series, self.series.limits.points)
         return self._readings[location]
 
-    def _get_readings_of(self, organization_id: str | None) -> Readings:
-        """The loaders of an organization's series, or of those that belong to none."""
+    def _open_readings(self, organization_id: str | None) -> Readings:
+        if organization_id is not None:
+            _check_organization_id(organization_id)
+        if not self.grant.covers(organization_id):
+            return self._get_readings_at(SeriesLocation(NO_DATABASE))
         layout = self.series.layout
         location = layout.find_location(organization_id)
         if organization_id is None or not location.is_shared:
@@ -171,18 +194,21 @@ class Viewer:
 
     def _make_tenant(self, database: str, organization_id: str | None) -> Tenant:
         name = f"{database}/{organization_id}"
-        if name not in self._tenants:
+        tenant = self._tenants.get(name)
+        if tenant is None:
             covered = self.grant.covers(organization_id)
             documents = (
                 self._add_journal(self._store.database(database)) if covered else self._granted_store.hidden
             )
-            readings = (
-                self._get_readings_of(organization_id)
-                if covered
-                else self._get_readings_at(SeriesLocation(NO_DATABASE))
-            )
-            self._tenants[name] = Tenant(organization_id, documents, Loaders(documents), readings)
-        return self._tenants[name]
+            tenant = self._tenants[name] = Tenant(organization_id, documents, Loaders(documents))
+        return tenant
+
+
+def _check_organization_id(organization_id: str) -> None:
+    if not is_organization_id(organization_id):
+        raise BadUserInput(
+            "Invalid organization id: 1 to 63 letters, digits, _ or -.", fields=["organizationId"]
+        )
 
 
 class OperationJournal(Journal):

@@ -3,7 +3,7 @@
 import logging
 from collections import Counter
 from collections.abc import Collection
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from stores.contracts.errors import LimitExceeded
 from stores.contracts.samples import SECOND
@@ -13,8 +13,7 @@ log = logging.getLogger(__name__)
 DAY = 24 * 3600 * SECOND  # in nanoseconds
 
 
-@dataclass(frozen=True, slots=True)
-class Limits:
+class Limits(NamedTuple):
     """Limits of time series: the longest range (nanoseconds), windows of one series, points of a response."""
 
     range: int = 400 * DAY

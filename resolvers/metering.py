@@ -153,16 +153,16 @@ class Meter(Interceptor):
     def _check(self) -> None:
         if self.error is not None:
             raise self.error
-        limits = self._limits
+        calls, documents, points, objects = self._limits
         is_within = (
-            self.calls <= limits.calls
-            and self.documents <= limits.documents
-            and self.points <= limits.points
-            and self.objects <= limits.objects
+            self.calls <= calls
+            and self.documents <= documents
+            and self.points <= points
+            and self.objects <= objects
         )
         if is_within or not self.stops:
             return
-        error = exceeded_limit(self.actual, limits)
+        error = exceeded_limit(self.actual, self._limits)
         if error is not None:
             self.error = error
             self._policy.enforce(error)
@@ -172,7 +172,11 @@ class Meter(Interceptor):
 
 def count_documents(results: Any) -> int:
     """The number of documents that a `find` returned: lists, or exceptions in their places."""
-    return sum(len(documents) for documents in results if not isinstance(documents, Exception))
+    number = 0
+    for documents in results:
+        if not isinstance(documents, Exception):
+            number += len(documents)
+    return number
 
 
 def _count_latest(by_machine: Any) -> int:

@@ -8,7 +8,7 @@ from cachetools import TTLCache
 from resolvers.limits import LIMITS, Limits
 from resolvers.machine_owners import MachineOwners
 from stores.contracts.samples import SECOND
-from stores.contracts.series import SeriesStore
+from stores.contracts.series import SeriesStore, WritableSeriesStore
 from stores.entities.series_layout import SeriesLayout
 
 
@@ -45,6 +45,11 @@ class SeriesAccess:
             self.counts,
             self.owners,
         )
+
+    @property
+    def number_of_databases(self) -> int:
+        """How many databases a call for all organizations reads; an embedded store reads them as one."""
+        return 1 if isinstance(self.store, WritableSeriesStore) else 1 + len(self.layout.databases)
 
     def find_end_of_present(self, now: int) -> int:
         """Return the time from which on points say nothing about the present: a clock was ahead."""

@@ -33,7 +33,7 @@ async def list_unassigned_machines(
         return await _find_owners(context, ids)
     if not series.layout.shares_by_machine:
         return []
-    machines = await context.viewer.shared_tenant().readings.series.machines(context.now - DAY, END_OF_TIME)
+    machines = await context.viewer.readings(None).series.machines(context.now - DAY, END_OF_TIME)
     owned = await _find_owners(context, sorted(id_ for id_ in machines if id_ > (after or "")))
     return [machine for machine in owned if len(machine.organization_ids) != 1][:limit]
 

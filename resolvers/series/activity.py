@@ -51,4 +51,4 @@ async def _find_devices(context: Context, application: Application) -> tuple[Rea
     """Return the loaders of an application's series, and the machine ids of its devices."""
     organization_id = application.organization_id
     machines = await list_machine_ids(context, organization_id, [application.application_id])
-    return context.viewer.tenant(organization_id).readings, machines
+    return context.viewer.readings(organization_id), machines

@@ -141,7 +141,7 @@ async def _list_groups(context: Context, scope: AnalyticsScope) -> list[EventGro
         *(list_machine_ids(context, o.organization_id, list(o.settings)) for o in organizations)
     )
     return [
-        EventGroup(o.organization_id, viewer.tenant(o.organization_id).readings, tuple(of_organization))
+        EventGroup(o.organization_id, viewer.readings(o.organization_id), tuple(of_organization))
         for o, of_organization in zip(organizations, machines, strict=True)
     ]
 

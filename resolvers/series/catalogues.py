@@ -81,7 +81,7 @@ async def get_catalogue_of_application(
     start, stop = await _resolve_range(context, application, requested)
     organization_id = application.organization_id
     machines = await list_machine_ids(context, organization_id, [application.application_id])
-    loader = context.viewer.tenant(organization_id).readings.extents(start, stop)
+    loader = context.viewer.readings(organization_id).extents(start, stop)
     return make_catalogue(chain.from_iterable(await loader.load_many(machines)))
 
 

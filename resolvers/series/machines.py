@@ -60,8 +60,8 @@ def get_readings(context: Context, machine: HasMachineId) -> Readings:
     """Return the loaders of the series of a machine's organization, or of points that belong to none."""
     viewer = context.viewer
     if machine.organization_id is None:
-        return viewer.shared_tenant().readings
-    return viewer.tenant(machine.organization_id).readings
+        return viewer.readings(None)
+    return viewer.readings(machine.organization_id)
 
 
 def machine_ids(machines: Sequence[HasMachineId]) -> Sequence[str]:

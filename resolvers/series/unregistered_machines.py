@@ -30,7 +30,7 @@ async def list_unregistered_machines(
     start, stop = resolve_range(context, requested or LAST_DAY, open_ended=True)
     machines: set[str] = set()
     if not viewer.series.layout.find_location(id_).is_shared:
-        machines = await viewer.tenant(id_).readings.series.machines(start, stop)
+        machines = await viewer.readings(id_).series.machines(start, stop)
     registered = await list_machine_ids(context, id_, list(organization.settings))
     unregistered = sorted(machines - set(registered))
     remaining = [machine for machine in unregistered if position is None or machine > position[0]]

@@ -25,6 +25,7 @@ from graphql.validation.validate import ValidationAbortedError
 
 from resolvers.limits import LimitPolicy
 from resolvers.turns import FREE_TURN, ThreadPauses, Turn, Unwanted
+from schema.engine.bounded_dict import BoundedDict
 from schema.engine.costs.formula import CostFormula
 from schema.engine.structure import measure_structure
 from schema.engine.structure_limits import StructureLimits
@@ -56,7 +57,7 @@ class ValidDocument:
     warnings: tuple[LimitExceeded, ...] = ()
     key: object = field(default_factory=object)
     operations: dict[str | None, Any] = field(default_factory=dict)
-    formulas: LRUCache[Hashable, CostFormula] = field(default_factory=lambda: LRUCache(MAX_FORMULAS))
+    formulas: BoundedDict[Hashable, CostFormula] = field(default_factory=lambda: BoundedDict(MAX_FORMULAS))
 
 
 class OperationKey(NamedTuple):

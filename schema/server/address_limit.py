@@ -4,20 +4,24 @@ from starlette.requests import Request
 
 from resolvers.budgets import Budgets
 from resolvers.grants import OPEN, Grant
-from schema.server.authentication import Authenticate
+from schema.server.authentication import GRANT, Authenticate
 from schema.server.origins import is_loopback
 from stores.contracts.errors import Unauthenticated
 
 
 class CountFailures:
-    """Authenticates as `authenticate` does. Too many failures of an address raise `LimitExceeded`."""
+    """Authenticates as `authenticate` does, and remembers the grant as `remember_grant` does.
+
+    Too many failures of an address raise `LimitExceeded`.
+    """
 
     def __init__(self, authenticate: Authenticate, budgets: Budgets) -> None:
         self._authenticate, self._budgets = authenticate, budgets
 
     async def __call__(self, request: Request) -> Grant:
         try:
-            return await self._authenticate(request)
+            grant = request.scope[GRANT] = await self._authenticate(request)
+            return grant
         except Unauthenticated:
             await count_request(self._budgets, request)
             raise
@@ -28,8 +32,6 @@ async def count_anonymous(budgets: Budgets, request: Request, grant: Grant) -> N
 
     While the gateway is open, requests from the same machine are not counted.
     """
-    if grant.is_authenticated:
-        return
     is_local = request.client is None or is_loopback(request.client.host)
     if not (is_local and grant == OPEN):
         await count_request(budgets, request)

@@ -19,7 +19,7 @@ from schema.engine.costs.estimator import CostEstimator
 from schema.engine.execution import Executor
 from schema.server import explorer
 from schema.server.address_limit import CountFailures
-from schema.server.authentication import Authenticate, Authenticator, remember_grant
+from schema.server.authentication import Authenticate, Authenticator
 from schema.server.backfill import backfill_earlier_points
 from schema.server.background import Work, run_in_background
 from schema.server.compression import Compressor
@@ -107,7 +107,7 @@ def create_app(
         icons=open_icons(settings),
         cipher=open_cipher(settings),
         executor=_make_executor(settings, resources),
-        authenticate=remember_grant(CountFailures(checked, budgets)),
+        authenticate=CountFailures(checked, budgets),
         limits=limits,
         gate=settings.limits.make_gate(limits, settings.server.workers),
         max_answer_bytes=(

@@ -146,18 +146,19 @@ def sends_token(request: Request, token: SecretStr) -> bool:
 
 def read_credential(request: Request) -> str | None:
     """The credential of a request, or None. It is never read from the URL. Raises `Unauthenticated`."""
-    sent: list[tuple[bytes, bytes]] = [
-        header for header in request.scope["headers"] if header[0] in (b"authorization", b"x-api-key")
-    ]
-    if not sent:
+    sent: tuple[bytes, bytes] | None = None
+    for header in request.scope["headers"]:
+        if header[0] == b"authorization" or header[0] == b"x-api-key":
+            if sent is not None:
+                raise Unauthenticated("Send one credential.")
+            sent = header
+    if sent is None:
         return None
-    if len(sent) > 1:
-        raise Unauthenticated("Send one credential.")
-    [(name, value)] = sent
-    text = value.decode("latin-1").strip()
-    if name == b"x-api-key":
+    text = sent[1].decode("latin-1").strip()
+    if sent[0] == b"x-api-key":
         return text
-    scheme, _, credential = text.partition(" ")
-    if scheme.lower() not in SCHEMES or not credential.strip():
+    scheme, _, rest = text.partition(" ")
+    credential = rest.strip()
+    if scheme.lower() not in SCHEMES or not credential:
         raise Unauthenticated("The header Authorization must be `Bearer KEY`.")
-    return credential.strip()
+    return credential

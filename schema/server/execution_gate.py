@@ -6,6 +6,7 @@ import time
 from collections import deque
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
+from functools import cached_property
 
 from starlette.types import Receive
 
@@ -13,7 +14,7 @@ from resolvers.limits import LimitPolicy
 from resolvers.turns import Turn
 from schema.server.memory import MemoryGauge
 from schema.server.priority_loop import BackgroundQueue
-from schema.server.request_watch import RequestWatch
+from schema.server.request_watch import FirstLooks, RequestWatch
 from stores.contracts.errors import LimitExceeded
 
 RETRY_AFTER_S = 1.0
@@ -90,6 +91,7 @@ class ExecutionGate:
         self.expensive = Lane(limits.executing_expensive, limits.queued)
         self.background = BackgroundQueue()
         self.large_writes = 0  # of points, which are parsed or written
+        self.first_looks = FirstLooks()
         self._last_expensive = -math.inf
 
     def lane(self, *, is_expensive: bool) -> Lane:
@@ -123,7 +125,11 @@ class RequestTurn(Turn):
         self._end = self._began + gate.limits.request_seconds
         self._lane: Lane | None = None
         self._is_detached = False
-        self._lock = asyncio.Lock()
+
+    @cached_property
+    def _lock(self) -> asyncio.Lock:
+        """Few requests need it."""
+        return asyncio.Lock()
 
     def go_to_background(self) -> None:
         self.is_background = True
@@ -182,8 +188,11 @@ class RequestTurn(Turn):
         if self._is_detached:
             return nullcontext()
         if self._gate.policy.only_warns("request_seconds"):
-            return RequestWatch(self._receive, math.inf, math.inf, self._end_work)
-        return RequestWatch(self._receive, self._end, self._gate.limits.request_seconds, self._end_work)
+            return self._make_watch(math.inf, math.inf)
+        return self._make_watch(self._end, self._gate.limits.request_seconds)
+
+    def _make_watch(self, end: float, seconds: float) -> RequestWatch:
+        return RequestWatch(self._receive, end, seconds, self._gate.first_looks, self._end_work)
 
     def _end_work(self) -> None:
         if not self._is_detached:

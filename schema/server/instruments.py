@@ -6,10 +6,11 @@ from collections.abc import Callable
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
 from prometheus_client.process_collector import ProcessCollector
 
+from schema.server.timed_events import SECONDS, TimedEvents
+
 MAX_NAMES = 200  # of operations and of clients; clients choose names, and each name is stored for ever
 MAX_NAME_LENGTH = 200  # an operation's name may be as long as a document
 OTHER = "(other)"
-SECONDS = (0.001, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30)
 LAG_INTERVAL_S = 0.25
 
 
@@ -35,37 +36,24 @@ class Instruments:
     def __init__(self) -> None:
         self.registry = registry = CollectorRegistry()
         self._operations, self._clients = BoundedNames(), BoundedNames()
-        # The counter and the histogram of each combination of labels: to look them up there takes longer than
-        # to count. The labels are those of `BoundedNames` and of the code, so that there are not many.
-        self._of_operations: dict[tuple[str, str, str], tuple[Counter, Histogram]] = {}
-        self._of_store_calls: dict[tuple[str, str, str], tuple[Counter, Histogram]] = {}
         ProcessCollector(registry=registry)
-        self._requests = Counter(
-            "sync_gateway_requests",
-            "Operations of the graph, also of old routes, by the code of their first error (OK: none).",
+        self._requests = TimedEvents(
+            (
+                "sync_gateway_requests",
+                "Operations of the graph, also of old routes, by the code of their first error (OK: none).",
+            ),
+            ("sync_gateway_request_seconds", "How long operations took."),
             ["operation", "role", "code"],
-            registry=registry,
+            timed=1,
         )
-        self._request_seconds = Histogram(
-            "sync_gateway_request_seconds",
-            "How long operations took.",
-            ["operation"],
-            buckets=SECONDS,
-            registry=registry,
-        )
-        self._store_calls = Counter(
-            "sync_gateway_store_calls",
-            "Calls to the stores, by kind and code (OK: no error).",
+        self.store_calls = TimedEvents(
+            ("sync_gateway_store_calls", "Calls to the stores, by kind and code (OK: no error)."),
+            ("sync_gateway_store_seconds", "How long calls to the stores took."),
             ["store", "kind", "code"],
-            registry=registry,
+            timed=2,
         )
-        self._store_seconds = Histogram(
-            "sync_gateway_store_seconds",
-            "How long calls to the stores took.",
-            ["store", "kind"],
-            buckets=SECONDS,
-            registry=registry,
-        )
+        registry.register(self._requests)
+        registry.register(self.store_calls)
         self._old_routes = Counter(
             "sync_gateway_old_route_requests",
             "Requests of old routes, by the key or subject that sent them.",
@@ -81,22 +69,7 @@ class Instruments:
         self._connections = Gauge("sync_gateway_connections", "Open connections.", registry=registry)
 
     def count_operation(self, operation: str, role: str, code: str, seconds: float) -> None:
-        labels = (self._operations(operation), role, code)
-        metrics = self._of_operations.get(labels)
-        if metrics is None:
-            metrics = self._requests.labels(*labels), self._request_seconds.labels(labels[0])
-            self._of_operations[labels] = metrics
-        metrics[0].inc()
-        metrics[1].observe(seconds)
-
-    def count_store_call(self, store: str, kind: str, seconds: float, code: str) -> None:
-        labels = (store, kind, code)
-        metrics = self._of_store_calls.get(labels)
-        if metrics is None:
-            metrics = self._store_calls.labels(*labels), self._store_seconds.labels(store, kind)
-            self._of_store_calls[labels] = metrics
-        metrics[0].inc()
-        metrics[1].observe(seconds)
+        self._requests.add((self._operations(operation), role, code), seconds)
 
     def count_old_route(self, route: str, client: str) -> None:
         self._old_routes.labels(route, self._clients(client)).inc()

@@ -80,7 +80,8 @@ class KeyRing:
 
     async def check(self, text: str) -> Grant:
         """The grant of a key. Raises `Unauthenticated`, or `Unavailable` if it cannot be checked now."""
-        digest, now, state = hashlib.sha256(text.encode()).digest(), self._clock(), self._state
+        digest = hashlib.blake2b(text.encode(), digest_size=32).digest()  # takes a third of SHA-256's time
+        now, state = self._clock(), self._state
         known = state.known.get(digest)
         if known is not None and state.read_at is not None and now - state.read_at < MAX_AGE_S:
             key, grant = known

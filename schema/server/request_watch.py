@@ -1,6 +1,8 @@
 """The end of a request's work: when its client leaves, or when its time is up."""
 
 import asyncio
+import math
+from collections import deque
 from collections.abc import Callable
 from contextlib import AbstractContextManager
 from contextvars import Context
@@ -13,6 +15,37 @@ from stores.contracts.errors import LimitExceeded
 from stores.wrappers.deadline import REQUEST_END
 
 FIRST_LOOK_S = 0.02  # most requests are over by then, and pay for no task that waits for their client
+TIMER_STEP_S = 0.001  # by which a timer may be early
+
+
+class FirstLooks:
+    """Lets each watch that is open for `FIRST_LOOK_S` begin to look, with one timer for all of them.
+
+    A timer of its own would take a request longer than all else that its watch does.
+    """
+
+    def __init__(self) -> None:
+        self._watches: deque[RequestWatch] = deque()  # in the order in which they are due
+        self._next_look = -math.inf
+
+    def add(self, watch: "RequestWatch", due: float, loop: asyncio.AbstractEventLoop) -> None:
+        watch.due = due
+        self._watches.append(watch)
+        if self._next_look <= due - FIRST_LOOK_S:
+            self._schedule(due, loop)
+
+    def _schedule(self, due: float, loop: asyncio.AbstractEventLoop) -> None:
+        self._next_look = due
+        loop.call_at(due, self._look, loop, context=Context())
+
+    def _look(self, loop: asyncio.AbstractEventLoop) -> None:
+        now, watches = loop.time() + TIMER_STEP_S, self._watches
+        while watches and (watches[0].due <= now or not watches[0].is_open):
+            watch = watches.popleft()
+            if watch.is_open:
+                watch.begin(loop)
+        if watches and self._next_look <= now:
+            self._schedule(watches[0].due, loop)
 
 
 class RequestWatch(AbstractContextManager[None]):
@@ -25,10 +58,17 @@ class RequestWatch(AbstractContextManager[None]):
     """
 
     def __init__(
-        self, receive: Receive, end: float, seconds: float, before_end: Callable[[], None] = lambda: None
+        self,
+        receive: Receive,
+        end: float,
+        seconds: float,
+        first_looks: FirstLooks,
+        before_end: Callable[[], None] = lambda: None,
     ) -> None:
         self._receive, self._end, self._seconds = receive, end, seconds
+        self._first_looks, self.due = first_looks, 0.0
         self._before_end = before_end
+        self._work: asyncio.Task[object] | None = None  # while the block is executed
         self._watcher: asyncio.Task[None] | None = None
         self._reason: Exception | None = None
 
@@ -36,9 +76,11 @@ class RequestWatch(AbstractContextManager[None]):
         loop = asyncio.get_running_loop()
         self._work = asyncio.current_task()
         self._token = REQUEST_END.set(self._end)
-        first_look = min(loop.time() + FIRST_LOOK_S, self._end)
-        # In a context without the turn of the request, which may be in the background.
-        self._timer = loop.call_at(first_look, self._begin, loop, context=Context())
+        due = loop.time() + FIRST_LOOK_S
+        if due < self._end:
+            self._first_looks.add(self, due, loop)
+        else:
+            self.begin(loop)
 
     def __exit__(
         self,
@@ -46,7 +88,6 @@ class RequestWatch(AbstractContextManager[None]):
         error: BaseException | None,
         traceback: TracebackType | None,
     ) -> None:
-        self._timer.cancel()
         if self._watcher is not None:
             self._watcher.cancel()
             self._watcher = None  # its exception has frames that lead to this object: a reference cycle
@@ -62,8 +103,14 @@ class RequestWatch(AbstractContextManager[None]):
             finally:
                 del reason, work  # the frames of an error lead to all that was loaded, and not back to it
 
-    def _begin(self, loop: asyncio.AbstractEventLoop) -> None:
-        self._watcher = loop.create_task(self._watch())
+    @property
+    def is_open(self) -> bool:
+        """Whether the block is being executed."""
+        return self._work is not None
+
+    def begin(self, loop: asyncio.AbstractEventLoop) -> None:
+        """Look whether the client leaves. This is in no request's context, so that it is never deferred."""
+        self._watcher = loop.create_task(self._watch(), context=Context())
 
     async def _watch(self) -> None:
         try:

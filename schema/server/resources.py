@@ -50,7 +50,7 @@ def open_resources(
     instruments = Instruments()
     documents, series = documents or open_documents(settings), series or open_series(settings)
     of_documents, of_series = map(_name_system, store_urls(settings))
-    observe = instruments.count_store_call
+    observe = instruments.store_calls.add
     # An embedded store reads on the spot what others would wait for.
     wrap = WrappedDocumentStore if of_documents == "sqlite" else SharedReadsStore
     return Resources(

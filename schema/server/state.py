@@ -63,21 +63,21 @@ class AppState:
         CURRENT_REQUEST.set(RequestRecord(request_id, tracing.tracer, tracing.find_parent(request.headers)))
         try:
             grant = await (authenticate or self.authenticate)(request)
-            await count_anonymous(self.budgets, request, grant)
+            if not grant.is_authenticated:
+                await count_anonymous(self.budgets, request, grant)
         except GatewayError as error:
             raise AccessDenied(error) from None
         turn = RequestTurn(self.gate, request.receive)
         CURRENT_TURN.set(turn)
         meter = Meter(self.max_cost, self.limits, turn)
-        documents, series, trace = self.documents, self.series.store, None
+        documents, series, trace = self.documents, self.series, None
         if request.headers.get(TRACE_HEADER) == "1" and grant.is_operator:
             document_calls, series_calls = CallCounter(), CallCounter()
             documents = WrappedDocumentStore(documents, document_calls)
-            series = wrap_series(series, series_calls)
+            series = series.with_store(wrap_series(series.store, series_calls))
             trace = {"documentCalls": document_calls.calls, "seriesCalls": series_calls.calls}
-        access = self.series.with_store(wrap_series(series, meter))
         return Context(
-            Viewer(MeteredDocumentStore(documents, meter), access, grant),
+            Viewer(MeteredDocumentStore(documents, meter), series, grant, meter),
             self.icons,
             self.cipher,
             request_id,

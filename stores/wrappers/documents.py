@@ -1,7 +1,8 @@
 """A document store around a document store: every call passes through an `Interceptor`."""
 
-from collections.abc import Awaitable, Callable, Sequence
-from typing import TypeVar
+from collections.abc import Awaitable, Callable, Coroutine, Sequence
+from functools import partial
+from typing import Any, TypeVar
 
 from stores.contracts.document_store import DatabaseCollection, DatabaseInfo, DocumentDatabase, DocumentStore
 from stores.contracts.documents import (
@@ -22,7 +23,10 @@ T = TypeVar("T")
 
 
 class WrappedDocumentStore(DocumentStore):
-    """Passes each call, except `close`, to `store` through `interceptor`."""
+    """Passes each call, except `close`, to `store` through `interceptor`.
+
+    Reads that every request makes return the coroutine of the interceptor: one of their own would only wait.
+    """
 
     def __init__(self, store: DocumentStore, interceptor: Interceptor) -> None:
         self._store, self._interceptor = store, interceptor
@@ -48,15 +52,17 @@ class WrappedDocumentStore(DocumentStore):
     async def check_writes(self) -> None:
         await self._interceptor.run(StoreCall("check_writes"), self._store.check_writes)
 
-    async def find_across(
+    def find_across(
         self, collections: Sequence[DatabaseCollection], query: Query
-    ) -> list[list[Document] | Exception]:
-        call = StoreCall("find", join_names([collection for _, collection in collections]))
-        return await self._interceptor.run(call, lambda: self._store.find_across(collections, query))
+    ) -> Coroutine[Any, Any, list[list[Document] | Exception]]:
+        call = StoreCall("find", partial(_join_names_across, collections))
+        return self._interceptor.run(call, partial(self._store.find_across, collections, query))
 
-    async def count_across(self, collections: Sequence[DatabaseCollection]) -> list[int | Exception]:
-        call = StoreCall("count", join_names([collection for _, collection in collections]))
-        return await self._interceptor.run(call, lambda: self._store.count_across(collections))
+    def count_across(
+        self, collections: Sequence[DatabaseCollection]
+    ) -> Coroutine[Any, Any, list[int | Exception]]:
+        call = StoreCall("count", partial(_join_names_across, collections))
+        return self._interceptor.run(call, partial(self._store.count_across, collections))
 
     def get_cache_sizes(self) -> dict[str, int]:
         return self._store.get_cache_sizes()
@@ -75,11 +81,15 @@ class WrappedDocumentDatabase(DocumentDatabase):
     def with_journal(self, journal: Journal) -> "WrappedDocumentDatabase":
         return WrappedDocumentDatabase(self._documents.with_journal(journal), self._interceptor)
 
-    async def _read(self, operation: str, subject: str, proceed: Callable[[], Awaitable[T]]) -> T:
-        return await self._interceptor.run(StoreCall(operation, subject), proceed)
+    def _read(
+        self, operation: str, subject: str, proceed: Callable[[], Awaitable[T]]
+    ) -> Coroutine[Any, Any, T]:
+        return self._interceptor.run(StoreCall(operation, subject), proceed)
 
-    async def _write(self, operation: str, subject: str, proceed: Callable[[], Awaitable[T]]) -> T:
-        return await self._interceptor.run(StoreCall(operation, subject, is_write=True), proceed)
+    def _write(
+        self, operation: str, subject: str, proceed: Callable[[], Awaitable[T]]
+    ) -> Coroutine[Any, Any, T]:
+        return self._interceptor.run(StoreCall(operation, subject, is_write=True), proceed)
 
     async def find_many(self, collection: Collection, queries: Sequence[Query]) -> list[list[Document]]:
         return await self._read(
@@ -176,3 +186,7 @@ def join_names(collections: Sequence[Collection]) -> str:
     if len(collections) == 1:
         return collections[0].name
     return " ".join(dict.fromkeys(collection.name for collection in collections))
+
+
+def _join_names_across(collections: Sequence[DatabaseCollection]) -> str:
+    return join_names([collection for _, collection in collections])

@@ -11,13 +11,18 @@ T = TypeVar("T")
 class StoreCall(NamedTuple):
     """What a call does and to what, such as `find` and `cnc_devices`, and whether it changes the store.
 
+    `named` is the subject, or a function that makes its name, which most calls do not need.
     `presume_samples` returns how many samples it is likely to read, if only the store knows the number.
     """
 
     operation: str
-    subject: str = ""
+    named: str | Callable[[], str] = ""
     is_write: bool = False
     presume_samples: Callable[[], int] = int  # 0
+
+    @property
+    def subject(self) -> str:
+        return self.named if isinstance(self.named, str) else self.named()
 
     def __str__(self) -> str:
         return f"{self.operation} {self.subject}".rstrip()

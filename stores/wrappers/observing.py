@@ -1,8 +1,8 @@
 """Calls to a store as operators see them: counted and timed, and spans of the traces of requests."""
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Coroutine
 from time import perf_counter
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from opentelemetry.trace import SpanKind
 
@@ -11,8 +11,8 @@ from stores.contracts.request_record import CURRENT_REQUEST, RequestRecord, trac
 from stores.wrappers.interception import Interceptor, StoreCall
 
 T = TypeVar("T")
-# With the name of the store, the kind of call, its seconds, and "OK" or the code of its failure.
-Observe = Callable[[str, str, float, str], None]
+# With the name of the store, the kind of call, and "OK" or the code of its failure; and its seconds.
+Observe = Callable[[tuple[str, str, str], float], None]
 
 
 class ObservedCalls(Interceptor):
@@ -21,10 +21,13 @@ class ObservedCalls(Interceptor):
     def __init__(self, store: str, system: str, observe: Observe) -> None:
         self._store, self._system, self._observe = store, system, observe
 
-    async def run(self, call: StoreCall, proceed: Callable[[], Awaitable[T]]) -> T:
+    def run(self, call: StoreCall, proceed: Callable[[], Awaitable[T]]) -> Coroutine[Any, Any, T]:
         record = CURRENT_REQUEST.get()
         if record is None or record.tracer is None:
-            return await self._time(call, proceed, record)
+            return self._time(call, proceed, record)
+        return self._trace(call, proceed, record)
+
+    async def _trace(self, call: StoreCall, proceed: Callable[[], Awaitable[T]], record: RequestRecord) -> T:
         with trace(
             str(call),
             SpanKind.CLIENT,
@@ -47,6 +50,6 @@ class ObservedCalls(Interceptor):
             raise
         finally:
             seconds = perf_counter() - began
-            self._observe(self._store, call.operation, seconds, code)
+            self._observe((self._store, call.operation, code), seconds)
             if record is not None:
                 record.add_call(self._store, seconds)

@@ -153,7 +153,7 @@ async def test_what_a_request_looks_up_is_counted_by_its_meter(store: DocumentSt
     viewer = Viewer(MeteredDocumentStore(store, meter), access)
     assert await viewer.list_owners(["M1", "7"]) == [{"acme", "nord"}, {"west"}]
     assert meter.actual[:2] == (3, 4 + 3)  # the organizations and their settings, and the devices
-    latest = viewer.tenant("acme").readings.latest("state", ("power",))
+    latest = viewer.readings("acme").latest("state", ("power",))
     assert await latest.load("M2") == {}
     assert meter.actual[:2] == (6, 7 + 4 + 1)
     await series.close()

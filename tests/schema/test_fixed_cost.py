@@ -89,7 +89,7 @@ async def count_calls(app: Any, scope: Scope) -> Counter[str]:
     return calls
 
 
-@pytest.mark.parametrize(("has_key", "maximum"), [(False, 275), (True, 295)])
+@pytest.mark.parametrize(("has_key", "maximum"), [(False, 245), (True, 255)])
 async def test_a_request_costs_few_calls(tmp_path: Path, has_key: bool, maximum: int) -> None:
     app = create_app(Settings(data=tmp_path))
     headers = []

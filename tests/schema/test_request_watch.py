@@ -8,12 +8,12 @@ from contextlib import suppress
 from typing import Any
 
 import pytest
-from starlette.requests import Request
+from starlette.requests import ClientDisconnect, Request
 from starlette.types import Message
 
 from schema.server.bodies import BadRequest
 from schema.server.ingest_reading import BodyReader
-from schema.server.request_watch import RequestWatch
+from schema.server.request_watch import FirstLooks, RequestWatch
 from tests.patience import BUSY_S
 
 
@@ -37,7 +37,8 @@ async def test_what_a_watched_request_has_loaded_needs_no_garbage_collection(lea
         return {"type": "http.disconnect"}
 
     async def execute() -> None:
-        loaded, watch = Loaded(), RequestWatch(receive, asyncio.get_running_loop().time() + BUSY_S, BUSY_S)
+        loaded, end = Loaded(), asyncio.get_running_loop().time() + BUSY_S
+        watch = RequestWatch(receive, end, BUSY_S, FirstLooks())
         references.append(weakref.ref(loaded))
         references.append(weakref.ref(watch))
         with watch:
@@ -55,6 +56,35 @@ async def test_what_a_watched_request_has_loaded_needs_no_garbage_collection(lea
         assert [reference() for reference in references] == [None, None]
     finally:
         gc.enable()
+
+
+async def test_watches_share_their_timers_and_each_sees_its_client_leave() -> None:
+    left, looks, cancelled = asyncio.Event(), FirstLooks(), list[int]()
+    loop = asyncio.get_running_loop()
+
+    async def receive() -> Message:
+        await left.wait()
+        return {"type": "http.disconnect"}
+
+    async def execute(number: int) -> None:
+        with suppress(ClientDisconnect), RequestWatch(receive, loop.time() + BUSY_S, BUSY_S, looks):
+            try:
+                await asyncio.Event().wait()
+            except asyncio.CancelledError:
+                cancelled.append(number)
+                raise
+
+    with RequestWatch(receive, loop.time() + BUSY_S, BUSY_S, looks):
+        await asyncio.sleep(0)  # a request that is over before the first look
+    works = []
+    for number in range(50):
+        works.append(asyncio.create_task(execute(number)))
+        await asyncio.sleep(0.001)
+    left.set()
+    async with asyncio.timeout(BUSY_S):
+        await asyncio.gather(*works)
+    assert sorted(cancelled) == list(range(50))
+    assert not looks._watches
 
 
 async def test_a_body_that_is_rejected_needs_no_garbage_collection() -> None:

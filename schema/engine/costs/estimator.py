@@ -9,8 +9,7 @@ from resolvers.metering import Cost
 from schema.engine.costs.declarations import Costs, CostScope
 from schema.engine.costs.formula import CostFormula
 from schema.engine.costs.paths import costs_by_path
-from schema.engine.documents import OperationKey, find_cached
-from stores.contracts.series import WritableSeriesStore
+from schema.engine.documents import OperationKey
 
 MINUTE = 60 * 1_000_000_000  # in nanoseconds
 
@@ -34,13 +33,13 @@ class CostEstimator:
 
     def _formula(self, key: OperationKey, core: Executor[Any]) -> CostFormula:
         formulas, operation = key.valid.formulas, key[1:]
-        formula = find_cached(formulas, operation)
+        formula = formulas.get(operation)
         if formula is None:
             formula = formulas[operation] = CostFormula(core, self._costs)
         return formula
 
     def _scope(self, context: Context) -> CostScope:
-        grant, series = context.viewer.grant, context.viewer.series
+        grant, series = context.viewer.grant, context.viewer.series_scope
         organizations = self._max_organizations if grant.organizations is None else len(grant.organizations)
         fan_out = 1 if grant.applications is None else max(1, organizations * len(grant.applications))
         # The time counts in whole minutes, so that the requests of a minute share an evaluation.
@@ -48,9 +47,7 @@ class CostEstimator:
         return CostScope(
             organizations,
             grant.is_operator,
-            1 if isinstance(series.store, WritableSeriesStore) else 1 + len(series.layout.databases),
-            series.limits,
-            series.time_zone,
+            *series,
             fan_out,
             now,
         )

@@ -6,7 +6,6 @@ from hashlib import sha256
 from typing import Any, TypeAlias
 
 import orjson
-from cachetools import LRUCache
 from graphql import (
     FieldNode,
     FragmentSpreadNode,
@@ -30,6 +29,7 @@ from graphql.execution.values import get_argument_values, get_directive_values
 from graphql.type import GraphQLIncludeDirective, GraphQLSkipDirective
 
 from resolvers.metering import Cost
+from schema.engine.bounded_dict import BoundedDict
 from schema.engine.costs.declarations import (
     OBJECT,
     PAGE,
@@ -86,7 +86,7 @@ class CostFormula:
         compiler = _Compiler(core, costs)
         self.root = compiler.compile_operation()
         self._variables = sorted(compiler.variables)
-        self._evaluated: LRUCache[Hashable, Cost] = LRUCache(MAX_EVALUATIONS)
+        self._evaluated: BoundedDict[Hashable, Cost] = BoundedDict(MAX_EVALUATIONS)
 
     def evaluate(self, core: Executor[Any], scope: CostScope) -> Cost:
         """The upper bound on what a request costs, whose executor is `core`."""
