@@ -23,8 +23,8 @@ else:
 
 Ts = TypeVarTuple("Ts")
 TURN_S = 0.001  # of background work before the loop looks for other work
-LONGEST_WAIT_S = 0.01  # of background work for the foreground: it gets a tenth of a busy loop's time
-QUIET_S = 0.02  # without a step of the foreground, which waits for a slow store or for the background then
+LONGEST_WAIT_S = 0.02  # of background work for the foreground: it gets a twentieth of a busy loop's time
+QUIET_S = 0.1  # without a step of the foreground, which waits for a slow store or for the background then
 LOOK_S = 0.002  # between two looks whether the background still has to wait
 
 
