@@ -3,7 +3,8 @@
 A gateway process over its embedded stores. Twenty dashboard requests a second are sent alone, and then beside
 nesting, fragments, slow clients, gzip, big answers that nobody reads, 200 heavy queries and 40 long series at
 once. The p99 of the dashboards may at most double, none may fail, and afterwards the memory has to be what it
-was.
+was. First the gateway is open, so that nobody has a budget; then the abuse has a key of its own, and with it
+the default budgets.
 """
 
 import argparse
@@ -26,12 +27,18 @@ from bench.abuse_inputs import BIG_ANSWER, DOCUMENTS, GZIP_BODY, HEAVY, RAW_SERI
 from bench.execution import DATABASE, Peer, gateway
 from bench.lag import prepare
 from bench.machine import machine
+from resolvers.api_keys import KeySpec, create_api_key
+from resolvers.grants import Role
 from schema.server.settings import Settings
+from stores.opening import open_documents
 
 DASHBOARD = """{ organization(organizationId: "ferro-works") { applications { devices(first: 50) {
   nodes { machineId name connected status { power execution mode } connectors { name } } } } } }"""
+CONFIG = "log: {level: error}\n"
+ORDINARY, ABUSING = ("big", "ferro-works"), ("big", "ferro-works", "long")
 REQUESTS_PER_SECOND = 20
 CACHED_DOCUMENTS = 400  # more than the cache of documents holds of RAW_SERIES
+RELEASED_AFTER_S = 12  # when what the abuse leaves is given back to the system: looked for every five seconds
 HEAVY_AT_ONCE, RAW_AT_ONCE, SLOW_CLIENTS, READERS = 200, 40, 60, 40
 MAX_P99_FACTOR, MAX_MEMORY_FACTOR, MAX_HEALTH_MS = 2.0, 1.2, 100.0
 Abuse = Callable[[], Awaitable[object]]
@@ -67,9 +74,10 @@ class Timings:
 class Mix:
     """The abuse of one server, over plain sockets, so that it costs the machine little."""
 
-    def __init__(self, url: str) -> None:
+    def __init__(self, url: str, key: str | None) -> None:
         host, port = url.removeprefix("http://").split(":")
         self._address = host, int(port)
+        self._credential = [] if key is None else [f"X-API-Key: {key}"]
         self.statuses: Counter[str] = Counter()
 
     async def run(self) -> None:
@@ -99,7 +107,7 @@ class Mix:
     async def _send(self, path: str, header: str, body: bytes) -> None:
         reader, writer = await asyncio.open_connection(*self._address)
         try:
-            writer.write(_render(path, header, body))
+            writer.write(self._render(path, header, body))
             status = (await reader.readline()).split()
             self.statuses[status[1].decode() if status else "closed"] += 1
             while await reader.read(1 << 20):
@@ -123,26 +131,25 @@ class Mix:
         """Request a big answer, and read none of it."""
         _, writer = await asyncio.open_connection(*self._address, limit=1024)
         try:
-            writer.write(_render(*_query(BIG_ANSWER)))
+            writer.write(self._render(*_query(BIG_ANSWER)))
             await asyncio.sleep(40)
         finally:
             writer.close()
+
+    def _render(self, path: str, header: str, body: bytes) -> bytes:
+        lines = [f"POST {path} HTTP/1.1", "Host: 127.0.0.1", "Connection: close", header, *self._credential]
+        return "\r\n".join([*lines, f"Content-Length: {len(body)}", "", ""]).encode() + body
 
 
 def _query(document: str) -> tuple[str, str, bytes]:
     return "/graphql", "Content-Type: application/json", orjson.dumps({"query": document})
 
 
-def _render(path: str, header: str, body: bytes) -> bytes:
-    lines = [f"POST {path} HTTP/1.1", "Host: 127.0.0.1", "Connection: close", header]
-    return "\r\n".join([*lines, f"Content-Length: {len(body)}", "", ""]).encode() + body
-
-
-def abuse(url: str, seconds: float) -> None:
+def abuse(url: str, key: str | None, seconds: float) -> None:
     """Abuse a server for so long, and print what it answered."""
 
     async def run() -> None:
-        mix = Mix(url)
+        mix = Mix(url, key)
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(seconds):
                 await mix.run()
@@ -154,7 +161,9 @@ def abuse(url: str, seconds: float) -> None:
 async def send_dashboards(peer: Peer, seconds: float) -> tuple[Timings, Timings]:
     """The timings of the dashboards, and of health checks beside them."""
     dashboards, health = Timings(), Timings()
-    async with httpx.AsyncClient(base_url=peer.url, trust_env=False, timeout=60) as client:
+    async with httpx.AsyncClient(
+        base_url=peer.url, headers=peer.headers, trust_env=False, timeout=60
+    ) as client:
         running = set()
         began = time.perf_counter()
         for number in range(int(seconds * REQUESTS_PER_SECOND)):
@@ -170,10 +179,27 @@ async def send_dashboards(peer: Peer, seconds: float) -> tuple[Timings, Timings]
 async def main(seconds: float) -> int:
     console = Console(soft_wrap=True)
     console.print(machine())
-    with tempfile.TemporaryDirectory() as name, contextlib.ExitStack() as stack:
-        await prepare(Settings(data=Path(name)))
-        peer = stack.enter_context(gateway("gateway", Path(name), {}))
-        return await compare(peer, seconds, console)
+    failures = 0
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        await prepare(Settings(data=folder))
+        with gateway("gateway", folder, {}, CONFIG) as peer:
+            console.print("[bold]The gateway is open[/bold]")
+            failures += await compare(peer, None, seconds, console)
+        ordinary, abusing = [await create_key(folder, grant) for grant in (ORDINARY, ABUSING)]
+        with gateway("gateway", folder, {}, CONFIG) as peer:
+            console.print("[bold]The abuse has a key of its own[/bold]")
+            peer.headers["X-API-Key"] = ordinary
+            failures += await compare(peer, abusing, seconds, console)
+    return int(failures > 0)
+
+
+async def create_key(folder: Path, organizations: tuple[str, ...]) -> str:
+    documents = open_documents(None, data=folder, deadline=60)
+    spec = KeySpec("bench", organizations, Role.VIEWER)
+    _, key = await create_api_key(documents.database(documents.default), spec, created_by="bench")
+    await documents.close()
+    return key
 
 
 async def warm_up(peer: Peer) -> None:
@@ -188,17 +214,18 @@ async def warm_up(peer: Peer) -> None:
     await send_dashboards(peer, 3)
 
 
-async def compare(peer: Peer, seconds: float, console: Console) -> int:
+async def compare(peer: Peer, key: str | None, seconds: float, console: Console) -> int:
+    """How many limits are exceeded beside abuse with this key."""
     await warm_up(peer)
     alone, _ = await send_dashboards(peer, seconds)
     warm = peer.process.memory_info().rss
-    abusing = multiprocessing.get_context("spawn").Process(target=abuse, args=(peer.url, seconds + 3))
+    abusing = multiprocessing.get_context("spawn").Process(target=abuse, args=(peer.url, key, seconds + 3))
     abusing.start()
     await asyncio.sleep(3)
     beside, health = await send_dashboards(peer, seconds)
     highest = peer.process.memory_info().rss
     await asyncio.to_thread(abusing.join)
-    await asyncio.sleep(5)
+    await asyncio.sleep(RELEASED_AFTER_S)
     late = peer.process.memory_info().rss
     console.print(f"dashboards alone:            {alone}")
     console.print(f"dashboards beside the abuse: {beside}")
@@ -207,7 +234,7 @@ async def compare(peer: Peer, seconds: float, console: Console) -> int:
     failed = list(_list_failures(alone, beside, health, late / warm))
     for failure in failed:
         console.print(f"EXCEEDED: {failure}")
-    return int(bool(failed))
+    return len(failed)
 
 
 def _list_failures(alone: Timings, beside: Timings, health: Timings, growth: float) -> Iterator[str]:

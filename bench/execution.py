@@ -119,10 +119,12 @@ def free_port() -> int:
         return int(probe.getsockname()[1])
 
 
-def gateway(name: str, folder: Path, environment: dict[str, str]) -> contextlib.AbstractContextManager[Peer]:
+def gateway(
+    name: str, folder: Path, environment: dict[str, str], config: str = CONFIG
+) -> contextlib.AbstractContextManager[Peer]:
     port = free_port()
     command = [sys.executable, "-m", "compat_rest.main", "serve", "--port", str(port)]
-    (folder / "config.yaml").write_text(CONFIG)
+    (folder / "config.yaml").write_text(config)
     command += ["--data", str(folder), "--config", str(folder / "config.yaml")]
     return run_peer(name, command, port, {"INFLUXDB_DATABASE": DATABASE, **environment})
 

@@ -23,6 +23,13 @@ async def gather_settled(calls: Iterable[Awaitable[V]]) -> list[V | Exception]:
     return results  # type: ignore[return-value]  # other exceptions were raised
 
 
+async def load_distinct(keys: Sequence[K], load: Callable[[K], Awaitable[V]]) -> list[V | Exception]:
+    """The value of each key, or the exception of its call. Equal keys are one call, and have one value."""
+    distinct = list(dict.fromkeys(keys))
+    values = dict(zip(distinct, await gather_settled(map(load, distinct)), strict=True))
+    return [values[key] for key in keys]
+
+
 async def load_by_group(
     groups: Sequence[Hashable], load: Callable[[list[int]], Awaitable[Sequence[V]]]
 ) -> list[V | Exception]:

@@ -1,5 +1,6 @@
 """Budgets: how much of the gateway each key, tenant and address may use."""
 
+import asyncio
 import hashlib
 import math
 import secrets
@@ -16,6 +17,7 @@ from stores.contracts.buckets import Account, Buckets, Slots, Verdict
 from stores.contracts.errors import LimitExceeded
 
 PROCESS = secrets.token_hex(8)  # tells the requests of this process from those of others
+REJECTION_S = 1.0  # that the rejection of a request over a budget takes
 _numbers = count()
 
 ADVICE = {
@@ -63,7 +65,12 @@ class Budgets:
         limit = self.limits.address_requests_per_minute
         if limit is not None:
             account = Account("address_requests_per_minute", _digest(address), limit)
-            self.enforce(await self.buckets.acquire([account], 1), ())
+            verdict = await self.buckets.acquire([account], 1)
+            try:
+                self.enforce(verdict, ())
+            except LimitExceeded:
+                await delay_rejection()
+                raise
 
     def enforce(self, verdict: Verdict, accounts: Sequence[Account]) -> None:
         """Raise `LimitExceeded` if a limit forbids the request and does not only warn.
@@ -78,7 +85,18 @@ class Budgets:
                 retry_after_s=verdict.retry_after_s,
             )
             error.headers |= rate_limit_headers(accounts, verdict.levels)
-            self.policy.enforce(error)
+            try:
+                self.policy.enforce(error)
+            finally:
+                del error  # with the frames that it was raised in, it would be a reference cycle
+
+
+async def delay_rejection() -> None:
+    """Wait before a request over a budget is rejected.
+
+    Clients that send the next request as soon as one is rejected would keep the gateway busy with rejections.
+    """
+    await asyncio.sleep(REJECTION_S)
 
 
 def rate_limit_headers(accounts: Sequence[Account], levels: Sequence[float]) -> dict[str, str]:

@@ -1,5 +1,6 @@
 """Devices of an application: one by its machine id, their properties, and changes of them."""
 
+from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
 
@@ -12,6 +13,7 @@ from resolvers.rules.repository import Repository
 from resolvers.scopes import open_repository
 from stores.contracts.documents import AnyOf, Change, Condition, Document, OneOf, Query, Touch, utc_now
 from stores.contracts.errors import BadUserInput, Conflict
+from stores.contracts.records import read_scopes
 from stores.contracts.values import list_forms
 from stores.entities.devices import MACHINE_ID_KEYS, Device
 from stores.entities.event_classes import EventClass
@@ -24,6 +26,25 @@ def match_machines(*machine_ids: str) -> Condition:
     """The condition that the machine id, in either spelling of its key, is shown as one of these."""
     forms = tuple(form for machine_id in machine_ids for form in list_forms(machine_id))
     return AnyOf(tuple(OneOf((key,), forms) for key in MACHINE_ID_KEYS))
+
+
+def read_owners(devices: Sequence[Device]) -> list[tuple[str | None, str | None]]:
+    """The ids of the organization and of the application of each device.
+
+    Those of a legacy device, which belongs to none, are what its document names.
+    """
+    owners = list(read_scopes(devices))
+    if not any(None in owner for owner in set(owners)):
+        return owners
+    named = zip(
+        Device.stored_organization_id.of(devices), Device.stored_application_id.of(devices), strict=True
+    )
+    return [
+        (organization or named_organization, application or named_application)
+        for (organization, application), (named_organization, named_application) in zip(
+            owners, named, strict=True
+        )
+    ]
 
 
 async def get_device(

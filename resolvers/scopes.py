@@ -1,7 +1,10 @@
 """Organizations and applications, to which everything else belongs: finding and requiring them."""
 
+from collections.abc import Sequence
+from functools import partial
 from typing import TypeVar
 
+from loaders.batching import load_distinct
 from resolvers.context import Context, Tenant
 from resolvers.rules.repository import Repository
 from stores.contracts.documents import Condition, Document, Exists, Guard, OneOf, Query, equals
@@ -24,6 +27,38 @@ async def get_organization(context: Context, organization_id: str) -> Organizati
         if organization_id not in databases or context.viewer.is_default(organization_id):
             return None
     return Organization(organization_id, entries)
+
+
+async def get_organizations(
+    context: Context, organization_ids: Sequence[str | None]
+) -> list[Organization | Exception | None]:
+    """The organization of each id, one object for all that are equal; None where there is no id."""
+
+    async def get(organization_id: str | None) -> Organization | None:
+        return await get_organization(context, organization_id) if organization_id else None
+
+    return await load_distinct(organization_ids, get)
+
+
+async def require_organizations(
+    context: Context, organization_ids: Sequence[str]
+) -> list[Organization | Exception]:
+    """As `get_organizations`, with `NotFound` where there is none."""
+    return await load_distinct(organization_ids, partial(require_organization, context))
+
+
+async def get_applications(
+    context: Context, scopes: Sequence[tuple[str | None, str | None]]
+) -> list[Application | Exception | None]:
+    """The application of each organization and application id, as `get_organizations` does."""
+
+    async def get(scope: tuple[str | None, str | None]) -> Application | None:
+        organization_id, application_id = scope
+        if organization_id is None or application_id is None:
+            return None
+        return await get_application(context, organization_id, application_id)
+
+    return await load_distinct(scopes, get)
 
 
 async def require_organization(context: Context, organization_id: str) -> Organization:

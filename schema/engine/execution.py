@@ -20,6 +20,7 @@ from graphql.execution.executor import Executor as CoreExecutor
 from opentelemetry.trace import SpanKind
 from strawberry import Schema
 
+from resolvers.budgets import delay_rejection
 from resolvers.context import Context
 from schema.engine.compiled_operations import CompiledOperations, name_operation
 from schema.engine.costs.estimator import CostEstimator
@@ -29,7 +30,7 @@ from schema.engine.introspection import PreparedAnswers, is_introspection
 from schema.engine.json_values import has_more_values
 from schema.engine.plans.compiler import Plan
 from schema.engine.plans.completion import FallBack
-from schema.engine.prepared_operations import prepare_operation
+from schema.engine.prepared_operations import discard_executor, prepare_operation
 from schema.engine.results import Execution, OperationResult, make_result, reject, reject_mutation
 from schema.engine.shared_queries import SharedQueries, Sharing
 from schema.engine.spans import describe_operation
@@ -169,7 +170,11 @@ class Executor:
         if self._estimator is not None:
             if context.meter.is_shown:
                 context.meter.by_path = self._estimator.by_path(key, core, context)
-            context.meter.accept(self._estimator.estimate(key, core, context))
+            try:
+                context.meter.accept(self._estimator.estimate(key, core, context))
+            except LimitExceeded:
+                discard_executor(core)
+                raise
         if context.meter.is_expensive:
             context.turn.go_to_background()
 
@@ -179,7 +184,13 @@ class Executor:
         """Execute the operation. Raises `LimitExceeded` if the budget of the credential is used up."""
         context: Context = core.context_value
         if context.budget is not None and context.meter.estimate is not None:
-            await context.budget.acquire(context.meter.estimate)
+            try:
+                await context.budget.acquire(context.meter.estimate)
+            except LimitExceeded:
+                context.turn.go_to_background()
+                discard_executor(core)
+                await delay_rejection()
+                raise
         if sharing is None:
             return await self._execute_within_limits(key, core)
         return await self._shared.run(key, core, sharing, self._execute_within_limits)
@@ -219,9 +230,8 @@ class Executor:
         finally:
             context.turn.end()
             self.mutations += not is_query
-            # These hold loaded data in reference cycles, which the garbage collector would free much later.
             context.viewer.discard_loaded()
-            core.async_helpers = None  # type: ignore[assignment]  # the executor is not used again
+            discard_executor(core)
 
     async def _execute(self, key: OperationKey, core: CoreExecutor[Any]) -> Execution:
         if is_introspection(core.operation):

@@ -75,3 +75,11 @@ def prepare_operation(
     if prepared is None:
         prepared = valid.operations[name] = PreparedOperation(valid, name, executor_class, view)
     return prepared
+
+
+def discard_executor(core: Executor[Any]) -> None:
+    """Free an executor that is not used again. It holds the context of its request in a reference cycle.
+
+    The garbage collector would free it, and all that the request has loaded, much later.
+    """
+    core.async_helpers = None  # type: ignore[assignment]  # which has the executor's methods

@@ -17,6 +17,7 @@ from resolvers.turns import CURRENT_TURN
 from schema.engine.documents import OperationKey
 from schema.engine.introspection import is_introspection
 from schema.engine.long_answers import prepare_json
+from schema.engine.prepared_operations import discard_executor
 from schema.engine.results import Execution
 from schema.engine.scalars import to_json
 from stores.contracts.errors import LimitExceeded
@@ -81,23 +82,23 @@ class SharedQueries:
             nonlocal is_first
             is_first = True
             context.turn.detach()
+            CURRENT_TURN.set(None)  # who waits for the work of others as well may leave at once
             return self._execute(key, core, sharing.max_bytes, execute)
 
         try:
             with context.turn.watch():
-                waiting = CURRENT_TURN.set(None)  # who waits has nothing to do, and may leave at once
                 answer = await self._calls.run(
                     _make_key(key, context, sharing), begin, context.turn.leave_background
                 )
-                CURRENT_TURN.reset(waiting)
                 if not is_first:
                     if answer.is_expensive:
                         context.turn.go_to_background()
                     async with answer.turns:
                         await asyncio.sleep(0)
         finally:
-            if not is_first:  # a reference cycle that holds the context
-                core.async_helpers = None  # type: ignore[assignment]  # nobody uses this executor
+            CURRENT_TURN.set(context.turn)
+            if not is_first:
+                discard_executor(core)
         self._counts["shared"] += not is_first
         context.meter.charge(answer.cost)
         return answer.execution

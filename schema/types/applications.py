@@ -87,9 +87,12 @@ class Application(ApplicationActivity, Node):
     def document(root: strawberry.Parent[stored.Application]) -> Any:
         return root.document
 
-    @derived(IN_ORGANIZATION, ORGANIZATION)
-    async def organization(root: strawberry.Parent[stored.Application], info: Info) -> Any:
-        return await scopes.require_organization(info.context, root.organization_id)
+    @batched(IN_ORGANIZATION, ORGANIZATION)
+    async def organization(
+        parents: strawberry.Parent[Sequence[stored.Application]], info: Info
+    ) -> Sequence[Any]:
+        ids = [application.organization_id for application in parents]
+        return await scopes.require_organizations(info.context, ids)
 
     @batched("The number of its devices.", int)
     async def device_count(

@@ -75,26 +75,22 @@ class Device(MachineFields, Node):
     connector_names: list[str] = attribute("The names of the connectors through which the machine is read.")
     properties: JSON = attribute("The properties of the machine, which may be nested.")
 
-    @derived(
+    @batched(
         "The application that it belongs to, or null for a legacy device that names none.",
         APPLICATION | None,
         needs=("organizationId", "applicationId"),
     )
-    async def application(root: strawberry.Parent[stored.Device], info: Info) -> Any:
-        organization_id = root.organization_id or root.stored_organization_id
-        application_id = root.application_id or root.stored_application_id
-        if organization_id is None or application_id is None:
-            return None
-        return await scopes.get_application(info.context, organization_id, application_id)
+    async def application(parents: strawberry.Parent[Sequence[stored.Device]], info: Info) -> Sequence[Any]:
+        return await scopes.get_applications(info.context, devices.read_owners(parents))
 
-    @derived(
+    @batched(
         "The organization that it belongs to, or null for a legacy device that names none.",
         ORGANIZATION | None,
         needs=("organizationId",),
     )
-    async def organization(root: strawberry.Parent[stored.Device], info: Info) -> Any:
-        organization_id = root.organization_id or root.stored_organization_id
-        return organization_id and await scopes.get_organization(info.context, organization_id)
+    async def organization(parents: strawberry.Parent[Sequence[stored.Device]], info: Info) -> Sequence[Any]:
+        owners = devices.read_owners(parents)
+        return await scopes.get_organizations(info.context, [organization for organization, _ in owners])
 
     @batched(
         "The connectors that it names. A name refers to a connector of the application or, if "

@@ -1,6 +1,8 @@
 """Budgets of keys, tenants and addresses: what they count, and how they answer."""
 
 import asyncio
+import gc
+import weakref
 from collections.abc import AsyncIterator, Callable
 from pathlib import Path
 from typing import Any
@@ -9,13 +11,15 @@ import httpx
 import pytest
 
 from compat_rest.app import create_app
+from resolvers import budgets
 from resolvers.api_keys import KeySpec, create_api_key
 from resolvers.budgets import BudgetLimits, Budgets
 from resolvers.grants import Grant, GrantLimits, Role
 from resolvers.limits import LimitPolicy
-from resolvers.metering import Cost, cost_units
+from resolvers.metering import Cost, Meter, cost_units
 from schema.server.limit_settings import LimitSettings
 from schema.server.settings import Settings
+from schema.server.state import AppState
 from stores.backends.buckets.memory import MemoryBuckets
 from stores.contracts.document_store import DocumentStore
 from stores.contracts.errors import LimitExceeded
@@ -77,6 +81,39 @@ async def test_a_key_that_used_up_its_budget_waits_on_both_doors(
     assert old.status_code == 429
     assert int(old.headers["Retry-After"]) >= 1
     assert "cost_per_minute" in old.json()["error"]
+
+
+async def test_rejections_are_slow_and_leave_nothing_to_the_garbage_collector(
+    client: Client, plant: str, documents: DocumentStore, open_http: OpenHttp, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Who sends the next request as soon as one is rejected would keep the gateway busy."""
+    meters: list[weakref.ref[Meter]] = []  # which the contexts of the requests hold
+    create = AppState.create_context
+
+    async def remember(*arguments: Any) -> Any:
+        context = await create(*arguments)
+        meters.append(weakref.ref(context.meter))
+        return context
+
+    monkeypatch.setattr(AppState, "create_context", remember)
+    http = open_http(await create_key(documents, plant), cost_per_minute=6)
+    body = {"query": QUERY, "variables": {"o": plant}}
+    monkeypatch.setattr(budgets, "REJECTION_S", 0.001)
+    assert [(await http.post("/graphql", json=body)).status_code for _ in range(3)][-1] == 429
+    gc.collect()
+    gc.disable()
+    try:
+        meters.clear()
+        assert (await http.post("/graphql", json=body)).status_code == 429
+        assert [meter() for meter in meters] == [None]
+    finally:
+        gc.enable()
+    monkeypatch.setattr(budgets, "REJECTION_S", 1_000)
+    rejected = asyncio.create_task(http.post("/graphql", json=body))
+    for _ in range(20):
+        await asyncio.sleep(0.005)
+    assert not rejected.done()
+    rejected.cancel()
 
 
 async def test_old_routes_tell_what_is_left(

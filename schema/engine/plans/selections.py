@@ -32,6 +32,7 @@ from schema.engine.plans.completion import (
 )
 from schema.engine.plans.resolution import FieldResolver
 from schema.engine.plans.run import OBJECTS_PER_SLICE, PlanRun
+from stores.contracts.lazy_lists import LazyList
 from stores.contracts.records import LISTS, join_lists
 
 LONG = 1_000  # objects: what is done to each of them takes a millisecond or more
@@ -157,11 +158,24 @@ class SelectedField:
             return
         assert self._objects is not None
         if self._items_nullable is None:
-            completed = await self._objects.complete(values, True, run)
+            completed = await self._complete_objects(self._objects, values, run)
             for result, value in zip(results, completed, strict=True):
                 result[key] = value
         else:
             await self._fill_lists(self._objects, values, results, self._items_nullable, run)
+
+    async def _complete_objects(
+        self, selection: ObjectSelection, values: Sequence[Any], run: PlanRun
+    ) -> list[dict[str, Any] | None]:
+        """The response objects of values; one that several objects share, such as their application, once."""
+        if isinstance(values, LazyList):  # which makes its objects anew
+            return await selection.complete(values, True, run)
+        ids = list(map(id, values))
+        distinct = dict(zip(ids, values, strict=True))
+        run.executor.context_value.meter.count_objects(len(ids) - len(distinct))
+        completed = await selection.complete([*distinct.values()], True, run)
+        by_id = dict(zip(distinct, completed, strict=True))
+        return [by_id[id_] for id_ in ids]
 
     async def _fill_lists(
         self,
