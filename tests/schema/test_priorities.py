@@ -130,8 +130,9 @@ async def eventually(condition: Callable[[], bool]) -> None:
         await asyncio.sleep(0.002)
 
 
-def find_turns() -> Iterator[RequestTurn]:
-    return (turn for turn in gc.get_objects() if type(turn) is RequestTurn)
+def find_turns(gate: ExecutionGate) -> Iterator[RequestTurn]:
+    gc.collect()
+    return (turn for turn in gc.get_objects() if type(turn) is RequestTurn and turn._gate is gate)
 
 
 def is_at_rest(gate: ExecutionGate) -> bool:
@@ -158,7 +159,7 @@ def test_no_request_is_left_in_the_foreground_or_in_the_queue(
             for first in range(0, 150, 30):
                 await asyncio.gather(*(send(port, number, rolls) for number in range(first, first + 30)))
             await eventually(partial(is_at_rest, gate))
-        await eventually(lambda: not gc.collect() and not list(find_turns()))
+        await eventually(lambda: not list(find_turns(gate)))
         await documents.close()
 
     run(check())
