@@ -3,7 +3,6 @@
 import asyncio
 from collections.abc import Awaitable, Callable
 from contextlib import AbstractContextManager, nullcontext
-from contextvars import ContextVar
 from time import perf_counter
 from typing import TypeVar
 
@@ -59,17 +58,15 @@ class Turn:
     def pause_thread(self) -> None:
         """As `pause`, in a thread that works for the request."""
 
-    def count_step(self) -> None:
-        """Note that the request, which is in the foreground, has something to do in this turn of the loop."""
+    def adopt_task(self) -> None:
+        """What the current task does from now on, with the tasks that it begins, is work for the request."""
 
-    def defer(self, handle: asyncio.Handle) -> None:
-        """Take a callback of the request, which is in the background, to be called later."""
-        raise NotImplementedError
+    def release_task(self) -> None:
+        """What the current task does from now on is not work for the request."""
 
 
 FREE_TURN = Turn()
 THREAD_TURN_S = 0.002  # of a thread, before it looks whether others should work
-CURRENT_TURN: ContextVar[Turn | None] = ContextVar("current_turn", default=None)
 
 
 class Unwanted(Exception):

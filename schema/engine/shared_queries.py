@@ -13,7 +13,6 @@ from graphql.execution.executor import Executor as CoreExecutor
 from resolvers.context import Context
 from resolvers.grants import NO_LIMITS
 from resolvers.metering import Cost
-from resolvers.turns import CURRENT_TURN
 from schema.engine.documents import OperationKey
 from schema.engine.introspection import is_introspection
 from schema.engine.long_answers import prepare_json
@@ -82,7 +81,7 @@ class SharedQueries:
             nonlocal is_first
             is_first = True
             context.turn.detach()
-            CURRENT_TURN.set(None)  # who waits for the work of others as well may leave at once
+            context.turn.release_task()  # who waits for the work of others as well may leave at once
             return self._execute(key, core, sharing.max_bytes, execute)
 
         try:
@@ -96,7 +95,7 @@ class SharedQueries:
                     async with answer.turns:
                         await asyncio.sleep(0)
         finally:
-            CURRENT_TURN.set(context.turn)
+            context.turn.adopt_task()
             if not is_first:
                 discard_executor(core)
         self._counts["shared"] += not is_first
@@ -111,7 +110,7 @@ class SharedQueries:
         execute: Callable[[OperationKey, CoreExecutor[Any]], Awaitable[Execution]],
     ) -> _Answer:
         context: Context = core.context_value
-        CURRENT_TURN.set(context.turn)
+        context.turn.adopt_task()
         execution = await execute(key, core)
         if execution.data is not None:
             try:

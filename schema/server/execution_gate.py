@@ -11,9 +11,8 @@ from functools import cached_property
 from starlette.types import Receive
 
 from resolvers.limits import LimitPolicy
-from resolvers.turns import Turn
 from schema.server.memory import MemoryGauge
-from schema.server.priority_loop import BackgroundQueue
+from schema.server.priority_loop import CURRENT_TURN, BackgroundQueue, QueuedTurn
 from schema.server.request_watch import FirstLooks, RequestWatch
 from stores.contracts.errors import LimitExceeded
 
@@ -115,7 +114,7 @@ class ExecutionGate:
             self._last_expensive = time.monotonic()
 
 
-class RequestTurn(Turn):
+class RequestTurn(QueuedTurn):
     """The turn of one HTTP request at the gate. Its client may leave while it waits or is executed."""
 
     def __init__(self, gate: ExecutionGate, receive: Receive) -> None:
@@ -130,6 +129,12 @@ class RequestTurn(Turn):
     def _lock(self) -> asyncio.Lock:
         """Few requests need it."""
         return asyncio.Lock()
+
+    def adopt_task(self) -> None:
+        CURRENT_TURN.set(self)
+
+    def release_task(self) -> None:
+        CURRENT_TURN.set(None)
 
     def go_to_background(self) -> None:
         self.is_background = True

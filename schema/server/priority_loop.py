@@ -10,11 +10,13 @@ import asyncio
 import contextvars
 import sys
 import time
+from abc import ABC, abstractmethod
 from collections import deque
 from collections.abc import Callable
+from contextvars import ContextVar
 from typing import Any, TypeVarTuple, Unpack
 
-from resolvers.turns import CURRENT_TURN, Turn
+from resolvers.turns import Turn
 
 if sys.platform == "win32":
     from asyncio import ProactorEventLoop as Loop
@@ -26,6 +28,21 @@ TURN_S = 0.001  # of background work before the loop looks for other work
 LONGEST_WAIT_S = 0.02  # of background work for the foreground: it gets a twentieth of a busy loop's time
 QUIET_S = 0.1  # without a step of the foreground, which waits for a slow store or for the background then
 LOOK_S = 0.002  # between two looks whether the background still has to wait
+
+
+class QueuedTurn(Turn, ABC):
+    """The turn of a request whose callbacks the event loop counts, or leaves to it."""
+
+    @abstractmethod
+    def count_step(self) -> None:
+        """Note that the request, which is in the foreground, has something to do in this turn of the loop."""
+
+    @abstractmethod
+    def defer(self, handle: asyncio.Handle) -> None:
+        """Take a callback of the request, which is in the background, to be called later."""
+
+
+CURRENT_TURN: ContextVar[QueuedTurn | None] = ContextVar("current_turn", default=None)
 
 
 class PriorityLoop(Loop):

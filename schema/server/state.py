@@ -11,7 +11,6 @@ from resolvers.limits import LimitPolicy
 from resolvers.metering import Cost, Meter, MeteredDocumentStore
 from resolvers.rules.audit_trail import AuditTrail
 from resolvers.series_access import SeriesAccess
-from resolvers.turns import CURRENT_TURN
 from schema.engine.execution import Executor
 from schema.server.address_limit import count_anonymous
 from schema.server.authentication import AccessDenied, Authenticate
@@ -68,7 +67,7 @@ class AppState:
         except GatewayError as error:
             raise AccessDenied(error) from None
         turn = RequestTurn(self.gate, request.receive)
-        CURRENT_TURN.set(turn)
+        turn.adopt_task()
         meter = Meter(self.max_cost, self.limits, turn)
         documents, series, trace = self.documents, self.series, None
         if request.headers.get(TRACE_HEADER) == "1" and grant.is_operator:

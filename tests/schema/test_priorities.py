@@ -4,7 +4,7 @@ import asyncio
 import gc
 import logging
 import random
-from collections.abc import Awaitable, Callable, Coroutine, Iterator
+from collections.abc import Awaitable, Callable, Iterator
 from functools import partial
 from pathlib import Path
 from typing import Any, TypeVar
@@ -19,7 +19,6 @@ from schema.server import priority_loop
 from schema.server.client_connections import ClientConnections, ConnectionLimits
 from schema.server.execution_gate import ExecutionGate, RequestTurn
 from schema.server.http_server import create_server
-from schema.server.priority_loop import PriorityLoop
 from schema.server.settings import Settings
 from stores.contracts.document_store import DocumentStore
 from stores.contracts.errors import Unavailable
@@ -28,7 +27,7 @@ from stores.entities.organizations import Organization
 from stores.opening import open_documents
 from stores.wrappers.documents import WrappedDocumentStore
 from stores.wrappers.interception import Interceptor, StoreCall
-from tests.patience import BUSY_S
+from tests.schema.test_priority_loop import run
 from tests.serving import running
 
 T = TypeVar("T")
@@ -50,15 +49,6 @@ class FailingReads(Interceptor):
             raise Unavailable("The store is down.") if self._calls % 2 else RuntimeError("a fault")
         await asyncio.sleep(0.001)
         return await proceed()
-
-
-def run(main: Coroutine[Any, Any, None]) -> None:
-    async def within_time() -> None:
-        async with asyncio.timeout(BUSY_S):
-            await main
-
-    with asyncio.Runner(loop_factory=PriorityLoop) as runner:
-        runner.run(within_time())
 
 
 async def add_devices(documents: DocumentStore) -> None:

@@ -10,18 +10,16 @@ import pytest
 from starlette.requests import ClientDisconnect
 
 from resolvers.limits import LimitPolicy
-from resolvers.turns import CURRENT_TURN
 from schema.server import priority_loop
 from schema.server.execution_gate import ExecutionGate, GateLimits, RequestTurn
 from schema.server.memory import MemoryGauge
-from schema.server.priority_loop import PriorityLoop
-
-WAIT_S = 30.0  # every test ends much earlier
+from schema.server.priority_loop import CURRENT_TURN, PriorityLoop
+from tests.patience import BUSY_S
 
 
 def run(main: Coroutine[Any, Any, None]) -> None:
     async def within_time() -> None:
-        async with asyncio.timeout(WAIT_S):
+        async with asyncio.timeout(BUSY_S):
             await main
 
     with asyncio.Runner(loop_factory=PriorityLoop) as runner:
