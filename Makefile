@@ -1,5 +1,5 @@
 # make run         serve the demo plant on 127.0.0.1:3000
-# make test-fast   the tests without servers, browsers, npm, processes of their own and random values (under a minute)
+# make test-fast   the tests without servers, browsers, npm, processes of their own and random values (about a minute)
 # make test        the whole suite, with real servers (four to five minutes; what is missing is built meanwhile)
 # make test-long   the long randomized runs; SEED=... repeats one
 # make check       what a commit must pass: format, lint, types, import contracts and the suite
